@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's connection to a service: requests out, replies in, no copies.
+ *
+ *   psy_channel *channel;   psy_pipeline nearest;   psy_call call;
+ *   psy_channel_connect("ipc:///run/nearest.sock", NULL, &channel);
+ *   psy_channel_open(channel, "nearest", nearest_query_type(), nearest_hits_type(), &nearest);
+ *   psy_channel_claim(channel, &nearest, &call);            // the request's place, and its reply's
+ *   nearest_query *q = nearest_query_init(call.message);    // written where the broker reads it
+ *   psy_channel_commit(channel, &call, user_pointer);
+ *   psy_channel_wait(channel, timeout_ns);
+ *   psy_channel_poll(channel, replies, 64, &count);         // replies[i].message lies in this client's slab
+ *   psy_channel_release(channel, &replies[i]);
+ *
+ * Every request brings its reply's space: `claim` reserves one of `in_flight` reply slots, so back-pressure is the client's
+ * own choice and a full service can never deadlock. Replies come in any order. Every committed call ends in exactly one
+ * reply: its result, an error, TIMEOUT, or PEER_DIED when the service is gone.
+ *
+ * Thread safety: a channel belongs to one thread at a time.
+ */
+#ifndef PSYNE_CHANNEL_H
+#define PSYNE_CHANNEL_H
+
+#include <stdint.h>
+
+#include <psyne/message.h>
+#include <psyne/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct psy_channel psy_channel;
+
+typedef struct psy_channel_options {
+    uint32_t in_flight;         /* calls without a released reply at most; 1 .. 65536; 0 = 256 */
+    uint32_t call_timeout_ms;   /* deadline of each call, 1 .. 65535; 0 = 10,000 */
+    uint64_t connect_timeout_ns; /* how long connect waits for the service and its shards; 0 = 10 s */
+} psy_channel_options;
+
+/* A pipeline of the service, agreed with it: sizes and ids. Plain data; valid for its channel. */
+typedef struct psy_pipeline {
+    uint32_t id;
+    uint32_t request_type;
+    uint32_t request_bytes, reply_bytes;
+    uint32_t key_offset; /* of the u64 routing key in the request; UINT32_MAX: none */
+} psy_pipeline;
+
+/* A call being prepared. */
+typedef struct psy_call {
+    void *message;  /* request_bytes of uninitialised memory in the request ring, 64-byte aligned: the generated _init first */
+    uint32_t slot;
+    uint32_t generation;
+    const psy_pipeline *pipeline;
+} psy_call;
+
+typedef struct psy_reply {
+    psy_status status;   /* OK: `message` holds the reply */
+    uint32_t bytes;
+    const void *message; /* in the client's response slab until released; NULL where status is not OK */
+    void *user;          /* as given at commit */
+    uint64_t latency_ns; /* from commit to the poll that found it */
+    uint32_t slot;
+    uint32_t generation;
+} psy_reply;
+
+/* Connects and exchanges slabs. `options` may be NULL. Waits up to connect_timeout_ns for a service with all its shards.
+ * UNREACHABLE, TIMEOUT (the service is there but its shards are not), VERSION, DENIED, INVALID, NO_MEMORY, PROTOCOL.
+ * Blocks; allocates: later calls on the channel do not. */
+PSY_NODISCARD psy_status psy_channel_connect(const char *uri, const psy_channel_options *options, psy_channel **out);
+
+/* Agrees on a pipeline by name. NOT_FOUND; LAYOUT when request or reply differ from the service's schema (both hashes are in
+ * the detail); CLOSED. Blocks for one round trip. */
+PSY_NODISCARD psy_status psy_channel_open(psy_channel *channel, const char *pipeline, const psy_type *request,
+                                          const psy_type *reply, psy_pipeline *out);
+
+/* Reserves a request's and its reply's space; one claim may be open at a time. FULL when `in_flight` calls are out or the
+ * request ring is full: poll and release, or wait. CLOSED. Never blocks. */
+PSY_NODISCARD psy_status psy_channel_claim(psy_channel *channel, const psy_pipeline *pipeline, psy_call *call);
+
+/* Sends it. Published at the latest by the next flush, poll or wait. */
+void psy_channel_commit(psy_channel *channel, psy_call *call, void *user);
+
+/* Gives the claim back unsent. */
+void psy_channel_abort(psy_channel *channel, psy_call *call);
+
+/* Publishes all committed requests now and wakes the broker if it sleeps. */
+void psy_channel_flush(psy_channel *channel);
+
+/* Takes up to `max` replies; *count says how many. OK, or EMPTY when none is there. Never blocks. After the service died every
+ * outstanding call is returned with PEER_DIED, then CLOSED. */
+PSY_NODISCARD psy_status psy_channel_poll(psy_channel *channel, psy_reply *replies, uint32_t max, uint32_t *count);
+
+/* Waits until a reply may be there. OK, TIMEOUT, CLOSED. Spins briefly, then sleeps. */
+PSY_NODISCARD psy_status psy_channel_wait(psy_channel *channel, uint64_t timeout_ns);
+
+/* Gives a reply's slot back. */
+void psy_channel_release(psy_channel *channel, const psy_reply *reply);
+
+/* One call, start to end: copies the request in and waits. `reply` gets the reply, to be released by the caller when its
+ * status is OK. Returns the call's status, or the reason why it was not sent. Replies of other calls stay for poll: do not mix
+ * with calls in flight of your own (INVALID). Blocks. */
+PSY_NODISCARD psy_status psy_channel_call(psy_channel *channel, const psy_pipeline *pipeline, const void *request,
+                                          psy_reply *reply);
+
+/* Calls that were committed and not yet returned by poll. */
+uint32_t psy_channel_outstanding(const psy_channel *channel);
+
+/* Closes; outstanding calls are dropped. NULL is allowed. */
+void psy_channel_close(psy_channel *channel);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Slabs: contiguous shared memory, handed from process to process as a file descriptor.
+ *
+ *   byte 0       psy_slab_header (magic, ABI version, size, owner, epoch)
+ *   byte 4096    data
+ *
+ * A slab is a memfd with its size sealed (shrink, grow, seal), so that a peer can never make an access fault by
+ * truncating it. A foreign slab is checked for its seals, size, file system and header before it is mapped; nothing in it is trusted
+ * after. Handles are offsets, never pointers.
+ * ABI version: 1.0.
+ *
+ * Thread safety: the handle belongs to one thread at a time; the memory is shared with everyone who maps it.
+ */
+#ifndef PSYNE_SLAB_H
+#define PSYNE_SLAB_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <psyne/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PSY_SLAB_MAGIC UINT32_C(0x42595350) /* "PSYB" */
+enum { PSY_SLAB_ABI_MAJOR = 1, PSY_SLAB_ABI_MINOR = 0, PSY_SLAB_DATA_OFFSET = 4096 };
+
+typedef struct psy_slab_header {
+    uint32_t magic;
+    uint16_t abi_major, abi_minor;
+    uint64_t bytes;       /* of the whole slab */
+    uint64_t data_offset; /* PSY_SLAB_DATA_OFFSET */
+    uint64_t owner;       /* process id of the creator, for people */
+    uint64_t epoch;       /* random: two slabs are never taken for one */
+} psy_slab_header;
+static_assert(sizeof(psy_slab_header) == 40, "the slab header is ABI");
+static_assert(offsetof(psy_slab_header, bytes) == 8 && offsetof(psy_slab_header, epoch) == 32, "the slab header is ABI");
+
+typedef struct psy_slab psy_slab;
+
+typedef struct psy_slab_options {
+    uint64_t bytes;   /* of data; rounded up to pages */
+    const char *name; /* shown in /proc/PID/maps; NULL = "psyne" */
+    bool huge_pages;  /* ask for transparent huge pages; without them it works as well */
+    bool pretouch;    /* make every page present now */
+} psy_slab_options;
+
+/* Makes and maps a slab of zeroes. INVALID, NO_MEMORY, TOO_LARGE, IO. Allocates. */
+PSY_NODISCARD psy_status psy_slab_create(const psy_slab_options *options, psy_slab **out);
+
+/* Maps a slab that a peer made. Takes `fd`, also when it fails. CORRUPT (not a slab, or not sealed), VERSION (both named),
+ * TOO_LARGE (over max_bytes), UNSUPPORTED (huge page file systems), NO_MEMORY, IO. Allocates. */
+PSY_NODISCARD psy_status psy_slab_adopt(int fd, uint64_t max_bytes, psy_slab **out);
+
+/* Unmaps and closes; the memory lives until every process has done so. NULL is allowed. */
+void psy_slab_destroy(psy_slab *slab);
+
+void *psy_slab_data(const psy_slab *slab);          /* page-aligned */
+uint64_t psy_slab_data_bytes(const psy_slab *slab);
+void *psy_slab_base(const psy_slab *slab);          /* the whole mapping */
+uint64_t psy_slab_bytes(const psy_slab *slab);
+int psy_slab_fd(const psy_slab *slab);              /* stays the slab's */
+uint64_t psy_slab_epoch(const psy_slab *slab);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

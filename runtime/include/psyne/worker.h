@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A shard worker: owns a part of the resident data and runs the module's programs over the requests waiting in its ring, all that
+ * wait in one batch; the last shard to finish a request merges and answers it.
+ *
+ *   psy_worker_options options = {.uri = "ipc:///run/nearest.sock", .module = module, .shard = 0, .engine = "cpu"};
+ *   psy_worker *worker;
+ *   psy_worker_create(&options, &worker);                   // connects; the broker must be there
+ *   psy_worker_load(worker, &(psy_rows){.resident = "words", .rank = 2, .dims = {words, 256}, .fill = fill, .context = c});
+ *   psy_worker_start(worker);                               // every resident is loaded: ready to serve
+ *   psy_worker_run(worker);
+ *   psy_worker_destroy(worker);
+ *
+ * Thread safety: a worker belongs to one thread at a time; psy_worker_stop may be called from any thread or signal handler.
+ */
+#ifndef PSYNE_WORKER_H
+#define PSYNE_WORKER_H
+
+#include <stdint.h>
+
+#include <psyne/module.h>
+#include <psyne/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct psy_worker psy_worker;
+
+typedef struct psy_worker_options {
+    const char *uri;
+    const psy_module *module; /* outlives the worker; the same bytes as the broker's */
+    uint32_t shard;           /* 0 .. shards - 1 */
+    const char *engine;       /* "cpu" or "vulkan"; NULL = "cpu" */
+    const char *device;       /* vulkan: device name or index; NULL = the engine's choice */
+    uint32_t max_batch;       /* messages in one run at most; 0 = 64 */
+    uint64_t connect_timeout_ns; /* 0 = 10 s */
+    uint64_t arena_bytes;     /* working memory per message at most; 0 = 1 GiB */
+    int validate;             /* vulkan: validation layers; any message fails the run */
+} psy_worker_options;
+
+/* Resident data, given row by row: the worker asks for the rows of its own shard only.
+ * `dims` is the whole shape over all shards. Callbacks return OK, or a status that ends the load. */
+typedef struct psy_rows {
+    const char *resident;
+    uint32_t rank;
+    uint64_t dims[8];
+    /* Writes row `row` (0 .. dims[0] - 1): dims[1] * dims[2] * ... elements of the resident's dtype. */
+    psy_status (*fill)(void *context, uint64_t row, void *out);
+    /* `by key` data: the key of a row. NULL otherwise. */
+    psy_status (*key)(void *context, uint64_t row, uint64_t *key);
+    void *context;
+} psy_rows;
+
+typedef struct psy_worker_counts {
+    uint64_t requests;       /* run */
+    uint64_t batches;        /* runs of a shard program */
+    uint64_t merges;         /* replies merged here */
+    uint64_t copied_bytes;   /* payload bytes copied by the engine: 0 on the cpu and on imported slabs */
+    uint64_t dropped_replies; /* whose client had gone or given up */
+} psy_worker_counts;
+
+/* Connects to the broker and opens the engine. UNREACHABLE, TIMEOUT, LAYOUT (another module), LIMIT (the shard is taken, or
+ * there are fewer), NO_DEVICE, UNSUPPORTED, INVALID, NO_MEMORY. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_worker_create(const psy_worker_options *options, psy_worker **out);
+
+/* Loads one resident. NOT_FOUND (no such resident), INVALID (rank or dims do not fit the declaration, key missing), TOO_LARGE,
+ * NO_MEMORY, CORRUPT (two rows with one key), or the callback's status. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_worker_load(psy_worker *worker, const psy_rows *rows);
+
+/* Binds sizes and reports ready. INVALID names a resident that was not loaded, or a size check that failed. */
+PSY_NODISCARD psy_status psy_worker_start(psy_worker *worker);
+
+/* One round over what waits; returns how many requests it ran; never sleeps. */
+uint32_t psy_worker_do_work(psy_worker *worker);
+void psy_worker_wait(psy_worker *worker, uint64_t timeout_ns);
+/* Works until stopped or the broker is gone: OK, or PEER_DIED. */
+PSY_NODISCARD psy_status psy_worker_run(psy_worker *worker);
+/* Async-signal-safe. */
+void psy_worker_stop(psy_worker *worker);
+
+/* One line: engine, device, instruction set. Valid until destroy. */
+const char *psy_worker_describe(const psy_worker *worker);
+void psy_worker_get_counts(const psy_worker *worker, psy_worker_counts *out);
+
+/* NULL is allowed. */
+void psy_worker_destroy(psy_worker *worker);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sizes become known: checks, shapes, arenas, work. Every product is overflow-checked and held to a limit. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/verify.h"
+
+static const uint64_t arena_bytes_default = UINT64_C(1) << 30, work_default = UINT64_C(1) << 40;
+
+static psy_status check_sizes(const psy__module *m, const uint64_t *symbols)
+{
+    for (uint32_t i = 0; i < m->symbol_count; i++) {
+        const psy_psm_symbol *s = &m->symbols[i];
+        if (s->kind == PSY_SYMBOL_LOCAL && symbols[i] > symbols[s->of]) {
+            return psy_fail(PSY_INVALID, "%s is %" PRIu64 ", more than %s, which is %" PRIu64, psy__module_string(m, s->name),
+                            symbols[i], psy__module_string(m, m->symbols[s->of].name), symbols[s->of]);
+        }
+    }
+    for (uint32_t i = 0; i < m->check_count; i++) {
+        const psy_psm_check *c = &m->checks[i];
+        uint64_t left = psy__dim_value(c->left, symbols), right = psy__dim_value(c->right, symbols);
+        if (c->relation == PSY_CHECK_EQ ? left != right : left < right) {
+            return psy_fail(PSY_INVALID, "%s (%" PRIu64 " and %" PRIu64 ")", psy__module_string(m, c->message), left, right);
+        }
+    }
+    return PSY_OK;
+}
+
+static psy_status too_large(const psy__bound_program *b, const char *what, uint64_t limit)
+{
+    return psy_fail(PSY_TOO_LARGE, "program %s: %s is over the limit of %" PRIu64, psy__module_string(b->module, b->program->name),
+                    what, limit);
+}
+
+static psy_status bind_register(psy__bound_program *b, uint32_t r)
+{
+    const psy_psm_register *from = &b->module->registers[b->program->first_register + r];
+    psy__bound_register *to = &b->registers[r];
+    uint64_t bytes = psy__dtype_bytes(from->dtype);
+    to->dtype = from->dtype;
+    to->rank = from->rank;
+    to->slot = from->slot;
+    to->count = 1;
+    for (uint32_t d = from->rank; d-- > 0;) {
+        to->dims[d] = psy__dim_value(from->dims[d], b->symbols);
+        to->strides[d] = to->dims[d] == 1 ? 0 : bytes;
+        if (__builtin_mul_overflow(bytes, to->dims[d], &bytes) || bytes > (UINT64_C(1) << 60)) {
+            return too_large(b, "the size of a register", UINT64_C(1) << 60);
+        }
+        to->count *= to->dims[d];
+    }
+    return PSY_OK;
+}
+
+/* Where the instruction's results are. */
+static void bind_home(psy__bound_program *b, const psy__instruction *at)
+{
+    for (uint32_t i = 0; i < at->dst_count; i++) {
+        psy__bound_register *r = &b->registers[at->dst + i];
+        const psy__module *m = b->module;
+        r->def = at->word;
+        r->home = r->slot == PSY_NO_SLOT ? PSY_HOME_REGION : PSY_HOME_SLOT;
+        switch (at->op) {
+        case PSY_OP_LOAD:
+            r->home = PSY_HOME_INPUT;
+            r->source = m->types[b->program->input_type].first_field + at->operands[0];
+            break;
+        case PSY_OP_PARTIAL:
+            r->home = PSY_HOME_PARTIAL;
+            r->source = m->types[b->program->partial_type].first_field + at->operands[0];
+            r->strides[0] = r->dims[0] == 1 ? 0 : m->types[b->program->partial_type].bytes;
+            break;
+        case PSY_OP_RESIDENT: r->home = PSY_HOME_RESIDENT; r->source = at->operands[0]; break;
+        case PSY_OP_LOOKUP: r->home = PSY_HOME_ROW; r->source = at->operands[0]; break;
+        case PSY_OP_CONST: r->home = PSY_HOME_CONST; r->source = at->operands[0]; break;
+        default: break;
+        }
+    }
+}
+
+/* Element operations of an instruction: what it reads, broadcast. */
+static uint64_t work_of(const psy__bound_program *b, const psy__instruction *at)
+{
+    const psy__bound_register *dst = at->dst_count ? &b->registers[at->dst] : NULL;
+    switch (at->info->class_) {
+    case PSY_CLASS_MAP1:
+    case PSY_CLASS_MAP2:
+    case PSY_CLASS_CAST: return dst->count;
+    case PSY_CLASS_REDUCE1:
+    case PSY_CLASS_SELECT: return b->registers[at->operands[0]].count;
+    case PSY_CLASS_REDUCE2: {
+        const psy__bound_register *x = &b->registers[at->operands[0]], *y = &b->registers[at->operands[1]];
+        uint64_t last = x->rank ? x->dims[x->rank - 1] : 1, other = y->rank ? y->dims[y->rank - 1] : 1, work;
+        last = last == 1 ? other : last;
+        return __builtin_mul_overflow(dst->count, last, &work) ? UINT64_MAX : work;
+    }
+    case PSY_CLASS_STORE: return b->registers[at->operands[0]].count;
+    default: return 1;
+    }
+}
+
+static psy_status bind_all(psy__bound_program *b, const psy__limits *limits)
+{
+    const psy__module *m = b->module;
+    const psy_psm_program *p = b->program;
+    uint64_t work_max = limits && limits->work ? limits->work : work_default;
+    uint64_t arena_max = limits && limits->arena_bytes ? limits->arena_bytes : arena_bytes_default;
+    psy_status status = check_sizes(m, b->symbols);
+    for (uint32_t r = 0; status == PSY_OK && r < p->register_count; r++) {
+        status = bind_register(b, r);
+    }
+    if (status != PSY_OK) {
+        return status;
+    }
+    psy__instruction at;
+    for (uint32_t word = 0; word < p->word_count; word = at.next) {
+        psy__instruction_at(m, p, word, &at);
+        bind_home(b, &at);
+        uint64_t work = work_of(b, &at);
+        if (work > work_max - b->work) {
+            return too_large(b, "the work for one message", work_max);
+        }
+        b->work += work;
+    }
+    for (uint32_t r = 0; r < p->register_count; r++) {
+        const psy__bound_register *reg = &b->registers[r];
+        if (reg->slot != PSY_NO_SLOT) {
+            uint64_t bytes = (reg->count * psy__dtype_bytes(reg->dtype) + 63) & ~UINT64_C(63);
+            psy__slot *slot = &b->slots[reg->slot];
+            slot->bytes = bytes > slot->bytes ? bytes : slot->bytes;
+            slot->batched = reg->batched;
+        }
+    }
+    for (uint32_t s = 0; s < p->slot_count; s++) {
+        uint64_t *total = b->slots[s].batched ? &b->message_arena_bytes : &b->uniform_arena_bytes;
+        if (b->slots[s].bytes > arena_max - *total) {
+            return too_large(b, "its working memory", arena_max);
+        }
+        b->slots[s].offset = *total;
+        *total += b->slots[s].bytes;
+    }
+    return PSY_OK;
+}
+
+psy_status psy__program_bind(const psy__module *m, uint32_t program, const uint64_t *symbols, const uint64_t *bases,
+                             const psy__limits *limits, psy__bound_program *out)
+{
+    if (program >= m->program_count) {
+        return psy_fail(PSY_INVALID, "there is no program %u", program);
+    }
+    const psy_psm_program *p = &m->programs[program];
+    *out = (psy__bound_program){.module = m, .program = p};
+    out->registers = calloc(p->register_count + 1u, sizeof *out->registers);
+    out->slots = calloc(p->slot_count + 1u, sizeof *out->slots);
+    out->symbols = calloc(m->symbol_count + 1u, sizeof *out->symbols);
+    out->bases = calloc(m->symbol_count + 1u, sizeof *out->bases);
+    bool *batched = calloc(p->register_count + 1u, sizeof *batched);
+    psy_status status = PSY_OK;
+    if (!out->registers || !out->slots || !out->symbols || !out->bases || !batched) {
+        status = psy_fail(PSY_NO_MEMORY, "no memory to bind a program");
+    } else {
+        memcpy(out->symbols, symbols, m->symbol_count * sizeof *symbols);
+        memcpy(out->bases, bases, m->symbol_count * sizeof *bases);
+        psy__program_batched(m, p, batched);
+        for (uint32_t r = 0; r < p->register_count; r++) {
+            out->registers[r].batched = batched[r];
+        }
+        status = bind_all(out, limits);
+    }
+    free(batched);
+    if (status != PSY_OK) {
+        psy__program_unbind(out);
+    }
+    return status;
+}
+
+void psy__program_unbind(psy__bound_program *b)
+{
+    free(b->registers);
+    free(b->slots);
+    free(b->symbols);
+    free(b->bases);
+    *b = (psy__bound_program){0};
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bytecode module (.psm): on-disk records, and the same records in memory.
+ *
+ *   0    psy_psm_header (64 bytes)
+ *   64   psy_psm_section[section_count]
+ *        sections, each on a multiple of 64, in the order of their kinds, gaps are zero
+ *
+ * All integers are little-endian, all offsets are from the start of their section (sections: from the start of the
+ * file), nothing is a pointer: a module may be mapped, sent as a message, or hashed as it lies. Names are offsets into
+ * STRINGS, which starts with an empty string and holds NUL-terminated UTF-8.
+ *
+ * A program is a straight line of instructions over typed, single-assignment registers. It is written for one message;
+ * engines add the batch axis. Sizes may be symbols, bound when data is loaded: one module for all sizes.
+ *
+ * Code is a list of u32 words. An instruction is an 8-byte header and its operands, padded with one zero word to a
+ * multiple of 8 bytes:
+ *
+ *   word 0   op u8 | dtype u8 | flags u8 (0) | operand count u8
+ *   word 1   first result register u16 (0xFFFF: none) | reserved u16 (0)
+ *   word 2+  operands, a word each, as the op's signature says
+ *
+ * Thread safety: a decoded module is immutable and may be shared.
+ */
+#ifndef PSY_ISA_MODULE_H
+#define PSY_ISA_MODULE_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <psyne/status.h>
+
+enum { PSY_RANK_MAX = 8, PSY_PSM_ABI_MAJOR = 1, PSY_PSM_ABI_MINOR = 0 };
+#define PSY_PSM_MAGIC UINT32_C(0x4D535950) /* "PYSM" in memory: 50 59 53 4D */
+#define PSY_NONE UINT32_C(0xFFFFFFFF)      /* no register, field, program, type ... (u32) */
+#define PSY_NO_REG UINT16_C(0xFFFF)
+#define PSY_NO_SLOT UINT16_C(0xFFFF)
+
+typedef enum psy_dtype {
+#define DTYPE(NAME, code, text, bytes, ctype, class, compute) PSY_##NAME = code,
+#include "isa/dtypes.def"
+#undef DTYPE
+} psy_dtype;
+
+typedef enum psy_op {
+#define OP(NAME, code, ...) PSY_OP_##NAME = code,
+#include "isa/ops.def"
+#undef OP
+} psy_op;
+
+typedef enum psy_op_class {
+    PSY_CLASS_VIEW, PSY_CLASS_SIZE, PSY_CLASS_LOOKUP, PSY_CLASS_MAP1, PSY_CLASS_MAP2, PSY_CLASS_CAST, PSY_CLASS_REDUCE1,
+    PSY_CLASS_REDUCE2, PSY_CLASS_SELECT, PSY_CLASS_STORE, PSY_CLASS_REGION
+} psy_op_class;
+
+typedef enum psy_dtype_class { PSY_DCLASS_BOOL, PSY_DCLASS_SINT, PSY_DCLASS_UINT, PSY_DCLASS_FLOAT } psy_dtype_class;
+
+/* Which dtypes an op takes. */
+typedef enum psy_op_dtypes { PSY_TAKES_NONE, PSY_TAKES_ANY, PSY_TAKES_NUM, PSY_TAKES_SIG, PSY_TAKES_FLT } psy_op_dtypes;
+
+typedef struct psy_op_info {
+    psy_op op;
+    const char *name;      /* "add" */
+    psy_op_class class_;
+    const char *signature; /* "r:rr" */
+    psy_op_dtypes dtypes;
+    double tolerance;
+    const char *doc;
+} psy_op_info;
+
+const psy_op_info *psy__op_info(unsigned op);           /* NULL: no such op */
+const psy_op_info *psy__op_named(const char *name);     /* NULL: no such op */
+unsigned psy__op_count(void);                           /* rows of ops.def */
+const psy_op_info *psy__op_row(unsigned row);           /* row of ops.def, in table order */
+bool psy__op_takes(const psy_op_info *info, unsigned dtype);
+const char *psy__dtype_name(unsigned dtype);            /* NULL: no such dtype */
+unsigned psy__dtype_named(const char *name, size_t n);  /* 0: no such dtype */
+unsigned psy__dtype_bytes(unsigned dtype);              /* 0: no such dtype */
+psy_dtype_class psy__dtype_class(unsigned dtype);
+bool psy__dtype_computes(unsigned dtype);
+
+/* A dim word: a literal below 2^31, or a symbol's index with the top bit set. */
+typedef uint32_t psy_dim;
+#define PSY_DIM_SYMBOL UINT32_C(0x80000000)
+static inline bool psy__dim_is_symbol(psy_dim d) { return (d & PSY_DIM_SYMBOL) != 0 && d != PSY_NONE; }
+static inline uint32_t psy__dim_symbol(psy_dim d) { return d & ~PSY_DIM_SYMBOL; }
+
+/* ---- sections ---- */
+typedef enum psy_psm_kind {
+    PSY_PSM_STRINGS = 1,
+    PSY_PSM_TYPES,
+    PSY_PSM_FIELDS,
+    PSY_PSM_SYMBOLS,
+    PSY_PSM_CHECKS,
+    PSY_PSM_RESIDENTS,
+    PSY_PSM_PIPELINES,
+    PSY_PSM_PROGRAMS,
+    PSY_PSM_REGISTERS,
+    PSY_PSM_CODE,
+    PSY_PSM_CONSTS,
+    PSY_PSM_LINES,
+    PSY_PSM_KERNELS,     /* native: honoured only in modules the operator named */
+    PSY_PSM_KERNEL_CODE, /* native */
+    PSY_PSM_KIND_END
+} psy_psm_kind;
+
+typedef struct psy_psm_header {
+    uint32_t magic;
+    uint16_t abi_major, abi_minor;
+    uint64_t bytes; /* of the whole file */
+    uint64_t hash;  /* SipHash-2-4 (zero key) of the whole file with this field as zero */
+    uint32_t section_count;
+    uint32_t reserved[9]; /* zero */
+} psy_psm_header;
+static_assert(sizeof(psy_psm_header) == 64 && offsetof(psy_psm_header, hash) == 16, "module header is ABI");
+
+typedef struct psy_psm_section {
+    uint32_t kind;
+    uint32_t reserved; /* zero */
+    uint64_t offset, bytes;
+} psy_psm_section;
+static_assert(sizeof(psy_psm_section) == 24, "module section is ABI");
+
+enum { PSY_FIELD_SCALAR = 0, PSY_FIELD_ARRAY = 1, PSY_FIELD_BOUNDED = 2 }; /* psy_psm_field.kind */
+enum { PSY_FIELD_KEY = 1 };                                               /* psy_psm_field.flags: the routing key */
+
+/* A field of a message type; layout rules in isa/layout.h and doc/messages.md. */
+typedef struct psy_psm_field {
+    uint32_t name;
+    uint8_t dtype, kind;
+    uint16_t flags;
+    uint32_t count;        /* elements (ARRAY), bound (BOUNDED), 1 (SCALAR) */
+    uint32_t offset;       /* of the first element, from the start of the message */
+    uint32_t count_offset; /* BOUNDED: of the u32 element count; else PSY_NONE */
+    uint32_t since;        /* version that added it, from 1 */
+    uint64_t default_bits; /* SCALAR: the default's bytes, little-endian; else 0 */
+} psy_psm_field;
+static_assert(sizeof(psy_psm_field) == 32, "module field is ABI");
+
+typedef struct psy_psm_type {
+    uint32_t name;        /* "nearest.Query"; partial records: "nearest.PIPELINE#partial" */
+    uint32_t first_field, field_count;
+    uint32_t bytes;       /* a message of this type, header and padding included: also its stride; a multiple of 64 */
+    uint64_t layout_hash;
+    uint32_t version;     /* highest `since` */
+    uint32_t reserved;
+} psy_psm_type;
+static_assert(sizeof(psy_psm_type) == 32, "module type is ABI");
+
+/* A size known when data is loaded. GLOBAL: rows over all shards. LOCAL: this shard's rows of symbol `of`. SHARDS: how
+ * many shards there are. */
+enum { PSY_SYMBOL_GLOBAL = 0, PSY_SYMBOL_LOCAL = 1, PSY_SYMBOL_SHARDS = 2 };
+typedef struct psy_psm_symbol {
+    uint32_t name;
+    uint32_t kind;
+    uint32_t of; /* LOCAL: the GLOBAL symbol; else PSY_NONE */
+    uint32_t reserved;
+} psy_psm_symbol;
+static_assert(sizeof(psy_psm_symbol) == 16, "module symbol is ABI");
+
+/* A condition on sizes that could not be decided at compile time: checked when data is loaded. left REL right */
+enum { PSY_CHECK_EQ = 0, PSY_CHECK_GE = 1 };
+typedef struct psy_psm_check {
+    psy_dim left, right;
+    uint32_t relation;
+    uint32_t message; /* string: in the user's words */
+} psy_psm_check;
+static_assert(sizeof(psy_psm_check) == 16, "module check is ABI");
+
+enum { PSY_PLACE_REPLICATED = 0, PSY_PLACE_SPLIT = 1, PSY_PLACE_BY_KEY = 2 };
+typedef struct psy_psm_resident {
+    uint32_t name;
+    uint8_t dtype, rank, placement, reserved; /* SPLIT and BY_KEY: along axis 0 */
+    psy_dim dims[PSY_RANK_MAX];               /* as declared: dims[0] of split data is the GLOBAL symbol */
+    psy_dim local_rows;                       /* SPLIT, BY_KEY: the LOCAL symbol of dims[0]; else dims[0] */
+    uint32_t reserved2;
+} psy_psm_resident;
+static_assert(sizeof(psy_psm_resident) == 48, "module resident is ABI");
+
+/* How a request of this pipeline travels. ANY: to one shard, any. KEY: to the shard that owns the key field's hash. ALL:
+ * to all shards; the merge program makes the reply of their partial records. */
+enum { PSY_ROUTE_ANY = 0, PSY_ROUTE_KEY = 1, PSY_ROUTE_ALL = 2 };
+typedef struct psy_psm_pipeline {
+    uint32_t name;
+    uint32_t input_type, output_type;
+    uint32_t route;
+    uint32_t key_field;     /* KEY: index of the key among the input type's fields; else PSY_NONE */
+    uint32_t shard_program; /* its output type: output_type, or partial_type where route is ALL */
+    uint32_t merge_program; /* ALL; else PSY_NONE */
+    uint32_t partial_type;  /* ALL; else PSY_NONE */
+} psy_psm_pipeline;
+static_assert(sizeof(psy_psm_pipeline) == 32, "module pipeline is ABI");
+
+typedef struct psy_psm_program {
+    uint32_t name;
+    uint32_t input_type;   /* what LOAD reads */
+    uint32_t partial_type; /* what PARTIAL reads; PSY_NONE in shard programs */
+    uint32_t output_type;  /* what STORE writes */
+    uint32_t first_register, register_count;
+    uint32_t first_word, word_count;
+    uint32_t slot_count;   /* arena slots; each as large as its largest register when sizes are bound */
+    uint32_t reserved;
+} psy_psm_program;
+static_assert(sizeof(psy_psm_program) == 40, "module program is ABI");
+
+typedef struct psy_psm_register {
+    uint8_t dtype, rank;
+    uint16_t slot; /* PSY_NO_SLOT: a view, or lives only inside its region */
+    psy_dim dims[PSY_RANK_MAX]; /* unused ones are 0 */
+} psy_psm_register;
+static_assert(sizeof(psy_psm_register) == 36, "module register is ABI");
+
+/* Source map: the instruction at `word` of the program comes from this place. Sorted by program, then word. */
+typedef struct psy_psm_line {
+    uint32_t program, word;
+    uint32_t file, line, column; /* file: string; line and column from 1 */
+} psy_psm_line;
+static_assert(sizeof(psy_psm_line) == 20, "module line is ABI");
+
+/* A native kernel for the instruction (or region) at `word` of a program. */
+enum { PSY_TARGET_SPIRV = 1 };
+typedef struct psy_psm_kernel {
+    uint32_t name;    /* "nearest_shard_0": also the file's name under psynec --emit spirv */
+    uint32_t target;
+    uint32_t program, word;
+    uint32_t stage;   /* top-k takes more than one */
+    uint32_t codegen; /* version of the kernel interface it was made for: codegen/kernel.h */
+    uint64_t offset, bytes; /* in KERNEL_CODE */
+} psy_psm_kernel;
+static_assert(sizeof(psy_psm_kernel) == 40, "module kernel is ABI");
+
+/* A module in memory. Decoding points into the given bytes, which must outlive it; the compiler and the assembler point
+ * at their own arrays. */
+typedef struct psy__module {
+    const char *strings;
+    uint64_t strings_bytes;
+    const psy_psm_type *types;
+    const psy_psm_field *fields;
+    const psy_psm_symbol *symbols;
+    const psy_psm_check *checks;
+    const psy_psm_resident *residents;
+    const psy_psm_pipeline *pipelines;
+    const psy_psm_program *programs;
+    const psy_psm_register *registers;
+    const uint32_t *code;
+    const uint8_t *consts;
+    const psy_psm_line *lines;
+    const psy_psm_kernel *kernels;
+    const uint8_t *kernel_code;
+    uint32_t type_count, field_count, symbol_count, check_count, resident_count, pipeline_count, program_count,
+        register_count, line_count, kernel_count;
+    uint64_t code_words, consts_bytes, kernel_code_bytes;
+    uint64_t hash; /* set by decode */
+} psy__module;
+
+/* Whether native sections may be used: only for modules that the operator named. */
+typedef enum psy__trust { PSY_TRUST_BYTECODE, PSY_TRUST_NATIVE } psy__trust;
+
+/* Decodes and verifies: afterwards every index, offset, type, shape and lifetime in `out` holds (isa/verify.h says what
+ * that covers). `bytes` must be aligned to 8 and outlive `out`. Allocates nothing that outlives the call.
+ * CORRUPT with what and where in the detail; VERSION naming both; UNSUPPORTED for ops or dtypes from the future. With
+ * PSY_TRUST_BYTECODE native sections are dropped. */
+PSY_NODISCARD psy_status psy__module_decode(const void *bytes, uint64_t n, psy__trust trust, psy__module *out);
+
+/* Encodes into malloc'd memory (caller frees). The same records give the same bytes. NO_MEMORY, TOO_LARGE. */
+PSY_NODISCARD psy_status psy__module_encode(const psy__module *module, uint8_t **bytes, uint64_t *n);
+
+static inline const char *psy__module_string(const psy__module *m, uint32_t at) { return m->strings + at; }
+
+/* ---- reading verified code ---- */
+typedef struct psy__instruction {
+    const psy_op_info *info;
+    psy_op op;
+    unsigned dtype;
+    uint16_t dst;             /* first result; PSY_NO_REG: none */
+    unsigned dst_count;       /* results: dst, dst + 1 ... */
+    unsigned operand_count;
+    const uint32_t *operands; /* meaning by info->signature */
+    uint32_t word;            /* where it starts, counted from the program's first word */
+    uint32_t next;            /* where the next one starts */
+} psy__instruction;
+
+/* Reads the instruction at `word`; code must have been verified, `word` must be below word_count. */
+void psy__instruction_at(const psy__module *m, const psy_psm_program *p, uint32_t word, psy__instruction *out);
+
+#endif

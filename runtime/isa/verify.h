@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a verified program guarantees, and the sizes that are checked when they become known.
+ *
+ * Step 1, psy__module_decode (load): structure (sections, records, strings, indices), and per program:
+ *   - every op and dtype exists, the op takes the dtype, operand counts fit the signature, reserved bits are zero
+ *   - single assignment: every register of the program is written by exactly one instruction, before its uses
+ *   - dtypes and dims follow the class: MAP results are the broadcast of their operands (numpy rules on dim words: equal
+ *     words, or a literal 1); REDUCE1 drops its axis; REDUCE2 broadcasts, then drops the last; TOPK gives [k] twice, its
+ *     label operand has the operand's dims; LOAD, PARTIAL, RESIDENT, LOOKUP, CONST, STORE agree with the field, resident
+ *     or constant they name; PARTIAL's first dim is the SHARDS symbol
+ *   - every output field is stored exactly once
+ *   - REGION: its instructions exist and are MAP, CAST or reductions of the space's last dim; results over the whole
+ *     space come before results over the reduced space; operands broadcast to the space (or, in the second part, to the
+ *     reduced space); a register without a slot is not used outside its region, and is not an operand of anything outside
+ *   - views (VIEW, LOOKUP) have no slot; other registers have one unless they live inside one region
+ *   - two registers in one slot: both batched or both uniform, and never alive at the same time (a region is one instant:
+ *     what it reads and what it writes do not share; likewise each single instruction). Uniform instructions run once, at
+ *     bind: a uniform register that a batched instruction reads stays alive for good
+ * Step 2, psy__program_bind: sizes are known; products are overflow-checked; memory and work are held to limits.
+ * Step 3, at run: message lengths, the length operand of STORE, keys: by the engine.
+ */
+#ifndef PSY_ISA_VERIFY_H
+#define PSY_ISA_VERIFY_H
+
+#include "isa/module.h"
+
+/* Where a register's elements are. */
+typedef enum psy__home {
+    PSY_HOME_INPUT,    /* view of the input message: batched */
+    PSY_HOME_PARTIAL,  /* view of the partial records: batched */
+    PSY_HOME_RESIDENT, /* view of resident data: uniform */
+    PSY_HOME_CONST,    /* view of the constants: uniform */
+    PSY_HOME_ROW,      /* LOOKUP: row of resident data, another for each message: batched */
+    PSY_HOME_SLOT,     /* in the arena */
+    PSY_HOME_REGION    /* only inside a region */
+} psy__home;
+
+/* A register with its sizes bound. Strides are in bytes; 0 for dims of size 1. */
+typedef struct psy__bound_register {
+    uint8_t dtype, rank;
+    uint8_t home;    /* psy__home */
+    bool batched;    /* differs from message to message */
+    uint16_t slot;
+    uint32_t def;    /* word of the instruction that writes it */
+    uint32_t source; /* INPUT, PARTIAL: field (index in module->fields); RESIDENT, ROW: resident; CONST: offset */
+    uint64_t dims[PSY_RANK_MAX];
+    uint64_t strides[PSY_RANK_MAX];
+    uint64_t count;  /* elements */
+} psy__bound_register;
+
+typedef struct psy__slot {
+    uint64_t bytes;  /* a multiple of 64: the largest register in it */
+    uint64_t offset; /* batched: in a message's arena; uniform: in the uniform arena */
+    bool batched;
+} psy__slot;
+
+typedef struct psy__limits {
+    uint64_t arena_bytes; /* per message, and for the uniform part; 0 = 1 GiB */
+    uint64_t work;        /* element operations per message; 0 = 2^40 */
+} psy__limits;
+
+/* A program with sizes bound: immutable. */
+typedef struct psy__bound_program {
+    const psy__module *module;
+    const psy_psm_program *program;
+    psy__bound_register *registers; /* program->register_count */
+    psy__slot *slots;               /* program->slot_count */
+    uint64_t message_arena_bytes;   /* one message's batched slots */
+    uint64_t uniform_arena_bytes;
+    uint64_t work;                  /* element operations for one message */
+    uint64_t *symbols;              /* bound values, module->symbol_count */
+    uint64_t *bases;                /* row base of each symbol (LOCAL; else 0) */
+} psy__bound_program;
+
+/* Which registers differ from message to message; `batched` has program->register_count entries. What a region writes is
+ * batched if anything in it is. Code must have been verified. */
+void psy__program_batched(const psy__module *m, const psy_psm_program *p, bool *batched);
+
+/* Step 1 alone, for one program of a structurally sound module (decode calls it for all). */
+PSY_NODISCARD psy_status psy__program_verify(const psy__module *m, uint32_t program);
+
+/* Binds sizes. `symbols` and `bases` have module->symbol_count entries and are copied. Also evaluates the module's checks.
+ * INVALID (a check failed: its message is in the detail), TOO_LARGE (overflow, or over a limit, which is named),
+ * NO_MEMORY. Allocates; free with psy__program_unbind. */
+PSY_NODISCARD psy_status psy__program_bind(const psy__module *m, uint32_t program, const uint64_t *symbols,
+                                           const uint64_t *bases, const psy__limits *limits, psy__bound_program *out);
+void psy__program_unbind(psy__bound_program *bound);
+
+/* The value of a dim word under bound symbols. */
+static inline uint64_t psy__dim_value(psy_dim d, const uint64_t *symbols)
+{
+    return psy__dim_is_symbol(d) ? symbols[psy__dim_symbol(d)] : d;
+}
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include <psyne/broker.h>
+
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "service/broker_state.h"
+
+enum { IN_FLIGHT_DEFAULT = 4096, CLIENTS_DEFAULT = 64, SPINS = 64, YIELDS = 8 };
+static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000;
+static const uint64_t ring_bytes_max = UINT64_C(256) << 20;
+
+static psy_status make_tables(psy_broker *b, uint32_t in_flight)
+{
+    uint64_t partial_bytes;
+    psy__module_extents(&b->module->decoded, &b->request_bytes, &b->reply_bytes, &partial_bytes);
+    b->ring_stride = PSY_FRAME_PAYLOAD + b->request_bytes;
+    /* A frame for every ticket, so that a shard's ring is never full: one shard that stalls holds up only its own requests. */
+    b->ring_slots = 1;
+    while (b->ring_slots < in_flight) {
+        b->ring_slots *= 2;
+    }
+    while (b->ring_slots > 1 && (uint64_t)b->ring_slots * b->ring_stride > ring_bytes_max) {
+        b->ring_slots /= 2;
+    }
+    b->ticket_count = in_flight < b->ring_slots ? in_flight : b->ring_slots;
+    psy_slab_options options = {.bytes = psy__gather_bytes(b->ticket_count, b->shard_count, partial_bytes),
+                                .name = "psyne-gather"};
+    psy_status status = psy_slab_create(&options, &b->gather_slab);
+    if (status != PSY_OK) {
+        return status;
+    }
+    b->gather = (psy__gather){psy_slab_data(b->gather_slab), b->ticket_count, b->shard_count, partial_bytes};
+    b->clients = calloc(b->client_room, sizeof *b->clients);
+    b->shards = calloc(b->shard_count, sizeof *b->shards);
+    b->tickets = calloc(b->ticket_count, sizeof *b->tickets);
+    b->free_tickets = calloc(b->ticket_count, sizeof *b->free_tickets);
+    if (!b->clients || !b->shards || !b->tickets || !b->free_tickets) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for %u requests", b->ticket_count);
+    }
+    for (uint32_t i = 0; i < b->client_room; i++) {
+        b->clients[i].doorbell = -1;
+    }
+    for (uint32_t i = 0; i < b->shard_count; i++) {
+        b->shards[i].doorbell = -1;
+    }
+    for (uint32_t i = 0; i < b->ticket_count; i++) {
+        b->free_tickets[b->free_count++] = b->ticket_count - 1 - i;
+    }
+    return PSY_OK;
+}
+
+psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
+{
+    if (!o || !out || !o->uri || !o->module || o->shards > PSY_SHARDS_MAX || o->in_flight > (UINT32_C(1) << 20) ||
+        o->clients > 4096) {
+        return psy_fail(PSY_INVALID, "psy_broker_create: uri and module are needed; at most %d shards, %u requests in flight, "
+                                     "4096 clients", PSY_SHARDS_MAX, UINT32_C(1) << 20);
+    }
+    if (o->module->decoded.symbol_count > PSY_SYMBOLS_MAX) {
+        return psy_fail(PSY_LIMIT, "the module has %u sizes; a service takes at most %d", o->module->decoded.symbol_count,
+                        PSY_SYMBOLS_MAX);
+    }
+    psy_broker *b = calloc(1, sizeof *b);
+    if (!b) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for a broker");
+    }
+    b->doorbell = -1;
+    b->module = o->module;
+    b->shard_count = o->shards ? o->shards : 1;
+    b->client_room = o->clients ? o->clients : CLIENTS_DEFAULT;
+    psy_status status = make_tables(b, o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT);
+    if (status == PSY_OK && getrandom(b->route_salt, sizeof b->route_salt, 0) != (ssize_t)sizeof b->route_salt) {
+        status = psy_fail(PSY_IO, "getrandom failed");
+    }
+    if (status == PSY_OK && (b->doorbell = psy__doorbell_create()) < 0) {
+        status = psy_fail(PSY_IO, "no event descriptor: too many open files?");
+    }
+    if (status == PSY_OK) {
+        status = psy__bind(o->uri, &b->listener);
+    }
+    if (status != PSY_OK) {
+        psy_broker_destroy(b);
+        return status;
+    }
+    *out = b;
+    return PSY_OK;
+}
+
+uint32_t psy_broker_do_work(psy_broker *b)
+{
+    uint32_t n = 0;
+    b->now_ns = psy__now_ns();
+    if (b->now_ns >= b->tick_due_ns) {
+        b->tick_due_ns = b->now_ns + tick_ns;
+        n += psy__broker_links(b);
+        n += psy__broker_overdue(b);
+    }
+    for (uint32_t s = 0; s < b->shard_count; s++) {
+        if (b->shards[s].phase == SHARD_READY) {
+            n += psy__broker_collect(b, s);
+        }
+    }
+    for (uint32_t i = 0; i < b->client_room; i++) {
+        uint32_t client = (b->next_client + i) % b->client_room;
+        if (b->clients[client].phase == CLIENT_SERVED) {
+            n += psy__broker_drain(b, client);
+            if (psy_ring_broken(&b->clients[client].requests)) {
+                (void)psy_fail(PSY_PROTOCOL, "the client broke its request ring");
+                psy__refuse(b->clients[client].link, PSY_PROTOCOL, 1);
+                psy__broker_drop_client(b, client);
+            }
+        }
+    }
+    b->next_client = (b->next_client + 1) % b->client_room;
+    psy__broker_flush(b);
+    return n;
+}
+
+/* Tells every ring that the broker sleeps, or that it is awake again. True: nothing came in meanwhile. */
+static bool all_empty(psy_broker *b)
+{
+    bool empty = true;
+    for (uint32_t i = 0; i < b->client_room; i++) {
+        if (b->clients[i].phase == CLIENT_SERVED) {
+            bool none = psy_ring_sleep_begin(&b->clients[i].requests);
+            empty = empty && (none || b->free_count == 0);
+        }
+    }
+    for (uint32_t s = 0; s < b->shard_count; s++) {
+        if (b->shards[s].phase == SHARD_READY) {
+            empty = psy_ring_sleep_begin(&b->shards[s].finished) && empty;
+        }
+    }
+    return empty;
+}
+
+static void awake(psy_broker *b)
+{
+    for (uint32_t i = 0; i < b->client_room; i++) {
+        if (b->clients[i].phase == CLIENT_SERVED) {
+            psy_ring_sleep_end(&b->clients[i].requests);
+        }
+    }
+    for (uint32_t s = 0; s < b->shard_count; s++) {
+        if (b->shards[s].phase == SHARD_READY) {
+            psy_ring_sleep_end(&b->shards[s].finished);
+        }
+    }
+}
+
+void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
+{
+    struct pollfd p[2 + PSY_GUESTS_MAX + PSY_SHARDS_MAX + 64];
+    nfds_t n = 0;
+    p[n++] = (struct pollfd){.fd = b->doorbell, .events = POLLIN};
+    p[n++] = (struct pollfd){.fd = psy__listener_fd(b->listener), .events = POLLIN};
+    for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
+        if (b->guests[i]) {
+            p[n++] = (struct pollfd){.fd = psy__link_fd(b->guests[i]), .events = POLLIN};
+        }
+    }
+    for (uint32_t i = 0; i < b->shard_count; i++) {
+        if (b->shards[i].phase != SHARD_NONE) {
+            p[n++] = (struct pollfd){.fd = psy__link_fd(b->shards[i].link), .events = POLLIN};
+        }
+    }
+    for (uint32_t i = 0; i < b->client_room && n < sizeof p / sizeof *p; i++) { /* those beyond are seen at the next tick */
+        if (b->clients[i].phase != CLIENT_NONE) {
+            p[n++] = (struct pollfd){.fd = psy__link_fd(b->clients[i].link), .events = POLLIN};
+        }
+    }
+    if (all_empty(b) && !atomic_load_explicit(&b->stop, memory_order_acquire)) {
+        timeout_ns = timeout_ns < sleep_ns_max ? timeout_ns : sleep_ns_max;
+        struct timespec t = {0, (long)timeout_ns};
+        (void)ppoll(p, n, &t, NULL);
+        psy__doorbell_clear(b->doorbell);
+        b->tick_due_ns = 0;
+    }
+    awake(b);
+}
+
+void psy_broker_run(psy_broker *b)
+{
+    uint32_t idle = 0;
+    while (!atomic_load_explicit(&b->stop, memory_order_acquire)) {
+        if (psy_broker_do_work(b)) {
+            idle = 0;
+        } else if (++idle < SPINS) {
+            psy__relax();
+        } else if (idle < SPINS + YIELDS) {
+            sched_yield();
+        } else {
+            psy_broker_wait(b, sleep_ns_max);
+        }
+    }
+}
+
+void psy_broker_stop(psy_broker *b)
+{
+    atomic_store_explicit(&b->stop, true, memory_order_release);
+    psy__doorbell_ring(b->doorbell);
+}
+
+void psy_broker_get_counts(const psy_broker *b, psy_broker_counts *out)
+{
+    *out = b->counts;
+    out->shards_ready = b->ready_count;
+    out->in_flight = b->ticket_count - b->free_count;
+    out->clients = 0;
+    for (uint32_t i = 0; i < b->client_room; i++) {
+        out->clients += b->clients[i].phase == CLIENT_SERVED;
+    }
+}
+
+void psy_broker_destroy(psy_broker *b)
+{
+    if (!b) {
+        return;
+    }
+    for (uint32_t i = 0; b->clients && i < b->client_room; i++) {
+        if (b->clients[i].phase != CLIENT_NONE) {
+            psy__broker_drop_client(b, i);
+        }
+    }
+    for (uint32_t i = 0; b->shards && b->tickets && i < b->shard_count; i++) {
+        psy__broker_drop_shard(b, i);
+    }
+    for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
+        if (b->guests[i]) {
+            psy__link_close(b->guests[i]);
+        }
+    }
+    if (b->listener) {
+        psy__listener_close(b->listener);
+    }
+    psy_slab_destroy(b->gather_slab);
+    if (b->doorbell >= 0) {
+        close(b->doorbell);
+    }
+    free(b->clients);
+    free(b->shards);
+    free(b->tickets);
+    free(b->free_tickets);
+    free(b);
+}

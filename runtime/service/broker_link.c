@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is there: connections, introductions, slabs, deaths. */
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "service/broker_state.h"
+
+enum { CONTROLS_PER_ROUND = 16 };
+
+/* ---- clients ---- */
+
+static psy_status tell_channel(psy_broker *b, uint32_t shard, uint32_t index)
+{
+    psy__client *c = &b->clients[index];
+    psy__channel_said said = {.channel = index,
+                              .epoch = c->epoch,
+                              .reply_slots = c->responses.slots,
+                              .reply_stride = c->responses.stride};
+    int fds[2] = {psy_slab_fd(c->response_slab), c->doorbell};
+    return psy__say(b->shards[shard].link, PSY_SAY_CHANNEL, &said, sizeof said, fds, 2);
+}
+
+static void welcome(psy_broker *b, uint32_t index)
+{
+    psy__client *c = &b->clients[index];
+    psy__welcome said = {.shards = b->shard_count,
+                         .request_bytes = b->request_bytes,
+                         .reply_bytes = b->reply_bytes,
+                         .in_flight_max = PSY_CLIENT_IN_FLIGHT_MAX};
+    memcpy(said.route_salt, b->route_salt, sizeof said.route_salt);
+    if (getrandom(said.request_salt, sizeof said.request_salt, 0) != (ssize_t)sizeof said.request_salt ||
+        psy__say(c->link, PSY_SAY_WELCOME, &said, sizeof said, &b->doorbell, 1) != PSY_OK) {
+        psy__broker_drop_client(b, index);
+        return;
+    }
+    c->phase = CLIENT_WELCOMED;
+}
+
+/* The client's slabs: its memory, our checks. */
+static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fds[3])
+{
+    psy__client *c = &b->clients[index];
+    uint32_t stride = PSY_ENVELOPE_BYTES + b->request_bytes, reply_stride = b->reply_bytes;
+    uint64_t need = psy__responses_bytes(said->reply_slots, reply_stride, b->shard_count + 1);
+    uint64_t request_need = psy_ring_bytes(stride, said->request_slots);
+    if (said->request_stride != stride || said->reply_slots > PSY_CLIENT_IN_FLIGHT_MAX || need == 0 ||
+        said->request_slots == 0 || said->request_slots > 2 * PSY_CLIENT_IN_FLIGHT_MAX ||
+        (said->request_slots & (said->request_slots - 1)) != 0) {
+        return psy_fail(PSY_PROTOCOL, "the client's slab geometry is not the one agreed");
+    }
+    psy_status status = psy_slab_adopt(fds[0], UINT64_C(1) << 36, &c->request_slab);
+    fds[0] = -1;
+    if (status == PSY_OK) {
+        status = psy_slab_adopt(fds[1], UINT64_C(1) << 36, &c->response_slab);
+        fds[1] = -1;
+    }
+    if (status == PSY_OK &&
+        (psy_slab_data_bytes(c->request_slab) < request_need || psy_slab_data_bytes(c->response_slab) < need)) {
+        status = psy_fail(PSY_PROTOCOL, "the client's slabs are smaller than agreed");
+    }
+    if (status == PSY_OK) {
+        status = psy_ring_attach(&c->requests, PSY_RING_CONSUMER, psy_slab_data(c->request_slab), psy_slab_data_bytes(c->request_slab), stride,
+                                 said->request_slots);
+    }
+    if (status == PSY_OK) {
+        psy__responses_view(&c->responses, psy_slab_data(c->response_slab), said->reply_slots, reply_stride,
+                            b->shard_count + 1);
+        uint64_t bytes;
+        void *at = psy__completions_at(&c->responses, b->shard_count, &bytes);
+        status = psy_ring_attach(&c->completions, PSY_RING_PRODUCER, at, bytes, 8, c->responses.completion_slots);
+    }
+    if (status != PSY_OK) {
+        return status;
+    }
+    c->doorbell = fds[2];
+    fds[2] = -1;
+    c->phase = CLIENT_SERVED;
+    for (uint32_t s = 0; s < b->shard_count; s++) {
+        if (b->shards[s].phase != SHARD_NONE && tell_channel(b, s, index) != PSY_OK) {
+            psy__broker_drop_shard(b, s); /* it does not read its messages */
+        }
+    }
+    psy__attached attached = {0};
+    return psy__say(c->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0);
+}
+
+static psy_status same_type(const psy_broker *b, uint32_t type, const char *name, uint64_t hash, const char *role,
+                            const char *pipeline)
+{
+    const psy__module *m = &b->module->decoded;
+    const psy_psm_type *t = &m->types[type];
+    if (t->layout_hash == hash) {
+        return PSY_OK;
+    }
+    return psy_fail(PSY_LAYOUT, "pipeline %s: the %s is %s with layout %016" PRIx64 " here, and %s with layout %016" PRIx64
+                                " in the client: compile both from the same schema",
+                    pipeline, role, psy__module_string(m, t->name), t->layout_hash, name, hash);
+}
+
+static psy_status open_pipeline(psy_broker *b, psy__open *said, psy__opened *opened)
+{
+    const psy__module *m = &b->module->decoded;
+    said->pipeline[PSY_NAME_BYTES - 1] = said->request_name[PSY_NAME_BYTES - 1] = said->reply_name[PSY_NAME_BYTES - 1] = '\0';
+    uint32_t index = psy__module_find_pipeline(m, said->pipeline);
+    if (index == PSY_NONE) {
+        char names[256] = "";
+        size_t n = 0;
+        for (uint32_t i = 0; i < m->pipeline_count && n < sizeof names - 1; i++) {
+            int r = snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", psy__module_string(m, m->pipelines[i].name));
+            n += r > 0 ? (size_t)r : 0;
+        }
+        return psy_fail(PSY_NOT_FOUND, "no pipeline `%s` here; there is: %s", said->pipeline, names);
+    }
+    const psy_psm_pipeline *p = &m->pipelines[index];
+    psy_status status =
+        same_type(b, p->input_type, said->request_name, said->request_hash, "request", said->pipeline);
+    if (status == PSY_OK) {
+        status = same_type(b, p->output_type, said->reply_name, said->reply_hash, "reply", said->pipeline);
+    }
+    if (status != PSY_OK) {
+        return status;
+    }
+    *opened = (psy__opened){.pipeline = index,
+                            .request_type = p->input_type,
+                            .request_bytes = m->types[p->input_type].bytes,
+                            .reply_bytes = m->types[p->output_type].bytes,
+                            .key_offset = p->route == PSY_ROUTE_KEY
+                                              ? m->fields[m->types[p->input_type].first_field + p->key_field].offset
+                                              : UINT32_MAX};
+    return PSY_OK;
+}
+
+/* One message from a client. Not OK: the client is dropped. */
+static psy_status hear_client(psy_broker *b, uint32_t index, psy__control *control)
+{
+    psy__client *c = &b->clients[index];
+    psy_status status;
+    if (c->phase == CLIENT_WELCOMED) {
+        psy__attach said;
+        status = psy__heard(control, PSY_SAY_ATTACH, &said, sizeof said, 3);
+        return status == PSY_OK ? serve(b, index, &said, control->fds) : status;
+    }
+    if (c->phase == CLIENT_SERVED) {
+        psy__open said;
+        psy__opened opened;
+        status = psy__heard(control, PSY_SAY_OPEN, &said, sizeof said, 0);
+        if (status != PSY_OK) {
+            return status;
+        }
+        status = open_pipeline(b, &said, &opened);
+        if (status != PSY_OK) {
+            psy__refuse(c->link, status, 0);
+            return PSY_OK;
+        }
+        return psy__say(c->link, PSY_SAY_OPENED, &opened, sizeof opened, NULL, 0);
+    }
+    return psy_fail(PSY_PROTOCOL, "a message came before its turn");
+}
+
+void psy__broker_drop_client(psy_broker *b, uint32_t index)
+{
+    psy__client *c = &b->clients[index];
+    if (c->phase == CLIENT_SERVED) {
+        psy__gone said = {.channel = index, .epoch = c->epoch};
+        for (uint32_t s = 0; s < b->shard_count; s++) {
+            if (b->shards[s].phase != SHARD_NONE) {
+                /* A worker that misses this keeps a mapping until the place is given to another client. */
+                (void)psy__say(b->shards[s].link, PSY_SAY_GONE, &said, sizeof said, NULL, 0);
+            }
+        }
+    }
+    psy__link_close(c->link);
+    psy_slab_destroy(c->request_slab);
+    psy_slab_destroy(c->response_slab);
+    if (c->doorbell >= 0) {
+        close(c->doorbell);
+    }
+    *c = (psy__client){.epoch = c->epoch + 1, .doorbell = -1};
+}
+
+/* ---- shards ---- */
+
+static void welcome_callers(psy_broker *b)
+{
+    for (uint32_t i = 0; b->ready_count == b->shard_count && i < b->client_room; i++) {
+        if (b->clients[i].phase == CLIENT_CALLED) {
+            welcome(b, i);
+        }
+    }
+}
+
+static psy_status make_shard_slab(psy_broker *b, psy__shard *s)
+{
+    uint64_t ring_bytes = psy_ring_bytes(b->ring_stride, b->ring_slots), finish_bytes = psy_ring_bytes(8, b->ring_slots * 2);
+    psy_slab_options options = {.bytes = ring_bytes + finish_bytes, .name = "psyne-shard"};
+    psy_status status = psy_slab_create(&options, &s->slab);
+    if (status != PSY_OK) {
+        return status;
+    }
+    uint8_t *data = psy_slab_data(s->slab);
+    status = psy_ring_init(&s->requests, data, ring_bytes, b->ring_stride, b->ring_slots);
+    return status == PSY_OK ? psy_ring_init(&s->finished, data + ring_bytes, finish_bytes, 8, b->ring_slots * 2) : status;
+}
+
+static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
+{
+    if (hello->module_hash != psy_module_hash(b->module)) {
+        return psy_fail(PSY_LAYOUT, "the service runs module %016" PRIx64 ", the worker %016" PRIx64 ": give both the same file",
+                        psy_module_hash(b->module), hello->module_hash);
+    }
+    if (hello->shard >= b->shard_count) {
+        return psy_fail(PSY_LIMIT, "there is no shard %u: the service has %u, from 0", hello->shard, b->shard_count);
+    }
+    psy__shard *s = &b->shards[hello->shard];
+    if (s->phase != SHARD_NONE) {
+        return psy_fail(PSY_LIMIT, "shard %u has a worker already", hello->shard);
+    }
+    psy_status status = make_shard_slab(b, s);
+    if (status == PSY_OK) {
+        psy__hired said = {.shard = hello->shard,
+                           .shards = b->shard_count,
+                           .ring_slots = b->ring_slots,
+                           .ring_stride = b->ring_stride,
+                           .tickets = b->ticket_count,
+                           .partial_bytes = b->gather.partial_bytes};
+        memcpy(said.route_salt, b->route_salt, sizeof said.route_salt);
+        int fds[3] = {psy_slab_fd(s->slab), psy_slab_fd(b->gather_slab), b->doorbell};
+        status = psy__say(link, PSY_SAY_HIRED, &said, sizeof said, fds, 3);
+    }
+    if (status != PSY_OK) {
+        psy_slab_destroy(s->slab);
+        s->slab = NULL;
+        return status;
+    }
+    s->link = link;
+    s->phase = SHARD_HIRED;
+    s->doorbell = -1;
+    for (uint32_t i = 0; i < b->client_room; i++) {
+        if (b->clients[i].phase == CLIENT_SERVED && tell_channel(b, hello->shard, i) != PSY_OK) {
+            return psy_fail(PSY_FULL, "the worker does not read its messages");
+        }
+    }
+    return PSY_OK;
+}
+
+static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *control)
+{
+    const psy__module *m = &b->module->decoded;
+    psy__shard *s = &b->shards[index];
+    psy__ready said;
+    psy_status status = psy__heard(control, PSY_SAY_READY, &said, sizeof said, 1);
+    if (status != PSY_OK) {
+        return status;
+    }
+    if (s->phase != SHARD_HIRED || said.symbol_count != m->symbol_count) {
+        return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
+    }
+    for (uint32_t other = 0; other < b->shard_count; other++) {
+        for (uint32_t i = 0; b->shards[other].phase == SHARD_READY && i < m->symbol_count; i++) {
+            if (m->symbols[i].kind == PSY_SYMBOL_GLOBAL && said.symbols[i] != b->shards[other].symbols[i]) {
+                status = psy_fail(PSY_INVALID, "shard %u loaded %s = %" PRIu64 ", shard %u %" PRIu64, index,
+                                  psy__module_string(m, m->symbols[i].name), said.symbols[i], other,
+                                  b->shards[other].symbols[i]);
+                psy__refuse(s->link, status, 1);
+                return status;
+            }
+        }
+    }
+    memcpy(s->symbols, said.symbols, sizeof s->symbols);
+    s->doorbell = control->fds[0];
+    control->fds[0] = -1;
+    s->phase = SHARD_READY;
+    b->ready_count++;
+    welcome_callers(b);
+    return PSY_OK;
+}
+
+void psy__broker_drop_shard(psy_broker *b, uint32_t index)
+{
+    psy__shard *s = &b->shards[index];
+    if (s->phase == SHARD_NONE) {
+        return;
+    }
+    if (s->phase == SHARD_READY) {
+        b->ready_count--;
+        s->phase = SHARD_HIRED; /* takes no more requests while its tickets are ended */
+        psy__broker_bury(b, index);
+    }
+    psy__link_close(s->link);
+    psy_slab_destroy(s->slab);
+    if (s->doorbell >= 0) {
+        close(s->doorbell);
+    }
+    *s = (psy__shard){.doorbell = -1};
+}
+
+/* ---- guests ---- */
+
+/* A guest introduces itself. True: it is one of us now (or was refused and its link is closed): no guest any more. */
+static bool introduce(psy_broker *b, psy__link *link, psy__control *control)
+{
+    psy__hello hello;
+    psy_status status = psy__heard(control, PSY_SAY_HELLO, &hello, sizeof hello, 0);
+    psy__close_fds(control->fds, control->fd_count);
+    if (status == PSY_OK && hello.role == PSY_ROLE_WORKER) {
+        status = hire(b, link, &hello);
+        if (status == PSY_OK) {
+            return true;
+        }
+        if (hello.shard < b->shard_count && b->shards[hello.shard].link == link) {
+            psy__broker_drop_shard(b, hello.shard);
+            return true;
+        }
+    } else if (status == PSY_OK && hello.role == PSY_ROLE_CLIENT) {
+        for (uint32_t i = 0; i < b->client_room; i++) {
+            psy__client *c = &b->clients[i];
+            if (c->phase == CLIENT_NONE) {
+                *c = (psy__client){.phase = CLIENT_CALLED, .epoch = c->epoch, .link = link, .doorbell = -1};
+                welcome_callers(b);
+                return true;
+            }
+        }
+        status = psy_fail(PSY_LIMIT, "the service has its %u clients", b->client_room);
+    } else if (status == PSY_OK) {
+        status = psy_fail(PSY_PROTOCOL, "neither client nor worker");
+    }
+    psy__refuse(link, status, 1);
+    psy__link_close(link);
+    return true;
+}
+
+static uint32_t accept_guests(psy_broker *b)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
+        if (!b->guests[i]) {
+            if (psy__accept(b->listener, &b->guests[i]) != PSY_OK) {
+                b->guests[i] = NULL;
+                break;
+            }
+            n++;
+        }
+    }
+    for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
+        psy__control control;
+        psy__event event = b->guests[i] ? psy__link_poll(b->guests[i], &control) : PSY_EVENT_NONE;
+        if (event == PSY_EVENT_CLOSED) {
+            psy__link_close(b->guests[i]);
+            b->guests[i] = NULL;
+        } else if (event == PSY_EVENT_CONTROL) {
+            psy__link *link = b->guests[i];
+            b->guests[i] = NULL;
+            n += introduce(b, link, &control);
+        }
+    }
+    return n;
+}
+
+uint32_t psy__broker_links(psy_broker *b)
+{
+    uint32_t n = accept_guests(b);
+    psy__control control;
+    for (uint32_t i = 0; i < b->client_room; i++) {
+        for (uint32_t k = 0; k < CONTROLS_PER_ROUND && b->clients[i].phase != CLIENT_NONE; k++) {
+            psy__event event = psy__link_poll(b->clients[i].link, &control);
+            if (event == PSY_EVENT_NONE) {
+                break;
+            }
+            n++;
+            psy_status status = PSY_PEER_DIED;
+            if (event == PSY_EVENT_CONTROL) {
+                status = hear_client(b, i, &control);
+                psy__close_fds(control.fds, control.fd_count);
+                if (status != PSY_OK) {
+                    psy__refuse(b->clients[i].link, status, 1);
+                }
+            }
+            if (status != PSY_OK) {
+                psy__broker_drop_client(b, i);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < b->shard_count; i++) {
+        for (uint32_t k = 0; k < CONTROLS_PER_ROUND && b->shards[i].phase != SHARD_NONE; k++) {
+            psy__event event = psy__link_poll(b->shards[i].link, &control);
+            if (event == PSY_EVENT_NONE) {
+                break;
+            }
+            n++;
+            psy_status status = PSY_PEER_DIED;
+            if (event == PSY_EVENT_CONTROL) {
+                status = hear_shard(b, i, &control);
+                psy__close_fds(control.fds, control.fd_count);
+            }
+            if (status != PSY_OK) {
+                psy__broker_drop_shard(b, i);
+            }
+        }
+    }
+    return n;
+}

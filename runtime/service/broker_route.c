@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests in, tickets, scatter, failures. */
+#define _GNU_SOURCE
+#include <string.h>
+
+#include "base/clock.h"
+#include "service/broker_state.h"
+
+enum { DRAIN_BATCH = 64 };
+
+enum { NOBODY = 0xffff };
+
+/* Answers a client from the broker itself: only ever with an error. `dead` is the shard that may have died with the reply half
+ * written, or NOBODY. */
+static void answer(psy_broker *b, const psy__ticket_record *r, uint32_t dead, psy_status status)
+{
+    psy__client *c = &b->clients[r->channel];
+    if (c->phase == CLIENT_SERVED && c->epoch == r->epoch) {
+        psy__reply_takeover(&c->responses, &c->completions, r->slot, r->slot_generation, dead, b->shard_count, status,
+                            r->request);
+        c->completed = true;
+    }
+}
+
+/* These shards are not late with this ticket any more. */
+static void forgive(psy_broker *b, psy__ticket_record *record, uint64_t shards)
+{
+    for (uint64_t rest = record->late & shards; rest; rest &= rest - 1) {
+        b->shards[__builtin_ctzll(rest)].late--;
+    }
+    record->late &= ~shards;
+}
+
+static void free_ticket(psy_broker *b, uint32_t id)
+{
+    psy__ticket_record *record = &b->tickets[id];
+    forgive(b, record, record->late);
+    record->used = false;
+    record->generation++;
+    atomic_store_explicit(&psy__ticket_at(&b->gather, id)->state, psy__ticket_state(record->generation, 0, PSY_TICKET_FREE),
+                          memory_order_release);
+    b->free_tickets[b->free_count++] = id;
+}
+
+/* The client gets `status` now; the ticket stays until nobody writes to it any more. */
+static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status status)
+{
+    psy__ticket_record *record = &b->tickets[id];
+    psy__ticket *ticket = psy__ticket_at(&b->gather, id);
+    uint64_t open = psy__ticket_state(record->generation, 0, PSY_TICKET_OPEN);
+    if (record->failed || !atomic_compare_exchange_strong(&ticket->state, &open,
+                                                          psy__ticket_state(record->generation, 0, PSY_TICKET_FAILED))) {
+        return; /* failed before, or a shard is just answering */
+    }
+    record->failed = true;
+    record->late = record->expected & ~atomic_load_explicit(&ticket->done, memory_order_acquire);
+    for (uint64_t rest = record->late; rest; rest &= rest - 1) {
+        b->shards[__builtin_ctzll(rest)].late++;
+    }
+    answer(b, record, dead, status);
+}
+
+uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
+{
+    psy_ring *ring = &b->shards[shard].finished;
+    uint32_t total = 0, got;
+    const uint64_t *entries;
+    while ((entries = psy_ring_peek(ring, DRAIN_BATCH, &got)) != NULL) {
+        for (uint32_t i = 0; i < got; i++) {
+            uint32_t id = (uint32_t)entries[i];
+            if (id < b->ticket_count && b->tickets[id].used && b->tickets[id].generation == entries[i] >> 32) {
+                free_ticket(b, id);
+            }
+        }
+        psy_ring_release(ring, got);
+        total += got;
+    }
+    psy_ring_settle(ring);
+    return total;
+}
+
+uint32_t psy__broker_overdue(psy_broker *b)
+{
+    uint32_t n = 0;
+    for (uint32_t id = 0; id < b->ticket_count; id++) {
+        if (b->tickets[id].used && !b->tickets[id].failed && b->now_ns > b->tickets[id].deadline_ns) {
+            fail_ticket(b, id, NOBODY, PSY_TIMEOUT);
+            if (b->tickets[id].failed) {
+                b->counts.timeouts++;
+                n++;
+            }
+        }
+    }
+    return n;
+}
+
+void psy__broker_bury(psy_broker *b, uint32_t shard)
+{
+    psy__broker_collect(b, shard); /* what it finished before it died */
+    for (uint32_t id = 0; id < b->ticket_count; id++) {
+        psy__ticket_record *record = &b->tickets[id];
+        if (!record->used || !(record->expected >> shard & 1)) {
+            continue;
+        }
+        psy__ticket *ticket = psy__ticket_at(&b->gather, id);
+        uint64_t state = atomic_load_explicit(&ticket->state, memory_order_acquire);
+        if ((state & 0xffff) == PSY_TICKET_CLOSING) {
+            if ((state >> 16 & 0xffff) == shard) { /* it died while it answered */
+                answer(b, record, shard, PSY_PEER_DIED);
+                b->counts.failures++;
+                free_ticket(b, id);
+            }
+            continue;
+        }
+        bool failed_before = record->failed;
+        fail_ticket(b, id, shard, PSY_PEER_DIED);
+        b->counts.failures += !failed_before && record->failed;
+        forgive(b, record, UINT64_C(1) << shard);
+        /* With every report in, nobody touches the ticket any more but by its generation: it may be freed even if a live shard
+         * completed the list and is about to say so. */
+        bool complete = psy__ticket_report(ticket, shard, PSY_PEER_DIED) ||
+                        (atomic_load_explicit(&ticket->done, memory_order_acquire) & record->expected) == record->expected;
+        if (complete && record->failed) {
+            free_ticket(b, id);
+        }
+    }
+}
+
+/* Where a request goes: the shards as bits, or 0 with the status to answer. */
+static uint64_t targets(psy_broker *b, const psy_psm_pipeline *pipeline, const psy_envelope *e, psy_status *why)
+{
+    uint64_t all = b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1, to;
+    if (pipeline->route == PSY_ROUTE_ALL) {
+        to = all;
+    } else if (pipeline->route == PSY_ROUTE_KEY) {
+        to = UINT64_C(1) << psy__shard_of(e->route, b->shard_count);
+    } else { /* ANY: the next one that is there */
+        for (uint32_t tries = 0; tries < b->shard_count; tries++) {
+            b->next_shard = (b->next_shard + 1) % b->shard_count;
+            if (b->shards[b->next_shard].phase == SHARD_READY) {
+                break;
+            }
+        }
+        to = UINT64_C(1) << b->next_shard;
+    }
+    for (uint32_t s = 0; s < b->shard_count; s++) {
+        if (to >> s & 1) {
+            if (b->shards[s].phase != SHARD_READY) {
+                *why = PSY_PEER_DIED;
+                return 0;
+            }
+            if (b->shards[s].late > b->ticket_count / 4) { /* it stalls: no more tickets for it to sit on */
+                *why = PSY_TIMEOUT;
+                return 0;
+            }
+        }
+    }
+    return to;
+}
+
+/* The envelope is the service's own copy. */
+static psy_status check(const psy_broker *b, psy__client *c, const psy_envelope *e)
+{
+    const psy__module *m = &b->module->decoded;
+    if (e->kind != PSY_KIND_REQUEST || e->flags != 0 || e->pipeline >= m->pipeline_count) {
+        return PSY_INVALID;
+    }
+    const psy_psm_pipeline *p = &m->pipelines[e->pipeline];
+    if (e->type != p->input_type || e->length != m->types[p->input_type].bytes || e->sequence != c->sequence + 1) {
+        return PSY_INVALID;
+    }
+    return PSY_OK;
+}
+
+/* One request into the rings of its shards. The rings have a frame for every ticket and cannot be full. */
+static void scatter(psy_broker *b, uint32_t channel, const psy_envelope *e, const uint8_t *payload, uint64_t to)
+{
+    uint32_t id = b->free_tickets[--b->free_count];
+    psy__ticket_record *record = &b->tickets[id];
+    uint64_t wait_ns = (uint64_t)(e->deadline_ms ? e->deadline_ms : UINT16_MAX) * 1000000;
+    *record = (psy__ticket_record){.used = true,
+                                   .generation = record->generation,
+                                   .channel = channel,
+                                   .epoch = b->clients[channel].epoch,
+                                   .slot = e->slot,
+                                   .slot_generation = e->generation,
+                                   .expected = to,
+                                   .request = e->request,
+                                   .deadline_ns = b->now_ns + wait_ns};
+    psy__ticket *ticket = psy__ticket_at(&b->gather, id);
+    ticket->expected = to;
+    atomic_store_explicit(&ticket->done, 0, memory_order_relaxed);
+    atomic_store_explicit(&ticket->state, psy__ticket_state(record->generation, 0, PSY_TICKET_OPEN), memory_order_release);
+    psy__hop hop = {.ticket = id,
+                    .generation = record->generation,
+                    .channel = channel,
+                    .epoch = record->epoch,
+                    .deadline_ns = record->deadline_ns};
+    for (uint32_t s = 0; s < b->shard_count; s++) {
+        if (!(to >> s & 1)) {
+            continue;
+        }
+        uint32_t got;
+        uint8_t *frame = psy_ring_claim(&b->shards[s].requests, 1, &got);
+        if (!frame) { /* the shard broke its ring: it is as good as dead */
+            fail_ticket(b, id, NOBODY, PSY_PEER_DIED);
+            if (psy__ticket_report(ticket, s, PSY_PEER_DIED)) {
+                free_ticket(b, id);
+            }
+            continue;
+        }
+        memcpy(frame, &hop, sizeof hop);
+        memcpy(frame + PSY_FRAME_ENVELOPE, e, sizeof *e);
+        memcpy(frame + PSY_FRAME_PAYLOAD, payload, e->length);
+        psy_ring_commit(&b->shards[s].requests, 1);
+        b->shards[s].sent = true;
+        b->counts.scatter_bytes += e->length;
+    }
+}
+
+uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
+{
+    psy__client *c = &b->clients[channel];
+    uint32_t got, n = 0;
+    uint32_t want = b->free_count < DRAIN_BATCH ? b->free_count : DRAIN_BATCH;
+    const uint8_t *frames = want ? psy_ring_peek(&c->requests, want, &got) : NULL;
+    if (!frames) {
+        return 0;
+    }
+    for (; n < got; n++) {
+        const uint8_t *frame = frames + (uint64_t)n * c->requests.stride;
+        psy_envelope e;
+        memcpy(&e, frame, sizeof e); /* read once: the client may write there at any time */
+        if (e.slot >= c->responses.slots) {
+            b->counts.refused++;
+            continue; /* nowhere to answer */
+        }
+        psy_status why = check(b, c, &e);
+        c->sequence++;
+        uint64_t to = why == PSY_OK ? targets(b, &b->module->decoded.pipelines[e.pipeline], &e, &why) : 0;
+        if (to) {
+            b->counts.requests++;
+            scatter(b, channel, &e, frame + PSY_ENVELOPE_BYTES, to);
+        } else {
+            b->counts.refused++;
+            psy__ticket_record refused = {.channel = channel,
+                                          .epoch = c->epoch,
+                                          .slot = e.slot,
+                                          .slot_generation = e.generation,
+                                          .request = e.request};
+            answer(b, &refused, NOBODY, why);
+        }
+    }
+    psy_ring_release(&c->requests, n);
+    psy_ring_settle(&c->requests);
+    return n;
+}
+
+void psy__broker_flush(psy_broker *b)
+{
+    for (uint32_t s = 0; s < b->shard_count; s++) {
+        psy__shard *shard = &b->shards[s];
+        if (shard->sent) {
+            shard->sent = false;
+            psy_ring_flush(&shard->requests);
+            if (psy_ring_take_wake(&shard->requests)) {
+                psy__doorbell_ring(shard->doorbell);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < b->client_room; i++) {
+        psy__client *c = &b->clients[i];
+        if (c->completed) {
+            c->completed = false;
+            psy_ring_flush(&c->completions);
+            if (psy_ring_take_wake(&c->completions)) {
+                psy__doorbell_ring(c->doorbell);
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "service/protocol.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+psy_status psy__say(psy__link *link, psy__word what, void *message, uint32_t bytes, const int *fds, uint32_t fd_count)
+{
+    psy__control control = {.bytes = bytes, .fd_count = fd_count};
+    psy__said said = {PSY_PROTOCOL_MAGIC, PSY_PROTOCOL_MAJOR, PSY_PROTOCOL_MINOR, (uint32_t)what, bytes};
+    memcpy(message, &said, sizeof said);
+    memcpy(control.data, message, bytes);
+    for (uint32_t i = 0; i < fd_count; i++) {
+        control.fds[i] = fds[i];
+    }
+    return psy__link_send(link, &control, 1);
+}
+
+psy__word psy__heard_what(const psy__control *control)
+{
+    psy__said said;
+    if (control->bytes < sizeof said) {
+        return (psy__word)0;
+    }
+    memcpy(&said, control->data, sizeof said);
+    return said.magic == PSY_PROTOCOL_MAGIC ? (psy__word)said.what : (psy__word)0;
+}
+
+psy_status psy__heard(const psy__control *control, psy__word what, void *message, uint32_t bytes, uint32_t fd_count)
+{
+    psy__said said;
+    if (control->bytes < sizeof said) {
+        return psy_fail(PSY_PROTOCOL, "a control message of %u bytes", control->bytes);
+    }
+    memcpy(&said, control->data, sizeof said);
+    if (said.magic != PSY_PROTOCOL_MAGIC) {
+        return psy_fail(PSY_PROTOCOL, "the peer does not speak this protocol (first word %08x)", said.magic);
+    }
+    if (said.major != PSY_PROTOCOL_MAJOR) {
+        return psy_fail(PSY_VERSION, "the peer speaks protocol %u.%u, this side %u.%u", said.major, said.minor,
+                        PSY_PROTOCOL_MAJOR, PSY_PROTOCOL_MINOR);
+    }
+    if (said.what != (uint32_t)what || said.bytes != bytes || control->bytes != bytes || control->fd_count != fd_count) {
+        return psy_fail(PSY_PROTOCOL, "message %u of %u bytes and %u files came where %u of %u bytes and %u files was due",
+                        said.what, control->bytes, control->fd_count, (unsigned)what, bytes, fd_count);
+    }
+    memcpy(message, control->data, bytes);
+    return PSY_OK;
+}
+
+psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
+                     uint64_t deadline_ns)
+{
+    for (;;) {
+        psy__control control;
+        psy__event event = psy__link_poll(link, &control);
+        if (event == PSY_EVENT_CLOSED) {
+            return psy_fail(PSY_PEER_DIED, "the service closed the connection");
+        }
+        if (event == PSY_EVENT_CONTROL) {
+            psy_status status;
+            psy__refused refused;
+            if (psy__heard_what(&control) == PSY_SAY_REFUSED &&
+                psy__heard(&control, PSY_SAY_REFUSED, &refused, sizeof refused, 0) == PSY_OK) {
+                refused.text[sizeof refused.text - 1] = '\0';
+                status = refused.status == PSY_OK ? PSY_PROTOCOL : (psy_status)refused.status;
+                status = psy_fail(status, "%s", refused.text);
+            } else {
+                status = psy__heard(&control, what, message, bytes, fd_count);
+            }
+            if (status != PSY_OK) {
+                psy__close_fds(control.fds, control.fd_count);
+                return status;
+            }
+            memcpy(fds, control.fds, fd_count * sizeof *fds);
+            return PSY_OK;
+        }
+        uint64_t now = psy__now_ns();
+        if (now >= deadline_ns) {
+            return psy_fail(PSY_TIMEOUT, "the service did not answer in time");
+        }
+        struct pollfd p = {.fd = psy__link_fd(link), .events = POLLIN};
+        uint64_t left_ms = (deadline_ns - now) / 1000000 + 1;
+        (void)poll(&p, 1, left_ms > 1000 ? 1000 : (int)left_ms);
+    }
+}
+
+void psy__refuse(psy__link *link, psy_status status, int fatal)
+{
+    psy__refused refused = {.status = (uint32_t)status, .fatal = (uint32_t)fatal};
+    snprintf(refused.text, sizeof refused.text, "%s", psy_detail());
+    (void)psy__say(link, PSY_SAY_REFUSED, &refused, sizeof refused, NULL, 0); /* a peer that does not read misses it */
+}
+
+void psy__close_fds(int *fds, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+            fds[i] = -1;
+        }
+    }
+}

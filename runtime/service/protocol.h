@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What clients, broker and workers say over their control links: attach, agree on pipelines, learn of each other's death.
+ * Requests and replies never go this way.
+ *
+ *   client -> broker                      broker -> worker                      worker -> broker
+ *   HELLO (client)                                                              HELLO (worker)
+ *          <- WELCOME  doorbell           WELCOME  ring, gather, doorbell
+ *   ATTACH  requests, responses,                                                READY  symbol values; doorbell
+ *           doorbell  (every side owns    CHANNEL  responses, doorbell
+ *           <- ATTACHED  the memory it    GONE
+ *   OPEN         must trust)
+ *          <- OPENED | REFUSED            REFUSED
+ *
+ * Every message starts with psy__hello_word, so that a peer of another version is recognised before anything else is read.
+ * A message of the wrong size, kind, version or order ends the link.
+ */
+#ifndef PSY_SERVICE_PROTOCOL_H
+#define PSY_SERVICE_PROTOCOL_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include <psyne/status.h>
+
+#include "transport/transport.h"
+
+enum { PSY_PROTOCOL_MAJOR = 1, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
+
+typedef enum psy__word {
+    PSY_SAY_HELLO = 1, PSY_SAY_WELCOME, PSY_SAY_ATTACH, PSY_SAY_ATTACHED, PSY_SAY_OPEN, PSY_SAY_OPENED, PSY_SAY_REFUSED,
+    PSY_SAY_HIRED, PSY_SAY_READY, PSY_SAY_CHANNEL, PSY_SAY_GONE
+} psy__word;
+
+typedef struct psy__said {
+    uint32_t magic; /* PSY_PROTOCOL_MAGIC */
+    uint16_t major, minor;
+    uint32_t what; /* psy__word */
+    uint32_t bytes; /* of the whole message */
+} psy__said;
+
+#define PSY_PROTOCOL_MAGIC UINT32_C(0x31595350) /* "PSY1" */
+
+enum { PSY_ROLE_CLIENT = 1, PSY_ROLE_WORKER = 2 };
+
+typedef struct psy__hello {
+    psy__said said;
+    uint32_t role, shard;      /* worker: the shard it wants to be */
+    uint64_t module_hash;      /* worker */
+} psy__hello;
+
+/* To a client. File: the broker's doorbell. */
+typedef struct psy__welcome {
+    psy__said said;
+    uint32_t shards;
+    uint32_t request_bytes, reply_bytes; /* largest of all pipelines */
+    uint32_t in_flight_max;
+    uint64_t request_salt[2]; /* this channel's */
+    uint64_t route_salt[2];   /* the service's */
+} psy__welcome;
+
+/* From a client. Files: request slab, response slab, its doorbell. */
+typedef struct psy__attach {
+    psy__said said;
+    uint32_t request_slots, request_stride;
+    uint32_t reply_slots, reserved;
+} psy__attach;
+
+typedef struct psy__attached {
+    psy__said said;
+    uint64_t reserved;
+} psy__attached;
+
+typedef struct psy__open {
+    psy__said said;
+    char pipeline[PSY_NAME_BYTES];
+    char request_name[PSY_NAME_BYTES], reply_name[PSY_NAME_BYTES];
+    uint64_t request_hash, reply_hash;
+} psy__open;
+
+typedef struct psy__opened {
+    psy__said said;
+    uint32_t pipeline, request_type;
+    uint32_t request_bytes, reply_bytes, key_offset, reserved;
+} psy__opened;
+
+/* To a client or worker: why not. `fatal`: the link ends. */
+typedef struct psy__refused {
+    psy__said said;
+    uint32_t status, fatal;
+    char text[512];
+} psy__refused;
+
+/* To a worker. Files: its ring's slab, the gather slab, the broker's doorbell. */
+typedef struct psy__hired {
+    psy__said said;
+    uint32_t shard, shards;
+    uint32_t ring_slots, ring_stride;
+    uint32_t tickets, reserved;
+    uint64_t partial_bytes; /* one shard's record: the largest of all pipelines */
+    uint64_t route_salt[2];
+} psy__hired;
+
+/* From a worker. File: its doorbell. */
+typedef struct psy__ready {
+    psy__said said;
+    uint32_t symbol_count, reserved;
+    uint64_t symbols[PSY_SYMBOLS_MAX]; /* GLOBAL sizes: all shards must agree; others 0 */
+} psy__ready;
+
+/* To a worker: a client. Files: its response slab, its doorbell. */
+typedef struct psy__channel_said {
+    psy__said said;
+    uint32_t channel, epoch;
+    uint32_t reply_slots, reply_stride;
+} psy__channel_said;
+
+typedef struct psy__gone {
+    psy__said said;
+    uint32_t channel, epoch;
+} psy__gone;
+
+/* Fills the header of a message of `bytes` and sends it with `fd_count` files. */
+PSY_NODISCARD psy_status psy__say(psy__link *link, psy__word what, void *message, uint32_t bytes, const int *fds,
+                                  uint32_t fd_count);
+
+/* Checks magic, version, size and kind of a message that came, and its number of files; copies it out. Where it does not hold:
+ * PROTOCOL, or VERSION with both named; files stay with the caller in any case. */
+PSY_NODISCARD psy_status psy__heard(const psy__control *control, psy__word what, void *message, uint32_t bytes,
+                                    uint32_t fd_count);
+
+/* What a message says it is (0: too short to say), unchecked otherwise. */
+psy__word psy__heard_what(const psy__control *control);
+
+/* Waits for the next message. CLOSED, TIMEOUT; a REFUSED comes back as its own status and text. */
+PSY_NODISCARD psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds,
+                                   uint32_t fd_count, uint64_t deadline_ns);
+
+/* Says REFUSED with this thread's detail. */
+void psy__refuse(psy__link *link, psy_status status, int fatal);
+
+void psy__close_fds(int *fds, uint32_t count);
+
+#endif

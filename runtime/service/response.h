@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The response slab: the client's own memory, into which the service writes replies.
+ *
+ *   data + 0                    slot headers: slots x 64 bytes
+ *        + slots * 64           slot payloads: slots x reply_stride, 64-byte aligned
+ *        + ... * reply_stride   completion rings: one per writer (each shard, and last the broker), 8-byte slot numbers
+ *
+ * A slot's state is one word, changed by compare-and-swap only:
+ *
+ *   generation u32 (high) | writer u16 | phase u16
+ *
+ *   FREE -> PENDING            client, at claim; the generation counts up
+ *   PENDING -> WRITING         the one writer that answers
+ *   WRITING -> DONE            the same writer; then it puts (generation, slot) into its completion ring
+ *   DONE -> FREE               client, at release
+ *   PENDING | WRITING -> QUARANTINED   client, when it gives up waiting
+ *   QUARANTINED -> FREE        the writer acknowledges: it will not touch the slot again
+ *
+ * Whoever loses a compare-and-swap reads the word again and follows the table; nobody waits. A lying client can only spoil its
+ * own replies: writers compute every address from the agreed geometry and never from what the slab says.
+ */
+#ifndef PSY_SERVICE_RESPONSE_H
+#define PSY_SERVICE_RESPONSE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <psyne/ring.h>
+#include <psyne/slab.h>
+#include <psyne/status.h>
+
+enum { PSY_PHASE_FREE = 0, PSY_PHASE_PENDING, PSY_PHASE_WRITING, PSY_PHASE_DONE, PSY_PHASE_QUARANTINED };
+enum { PSY_REPLY_SLOTS_MAX = 65536 };
+
+typedef struct psy__reply_header {
+    _Atomic uint64_t state;
+    uint32_t status, bytes;
+    uint64_t request;
+    uint8_t reserved[40];
+} psy__reply_header;
+_Static_assert(sizeof(psy__reply_header) == 64, "the reply header is ABI");
+
+typedef struct psy__responses {
+    uint8_t *data;
+    uint32_t slots, stride, writers;
+    uint32_t completion_slots;
+} psy__responses;
+
+static inline uint64_t psy__reply_state(uint32_t generation, uint32_t writer, uint32_t phase)
+{
+    return (uint64_t)generation << 32 | (uint64_t)(writer & 0xffff) << 16 | phase;
+}
+
+/* Bytes of slab data that this geometry needs; 0 if it is out of range. */
+uint64_t psy__responses_bytes(uint32_t slots, uint32_t stride, uint32_t writers);
+
+/* A view on slab data of at least that many bytes. */
+void psy__responses_view(psy__responses *r, void *data, uint32_t slots, uint32_t stride, uint32_t writers);
+
+static inline psy__reply_header *psy__reply_at(const psy__responses *r, uint32_t slot)
+{
+    return (psy__reply_header *)(void *)(r->data + (uint64_t)slot * 64);
+}
+
+static inline uint8_t *psy__reply_payload(const psy__responses *r, uint32_t slot)
+{
+    return r->data + (uint64_t)r->slots * 64 + (uint64_t)slot * r->stride;
+}
+
+/* The memory of writer `writer`'s completion ring, and its size. */
+void *psy__completions_at(const psy__responses *r, uint32_t writer, uint64_t *bytes);
+
+/* Writer: takes the slot for writing. False: the client has gone on (the slot is acknowledged where it waits for that). */
+bool psy__reply_begin(const psy__responses *r, uint32_t slot, uint32_t generation, uint32_t writer);
+/* Writer: the payload is written: status and bytes, DONE, and the completion. False: the client gave up meanwhile. */
+bool psy__reply_end(const psy__responses *r, psy_ring *completions, uint32_t slot, uint32_t generation, uint32_t writer,
+                    psy_status status, uint32_t bytes, uint64_t request);
+/* Broker: a dead writer may have stopped anywhere in the two calls above; finishes in its place with an error. */
+void psy__reply_takeover(const psy__responses *r, psy_ring *completions, uint32_t slot, uint32_t generation,
+                         uint32_t dead_writer, uint32_t writer, psy_status status, uint64_t request);
+
+#endif

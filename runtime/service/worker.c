@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include <psyne/worker.h>
+
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "service/worker_state.h"
+
+enum { MAX_BATCH_DEFAULT = 64, MAX_BATCH = 4096, SPINS = 64, YIELDS = 8 };
+static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000, connect_timeout_default_ns = 10000000000;
+
+static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
+{
+    psy__engine_options options = {.device = o->device,
+                                   .max_batch = w->max_batch,
+                                   .validate = o->validate != 0,
+                                   .limits = {.arena_bytes = o->arena_bytes}};
+    psy_status status = psy__engine_open(o->engine ? o->engine : "cpu", &options, &w->engine);
+    if (status == PSY_OK && w->engine->interface != &psy__engine_cpu) {
+        status = psy__engine_open("cpu", &options, &w->cpu);
+    } else {
+        w->cpu = w->engine;
+    }
+    if (status == PSY_OK) {
+        snprintf(w->description, sizeof w->description, "shard %u of %u: %s, %s", w->shard, w->shards,
+                 w->engine->interface->name, w->engine->interface->describe(w->engine));
+    }
+    return status;
+}
+
+/* The service's memory, as the broker hands it out. */
+static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
+{
+    uint64_t ring_bytes = psy_ring_bytes(said->ring_stride, said->ring_slots);
+    uint64_t finish_bytes = psy_ring_bytes(8, said->ring_slots * 2);
+    psy_status status = psy_slab_adopt(fds[0], UINT64_C(1) << 40, &w->ring_slab);
+    fds[0] = -1;
+    if (status == PSY_OK) {
+        status = psy_slab_adopt(fds[1], UINT64_C(1) << 40, &w->gather_slab);
+        fds[1] = -1;
+    }
+    if (status != PSY_OK) {
+        return status;
+    }
+    if (psy_slab_data_bytes(w->ring_slab) < ring_bytes + finish_bytes ||
+        psy_slab_data_bytes(w->gather_slab) < psy__gather_bytes(said->tickets, said->shards, said->partial_bytes)) {
+        return psy_fail(PSY_PROTOCOL, "the service's slabs are smaller than it says");
+    }
+    uint8_t *data = psy_slab_data(w->ring_slab);
+    status = psy_ring_attach(&w->requests, PSY_RING_CONSUMER, data, ring_bytes, said->ring_stride, said->ring_slots);
+    if (status == PSY_OK) {
+        status = psy_ring_attach(&w->finished, PSY_RING_PRODUCER, data + ring_bytes, finish_bytes, 8, said->ring_slots * 2);
+    }
+    w->gather = (psy__gather){psy_slab_data(w->gather_slab), said->tickets, said->shards, said->partial_bytes};
+    return status;
+}
+
+static psy_status join(psy_worker *w, const char *uri, uint32_t shard)
+{
+    const psy__module *m = &w->module->decoded;
+    uint64_t deadline_ns = psy__add_ns(psy__now_ns(), w->connect_timeout_ns);
+    psy_status status = psy__connect(uri, w->connect_timeout_ns, &w->link);
+    if (status != PSY_OK) {
+        return status;
+    }
+    psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = shard, .module_hash = psy_module_hash(w->module)};
+    status = psy__say(w->link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0);
+    psy__hired said;
+    int fds[3] = {-1, -1, -1};
+    if (status == PSY_OK) {
+        status = psy__hear(w->link, PSY_SAY_HIRED, &said, sizeof said, fds, 3, deadline_ns);
+    }
+    if (status != PSY_OK) {
+        return status;
+    }
+    w->broker_doorbell = fds[2];
+    uint32_t request_bytes;
+    uint64_t partial_bytes;
+    psy__module_extents(m, &request_bytes, &w->reply_bytes, &partial_bytes);
+    if (said.shard != shard || said.shards == 0 || said.shards > PSY_SHARDS_MAX || said.shard >= said.shards ||
+        said.ring_stride != PSY_FRAME_PAYLOAD + request_bytes || said.partial_bytes != partial_bytes ||
+        said.ring_slots == 0 || said.ring_slots > (UINT32_C(1) << 20) || said.tickets > said.ring_slots) {
+        psy__close_fds(fds, 2);
+        return psy_fail(PSY_PROTOCOL, "the service's geometry does not fit the module");
+    }
+    w->shard = said.shard;
+    w->shards = said.shards;
+    memcpy(w->route_salt, said.route_salt, sizeof w->route_salt);
+    status = take_slabs(w, &said, fds);
+    psy__close_fds(fds, 2);
+    return status;
+}
+
+static psy_status make_tables(psy_worker *w)
+{
+    const psy__module *m = &w->module->decoded;
+    size_t batch = w->max_batch;
+    w->residents = calloc(m->resident_count + 1, sizeof *w->residents);
+    w->lanes = calloc(m->pipeline_count + 1, sizeof *w->lanes);
+    w->symbols = calloc(m->symbol_count + 1, sizeof *w->symbols);
+    w->bases = calloc(m->symbol_count + 1, sizeof *w->bases);
+    w->symbol_bound = calloc(m->symbol_count + 1, sizeof *w->symbol_bound);
+    w->inputs = calloc(batch, sizeof *w->inputs);
+    w->outputs = calloc(batch, sizeof *w->outputs);
+    w->partials = calloc(batch, sizeof *w->partials);
+    w->owners = calloc(batch, sizeof *w->owners);
+    w->merges = calloc(batch, sizeof *w->merges);
+    w->waiting = calloc(batch, sizeof *w->waiting);
+    w->frames = calloc(batch, sizeof *w->frames);
+    w->statuses = calloc(batch, 1);
+    if (!w->residents || !w->lanes || !w->symbols || !w->bases || !w->symbol_bound || !w->inputs || !w->outputs ||
+        !w->partials || !w->owners || !w->merges || !w->waiting || !w->frames || !w->statuses) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for batches of %u", w->max_batch);
+    }
+    psy_slab_options options = {.bytes = (uint64_t)w->max_batch * w->reply_bytes, .name = "psyne-scratch"};
+    return psy_slab_create(&options, &w->scratch_slab);
+}
+
+static psy_status attach_slabs(psy_worker *w)
+{
+    psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};
+    psy_status status = PSY_OK;
+    for (unsigned i = 0; status == PSY_OK && i < 3; i++) {
+        status = w->engine->interface->attach(w->engine, psy_slab_base(slabs[i]), psy_slab_bytes(slabs[i]));
+    }
+    return status;
+}
+
+psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
+{
+    if (!o || !out || !o->uri || !o->module || o->max_batch > MAX_BATCH) {
+        return psy_fail(PSY_INVALID, "psy_worker_create: uri and module are needed; max_batch is at most %d", MAX_BATCH);
+    }
+    if (o->module->decoded.symbol_count > PSY_SYMBOLS_MAX) {
+        return psy_fail(PSY_LIMIT, "the module has %u sizes; a service takes at most %d", o->module->decoded.symbol_count,
+                        PSY_SYMBOLS_MAX);
+    }
+    psy_worker *w = calloc(1, sizeof *w);
+    if (!w) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for a worker");
+    }
+    w->doorbell = w->broker_doorbell = -1;
+    w->module = o->module;
+    w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
+    w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
+    psy_status status = join(w, o->uri, o->shard);
+    if (status == PSY_OK && (w->doorbell = psy__doorbell_create()) < 0) {
+        status = psy_fail(PSY_IO, "no event descriptor: too many open files?");
+    }
+    if (status == PSY_OK) {
+        status = make_tables(w);
+    }
+    if (status == PSY_OK) {
+        status = open_engines(w, o);
+    }
+    if (status == PSY_OK) {
+        status = attach_slabs(w);
+    }
+    if (status != PSY_OK) {
+        psy_worker_destroy(w);
+        return status;
+    }
+    *out = w;
+    return PSY_OK;
+}
+
+psy_status psy_worker_start(psy_worker *w)
+{
+    if (!w || w->started) {
+        return psy_fail(PSY_INVALID, "psy_worker_start: %s", w ? "started already" : "a null argument");
+    }
+    psy_status status = psy__worker_bind(w);
+    if (status != PSY_OK) {
+        return status;
+    }
+    const psy__module *m = &w->module->decoded;
+    psy__ready said = {.symbol_count = m->symbol_count};
+    for (uint32_t i = 0; i < m->symbol_count; i++) {
+        said.symbols[i] = m->symbols[i].kind == PSY_SYMBOL_GLOBAL ? w->symbols[i] : 0;
+    }
+    status = psy__say(w->link, PSY_SAY_READY, &said, sizeof said, &w->doorbell, 1);
+    w->started = status == PSY_OK;
+    return status;
+}
+
+/* What waits in the ring, sorted by pipeline: one run for each. */
+static uint32_t run_waiting(psy_worker *w)
+{
+    const psy__module *m = &w->module->decoded;
+    uint32_t got = 0;
+    uint8_t *at = psy_ring_peek(&w->requests, w->max_batch, &got);
+    if (!at) {
+        return 0;
+    }
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < got; i++) {
+        uint8_t *frame = at + (uint64_t)i * w->requests.stride;
+        const psy_envelope *e = (const void *)(frame + PSY_FRAME_ENVELOPE);
+        const psy__hop *hop = (const void *)frame;
+        if (e->pipeline < m->pipeline_count && hop->ticket < w->gather.tickets) {
+            w->waiting[left++] = frame;
+        }
+    }
+    while (left > 0) {
+        uint32_t pipeline = ((const psy_envelope *)(const void *)(w->waiting[0] + PSY_FRAME_ENVELOPE))->pipeline;
+        uint32_t count = 0, rest = 0;
+        for (uint32_t i = 0; i < left; i++) {
+            const psy_envelope *e = (const void *)(w->waiting[i] + PSY_FRAME_ENVELOPE);
+            if (e->pipeline == pipeline) {
+                w->frames[count++] = w->waiting[i];
+            } else {
+                w->waiting[rest++] = w->waiting[i];
+            }
+        }
+        left = rest;
+        psy__worker_run_batch(w, w->frames, count);
+    }
+    psy_ring_release(&w->requests, got);
+    psy_ring_settle(&w->requests);
+    psy__worker_flush(w);
+    return got;
+}
+
+uint32_t psy_worker_do_work(psy_worker *w)
+{
+    uint64_t now = psy__now_ns();
+    if (now >= w->tick_due_ns) {
+        w->tick_due_ns = now + tick_ns;
+        psy__worker_links(w);
+    }
+    psy__worker_sweep(w);
+    return w->dead || !w->started ? 0 : run_waiting(w);
+}
+
+void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
+{
+    if (psy_ring_sleep_begin(&w->requests) && !atomic_load_explicit(&w->stop, memory_order_acquire)) {
+        struct pollfd p[2] = {{.fd = w->doorbell, .events = POLLIN}, {.fd = psy__link_fd(w->link), .events = POLLIN}};
+        struct timespec t = {0, (long)(timeout_ns < sleep_ns_max ? timeout_ns : sleep_ns_max)};
+        (void)ppoll(p, 2, &t, NULL);
+        psy__doorbell_clear(w->doorbell);
+        w->tick_due_ns = 0;
+    }
+    psy_ring_sleep_end(&w->requests);
+}
+
+psy_status psy_worker_run(psy_worker *w)
+{
+    if (!w || !w->started) {
+        return psy_fail(PSY_INVALID, "psy_worker_run: the worker was not started");
+    }
+    uint32_t idle = 0;
+    while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
+        if (psy_worker_do_work(w)) {
+            idle = 0;
+        } else if (w->dead) {
+            return psy_fail(PSY_PEER_DIED, "the broker is gone");
+        } else if (++idle < SPINS) {
+            psy__relax();
+        } else if (idle < SPINS + YIELDS) {
+            sched_yield();
+        } else {
+            psy_worker_wait(w, sleep_ns_max);
+        }
+    }
+    return PSY_OK;
+}
+
+void psy_worker_stop(psy_worker *w)
+{
+    atomic_store_explicit(&w->stop, true, memory_order_release);
+    psy__doorbell_ring(w->doorbell);
+}
+
+const char *psy_worker_describe(const psy_worker *w) { return w->description; }
+
+void psy_worker_get_counts(const psy_worker *w, psy_worker_counts *out)
+{
+    *out = w->counts;
+    out->copied_bytes = w->engine->interface->copied_bytes(w->engine);
+}
+
+void psy_worker_destroy(psy_worker *w)
+{
+    if (!w) {
+        return;
+    }
+    if (w->link) {
+        psy__link_close(w->link);
+    }
+    psy__worker_drop_patrons(w);
+    psy__worker_unload(w);
+    psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};
+    for (unsigned i = 0; i < 3; i++) {
+        if (w->engine && slabs[i]) {
+            w->engine->interface->detach(w->engine, psy_slab_base(slabs[i]));
+        }
+        psy_slab_destroy(slabs[i]);
+    }
+    if (w->cpu != w->engine) {
+        psy__engine_close(w->cpu);
+    }
+    psy__engine_close(w->engine);
+    if (w->doorbell >= 0) {
+        close(w->doorbell);
+    }
+    if (w->broker_doorbell >= 0) {
+        close(w->broker_doorbell);
+    }
+    void *tables[] = {w->residents, w->lanes, w->symbols, w->bases, w->symbol_bound, w->inputs, w->outputs, w->partials,
+                      w->owners, w->merges, w->waiting, w->frames, w->statuses};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        free(tables[i]);
+    }
+    free(w);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the broker says: clients that come and go, and its own death. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/worker_state.h"
+
+static void retire(psy_worker *w, uint32_t channel)
+{
+    psy__patron *patron = w->patrons[channel];
+    if (patron) {
+        w->patrons[channel] = NULL;
+        patron->next_retired = w->retired;
+        w->retired = patron;
+    }
+}
+
+void psy__worker_sweep(psy_worker *w)
+{
+    while (w->retired) {
+        psy__patron *patron = w->retired;
+        w->retired = patron->next_retired;
+        w->engine->interface->detach(w->engine, psy_slab_base(patron->slab));
+        psy_slab_destroy(patron->slab);
+        close(patron->doorbell);
+        free(patron);
+    }
+}
+
+void psy__worker_drop_patrons(psy_worker *w)
+{
+    for (uint32_t i = 0; i < w->patron_count; i++) {
+        retire(w, i);
+    }
+    if (w->engine) {
+        psy__worker_sweep(w);
+    }
+}
+
+/* The broker has checked the client; its slab is checked again, since the file is the client's. */
+static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int fds[2])
+{
+    uint64_t need = psy__responses_bytes(said->reply_slots, said->reply_stride, w->shards + 1);
+    if (said->channel >= PSY_PATRONS_MAX || need == 0 || said->reply_stride != w->reply_bytes) {
+        return psy_fail(PSY_PROTOCOL, "the broker announced a client with impossible slots");
+    }
+    psy__patron *patron = calloc(1, sizeof *patron);
+    if (!patron) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for a client");
+    }
+    psy_status status = psy_slab_adopt(fds[0], UINT64_C(1) << 36, &patron->slab);
+    fds[0] = -1;
+    if (status == PSY_OK && psy_slab_data_bytes(patron->slab) < need) {
+        status = psy_fail(PSY_PROTOCOL, "a client's response slab is smaller than agreed");
+    }
+    if (status == PSY_OK) {
+        psy__responses_view(&patron->responses, psy_slab_data(patron->slab), said->reply_slots, said->reply_stride,
+                            w->shards + 1);
+        uint64_t bytes;
+        void *at = psy__completions_at(&patron->responses, w->shard, &bytes);
+        status = psy_ring_attach(&patron->completions, PSY_RING_PRODUCER, at, bytes, 8, patron->responses.completion_slots);
+    }
+    if (status == PSY_OK) {
+        status = w->engine->interface->attach(w->engine, psy_slab_base(patron->slab), psy_slab_bytes(patron->slab));
+    }
+    if (status != PSY_OK) {
+        psy_slab_destroy(patron->slab);
+        free(patron);
+        return status;
+    }
+    patron->epoch = said->epoch;
+    patron->doorbell = fds[1];
+    fds[1] = -1;
+    retire(w, said->channel);
+    w->patrons[said->channel] = patron;
+    w->patron_count = said->channel >= w->patron_count ? said->channel + 1 : w->patron_count;
+    return PSY_OK;
+}
+
+void psy__worker_links(psy_worker *w)
+{
+    while (!w->dead) {
+        psy__control control;
+        psy__event event = psy__link_poll(w->link, &control);
+        if (event == PSY_EVENT_NONE) {
+            return;
+        }
+        if (event == PSY_EVENT_CLOSED) {
+            w->dead = true;
+            return;
+        }
+        psy__channel_said channel;
+        psy__gone gone;
+        if (psy__heard_what(&control) == PSY_SAY_GONE) {
+            if (psy__heard(&control, PSY_SAY_GONE, &gone, sizeof gone, 0) == PSY_OK && gone.channel < PSY_PATRONS_MAX &&
+                w->patrons[gone.channel] && w->patrons[gone.channel]->epoch == gone.epoch) {
+                retire(w, gone.channel);
+            }
+        } else if (psy__heard(&control, PSY_SAY_CHANNEL, &channel, sizeof channel, 2) == PSY_OK) {
+            (void)add_patron(w, &channel, control.fds); /* without it the client's requests are dropped and time out */
+        }
+        psy__close_fds(control.fds, control.fd_count);
+    }
+}
+
+psy__patron *psy__worker_patron(psy_worker *w, uint32_t channel, uint32_t epoch)
+{
+    if (channel >= PSY_PATRONS_MAX) {
+        return NULL;
+    }
+    if (!w->patrons[channel] || w->patrons[channel]->epoch != epoch) {
+        psy__worker_links(w);
+    }
+    psy__patron *patron = w->patrons[channel];
+    return patron && patron->epoch == epoch ? patron : NULL;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Resident data: which rows are this shard's, where they lie, the key index, and the binding of sizes. */
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/siphash.h"
+#include "service/worker_state.h"
+
+static const uint64_t zero_key[2] = {0, 0};
+
+/* Zeroed pages, huge ones where the system gives them. */
+static psy_status pages(uint64_t bytes, void **out, uint64_t *mapped)
+{
+    *out = NULL;
+    *mapped = bytes ? bytes : 1;
+    void *at = mmap(NULL, *mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for %" PRIu64 " bytes of resident data", bytes);
+    }
+    (void)madvise(at, *mapped, MADV_HUGEPAGE);
+    *out = at;
+    return PSY_OK;
+}
+
+static psy_status bind_symbol(psy_worker *w, psy_dim dim, uint64_t value, const char *resident)
+{
+    const psy__module *m = &w->module->decoded;
+    if (!psy__dim_is_symbol(dim)) {
+        return dim == value ? PSY_OK
+                            : psy_fail(PSY_INVALID, "resident %s: a size is %" PRIu64 ", the module says %u", resident, value,
+                                       dim);
+    }
+    uint32_t symbol = psy__dim_symbol(dim);
+    if (w->symbol_bound[symbol] && w->symbols[symbol] != value) {
+        return psy_fail(PSY_INVALID, "resident %s: %s is %" PRIu64 " here and %" PRIu64 " in a resident loaded before", resident,
+                        psy__module_string(m, m->symbols[symbol].name), value, w->symbols[symbol]);
+    }
+    w->symbols[symbol] = value;
+    w->symbol_bound[symbol] = true;
+    return PSY_OK;
+}
+
+static bool ours(const psy_worker *w, uint64_t key)
+{
+    return psy__shard_of(psy__siphash(w->route_salt, &key, sizeof key), w->shards) == w->shard;
+}
+
+/* Keyed data: which rows are ours, their keys, and the index over them. */
+static psy_status choose_rows(psy_worker *w, const psy_rows *rows, psy__resident *r, uint64_t **chosen)
+{
+    uint64_t count = 0, key;
+    for (uint64_t row = 0; row < rows->dims[0]; row++) {
+        psy_status status = rows->key(rows->context, row, &key);
+        if (status != PSY_OK) {
+            return status;
+        }
+        count += ours(w, key);
+    }
+    uint64_t slots = 8;
+    while (slots < 2 * count) {
+        slots *= 2;
+    }
+    void *keys, *index;
+    r->keys_bytes = r->index_bytes = 0;
+    psy_status status = pages(count * 8, &keys, &r->keys_bytes);
+    r->data.keys = keys;
+    if (status == PSY_OK) {
+        status = pages(slots * 4, &index, &r->index_bytes);
+        r->data.index_rows = index;
+    }
+    *chosen = status == PSY_OK ? malloc((count ? count : 1) * sizeof **chosen) : NULL;
+    if (!*chosen) {
+        return status == PSY_OK ? psy_fail(PSY_NO_MEMORY, "no memory for %" PRIu64 " keys", count) : status;
+    }
+    memset(index, 0xff, slots * 4);
+    r->data.index_mask = slots - 1;
+    uint64_t local = 0;
+    for (uint64_t row = 0; row < rows->dims[0] && local < count; row++) {
+        status = rows->key(rows->context, row, &key);
+        if (status != PSY_OK) {
+            return status;
+        }
+        if (!ours(w, key)) {
+            continue;
+        }
+        uint64_t at = psy__siphash(zero_key, &key, sizeof key) & r->data.index_mask;
+        uint32_t *places = index;
+        for (; places[at] != UINT32_MAX; at = (at + 1) & r->data.index_mask) {
+            if (((uint64_t *)keys)[places[at]] == key) {
+                return psy_fail(PSY_CORRUPT, "resident %s: rows %" PRIu64 " and %" PRIu64 " have the same key", rows->resident,
+                                (*chosen)[places[at]], row);
+            }
+        }
+        places[at] = (uint32_t)local;
+        ((uint64_t *)keys)[local] = key;
+        (*chosen)[local++] = row;
+    }
+    r->data.rows = local;
+    return PSY_OK;
+}
+
+static psy_status check_shape(const psy_rows *rows, const psy_psm_resident *declared)
+{
+    if (rows->rank != declared->rank || rows->rank == 0) {
+        return psy_fail(PSY_INVALID, "resident %s has rank %u, not %u", rows->resident, declared->rank, rows->rank);
+    }
+    if (!rows->fill || (declared->placement == PSY_PLACE_BY_KEY) != (rows->key != NULL)) {
+        return psy_fail(PSY_INVALID, "resident %s: %s", rows->resident,
+                        !rows->fill ? "fill is missing"
+                                    : rows->key ? "it is not `by key`, but a key callback is given"
+                                                : "it is `by key` and needs a key callback");
+    }
+    if (rows->dims[0] >= UINT32_MAX) {
+        return psy_fail(PSY_TOO_LARGE, "resident %s: %" PRIu64 " rows; at most %u", rows->resident, rows->dims[0],
+                        UINT32_MAX - 1);
+    }
+    return PSY_OK;
+}
+
+static psy_status load(psy_worker *w, const psy_rows *rows, const psy_psm_resident *declared, psy__resident *r,
+                       uint64_t **chosen)
+{
+    uint64_t row_bytes = psy__dtype_bytes(declared->dtype), first = 0, total = rows->dims[0];
+    psy_status status = PSY_OK;
+    for (uint32_t d = 0; status == PSY_OK && d < rows->rank; d++) {
+        status = bind_symbol(w, declared->dims[d], rows->dims[d], rows->resident);
+        if (d > 0 && __builtin_mul_overflow(row_bytes, rows->dims[d], &row_bytes)) {
+            return psy_fail(PSY_TOO_LARGE, "resident %s: a row's size overflows", rows->resident);
+        }
+    }
+    if (status != PSY_OK) {
+        return status;
+    }
+    r->data.rows = total;
+    if (declared->placement == PSY_PLACE_SPLIT) {
+        first = total / w->shards * w->shard + (total % w->shards) * w->shard / w->shards;
+        uint64_t end = total / w->shards * (w->shard + 1) + (total % w->shards) * (w->shard + 1) / w->shards;
+        r->data.rows = end - first;
+    } else if (declared->placement == PSY_PLACE_BY_KEY) {
+        status = choose_rows(w, rows, r, chosen);
+    }
+    if (status == PSY_OK && declared->local_rows != declared->dims[0]) {
+        status = bind_symbol(w, declared->local_rows, r->data.rows, rows->resident);
+        w->bases[psy__dim_symbol(declared->local_rows)] = first;
+    }
+    uint64_t bytes;
+    if (status == PSY_OK && __builtin_mul_overflow(r->data.rows, row_bytes, &bytes)) {
+        status = psy_fail(PSY_TOO_LARGE, "resident %s: its size overflows", rows->resident);
+    }
+    void *data;
+    if (status == PSY_OK) {
+        status = pages(bytes, &data, &r->rows_bytes);
+        r->data.data = data;
+    }
+    if (status != PSY_OK) {
+        return status;
+    }
+    r->data.row_bytes = row_bytes;
+    for (uint64_t i = 0; status == PSY_OK && i < r->data.rows; i++) {
+        status = rows->fill(rows->context, *chosen ? (*chosen)[i] : first + i, (uint8_t *)data + i * row_bytes);
+    }
+    return status;
+}
+
+static void unload(psy__resident *r)
+{
+    if (r->data.data) {
+        munmap((void *)(uintptr_t)r->data.data, r->rows_bytes);
+    }
+    if (r->data.keys) {
+        munmap((void *)(uintptr_t)r->data.keys, r->keys_bytes);
+    }
+    if (r->data.index_rows) {
+        munmap((void *)(uintptr_t)r->data.index_rows, r->index_bytes);
+    }
+    *r = (psy__resident){0};
+}
+
+psy_status psy_worker_load(psy_worker *w, const psy_rows *rows)
+{
+    if (!w || !rows || !rows->resident || w->started) {
+        return psy_fail(PSY_INVALID, "psy_worker_load: %s", w && w->started ? "the worker serves already" : "a null argument");
+    }
+    const psy__module *m = &w->module->decoded;
+    uint32_t index = psy__module_find_resident(m, rows->resident);
+    if (index == PSY_NONE) {
+        return psy_fail(PSY_NOT_FOUND, "the module has no resident `%s`", rows->resident);
+    }
+    psy__resident *r = &w->residents[index];
+    if (r->loaded) {
+        return psy_fail(PSY_INVALID, "resident %s is loaded already", rows->resident);
+    }
+    psy_status status = check_shape(rows, &m->residents[index]);
+    uint64_t *chosen = NULL;
+    if (status == PSY_OK) {
+        status = load(w, rows, &m->residents[index], r, &chosen);
+    }
+    free(chosen);
+    if (status != PSY_OK) {
+        unload(r);
+        return status;
+    }
+    r->loaded = true;
+    return PSY_OK;
+}
+
+/* Binds one program on `engine`. */
+static psy_status bind_program(psy_worker *w, psy__engine *engine, const psy__resident_data *residents, uint32_t program,
+                               psy__executable **out)
+{
+    psy__binding binding = {.module = &w->module->decoded,
+                            .program = program,
+                            .symbols = w->symbols,
+                            .bases = w->bases,
+                            .residents = residents,
+                            .partial_stride = w->gather.partial_bytes};
+    return engine->interface->bind(engine, &binding, out);
+}
+
+/* The engine for a shard program: the worker's own, or the cpu where it lacks an operation. */
+static psy__engine *engine_for(psy_worker *w, uint32_t program, const char *pipeline)
+{
+    if (w->engine->interface->supports(w->engine, &w->module->decoded, program) == PSY_OK) {
+        return w->engine;
+    }
+    size_t n = strlen(w->description);
+    snprintf(w->description + n, sizeof w->description - n, "; pipeline %s on the cpu (%s)", pipeline, psy_detail());
+    return w->cpu;
+}
+
+psy_status psy__worker_bind(psy_worker *w)
+{
+    const psy__module *m = &w->module->decoded;
+    psy__resident_data *residents = calloc(m->resident_count + 1, sizeof *residents);
+    if (!residents) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for %u residents", m->resident_count);
+    }
+    psy_status status = PSY_OK;
+    for (uint32_t i = 0; i < m->resident_count; i++) {
+        residents[i] = w->residents[i].data;
+        if (!w->residents[i].loaded) {
+            status = psy_fail(PSY_INVALID, "resident %s was not loaded", psy__module_string(m, m->residents[i].name));
+        }
+    }
+    for (uint32_t i = 0; i < m->symbol_count; i++) {
+        if (m->symbols[i].kind == PSY_SYMBOL_SHARDS) {
+            w->symbols[i] = w->shards;
+        }
+    }
+    for (uint32_t i = 0; status == PSY_OK && i < m->pipeline_count; i++) {
+        const psy_psm_pipeline *p = &m->pipelines[i];
+        psy__engine *engine = engine_for(w, p->shard_program, psy__module_string(m, p->name));
+        status = bind_program(w, engine, residents, p->shard_program, &w->lanes[i].shard);
+        if (status == PSY_OK && p->route == PSY_ROUTE_ALL) {
+            /* A few hundred bytes per message: the cpu merges, whatever engine the shards have. */
+            status = bind_program(w, w->cpu, residents, p->merge_program, &w->lanes[i].merge);
+        }
+        if (status != PSY_OK) {
+            status = psy_fail(status, "pipeline %s: %s", psy__module_string(m, p->name), psy_detail());
+        }
+    }
+    free(residents);
+    return status;
+}
+
+void psy__worker_unload(psy_worker *w)
+{
+    const psy__module *m = &w->module->decoded;
+    for (uint32_t i = 0; w->lanes && i < m->pipeline_count; i++) {
+        if (w->lanes[i].shard) {
+            w->lanes[i].shard->engine->interface->unbind(w->lanes[i].shard);
+        }
+        if (w->lanes[i].merge) {
+            w->lanes[i].merge->engine->interface->unbind(w->lanes[i].merge);
+        }
+    }
+    for (uint32_t i = 0; w->residents && i < m->resident_count; i++) {
+        unload(&w->residents[i]);
+    }
+}

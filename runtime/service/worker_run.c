@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One batch: the shard program over the frames where they lie, reports, merges, replies. */
+#include <string.h>
+
+#include "service/worker_state.h"
+
+static const psy__hop *hop_of(const uint8_t *frame) { return (const psy__hop *)(const void *)frame; }
+
+static const psy_envelope *envelope_of(const uint8_t *frame)
+{
+    return (const psy_envelope *)(const void *)(frame + PSY_FRAME_ENVELOPE);
+}
+
+/* The ticket is closed: the broker may free it. The ring has room for every ticket. */
+static void finish(psy_worker *w, const psy__hop *hop)
+{
+    uint32_t got;
+    uint64_t *entry = psy_ring_claim(&w->finished, 1, &got);
+    if (entry) {
+        *entry = (uint64_t)hop->generation << 32 | hop->ticket;
+        psy_ring_commit(&w->finished, 1);
+    }
+}
+
+/* Takes the client's slot for the reply; NULL when nobody wants it any more. */
+static psy__patron *begin_reply(psy_worker *w, const psy__hop *hop, const psy_envelope *e)
+{
+    psy__patron *patron = psy__worker_patron(w, hop->channel, hop->epoch);
+    if (!patron || e->slot >= patron->responses.slots ||
+        !psy__reply_begin(&patron->responses, e->slot, e->generation, w->shard)) {
+        w->counts.dropped_replies++;
+        return NULL;
+    }
+    return patron;
+}
+
+static void end_reply(psy_worker *w, psy__patron *patron, const psy_envelope *e, psy_status status, uint32_t bytes)
+{
+    if (!psy__reply_end(&patron->responses, &patron->completions, e->slot, e->generation, w->shard, status,
+                        status == PSY_OK ? bytes : 0, e->request)) {
+        w->counts.dropped_replies++;
+    }
+    patron->completed = true;
+}
+
+static uint8_t *scratch(psy_worker *w, uint32_t index, uint32_t stride)
+{
+    return (uint8_t *)psy_slab_data(w->scratch_slab) + (uint64_t)index * stride;
+}
+
+/* Runs an executable; a run that fails as a whole fails each of its messages. */
+static void run(psy_worker *w, psy__executable *x, uint32_t count, bool with_partials)
+{
+    psy__batch batch = {.count = count,
+                        .inputs = w->inputs,
+                        .input_spans = count,
+                        .outputs = w->outputs,
+                        .output_spans = count,
+                        .partials = with_partials ? w->partials : NULL,
+                        .partial_spans = with_partials ? count : 0,
+                        .status = w->statuses};
+    psy_status status = x->engine->interface->run(x, &batch);
+    if (status != PSY_OK) {
+        memset(w->statuses, (int)status, count);
+    }
+}
+
+/* The first shard's complaint, or OK. */
+static psy_status shards_status(const psy__ticket *ticket, uint32_t shards)
+{
+    for (uint32_t s = 0; s < shards; s++) {
+        uint8_t status = atomic_load_explicit(&ticket->status[s], memory_order_relaxed);
+        if ((ticket->expected >> s & 1) && status != PSY_OK) {
+            return (psy_status)status;
+        }
+    }
+    return PSY_OK;
+}
+
+/* Merges and answers the requests of which this was the last shard. */
+static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, uint32_t count)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const psy__merge *m = &w->merges[i];
+        psy__patron *patron = begin_reply(w, m->hop, m->envelope);
+        psy_status status = shards_status(psy__ticket_at(&w->gather, m->hop->ticket), w->shards);
+        if (patron && status == PSY_OK) {
+            w->inputs[n] = (psy__span){m->payload, 0, 1};
+            w->partials[n] = (psy__span){psy__partial_at(&w->gather, m->hop->ticket, 0), 0, 1};
+            w->outputs[n] = (psy__span){psy__reply_payload(&patron->responses, m->envelope->slot), 0, 1};
+            w->owners[n] = patron;
+            w->merges[n++] = *m;
+            continue;
+        }
+        if (patron) {
+            end_reply(w, patron, m->envelope, status, 0);
+        }
+        finish(w, m->hop);
+    }
+    if (n == 0) {
+        return;
+    }
+    run(w, lane->merge, n, true);
+    for (uint32_t i = 0; i < n; i++) {
+        end_reply(w, w->owners[i], w->merges[i].envelope, (psy_status)w->statuses[i], reply_bytes);
+        finish(w, w->merges[i].hop);
+    }
+    w->counts.merges += n;
+}
+
+void psy__worker_run_batch(psy_worker *w, uint8_t *const *frames, uint32_t count)
+{
+    const psy__module *m = &w->module->decoded;
+    uint32_t index = envelope_of(frames[0])->pipeline;
+    const psy_psm_pipeline *pipeline = &m->pipelines[index];
+    const psy__lane *lane = &w->lanes[index];
+    bool all = pipeline->route == PSY_ROUTE_ALL;
+    uint32_t reply_bytes = m->types[pipeline->output_type].bytes, scratch_stride = w->reply_bytes;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *frame = frames[i];
+        const psy__hop *hop = hop_of(frame);
+        w->inputs[i] = (psy__span){frame + PSY_FRAME_PAYLOAD, 0, 1};
+        if (all) {
+            w->outputs[i] = (psy__span){psy__partial_at(&w->gather, hop->ticket, w->shard), 0, 1};
+        } else {
+            w->owners[i] = begin_reply(w, hop, envelope_of(frame));
+            w->outputs[i] = (psy__span){w->owners[i] ? psy__reply_payload(&w->owners[i]->responses, envelope_of(frame)->slot)
+                                                     : scratch(w, i, scratch_stride),
+                                        0, 1};
+        }
+    }
+    run(w, lane->shard, count, false);
+    w->counts.requests += count;
+    w->counts.batches++;
+    uint32_t merges = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *frame = frames[i];
+        const psy__hop *hop = hop_of(frame);
+        psy__ticket *ticket = psy__ticket_at(&w->gather, hop->ticket);
+        if (!all && w->owners[i]) {
+            end_reply(w, w->owners[i], envelope_of(frame), (psy_status)w->statuses[i], reply_bytes);
+        }
+        if (!psy__ticket_report(ticket, w->shard, w->statuses[i])) {
+            continue;
+        }
+        bool ours = psy__ticket_close(ticket, hop->generation, w->shard);
+        if (all && ours) {
+            w->merges[merges++] = (psy__merge){hop, envelope_of(frame), frame + PSY_FRAME_PAYLOAD};
+        } else {
+            finish(w, hop);
+        }
+    }
+    if (merges) {
+        merge(w, lane, reply_bytes, merges);
+    }
+}
+
+void psy__worker_flush(psy_worker *w)
+{
+    for (uint32_t i = 0; i < w->patron_count; i++) {
+        psy__patron *patron = w->patrons[i];
+        if (patron && patron->completed) {
+            patron->completed = false;
+            psy_ring_flush(&patron->completions);
+            if (psy_ring_take_wake(&patron->completions)) {
+                psy__doorbell_ring(patron->doorbell);
+            }
+        }
+    }
+    psy_ring_flush(&w->finished);
+    if (psy_ring_take_wake(&w->finished)) {
+        psy__doorbell_ring(w->broker_doorbell);
+    }
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a worker knows, for its files: worker.c (life and agent), worker_load.c (resident data), worker_link.c (clients),
+ * worker_run.c (batches and merges). */
+#ifndef PSY_SERVICE_WORKER_STATE_H
+#define PSY_SERVICE_WORKER_STATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <psyne/ring.h>
+#include <psyne/slab.h>
+#include <psyne/worker.h>
+
+#include "engine/engine.h"
+#include "service/gather.h"
+#include "service/module_file.h"
+#include "service/protocol.h"
+#include "service/response.h"
+
+enum { PSY_PATRONS_MAX = 4096 };
+
+/* A client, as a worker sees it: the place where its replies go. */
+typedef struct psy__patron {
+    struct psy__patron *next_retired;
+    uint32_t epoch;
+    psy_slab *slab;
+    psy__responses responses;
+    psy_ring completions;
+    bool completed;
+    int doorbell;
+} psy__patron;
+
+typedef struct psy__resident {
+    psy__resident_data data;
+    bool loaded;
+    uint64_t rows_bytes, keys_bytes, index_bytes; /* mapped sizes */
+} psy__resident;
+
+/* A pipeline, bound. */
+typedef struct psy__lane {
+    psy__executable *shard, *merge; /* merge: NULL unless the route is ALL */
+} psy__lane;
+
+/* A request that this worker finished as the last shard: it answers. */
+typedef struct psy__merge {
+    const psy__hop *hop;
+    const psy_envelope *envelope;
+    uint8_t *payload;
+} psy__merge;
+
+struct psy_worker {
+    const psy_module *module;
+    psy__link *link;
+    uint32_t shard, shards, max_batch, reply_bytes;
+    uint64_t connect_timeout_ns, route_salt[2];
+    psy_slab *ring_slab, *gather_slab, *scratch_slab;
+    psy_ring requests, finished;
+    psy__gather gather;
+    psy__engine *engine, *cpu; /* the same where the engine is the cpu */
+    psy__resident *residents;
+    psy__lane *lanes;
+    uint64_t *symbols, *bases;
+    bool *symbol_bound;
+    psy__patron *patrons[PSY_PATRONS_MAX];
+    psy__patron *retired; /* gone, but perhaps named in the batch at hand: unmapped before the next one */
+    uint32_t patron_count; /* places in use: 0 .. patron_count - 1 may be set */
+    psy__span *inputs, *outputs, *partials;
+    psy__patron **owners; /* of the outputs; NULL: dropped */
+    psy__merge *merges;
+    uint8_t **waiting, **frames; /* what the ring holds; those of one pipeline */
+    uint8_t *statuses;
+    uint64_t tick_due_ns;
+    int doorbell, broker_doorbell;
+    bool started, dead;
+    _Atomic bool stop;
+    psy_worker_counts counts;
+    char description[512];
+};
+
+/* ---- worker_load.c ---- */
+psy_status psy__worker_bind(psy_worker *w); /* sizes and programs; every resident is loaded */
+void psy__worker_unload(psy_worker *w);
+
+/* ---- worker_link.c ---- */
+/* Handles what the broker says. The worker is `dead` afterwards if the broker is. */
+void psy__worker_links(psy_worker *w);
+/* The client of a hop, or NULL when it is gone. A client that is not known yet has been announced on the link: looks there. */
+psy__patron *psy__worker_patron(psy_worker *w, uint32_t channel, uint32_t epoch);
+/* Unmaps the slabs of clients that are gone; between batches. */
+void psy__worker_sweep(psy_worker *w);
+void psy__worker_drop_patrons(psy_worker *w);
+
+/* ---- worker_run.c ---- */
+/* Runs `count` frames of the ring, all of one pipeline. */
+void psy__worker_run_batch(psy_worker *w, uint8_t *const *frames, uint32_t count);
+/* Publishes replies and finished tickets, wakes those who sleep. */
+void psy__worker_flush(psy_worker *w);
+
+#endif
