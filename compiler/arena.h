@@ -20,6 +20,7 @@ void psc_arena_fini(psc_arena *arena);
 void *psc_alloc(psc_arena *arena, size_t bytes); /* aligned to 16, zeroed, never NULL */
 char *psc_strndup(psc_arena *arena, const char *text, size_t n);
 char *psc_format(psc_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *psc__format_va(psc_arena *arena, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
 #define psc_new(arena, type) ((type *)psc_alloc((arena), sizeof(type)))
 

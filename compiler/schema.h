@@ -18,6 +18,7 @@ typedef struct psc_constant {
     int64_t integer;
     double real;
     const char *doc;  /* doc comment, or NULL */
+    bool poisoned;    /* its value had an error */
 } psc_constant;
 
 typedef struct psc_field {
@@ -51,6 +52,9 @@ typedef struct psc_schema {
 psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc_source *source);
 
 const psc_message *psc_schema_message(const psc_schema *schema, const char *name); /* by `name` or `full_name`, or NULL */
+
+/* Sets the offsets of the fields and the bytes, version and hash of the type; names stay 0. As psy__layout. */
+PSY_NODISCARD psy_status psc_lay_out(psc_arena *arena, const char *full_name, psc_field *fields, uint32_t count, psy_psm_type *layout);
 
 /* Writes the C header. `stem` is the file name without folder and suffix. 0, or -1 with errno. */
 int psc_header_write(const psc_schema *schema, const char *stem, FILE *to);

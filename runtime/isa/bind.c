@@ -160,8 +160,10 @@ psy_status psy__program_bind(const psy__module *m, uint32_t program, const uint6
     if (!out->registers || !out->slots || !out->symbols || !out->bases || !batched) {
         status = psy_fail(PSY_NO_MEMORY, "no memory to bind a program");
     } else {
-        memcpy(out->symbols, symbols, m->symbol_count * sizeof *symbols);
-        memcpy(out->bases, bases, m->symbol_count * sizeof *bases);
+        for (uint32_t i = 0; i < m->symbol_count; i++) {
+            out->symbols[i] = symbols[i];
+            out->bases[i] = bases[i];
+        }
         psy__program_batched(m, p, batched);
         for (uint32_t r = 0; r < p->register_count; r++) {
             out->registers[r].batched = batched[r];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Modules to bytes and back. Decoding checks the file's structure here and every reference between records; what programs do is
- * checked in verify.c. */
+/* Modules to bytes and back. Decoding checks the file's structure here, what records say and refer to in records.c, and what
+ * programs do in verify.c. */
 #include "isa/module.h"
 
 #include <inttypes.h>
@@ -8,39 +8,43 @@
 #include <string.h>
 
 #include "base/siphash.h"
-#include "isa/layout.h"
+#include "isa/records.h"
+#include "isa/strings.h"
 #include "isa/verify.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "modules are read in place: little-endian machines only");
 
-enum { SECTION_ALIGN = 64, NAME_BYTES_MAX = 127 };
+enum { SECTION_ALIGN = 64 };
 
-/* Every section: its kind, the member of psy__module that points at it, the count's member and the element. */
+enum { NAMELESS = -1 };
+
+/* Every section: its kind, its elements, and where an element keeps its reference into STRINGS. */
 typedef struct section_row {
     psy_psm_kind kind;
     const char *name;
     uint32_t element_bytes;
     uint64_t count_max;
-    bool native;
+    int string_at;
 } section_row;
 
 static const section_row sections[] = {
-    {PSY_PSM_STRINGS, "strings", 1, 1 << 24, false},
-    {PSY_PSM_TYPES, "types", sizeof(psy_psm_type), 1024, false},
-    {PSY_PSM_FIELDS, "fields", sizeof(psy_psm_field), 65536, false},
-    {PSY_PSM_SYMBOLS, "symbols", sizeof(psy_psm_symbol), 256, false},
-    {PSY_PSM_CHECKS, "checks", sizeof(psy_psm_check), 4096, false},
-    {PSY_PSM_RESIDENTS, "residents", sizeof(psy_psm_resident), 64, false},
-    {PSY_PSM_PIPELINES, "pipelines", sizeof(psy_psm_pipeline), 64, false},
-    {PSY_PSM_PROGRAMS, "programs", sizeof(psy_psm_program), 256, false},
-    {PSY_PSM_REGISTERS, "registers", sizeof(psy_psm_register), 256 * 4096, false},
-    {PSY_PSM_CODE, "code", sizeof(uint32_t), 256 * 65536, false},
-    {PSY_PSM_CONSTS, "consts", 1, 1 << 27, false},
-    {PSY_PSM_LINES, "lines", sizeof(psy_psm_line), 1 << 20, false},
-    {PSY_PSM_KERNELS, "kernels", sizeof(psy_psm_kernel), 4096, true},
-    {PSY_PSM_KERNEL_CODE, "kernel code", 1, 1 << 27, true},
+    {PSY_PSM_STRINGS, "strings", 1, PSY_STRINGS_BYTES_MAX, NAMELESS},
+    {PSY_PSM_TYPES, "types", sizeof(psy_psm_type), 1024, offsetof(psy_psm_type, name)},
+    {PSY_PSM_FIELDS, "fields", sizeof(psy_psm_field), 65536, offsetof(psy_psm_field, name)},
+    {PSY_PSM_SYMBOLS, "symbols", sizeof(psy_psm_symbol), 256, offsetof(psy_psm_symbol, name)},
+    {PSY_PSM_CHECKS, "checks", sizeof(psy_psm_check), 4096, offsetof(psy_psm_check, message)},
+    {PSY_PSM_RESIDENTS, "residents", sizeof(psy_psm_resident), 64, offsetof(psy_psm_resident, name)},
+    {PSY_PSM_PIPELINES, "pipelines", sizeof(psy_psm_pipeline), 64, offsetof(psy_psm_pipeline, name)},
+    {PSY_PSM_PROGRAMS, "programs", sizeof(psy_psm_program), 256, offsetof(psy_psm_program, name)},
+    {PSY_PSM_REGISTERS, "registers", sizeof(psy_psm_register), 256 * 4096, NAMELESS},
+    {PSY_PSM_CODE, "code", sizeof(uint32_t), 256 * 65536, NAMELESS},
+    {PSY_PSM_CONSTS, "consts", 1, 1 << 27, NAMELESS},
+    {PSY_PSM_LINES, "lines", sizeof(psy_psm_line), 1 << 20, offsetof(psy_psm_line, file)},
+    {PSY_PSM_KERNELS, "kernels", sizeof(psy_psm_kernel), 4096, offsetof(psy_psm_kernel, name)},
+    {PSY_PSM_KERNEL_CODE, "kernel code", 1, 1 << 27, NAMELESS},
 };
-_Static_assert(sizeof sections / sizeof sections[0] == PSY_PSM_KIND_END - 1, "a row per section");
+enum { SECTIONS = sizeof sections / sizeof sections[0] };
+_Static_assert(SECTIONS == PSY_PSM_KIND_END - 1, "a row per section");
 
 typedef struct section_view {
     const void *at;
@@ -101,23 +105,55 @@ static uint64_t hash_of(const uint8_t *bytes, uint64_t n)
     return psy__siphash_final(&s);
 }
 
-psy_status psy__module_encode(const psy__module *m, uint8_t **out, uint64_t *n)
+/* Where record `i` of a section keeps its string. */
+static uint32_t string_of(const section_row *row, const void *records, uint64_t i)
 {
-    section_view views[PSY_PSM_KIND_END] = {{0}};
-    view_of(m, views);
+    uint32_t at;
+    memcpy(&at, (const uint8_t *)records + i * row->element_bytes + row->string_at, sizeof at);
+    return at;
+}
+
+/* Adds what the records name, in their order; with `records`, writes there what they are called now. */
+static psy_status add_strings(const psy__module *m, const section_row *row, const section_view *v, uint8_t *records,
+                              psy__strings *strings)
+{
+    uint32_t last = PSY_NONE, now = 0;
+    for (uint64_t i = 0; row->string_at != NAMELESS && i < v->count; i++) {
+        uint32_t at = string_of(row, v->at, i);
+        if (at >= m->strings_bytes) {
+            return psy_fail(PSY_INVALID, "%s: string %u does not exist", row->name, at);
+        }
+        psy_status status = at == last ? PSY_OK : psy__strings_add(strings, m->strings + at, strlen(m->strings + at), &now);
+        if (status != PSY_OK) {
+            return status;
+        }
+        last = at;
+        if (records) {
+            memcpy(records + i * row->element_bytes + row->string_at, &now, sizeof now);
+        }
+    }
+    return PSY_OK;
+}
+
+static psy_status encode(const psy__module *m, section_view views[PSY_PSM_KIND_END], psy__strings *strings, uint8_t **out,
+                         uint64_t *n)
+{
     uint32_t count = 0;
-    uint64_t at;
-    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+    for (size_t i = 0; i < SECTIONS; i++) {
         const section_view *v = &views[sections[i].kind];
         if (v->count > sections[i].count_max) {
             return psy_fail(PSY_TOO_LARGE, "the module has %" PRIu64 " %s; at most %" PRIu64, v->count, sections[i].name,
                             sections[i].count_max);
         }
+        psy_status status = add_strings(m, &sections[i], v, NULL, strings);
+        if (status != PSY_OK) {
+            return status;
+        }
         count += v->count != 0;
     }
-    at = round_up(sizeof(psy_psm_header) + count * sizeof(psy_psm_section));
-    uint64_t total = at;
-    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+    views[PSY_PSM_STRINGS] = (section_view){strings->bytes, strings->n};
+    uint64_t at = round_up(sizeof(psy_psm_header) + count * sizeof(psy_psm_section)), total = at;
+    for (size_t i = 0; i < SECTIONS; i++) {
         total += round_up(views[sections[i].kind].count * sections[i].element_bytes);
     }
     uint8_t *bytes = calloc(1, total);
@@ -130,13 +166,18 @@ psy_status psy__module_encode(const psy__module *m, uint8_t **out, uint64_t *n)
                              .bytes = total,
                              .section_count = count};
     uint64_t table = sizeof header;
-    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+    for (size_t i = 0; i < SECTIONS; i++) {
         const section_view *v = &views[sections[i].kind];
         if (v->count) {
             psy_psm_section section = {
                 .kind = (uint32_t)sections[i].kind, .offset = at, .bytes = v->count * sections[i].element_bytes};
             memcpy(bytes + table, &section, sizeof section);
             memcpy(bytes + at, v->at, section.bytes);
+            psy_status status = add_strings(m, &sections[i], v, bytes + at, strings);
+            if (status != PSY_OK) {
+                free(bytes);
+                return status;
+            }
             table += sizeof section;
             at += round_up(section.bytes);
         }
@@ -147,6 +188,20 @@ psy_status psy__module_encode(const psy__module *m, uint8_t **out, uint64_t *n)
     *out = bytes;
     *n = total;
     return PSY_OK;
+}
+
+psy_status psy__module_encode(const psy__module *m, uint8_t **out, uint64_t *n)
+{
+    section_view views[PSY_PSM_KIND_END] = {{0}};
+    view_of(m, views);
+    views[PSY_PSM_STRINGS] = (section_view){NULL, 1}; /* made anew: what is used, once, in the order of use */
+    psy__strings strings;
+    psy_status status = psy__strings_init(&strings);
+    if (status == PSY_OK) {
+        status = encode(m, views, &strings, out, n);
+        psy__strings_fini(&strings);
+    }
+    return status;
 }
 
 /* ---- decoding ---- */
@@ -175,6 +230,10 @@ static psy_status read_header(const uint8_t *bytes, uint64_t n, psy_psm_header *
     if (header->abi_major != PSY_PSM_ABI_MAJOR) {
         return psy_fail(PSY_VERSION, "the module has format %u.%u, this library reads %u.x", header->abi_major, header->abi_minor,
                         PSY_PSM_ABI_MAJOR);
+    }
+    if (header->abi_minor > PSY_PSM_ABI_MINOR) {
+        return psy_fail(PSY_VERSION, "the module has format %u.%u, this library reads up to %u.%u", header->abi_major,
+                        header->abi_minor, PSY_PSM_ABI_MAJOR, PSY_PSM_ABI_MINOR);
     }
     if (header->bytes != n) {
         return corrupt("the module says %" PRIu64 " bytes and has %" PRIu64 " (truncated?)", header->bytes, n);
@@ -251,185 +310,34 @@ static psy_status check_strings(const psy__module *m)
     return PSY_OK;
 }
 
-/* An offset that starts a string. */
-static bool is_string(const psy__module *m, uint32_t at)
+/* Every string is used, is there once, and lies in the order of first use: what encoding gives. So the same records have the
+ * same bytes, and two names are equal exactly if their offsets are. */
+static psy_status check_order(const psy__module *m, const section_view views[PSY_PSM_KIND_END])
 {
-    return at < m->strings_bytes && (at == 0 || m->strings[at - 1] == '\0');
-}
-
-static bool is_name(const psy__module *m, uint32_t at)
-{
-    return is_string(m, at) && m->strings[at] != '\0' && strlen(m->strings + at) <= NAME_BYTES_MAX;
-}
-
-static bool is_dim(const psy__module *m, psy_dim d)
-{
-    return psy__dim_is_symbol(d) ? psy__dim_symbol(d) < m->symbol_count : d != PSY_NONE;
-}
-
-/* Offsets and hashes are made again and compared: a forged offset never leaves its message. */
-static psy_status check_types(const psy__module *m)
-{
-    uint32_t next = 0;
-    psy_psm_field *scratch = malloc((m->field_count + 1) * sizeof *scratch);
-    if (!scratch) {
-        return psy_fail(PSY_NO_MEMORY, "no memory to check a module");
+    psy__strings again;
+    psy_status status = psy__strings_init(&again);
+    if (status != PSY_OK) {
+        return status;
     }
-    psy_status status = PSY_OK;
-    for (uint32_t i = 0; status == PSY_OK && i < m->type_count; i++) {
-        const psy_psm_type *t = &m->types[i];
-        if (!is_name(m, t->name) || t->first_field != next || t->field_count > m->field_count - next || t->reserved != 0) {
-            status = corrupt("type %u: its name or fields are out of range", i);
-            break;
-        }
-        next += t->field_count;
-        uint32_t keys = 0;
-        for (uint32_t k = 0; status == PSY_OK && k < t->field_count; k++) {
-            const psy_psm_field *f = &m->fields[t->first_field + k];
-            if (!is_name(m, f->name) || (f->flags & ~PSY_FIELD_KEY) != 0 || f->since == 0 || f->since > 65535 ||
-                (k > 0 && f->since < f[-1].since) || (f->kind != PSY_FIELD_SCALAR && f->default_bits != 0)) {
-                status = corrupt("type %s: field %u is malformed", m->strings + t->name, k);
-            } else if ((f->flags & PSY_FIELD_KEY) && (keys++ || f->dtype != PSY_U64 || f->kind != PSY_FIELD_SCALAR)) {
-                status = corrupt("type %s: its key is not one u64", m->strings + t->name);
-            }
-        }
-        if (status == PSY_OK) {
-            psy_psm_type again = *t;
-            memcpy(scratch, m->fields + t->first_field, t->field_count * sizeof *scratch);
-            status = psy__layout(m->strings, &again, scratch);
-            if (status != PSY_OK || memcmp(&again, t, sizeof again) != 0 ||
-                memcmp(scratch, m->fields + t->first_field, t->field_count * sizeof *scratch) != 0) {
-                status = corrupt("type %s: its layout is not what the rules give", m->strings + t->name);
+    for (size_t i = 0; i < SECTIONS && status == PSY_OK; i++) {
+        const section_view *v = &views[sections[i].kind];
+        for (uint64_t k = 0; sections[i].string_at != NAMELESS && k < v->count && status == PSY_OK; k++) {
+            uint32_t at = string_of(&sections[i], v->at, k), now = at;
+            bool known = at < again.n && (at == 0 || m->strings[at - 1] == '\0');
+            if (!known && (at != again.n || at >= m->strings_bytes)) {
+                status = corrupt("%s: record %" PRIu64 " names string %u, which starts nowhere or is out of order",
+                                 sections[i].name, k, at);
+            } else if (!known) {
+                status = psy__strings_add(&again, m->strings + at, strlen(m->strings + at), &now);
+                status = status == PSY_OK && now != at ? corrupt("strings: \"%.64s\" is there twice", m->strings + at) : status;
             }
         }
     }
-    free(scratch);
-    return status == PSY_OK && next != m->field_count ? corrupt("fields that belong to no type") : status;
-}
-
-static psy_status check_sizes(const psy__module *m)
-{
-    for (uint32_t i = 0; i < m->symbol_count; i++) {
-        const psy_psm_symbol *s = &m->symbols[i];
-        bool of = s->kind == PSY_SYMBOL_LOCAL ? s->of < i && m->symbols[s->of].kind == PSY_SYMBOL_GLOBAL : s->of == PSY_NONE;
-        if (!is_name(m, s->name) || s->kind > PSY_SYMBOL_SHARDS || !of || s->reserved != 0) {
-            return corrupt("symbol %u is malformed", i);
-        }
+    if (status == PSY_OK && again.n != m->strings_bytes) {
+        status = corrupt("strings: there are some that nothing uses");
     }
-    for (uint32_t i = 0; i < m->check_count; i++) {
-        const psy_psm_check *c = &m->checks[i];
-        if (!is_dim(m, c->left) || !is_dim(m, c->right) || c->relation > PSY_CHECK_GE || !is_string(m, c->message)) {
-            return corrupt("check %u is malformed", i);
-        }
-    }
-    for (uint32_t i = 0; i < m->resident_count; i++) {
-        const psy_psm_resident *r = &m->residents[i];
-        bool ok = is_name(m, r->name) && psy__dtype_bytes(r->dtype) != 0 && r->rank >= 1 && r->rank <= PSY_RANK_MAX &&
-                  r->placement <= PSY_PLACE_BY_KEY && r->reserved == 0 && r->reserved2 == 0;
-        for (uint32_t d = 0; ok && d < PSY_RANK_MAX; d++) {
-            ok = d < r->rank ? is_dim(m, r->dims[d]) : r->dims[d] == 0;
-        }
-        if (ok && r->placement == PSY_PLACE_REPLICATED) {
-            ok = r->local_rows == r->dims[0];
-        } else if (ok) {
-            ok = psy__dim_is_symbol(r->dims[0]) && psy__dim_is_symbol(r->local_rows) && is_dim(m, r->local_rows) &&
-                 m->symbols[psy__dim_symbol(r->local_rows)].kind == PSY_SYMBOL_LOCAL &&
-                 m->symbols[psy__dim_symbol(r->local_rows)].of == psy__dim_symbol(r->dims[0]);
-        }
-        if (!ok) {
-            return corrupt("resident %u is malformed", i);
-        }
-    }
-    return PSY_OK;
-}
-
-static bool is_type(const psy__module *m, uint32_t type) { return type < m->type_count; }
-
-static psy_status check_pipelines(const psy__module *m)
-{
-    for (uint32_t i = 0; i < m->pipeline_count; i++) {
-        const psy_psm_pipeline *p = &m->pipelines[i];
-        bool all = p->route == PSY_ROUTE_ALL, key = p->route == PSY_ROUTE_KEY;
-        if (!is_name(m, p->name) || !is_type(m, p->input_type) || !is_type(m, p->output_type) || p->route > PSY_ROUTE_ALL ||
-            p->shard_program >= m->program_count || (all ? p->merge_program >= m->program_count : p->merge_program != PSY_NONE) ||
-            (all ? !is_type(m, p->partial_type) : p->partial_type != PSY_NONE)) {
-            return corrupt("pipeline %u is malformed", i);
-        }
-        const psy_psm_type *in = &m->types[p->input_type];
-        if (key ? p->key_field >= in->field_count || !(m->fields[in->first_field + p->key_field].flags & PSY_FIELD_KEY)
-                : p->key_field != PSY_NONE) {
-            return corrupt("pipeline %s: its key field is no key", m->strings + p->name);
-        }
-        const psy_psm_program *shard = &m->programs[p->shard_program];
-        bool fits = shard->input_type == p->input_type && shard->partial_type == PSY_NONE &&
-                    shard->output_type == (all ? p->partial_type : p->output_type);
-        if (all) {
-            const psy_psm_program *merge = &m->programs[p->merge_program];
-            fits = fits && merge->input_type == p->input_type && merge->partial_type == p->partial_type &&
-                   merge->output_type == p->output_type;
-        }
-        if (!fits) {
-            return corrupt("pipeline %s: its programs have other types", m->strings + p->name);
-        }
-        for (uint32_t k = 0; k < i; k++) {
-            if (strcmp(m->strings + m->pipelines[k].name, m->strings + p->name) == 0) {
-                return corrupt("two pipelines are called %s", m->strings + p->name);
-            }
-        }
-    }
-    return PSY_OK;
-}
-
-static psy_status check_programs(const psy__module *m)
-{
-    uint64_t registers = 0, words = 0;
-    for (uint32_t i = 0; i < m->program_count; i++) {
-        const psy_psm_program *p = &m->programs[i];
-        if (!is_name(m, p->name) || !is_type(m, p->input_type) || !is_type(m, p->output_type) ||
-            (p->partial_type != PSY_NONE && !is_type(m, p->partial_type)) || p->reserved != 0) {
-            return corrupt("program %u: its name or types are out of range", i);
-        }
-        if (p->first_register != registers || p->register_count > m->register_count - registers || p->register_count > 4096 ||
-            p->first_word != words || p->word_count > m->code_words - words || p->word_count > 65536 || p->word_count % 2 != 0 ||
-            p->slot_count > p->register_count) {
-            return corrupt("program %s: its registers or code are out of range", m->strings + p->name);
-        }
-        registers += p->register_count;
-        words += p->word_count;
-        for (uint32_t r = 0; r < p->register_count; r++) {
-            const psy_psm_register *reg = &m->registers[p->first_register + r];
-            bool ok = psy__dtype_bytes(reg->dtype) != 0 && reg->rank <= PSY_RANK_MAX &&
-                      (reg->slot == PSY_NO_SLOT || reg->slot < p->slot_count);
-            for (uint32_t d = 0; ok && d < PSY_RANK_MAX; d++) {
-                ok = d < reg->rank ? is_dim(m, reg->dims[d]) : reg->dims[d] == 0;
-            }
-            if (!ok) {
-                return corrupt("program %s: register %u is malformed", m->strings + p->name, r);
-            }
-        }
-    }
-    return registers == m->register_count && words == m->code_words ? PSY_OK : corrupt("registers or code of no program");
-}
-
-static psy_status check_maps(const psy__module *m)
-{
-    for (uint32_t i = 0; i < m->line_count; i++) {
-        const psy_psm_line *l = &m->lines[i];
-        bool ordered = i == 0 || l[-1].program < l->program || (l[-1].program == l->program && l[-1].word < l->word);
-        if (l->program >= m->program_count || l->word >= m->programs[l->program].word_count || !is_string(m, l->file) ||
-            l->line == 0 || l->column == 0 || !ordered) {
-            return corrupt("source line %u is malformed", i);
-        }
-    }
-    for (uint32_t i = 0; i < m->kernel_count; i++) {
-        const psy_psm_kernel *k = &m->kernels[i];
-        if (!is_name(m, k->name) || k->target != PSY_TARGET_SPIRV || k->program >= m->program_count ||
-            k->word >= m->programs[k->program].word_count || k->offset % 4 != 0 || k->bytes % 4 != 0 || k->bytes == 0 ||
-            k->offset > m->kernel_code_bytes || k->bytes > m->kernel_code_bytes - k->offset) {
-            return corrupt("kernel %u is malformed", i);
-        }
-    }
-    return PSY_OK;
+    psy__strings_fini(&again);
+    return status;
 }
 
 psy_status psy__module_decode(const void *bytes, uint64_t n, psy__trust trust, psy__module *out)
@@ -446,20 +354,23 @@ psy_status psy__module_decode(const void *bytes, uint64_t n, psy__trust trust, p
     if (status != PSY_OK) {
         return status;
     }
-    if (trust != PSY_TRUST_NATIVE) {
-        views[PSY_PSM_KERNELS] = views[PSY_PSM_KERNEL_CODE] = (section_view){NULL, 0};
-    }
     psy__module m;
     view_to(views, &m);
-    m.hash = header.hash;
-    psy_status (*const checks[])(const psy__module *) = {check_strings, check_types,    check_sizes,
-                                                         check_programs, check_pipelines, check_maps};
-    for (size_t i = 0; status == PSY_OK && i < sizeof checks / sizeof checks[0]; i++) {
-        status = checks[i](&m);
+    status = check_strings(&m);
+    status = status == PSY_OK ? check_order(&m, views) : status;
+    if (status != PSY_OK) {
+        return status;
     }
+    if (trust != PSY_TRUST_NATIVE) {
+        views[PSY_PSM_KERNELS] = views[PSY_PSM_KERNEL_CODE] = (section_view){NULL, 0};
+        view_to(views, &m);
+    }
+    m.hash = header.hash;
+    status = psy__records_check(&m);
     for (uint32_t i = 0; status == PSY_OK && i < m.program_count; i++) {
         status = psy__program_verify(&m, i);
     }
+    status = status == PSY_OK ? psy__places_check(&m) : status;
     if (status == PSY_OK) {
         *out = m;
     }

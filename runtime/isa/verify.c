@@ -100,7 +100,7 @@ static psy_status check_operands(context *c)
             if (value >= c->p->register_count || !c->defined[value]) {
                 return refuse(c, "operand %u reads register %u, which is not written before", i, value);
             }
-            if (c->region_of[value] != 0 && c->region_of[value] != c->region) {
+            if (c->region_of[value] != 0 && (c->region_left == 0 || c->region_of[value] != c->region)) {
                 return refuse(c, "register %u lives only inside its region", value);
             }
         }

@@ -14,10 +14,13 @@ static psy_status handle(psy_ring *ring, void *memory, uint64_t bytes, uint32_t 
 {
     uint64_t need = psy_ring_bytes(stride, slots);
     if (!ring || !memory || need == 0 || bytes < need || (uintptr_t)memory % 64 != 0) {
-        return psy_fail(PSY_INVALID, "a ring of %u slots of %u bytes in %llu bytes: slots are a power of two, strides a multiple "
-                                     "of 8, memory aligned to 64", slots, stride, (unsigned long long)bytes);
+        return psy_fail(PSY_INVALID,
+                        "a ring of %u slots of %u bytes in %llu bytes: slots are a power of two, strides a multiple "
+                        "of 8, memory aligned to 64",
+                        slots, stride, (unsigned long long)bytes);
     }
-    *ring = (psy_ring){.header = memory, .slots_at = (uint8_t *)memory + PSY_RING_HEADER_BYTES, .stride = stride, .slots = slots};
+    *ring =
+        (psy_ring){.header = memory, .slots_at = (uint8_t *)memory + PSY_RING_HEADER_BYTES, .stride = stride, .slots = slots};
     /* Hold back until a line is full, or a batch; never more than a quarter of the ring. */
     uint32_t defer = stride < 64 ? 64 / stride : PSY_RING_BATCH;
     ring->defer = defer < slots / 4 ? defer : slots / 4;
@@ -44,7 +47,9 @@ psy_status psy_ring_attach(psy_ring *ring, psy_ring_side side, void *memory, uin
     if (status != PSY_OK) {
         return status;
     }
-    struct { uint32_t magic, abi, stride, slots; } says;
+    struct {
+        uint32_t magic, abi, stride, slots;
+    } says;
     memcpy(&says, memory, sizeof says);
     if (says.magic != PSY_RING_MAGIC) {
         return psy_fail(PSY_CORRUPT, "not a ring: its first word is %08x", says.magic);
@@ -66,12 +71,12 @@ psy_status psy_ring_attach(psy_ring *ring, psy_ring_side side, void *memory, uin
     return PSY_OK;
 }
 
-static long futex(PSY_ATOMIC(uint32_t) *word, int op, uint32_t value, const struct timespec *timeout)
+static long futex(PSY_ATOMIC(uint32_t) * word, int op, uint32_t value, const struct timespec *timeout)
 {
     return syscall(SYS_futex, word, op, value, timeout, NULL, 0);
 }
 
-static psy_status sleep_on(PSY_ATOMIC(uint32_t) *word, uint64_t deadline_ns)
+static psy_status sleep_on(PSY_ATOMIC(uint32_t) * word, uint64_t deadline_ns)
 {
     uint64_t now = psy__now_ns();
     if (now >= deadline_ns) {
@@ -92,6 +97,7 @@ psy_status psy_ring_wait(psy_ring *ring, uint64_t timeout_ns)
             status = psy_fail(PSY_CORRUPT, "the ring's producer broke it");
             break;
         }
+        psy_ring_wake_producer(ring); /* what was released is shown now, and it may sleep for that */
         status = sleep_on(&ring->header->consumer_waits, deadline);
     }
     psy_ring_sleep_end(ring);
@@ -107,6 +113,7 @@ psy_status psy_ring_wait_room(psy_ring *ring, uint64_t timeout_ns)
             status = psy_fail(PSY_CORRUPT, "the ring's consumer broke it");
             break;
         }
+        psy_ring_wake_consumer(ring); /* what was committed is visible now, and it may sleep for that */
         status = sleep_on(&ring->header->producer_waits, deadline);
     }
     psy_ring_room_end(ring);

@@ -108,7 +108,7 @@ static psy_status check_file(int fd, uint64_t max_bytes, uint64_t *bytes)
         return psy_fail(PSY_CORRUPT, "the descriptor is no memfd: %s", strerror(errno));
     }
     if ((seals & SIZE_SEALS) != SIZE_SEALS) {
-        return psy_fail(PSY_CORRUPT, "the slab's size is not sealed (seals %#x)", (unsigned)seals);
+        return psy_fail(PSY_CORRUPT, "the memfd's size is not sealed (seals %#x)", (unsigned)seals);
     }
     if (seals & (F_SEAL_WRITE | 0x10 /* F_SEAL_FUTURE_WRITE */)) {
         return psy_fail(PSY_CORRUPT, "the slab is sealed against writing");

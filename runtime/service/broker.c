@@ -21,15 +21,16 @@ static psy_status make_tables(psy_broker *b, uint32_t in_flight)
     uint64_t partial_bytes;
     psy__module_extents(&b->module->decoded, &b->request_bytes, &b->reply_bytes, &partial_bytes);
     b->ring_stride = PSY_FRAME_PAYLOAD + b->request_bytes;
-    /* A frame for every ticket, so that a shard's ring is never full: one shard that stalls holds up only its own requests. */
-    b->ring_slots = 1;
-    while (b->ring_slots < in_flight) {
+    /* A frame for every ticket, so that a shard's ring is never full: one shard that stalls holds up only its own requests. And as
+     * many again, since a shard reports on a whole batch, and tickets may be free for others, before it gives its frames back. */
+    b->ring_slots = 2;
+    while (b->ring_slots / 2 < in_flight) {
         b->ring_slots *= 2;
     }
-    while (b->ring_slots > 1 && (uint64_t)b->ring_slots * b->ring_stride > ring_bytes_max) {
+    while (b->ring_slots > 2 && (uint64_t)b->ring_slots * b->ring_stride > ring_bytes_max) {
         b->ring_slots /= 2;
     }
-    b->ticket_count = in_flight < b->ring_slots ? in_flight : b->ring_slots;
+    b->ticket_count = in_flight < b->ring_slots / 2 ? in_flight : b->ring_slots / 2;
     psy_slab_options options = {.bytes = psy__gather_bytes(b->ticket_count, b->shard_count, partial_bytes),
                                 .name = "psyne-gather"};
     psy_status status = psy_slab_create(&options, &b->gather_slab);
@@ -41,14 +42,15 @@ static psy_status make_tables(psy_broker *b, uint32_t in_flight)
     b->shards = calloc(b->shard_count, sizeof *b->shards);
     b->tickets = calloc(b->ticket_count, sizeof *b->tickets);
     b->free_tickets = calloc(b->ticket_count, sizeof *b->free_tickets);
-    if (!b->clients || !b->shards || !b->tickets || !b->free_tickets) {
+    b->polls = calloc(2 + PSY_GUESTS_MAX + 2 * ((size_t)b->shard_count + b->client_room), sizeof *b->polls);
+    if (!b->clients || !b->shards || !b->tickets || !b->free_tickets || !b->polls) {
         return psy_fail(PSY_NO_MEMORY, "no memory for %u requests", b->ticket_count);
     }
     for (uint32_t i = 0; i < b->client_room; i++) {
-        b->clients[i].doorbell = -1;
+        b->clients[i].bell = -1;
     }
     for (uint32_t i = 0; i < b->shard_count; i++) {
-        b->shards[i].doorbell = -1;
+        b->shards[i].bell = -1;
     }
     for (uint32_t i = 0; i < b->ticket_count; i++) {
         b->free_tickets[b->free_count++] = b->ticket_count - 1 - i;
@@ -105,6 +107,9 @@ uint32_t psy_broker_do_work(psy_broker *b)
     for (uint32_t s = 0; s < b->shard_count; s++) {
         if (b->shards[s].phase == SHARD_READY) {
             n += psy__broker_collect(b, s);
+            if (psy_ring_broken(&b->shards[s].requests) || psy_ring_broken(&b->shards[s].finished)) {
+                psy__broker_drop_shard(b, s);
+            }
         }
     }
     for (uint32_t i = 0; i < b->client_room; i++) {
@@ -157,33 +162,40 @@ static void awake(psy_broker *b)
 
 void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
 {
-    struct pollfd p[2 + PSY_GUESTS_MAX + PSY_SHARDS_MAX + 64];
-    nfds_t n = 0;
-    p[n++] = (struct pollfd){.fd = b->doorbell, .events = POLLIN};
-    p[n++] = (struct pollfd){.fd = psy__listener_fd(b->listener), .events = POLLIN};
+    /* A place for everyone, with -1 where there is nobody: who is at [i] needs no table. */
+    struct pollfd *p = b->polls, *peers = b->polls + 2 + PSY_GUESTS_MAX;
+    uint32_t peer_count = b->shard_count + b->client_room;
+    p[0] = (struct pollfd){.fd = b->doorbell, .events = POLLIN};
+    p[1] = (struct pollfd){.fd = b->crowded ? -1 : psy__listener_fd(b->listener), .events = POLLIN};
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
-        if (b->guests[i]) {
-            p[n++] = (struct pollfd){.fd = psy__link_fd(b->guests[i]), .events = POLLIN};
-        }
+        p[2 + i] = (struct pollfd){.fd = b->guests[i] ? psy__link_fd(b->guests[i]) : -1, .events = POLLIN};
     }
-    for (uint32_t i = 0; i < b->shard_count; i++) {
-        if (b->shards[i].phase != SHARD_NONE) {
-            p[n++] = (struct pollfd){.fd = psy__link_fd(b->shards[i].link), .events = POLLIN};
-        }
+    for (uint32_t i = 0; i < peer_count; i++) {
+        const psy__link *link = i < b->shard_count ? b->shards[i].link : b->clients[i - b->shard_count].link;
+        int bell = i < b->shard_count ? b->shards[i].bell : b->clients[i - b->shard_count].bell;
+        peers[2 * i] = (struct pollfd){.fd = link ? bell : -1, .events = POLLIN};
+        peers[2 * i + 1] = (struct pollfd){.fd = link ? psy__link_fd(link) : -1, .events = POLLIN};
     }
-    for (uint32_t i = 0; i < b->client_room && n < sizeof p / sizeof *p; i++) { /* those beyond are seen at the next tick */
-        if (b->clients[i].phase != CLIENT_NONE) {
-            p[n++] = (struct pollfd){.fd = psy__link_fd(b->clients[i].link), .events = POLLIN};
-        }
-    }
+    bool slept = false;
     if (all_empty(b) && !atomic_load_explicit(&b->stop, memory_order_acquire)) {
         timeout_ns = timeout_ns < sleep_ns_max ? timeout_ns : sleep_ns_max;
         struct timespec t = {0, (long)timeout_ns};
-        (void)ppoll(p, n, &t, NULL);
+        slept = ppoll(p, 2 + PSY_GUESTS_MAX + 2 * (nfds_t)peer_count, &t, NULL) > 0;
         psy__doorbell_clear(b->doorbell);
         b->tick_due_ns = 0;
     }
     awake(b);
+    for (uint32_t i = 0; slept && i < peer_count; i++) {
+        if (peers[2 * i].revents & ~POLLIN) { /* it tore its bell down: nobody can sleep beside that */
+            if (i < b->shard_count) {
+                psy__broker_drop_shard(b, i);
+            } else if (b->clients[i - b->shard_count].phase != CLIENT_NONE) {
+                psy__broker_drop_client(b, i - b->shard_count);
+            }
+        } else if (peers[2 * i].revents) {
+            psy__bell_clear(peers[2 * i].fd);
+        }
+    }
 }
 
 void psy_broker_run(psy_broker *b)
@@ -248,5 +260,6 @@ void psy_broker_destroy(psy_broker *b)
     free(b->shards);
     free(b->tickets);
     free(b->free_tickets);
+    free(b->polls);
     free(b);
 }

@@ -12,6 +12,8 @@
 #include "service/broker_state.h"
 
 enum { CONTROLS_PER_ROUND = 16 };
+/* How long a place is kept for somebody who says nothing. */
+static const uint64_t guest_ns = 5000000000, attach_ns = 30000000000;
 
 /* ---- clients ---- */
 
@@ -22,7 +24,7 @@ static psy_status tell_channel(psy_broker *b, uint32_t shard, uint32_t index)
                               .epoch = c->epoch,
                               .reply_slots = c->responses.slots,
                               .reply_stride = c->responses.stride};
-    int fds[2] = {psy_slab_fd(c->response_slab), c->doorbell};
+    int fds[2] = {psy_slab_fd(c->response_slab), c->bell};
     return psy__say(b->shards[shard].link, PSY_SAY_CHANNEL, &said, sizeof said, fds, 2);
 }
 
@@ -35,11 +37,12 @@ static void welcome(psy_broker *b, uint32_t index)
                          .in_flight_max = PSY_CLIENT_IN_FLIGHT_MAX};
     memcpy(said.route_salt, b->route_salt, sizeof said.route_salt);
     if (getrandom(said.request_salt, sizeof said.request_salt, 0) != (ssize_t)sizeof said.request_salt ||
-        psy__say(c->link, PSY_SAY_WELCOME, &said, sizeof said, &b->doorbell, 1) != PSY_OK) {
+        psy__say(c->link, PSY_SAY_WELCOME, &said, sizeof said, NULL, 0) != PSY_OK) {
         psy__broker_drop_client(b, index);
         return;
     }
     c->phase = CLIENT_WELCOMED;
+    c->attach_due_ns = b->now_ns + attach_ns;
 }
 
 /* The client's slabs: its memory, our checks. */
@@ -54,8 +57,11 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
         (said->request_slots & (said->request_slots - 1)) != 0) {
         return psy_fail(PSY_PROTOCOL, "the client's slab geometry is not the one agreed");
     }
-    psy_status status = psy_slab_adopt(fds[0], UINT64_C(1) << 36, &c->request_slab);
-    fds[0] = -1;
+    psy_status status = psy__bell_check(fds[2]);
+    if (status == PSY_OK) {
+        status = psy_slab_adopt(fds[0], UINT64_C(1) << 36, &c->request_slab);
+        fds[0] = -1;
+    }
     if (status == PSY_OK) {
         status = psy_slab_adopt(fds[1], UINT64_C(1) << 36, &c->response_slab);
         fds[1] = -1;
@@ -65,8 +71,8 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
         status = psy_fail(PSY_PROTOCOL, "the client's slabs are smaller than agreed");
     }
     if (status == PSY_OK) {
-        status = psy_ring_attach(&c->requests, PSY_RING_CONSUMER, psy_slab_data(c->request_slab), psy_slab_data_bytes(c->request_slab), stride,
-                                 said->request_slots);
+        status = psy_ring_attach(&c->requests, PSY_RING_CONSUMER, psy_slab_data(c->request_slab),
+                                 psy_slab_data_bytes(c->request_slab), stride, said->request_slots);
     }
     if (status == PSY_OK) {
         psy__responses_view(&c->responses, psy_slab_data(c->response_slab), said->reply_slots, reply_stride,
@@ -78,7 +84,7 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
     if (status != PSY_OK) {
         return status;
     }
-    c->doorbell = fds[2];
+    c->bell = fds[2];
     fds[2] = -1;
     c->phase = CLIENT_SERVED;
     for (uint32_t s = 0; s < b->shard_count; s++) {
@@ -171,17 +177,17 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
         for (uint32_t s = 0; s < b->shard_count; s++) {
             if (b->shards[s].phase != SHARD_NONE) {
                 /* A worker that misses this keeps a mapping until the place is given to another client. */
-                (void)psy__say(b->shards[s].link, PSY_SAY_GONE, &said, sizeof said, NULL, 0);
+                (void)!psy__say(b->shards[s].link, PSY_SAY_GONE, &said, sizeof said, NULL, 0);
             }
         }
     }
     psy__link_close(c->link);
     psy_slab_destroy(c->request_slab);
     psy_slab_destroy(c->response_slab);
-    if (c->doorbell >= 0) {
-        close(c->doorbell);
+    if (c->bell >= 0) {
+        close(c->bell);
     }
-    *c = (psy__client){.epoch = c->epoch + 1, .doorbell = -1};
+    *c = (psy__client){.epoch = c->epoch + 1, .bell = -1};
 }
 
 /* ---- shards ---- */
@@ -230,8 +236,8 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
                            .tickets = b->ticket_count,
                            .partial_bytes = b->gather.partial_bytes};
         memcpy(said.route_salt, b->route_salt, sizeof said.route_salt);
-        int fds[3] = {psy_slab_fd(s->slab), psy_slab_fd(b->gather_slab), b->doorbell};
-        status = psy__say(link, PSY_SAY_HIRED, &said, sizeof said, fds, 3);
+        int fds[2] = {psy_slab_fd(s->slab), psy_slab_fd(b->gather_slab)};
+        status = psy__say(link, PSY_SAY_HIRED, &said, sizeof said, fds, 2);
     }
     if (status != PSY_OK) {
         psy_slab_destroy(s->slab);
@@ -240,7 +246,7 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
     }
     s->link = link;
     s->phase = SHARD_HIRED;
-    s->doorbell = -1;
+    s->bell = -1;
     for (uint32_t i = 0; i < b->client_room; i++) {
         if (b->clients[i].phase == CLIENT_SERVED && tell_channel(b, hello->shard, i) != PSY_OK) {
             return psy_fail(PSY_FULL, "the worker does not read its messages");
@@ -261,6 +267,10 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     if (s->phase != SHARD_HIRED || said.symbol_count != m->symbol_count) {
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
+    status = psy__bell_check(control->fds[0]);
+    if (status != PSY_OK) {
+        return status;
+    }
     for (uint32_t other = 0; other < b->shard_count; other++) {
         for (uint32_t i = 0; b->shards[other].phase == SHARD_READY && i < m->symbol_count; i++) {
             if (m->symbols[i].kind == PSY_SYMBOL_GLOBAL && said.symbols[i] != b->shards[other].symbols[i]) {
@@ -273,7 +283,7 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
         }
     }
     memcpy(s->symbols, said.symbols, sizeof s->symbols);
-    s->doorbell = control->fds[0];
+    s->bell = control->fds[0];
     control->fds[0] = -1;
     s->phase = SHARD_READY;
     b->ready_count++;
@@ -294,10 +304,10 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
     }
     psy__link_close(s->link);
     psy_slab_destroy(s->slab);
-    if (s->doorbell >= 0) {
-        close(s->doorbell);
+    if (s->bell >= 0) {
+        close(s->bell);
     }
-    *s = (psy__shard){.doorbell = -1};
+    *s = (psy__shard){.bell = -1};
 }
 
 /* ---- guests ---- */
@@ -321,7 +331,7 @@ static bool introduce(psy_broker *b, psy__link *link, psy__control *control)
         for (uint32_t i = 0; i < b->client_room; i++) {
             psy__client *c = &b->clients[i];
             if (c->phase == CLIENT_NONE) {
-                *c = (psy__client){.phase = CLIENT_CALLED, .epoch = c->epoch, .link = link, .doorbell = -1};
+                *c = (psy__client){.phase = CLIENT_CALLED, .epoch = c->epoch, .link = link, .bell = -1};
                 welcome_callers(b);
                 return true;
             }
@@ -338,19 +348,23 @@ static bool introduce(psy_broker *b, psy__link *link, psy__control *control)
 static uint32_t accept_guests(psy_broker *b)
 {
     uint32_t n = 0;
+    b->crowded = true;
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
         if (!b->guests[i]) {
-            if (psy__accept(b->listener, &b->guests[i]) != PSY_OK) {
+            psy_status status = psy__accept(b->listener, &b->guests[i]);
+            if (status != PSY_OK) {
                 b->guests[i] = NULL;
+                b->crowded = status != PSY_EMPTY;
                 break;
             }
+            b->guest_due_ns[i] = b->now_ns + guest_ns;
             n++;
         }
     }
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
         psy__control control;
         psy__event event = b->guests[i] ? psy__link_poll(b->guests[i], &control) : PSY_EVENT_NONE;
-        if (event == PSY_EVENT_CLOSED) {
+        if (event == PSY_EVENT_CLOSED || (event == PSY_EVENT_NONE && b->guests[i] && b->now_ns >= b->guest_due_ns[i])) {
             psy__link_close(b->guests[i]);
             b->guests[i] = NULL;
         } else if (event == PSY_EVENT_CONTROL) {
@@ -364,12 +378,15 @@ static uint32_t accept_guests(psy_broker *b)
 
 uint32_t psy__broker_links(psy_broker *b)
 {
-    uint32_t n = accept_guests(b);
+    uint32_t n = 0;
     psy__control control;
     for (uint32_t i = 0; i < b->client_room; i++) {
         for (uint32_t k = 0; k < CONTROLS_PER_ROUND && b->clients[i].phase != CLIENT_NONE; k++) {
             psy__event event = psy__link_poll(b->clients[i].link, &control);
             if (event == PSY_EVENT_NONE) {
+                if (b->clients[i].phase == CLIENT_WELCOMED && b->now_ns >= b->clients[i].attach_due_ns) {
+                    psy__broker_drop_client(b, i);
+                }
                 break;
             }
             n++;
@@ -403,5 +420,6 @@ uint32_t psy__broker_links(psy_broker *b)
             }
         }
     }
+    n += accept_guests(b); /* after the deaths: a worker that comes in the place of a dead one finds it free */
     return n;
 }

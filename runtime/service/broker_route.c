@@ -8,7 +8,7 @@
 
 enum { DRAIN_BATCH = 64 };
 
-enum { NOBODY = 0xffff };
+enum { NOBODY = PSY_WRITER_NONE };
 
 /* Answers a client from the broker itself: only ever with an error. `dead` is the shard that may have died with the reply half
  * written, or NOBODY. */
@@ -115,10 +115,13 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
         bool failed_before = record->failed;
         fail_ticket(b, id, shard, PSY_PEER_DIED);
         b->counts.failures += !failed_before && record->failed;
+        if (failed_before) { /* its deadline passed while the shard was writing the reply: nobody else can end that */
+            answer(b, record, shard, PSY_PEER_DIED);
+        }
         forgive(b, record, UINT64_C(1) << shard);
         /* With every report in, nobody touches the ticket any more but by its generation: it may be freed even if a live shard
          * completed the list and is about to say so. */
-        bool complete = psy__ticket_report(ticket, shard, PSY_PEER_DIED) ||
+        bool complete = psy__ticket_report(ticket, record->generation, shard, PSY_PEER_DIED) ||
                         (atomic_load_explicit(&ticket->done, memory_order_acquire) & record->expected) == record->expected;
         if (complete && record->failed) {
             free_ticket(b, id);
@@ -204,7 +207,7 @@ static void scatter(psy_broker *b, uint32_t channel, const psy_envelope *e, cons
         uint8_t *frame = psy_ring_claim(&b->shards[s].requests, 1, &got);
         if (!frame) { /* the shard broke its ring: it is as good as dead */
             fail_ticket(b, id, NOBODY, PSY_PEER_DIED);
-            if (psy__ticket_report(ticket, s, PSY_PEER_DIED)) {
+            if (psy__ticket_report(ticket, record->generation, s, PSY_PEER_DIED)) {
                 free_ticket(b, id);
             }
             continue;
@@ -231,12 +234,12 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
         const uint8_t *frame = frames + (uint64_t)n * c->requests.stride;
         psy_envelope e;
         memcpy(&e, frame, sizeof e); /* read once: the client may write there at any time */
+        psy_status why = check(b, c, &e);
+        c->sequence++;
         if (e.slot >= c->responses.slots) {
             b->counts.refused++;
             continue; /* nowhere to answer */
         }
-        psy_status why = check(b, c, &e);
-        c->sequence++;
         uint64_t to = why == PSY_OK ? targets(b, &b->module->decoded.pipelines[e.pipeline], &e, &why) : 0;
         if (to) {
             b->counts.requests++;
@@ -264,7 +267,7 @@ void psy__broker_flush(psy_broker *b)
             shard->sent = false;
             psy_ring_flush(&shard->requests);
             if (psy_ring_take_wake(&shard->requests)) {
-                psy__doorbell_ring(shard->doorbell);
+                psy__bell_ring(shard->bell);
             }
         }
     }
@@ -274,7 +277,7 @@ void psy__broker_flush(psy_broker *b)
             c->completed = false;
             psy_ring_flush(&c->completions);
             if (psy_ring_take_wake(&c->completions)) {
-                psy__doorbell_ring(c->doorbell);
+                psy__bell_ring(c->bell);
             }
         }
     }

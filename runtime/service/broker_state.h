@@ -30,8 +30,9 @@ typedef struct psy__client {
     psy__responses responses;
     psy_ring completions; /* the broker's own, for errors */
     bool completed;       /* something was put there in this round */
-    int doorbell;
+    int bell;
     uint64_t sequence;
+    uint64_t attach_due_ns; /* WELCOMED: it has handed over its slabs by then */
 } psy__client;
 
 typedef enum psy__shard_phase { SHARD_NONE = 0, SHARD_HIRED, SHARD_READY } psy__shard_phase;
@@ -41,7 +42,7 @@ typedef struct psy__shard {
     psy__link *link;
     psy_slab *slab; /* its request ring, then its finish ring */
     psy_ring requests, finished;
-    int doorbell;
+    int bell;
     uint32_t late; /* failed tickets that it has not reported on: it stalls */
     bool sent;
     uint64_t symbols[PSY_SYMBOLS_MAX];
@@ -61,6 +62,8 @@ struct psy_broker {
     const psy_module *module;
     psy__listener *listener;
     psy__link *guests[PSY_GUESTS_MAX]; /* connected, not introduced */
+    uint64_t guest_due_ns[PSY_GUESTS_MAX]; /* who says nothing until then makes place for others */
+    bool crowded; /* no place or no descriptor for another guest: not worth being woken for */
     psy__client *clients;
     uint32_t client_room, next_client;
     psy__shard *shards;
@@ -73,7 +76,8 @@ struct psy_broker {
     uint32_t request_bytes, reply_bytes, ring_stride, ring_slots;
     uint64_t route_salt[2];
     uint64_t now_ns, tick_due_ns;
-    int doorbell;
+    struct pollfd *polls;
+    int doorbell; /* for psy_broker_stop; peers ring their bells */
     _Atomic bool stop;
     psy_broker_counts counts;
 };

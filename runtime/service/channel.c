@@ -22,7 +22,8 @@ enum {
     CALL_TIMEOUT_MS_DEFAULT = 10000,
     SPINS = 256,  /* looks at the rings before the first yield */
     YIELDS = 8,   /* then before it sleeps */
-    COMPLETIONS_TAKEN = 64
+    COMPLETIONS_TAKEN = 64,
+    QUARANTINE_TRIES = 64 /* the word changes twice at most, unless somebody lies */
 };
 static const uint64_t second_ns = 1000000000, tick_ns = 1000000;
 /* The broker answers TIMEOUT at the deadline; only when that does not come either does the client give up by itself. */
@@ -53,7 +54,7 @@ struct psy_channel {
     uint64_t request_salt[2], route_salt[2], sequence;
     uint64_t tick_due_ns;
     uint64_t connect_timeout_ns;
-    int doorbell, broker_doorbell;
+    int bell; /* the broker and the workers ring it, and it rings the broker */
     bool claimed, dead;
 };
 
@@ -116,7 +117,7 @@ static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
         return status;
     }
     psy__welcome welcome;
-    status = psy__hear(c->link, PSY_SAY_WELCOME, &welcome, sizeof welcome, &c->broker_doorbell, 1, deadline_ns);
+    status = psy__hear(c->link, PSY_SAY_WELCOME, &welcome, sizeof welcome, NULL, 0, deadline_ns);
     if (status == PSY_TIMEOUT) {
         return psy_fail(PSY_TIMEOUT, "%s: the service is there, but not all of its shards are ready", uri);
     }
@@ -132,17 +133,20 @@ static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
     }
     memcpy(c->request_salt, welcome.request_salt, sizeof c->request_salt);
     memcpy(c->route_salt, welcome.route_salt, sizeof c->route_salt);
-    c->doorbell = psy__doorbell_create();
-    if (c->doorbell < 0) {
-        return psy_fail(PSY_IO, "no event descriptor: too many open files?");
-    }
     psy__attach request;
     status = make_slabs(c, &welcome, &request);
     if (status != PSY_OK) {
         return status;
     }
-    int fds[3] = {psy_slab_fd(c->request_slab), psy_slab_fd(c->response_slab), c->doorbell};
+    int bell[2];
+    status = psy__bell_create(bell);
+    if (status != PSY_OK) {
+        return status;
+    }
+    c->bell = bell[0];
+    int fds[3] = {psy_slab_fd(c->request_slab), psy_slab_fd(c->response_slab), bell[1]};
     status = psy__say(c->link, PSY_SAY_ATTACH, &request, sizeof request, fds, 3);
+    close(bell[1]);
     psy__attached attached;
     return status != PSY_OK ? status
                             : psy__hear(c->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0, deadline_ns);
@@ -159,7 +163,7 @@ psy_status psy_channel_connect(const char *uri, const psy_channel_options *optio
     if (!c) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a channel");
     }
-    c->doorbell = c->broker_doorbell = -1;
+    c->bell = -1;
     c->in_flight = o.in_flight ? o.in_flight : IN_FLIGHT_DEFAULT;
     c->call_timeout_ms = o.call_timeout_ms ? o.call_timeout_ms : CALL_TIMEOUT_MS_DEFAULT;
     c->connect_timeout_ns = o.connect_timeout_ns ? o.connect_timeout_ns : 10 * second_ns;
@@ -213,7 +217,8 @@ psy_status psy_channel_open(psy_channel *c, const char *pipeline, const psy_type
     }
     if (opened.request_bytes != request->bytes || opened.reply_bytes != reply->bytes ||
         opened.reply_bytes > c->responses.stride || PSY_ENVELOPE_BYTES + opened.request_bytes > c->requests.stride ||
-        (opened.key_offset != UINT32_MAX && (opened.key_offset > opened.request_bytes - 8))) {
+        (opened.key_offset != UINT32_MAX &&
+         (opened.request_bytes < 8 || opened.key_offset > opened.request_bytes - 8))) {
         return psy_fail(PSY_PROTOCOL, "pipeline %s: the service's sizes contradict what was agreed", pipeline);
     }
     *out = (psy_pipeline){opened.pipeline, opened.request_type, opened.request_bytes, opened.reply_bytes, opened.key_offset};
@@ -309,7 +314,7 @@ void psy_channel_flush(psy_channel *c)
 {
     psy_ring_flush(&c->requests);
     if (psy_ring_take_wake(&c->requests)) {
-        psy__doorbell_ring(c->broker_doorbell);
+        psy__bell_ring(c->bell);
     }
 }
 
@@ -386,12 +391,17 @@ static uint32_t give_up_late(psy_channel *c, psy_reply *replies, uint32_t max, u
         }
         psy__reply_header *header = psy__reply_at(&c->responses, slot);
         uint64_t state = atomic_load_explicit(&header->state, memory_order_acquire);
-        uint64_t quarantined = psy__reply_state(call->generation, 0, PSY_PHASE_QUARANTINED);
-        while (!is_done(c, slot) && !atomic_compare_exchange_weak(&header->state, &state, quarantined)) {
+        bool quarantined = false;
+        for (uint32_t tries = 0; !is_done(c, slot) && !quarantined && tries < QUARANTINE_TRIES; tries++) {
+            /* Who is at it says so itself when it is done; nobody else can speak for it. */
+            bool writing = state >> 32 == call->generation && (state & 0xffff) == PSY_PHASE_WRITING;
+            uint32_t writer = writing ? (uint32_t)(state >> 16 & 0xffff) : PSY_WRITER_NONE;
+            quarantined = atomic_compare_exchange_strong(
+                &header->state, &state, psy__reply_state(call->generation, writer, PSY_PHASE_QUARANTINED));
         }
         if (is_done(c, slot)) {
             replies[n++] = take(c, slot, now); /* its completion was lost with the shard that wrote it */
-        } else {
+        } else if (quarantined) {
             replies[n++] = finish(c, slot, PSY_TIMEOUT, now);
             call->phase = QUARANTINED;
             c->quarantined++;
@@ -485,11 +495,11 @@ static void sleep_for_completions(psy_channel *c, uint64_t timeout_ns)
         empty = psy_ring_sleep_begin(&c->completions[w]) && empty;
     }
     if (empty) {
-        struct pollfd p[2] = {{.fd = c->doorbell, .events = POLLIN}, {.fd = psy__link_fd(c->link), .events = POLLIN}};
+        struct pollfd p[2] = {{.fd = c->bell, .events = POLLIN}, {.fd = psy__link_fd(c->link), .events = POLLIN}};
         struct timespec t = {(time_t)(timeout_ns / second_ns), (long)(timeout_ns % second_ns)};
         (void)ppoll(p, 2, &t, NULL);
         if (p[0].revents) {
-            psy__doorbell_clear(c->doorbell);
+            psy__bell_clear(c->bell);
         }
         c->tick_due_ns = 0;
     }
@@ -577,11 +587,8 @@ void psy_channel_close(psy_channel *c)
     }
     psy_slab_destroy(c->request_slab);
     psy_slab_destroy(c->response_slab);
-    if (c->doorbell >= 0) {
-        close(c->doorbell);
-    }
-    if (c->broker_doorbell >= 0) {
-        close(c->broker_doorbell);
+    if (c->bell >= 0) {
+        close(c->bell);
     }
     free(c->completions);
     free(c->calls);

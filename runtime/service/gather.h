@@ -80,9 +80,13 @@ static inline uint32_t psy__shard_of(uint64_t hash, uint32_t shards)
     return (uint32_t)(((hash >> 32) * shards) >> 32);
 }
 
-/* Reports for `shard`. True: it was the last one and every expected shard has reported now. */
-static inline bool psy__ticket_report(psy__ticket *t, uint32_t shard, uint8_t status)
+/* Reports for `shard`. True: it was the last one and every expected shard has reported now. A ticket that is another request's by
+ * now is left alone: its worker was given up for dead and comes late. */
+static inline bool psy__ticket_report(psy__ticket *t, uint32_t generation, uint32_t shard, uint8_t status)
 {
+    if (atomic_load_explicit(&t->state, memory_order_acquire) >> 32 != generation) {
+        return false;
+    }
     atomic_store_explicit(&t->status[shard], status, memory_order_relaxed);
     uint64_t bit = UINT64_C(1) << shard;
     uint64_t before = atomic_fetch_or_explicit(&t->done, bit, memory_order_acq_rel);

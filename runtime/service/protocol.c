@@ -77,7 +77,9 @@ psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t by
                 psy__close_fds(control.fds, control.fd_count);
                 return status;
             }
-            memcpy(fds, control.fds, fd_count * sizeof *fds);
+            for (uint32_t i = 0; i < fd_count; i++) {
+                fds[i] = control.fds[i];
+            }
             return PSY_OK;
         }
         uint64_t now = psy__now_ns();
@@ -94,7 +96,7 @@ void psy__refuse(psy__link *link, psy_status status, int fatal)
 {
     psy__refused refused = {.status = (uint32_t)status, .fatal = (uint32_t)fatal};
     snprintf(refused.text, sizeof refused.text, "%s", psy_detail());
-    (void)psy__say(link, PSY_SAY_REFUSED, &refused, sizeof refused, NULL, 0); /* a peer that does not read misses it */
+    (void)!psy__say(link, PSY_SAY_REFUSED, &refused, sizeof refused, NULL, 0); /* a peer that does not read misses it */
 }
 
 void psy__close_fds(int *fds, uint32_t count)

@@ -4,14 +4,16 @@
  *
  *   client -> broker                      broker -> worker                      worker -> broker
  *   HELLO (client)                                                              HELLO (worker)
- *          <- WELCOME  doorbell           WELCOME  ring, gather, doorbell
- *   ATTACH  requests, responses,                                                READY  symbol values; doorbell
- *           doorbell  (every side owns    CHANNEL  responses, doorbell
+ *          <- WELCOME                     HIRED  ring, gather
+ *   ATTACH  requests, responses,                                                READY  symbol values; bell
+ *           bell      (every side owns    CHANNEL  responses, bell
  *           <- ATTACHED  the memory it    GONE
  *   OPEN         must trust)
  *          <- OPENED | REFUSED            REFUSED
  *
- * Every message starts with psy__hello_word, so that a peer of another version is recognised before anything else is read.
+ * A bell is one end of a socket pair; whoever sent it keeps the other. Each end rings the other.
+ *
+ * Every message starts with psy__said, so that a peer of another version is recognised before anything else is read.
  * A message of the wrong size, kind, version or order ends the link.
  */
 #ifndef PSY_SERVICE_PROTOCOL_H
@@ -48,7 +50,7 @@ typedef struct psy__hello {
     uint64_t module_hash;      /* worker */
 } psy__hello;
 
-/* To a client. File: the broker's doorbell. */
+/* To a client. */
 typedef struct psy__welcome {
     psy__said said;
     uint32_t shards;
@@ -58,7 +60,7 @@ typedef struct psy__welcome {
     uint64_t route_salt[2];   /* the service's */
 } psy__welcome;
 
-/* From a client. Files: request slab, response slab, its doorbell. */
+/* From a client. Files: request slab, response slab, a bell of its own: workers and broker ring it, and it rings the broker. */
 typedef struct psy__attach {
     psy__said said;
     uint32_t request_slots, request_stride;
@@ -90,7 +92,7 @@ typedef struct psy__refused {
     char text[512];
 } psy__refused;
 
-/* To a worker. Files: its ring's slab, the gather slab, the broker's doorbell. */
+/* To a worker. Files: its ring's slab, the gather slab. */
 typedef struct psy__hired {
     psy__said said;
     uint32_t shard, shards;
@@ -100,14 +102,14 @@ typedef struct psy__hired {
     uint64_t route_salt[2];
 } psy__hired;
 
-/* From a worker. File: its doorbell. */
+/* From a worker. File: a bell, as for clients. */
 typedef struct psy__ready {
     psy__said said;
     uint32_t symbol_count, reserved;
     uint64_t symbols[PSY_SYMBOLS_MAX]; /* GLOBAL sizes: all shards must agree; others 0 */
 } psy__ready;
 
-/* To a worker: a client. Files: its response slab, its doorbell. */
+/* To a worker: a client. Files: its response slab, its bell. */
 typedef struct psy__channel_said {
     psy__said said;
     uint32_t channel, epoch;

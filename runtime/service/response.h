@@ -13,8 +13,9 @@
  *   PENDING -> WRITING         the one writer that answers
  *   WRITING -> DONE            the same writer; then it puts (generation, slot) into its completion ring
  *   DONE -> FREE               client, at release
- *   PENDING | WRITING -> QUARANTINED   client, when it gives up waiting
- *   QUARANTINED -> FREE        the writer acknowledges: it will not touch the slot again
+ *   PENDING | WRITING -> QUARANTINED   client, when it gives up waiting; `writer` stays, or is PSY_WRITER_NONE
+ *   QUARANTINED -> FREE        that writer acknowledges: it will not touch the slot again. Where there was none, whoever comes to
+ *                              write: the generation keeps all others out.
  *
  * Whoever loses a compare-and-swap reads the word again and follows the table; nobody waits. A lying client can only spoil its
  * own replies: writers compute every address from the agreed geometry and never from what the slab says.
@@ -31,7 +32,7 @@
 #include <psyne/status.h>
 
 enum { PSY_PHASE_FREE = 0, PSY_PHASE_PENDING, PSY_PHASE_WRITING, PSY_PHASE_DONE, PSY_PHASE_QUARANTINED };
-enum { PSY_REPLY_SLOTS_MAX = 65536 };
+enum { PSY_REPLY_SLOTS_MAX = 65536, PSY_WRITER_NONE = 0xffff };
 
 typedef struct psy__reply_header {
     _Atomic uint64_t state;

@@ -72,25 +72,26 @@ static psy_status join(psy_worker *w, const char *uri, uint32_t shard)
     psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = shard, .module_hash = psy_module_hash(w->module)};
     status = psy__say(w->link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0);
     psy__hired said;
-    int fds[3] = {-1, -1, -1};
+    int fds[2] = {-1, -1};
     if (status == PSY_OK) {
-        status = psy__hear(w->link, PSY_SAY_HIRED, &said, sizeof said, fds, 3, deadline_ns);
+        status = psy__hear(w->link, PSY_SAY_HIRED, &said, sizeof said, fds, 2, deadline_ns);
     }
     if (status != PSY_OK) {
         return status;
     }
-    w->broker_doorbell = fds[2];
     uint32_t request_bytes;
     uint64_t partial_bytes;
     psy__module_extents(m, &request_bytes, &w->reply_bytes, &partial_bytes);
     if (said.shard != shard || said.shards == 0 || said.shards > PSY_SHARDS_MAX || said.shard >= said.shards ||
         said.ring_stride != PSY_FRAME_PAYLOAD + request_bytes || said.partial_bytes != partial_bytes ||
-        said.ring_slots == 0 || said.ring_slots > (UINT32_C(1) << 20) || said.tickets > said.ring_slots) {
+        said.ring_slots == 0 || said.ring_slots > (UINT32_C(1) << 21) || said.tickets == 0 ||
+        said.tickets > said.ring_slots / 2) {
         psy__close_fds(fds, 2);
         return psy_fail(PSY_PROTOCOL, "the service's geometry does not fit the module");
     }
     w->shard = said.shard;
     w->shards = said.shards;
+    w->max_batch = w->max_batch < said.tickets ? w->max_batch : said.tickets; /* frames not yet given back: see broker.c */
     memcpy(w->route_salt, said.route_salt, sizeof w->route_salt);
     status = take_slabs(w, &said, fds);
     psy__close_fds(fds, 2);
@@ -145,7 +146,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     if (!w) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a worker");
     }
-    w->doorbell = w->broker_doorbell = -1;
+    w->doorbell = w->bell = -1;
     w->module = o->module;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
@@ -184,8 +185,19 @@ psy_status psy_worker_start(psy_worker *w)
     for (uint32_t i = 0; i < m->symbol_count; i++) {
         said.symbols[i] = m->symbols[i].kind == PSY_SYMBOL_GLOBAL ? w->symbols[i] : 0;
     }
-    status = psy__say(w->link, PSY_SAY_READY, &said, sizeof said, &w->doorbell, 1);
+    int bell[2];
+    status = psy__bell_create(bell);
+    if (status != PSY_OK) {
+        return status;
+    }
+    w->bell = bell[0];
+    status = psy__say(w->link, PSY_SAY_READY, &said, sizeof said, &bell[1], 1);
+    close(bell[1]);
     w->started = status == PSY_OK;
+    if (!w->started) {
+        close(w->bell);
+        w->bell = -1;
+    }
     return status;
 }
 
@@ -241,10 +253,15 @@ uint32_t psy_worker_do_work(psy_worker *w)
 void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
 {
     if (psy_ring_sleep_begin(&w->requests) && !atomic_load_explicit(&w->stop, memory_order_acquire)) {
-        struct pollfd p[2] = {{.fd = w->doorbell, .events = POLLIN}, {.fd = psy__link_fd(w->link), .events = POLLIN}};
+        struct pollfd p[3] = {{.fd = w->bell, .events = POLLIN},
+                              {.fd = psy__link_fd(w->link), .events = POLLIN},
+                              {.fd = w->doorbell, .events = POLLIN}};
         struct timespec t = {0, (long)(timeout_ns < sleep_ns_max ? timeout_ns : sleep_ns_max)};
-        (void)ppoll(p, 2, &t, NULL);
+        (void)ppoll(p, 3, &t, NULL);
         psy__doorbell_clear(w->doorbell);
+        if (p[0].revents) {
+            psy__bell_clear(w->bell);
+        }
         w->tick_due_ns = 0;
     }
     psy_ring_sleep_end(&w->requests);
@@ -310,8 +327,8 @@ void psy_worker_destroy(psy_worker *w)
     if (w->doorbell >= 0) {
         close(w->doorbell);
     }
-    if (w->broker_doorbell >= 0) {
-        close(w->broker_doorbell);
+    if (w->bell >= 0) {
+        close(w->bell);
     }
     void *tables[] = {w->residents, w->lanes, w->symbols, w->bases, w->symbol_bound, w->inputs, w->outputs, w->partials,
                       w->owners, w->merges, w->waiting, w->frames, w->statuses};

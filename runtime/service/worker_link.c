@@ -23,7 +23,7 @@ void psy__worker_sweep(psy_worker *w)
         w->retired = patron->next_retired;
         w->engine->interface->detach(w->engine, psy_slab_base(patron->slab));
         psy_slab_destroy(patron->slab);
-        close(patron->doorbell);
+        close(patron->bell);
         free(patron);
     }
 }
@@ -70,7 +70,7 @@ static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int f
         return status;
     }
     patron->epoch = said->epoch;
-    patron->doorbell = fds[1];
+    patron->bell = fds[1];
     fds[1] = -1;
     retire(w, said->channel);
     w->patrons[said->channel] = patron;

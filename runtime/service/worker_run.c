@@ -141,7 +141,7 @@ void psy__worker_run_batch(psy_worker *w, uint8_t *const *frames, uint32_t count
         if (!all && w->owners[i]) {
             end_reply(w, w->owners[i], envelope_of(frame), (psy_status)w->statuses[i], reply_bytes);
         }
-        if (!psy__ticket_report(ticket, w->shard, w->statuses[i])) {
+        if (!psy__ticket_report(ticket, hop->generation, w->shard, w->statuses[i])) {
             continue;
         }
         bool ours = psy__ticket_close(ticket, hop->generation, w->shard);
@@ -164,12 +164,12 @@ void psy__worker_flush(psy_worker *w)
             patron->completed = false;
             psy_ring_flush(&patron->completions);
             if (psy_ring_take_wake(&patron->completions)) {
-                psy__doorbell_ring(patron->doorbell);
+                psy__bell_ring(patron->bell);
             }
         }
     }
     psy_ring_flush(&w->finished);
     if (psy_ring_take_wake(&w->finished)) {
-        psy__doorbell_ring(w->broker_doorbell);
+        psy__bell_ring(w->bell);
     }
 }

@@ -27,7 +27,7 @@ typedef struct psy__patron {
     psy__responses responses;
     psy_ring completions;
     bool completed;
-    int doorbell;
+    int bell;
 } psy__patron;
 
 typedef struct psy__resident {
@@ -70,7 +70,8 @@ struct psy_worker {
     uint8_t **waiting, **frames; /* what the ring holds; those of one pipeline */
     uint8_t *statuses;
     uint64_t tick_due_ns;
-    int doorbell, broker_doorbell;
+    int doorbell; /* for psy_worker_stop */
+    int bell;     /* the broker rings it, and it rings the broker; -1 until the worker is started */
     bool started, dead;
     _Atomic bool stop;
     psy_worker_counts counts;

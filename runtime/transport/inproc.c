@@ -90,7 +90,7 @@ static psy_status inproc_connect(const char *name, psy__link **out)
     }
     pthread_mutex_lock(&lock);
     inproc_listener *l = find(name);
-    bool queued = l && l->pending_count < PENDING_MAX;
+    bool served_here = l != NULL, queued = l && l->pending_count < PENDING_MAX;
     if (queued) {
         l->pending[l->pending_count++] = pair[1];
         psy__doorbell_ring(l->base.fd);
@@ -99,7 +99,10 @@ static psy_status inproc_connect(const char *name, psy__link **out)
     if (!queued) {
         close(pair[0]);
         close(pair[1]);
-        return psy_fail(PSY_UNREACHABLE, "nobody serves inproc://%s in this process", name);
+        return psy_fail(PSY_UNREACHABLE,
+                        served_here ? "inproc://%s: too many connections wait for its broker"
+                                    : "nobody serves inproc://%s in this process",
+                        name);
     }
     return psy__local_link(&psy__transport_inproc, pair[0], out);
 }

@@ -16,7 +16,7 @@ psy_status psy__local_link(const psy__transport *transport, int fd, psy__link **
         close(fd);
         return psy_fail(PSY_NO_MEMORY, "no memory for a link");
     }
-    *link = (psy__link){transport, fd};
+    *link = (psy__link){.transport = transport, .fd = fd};
     *out = link;
     return PSY_OK;
 }
@@ -49,7 +49,7 @@ psy_status psy__local_send(psy__link *link, const psy__control *m)
         if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS) {
             return PSY_FULL;
         }
-        return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN
+        return errno == EPIPE || errno == ECONNRESET || errno == ECONNREFUSED || errno == ENOTCONN
                    ? psy_fail(PSY_PEER_DIED, "the peer closed the connection")
                    : psy_fail(PSY_IO, "sendmsg: %s", strerror(errno));
     }
@@ -81,6 +81,17 @@ static int take_fds(struct msghdr *message, psy__control *out)
     return ok;
 }
 
+/* The end, and nothing after it whatever the peer still sends. */
+static psy__event end(psy__link *link, psy__control *out)
+{
+    while (out->fd_count > 0) {
+        close(out->fds[--out->fd_count]);
+    }
+    link->closed = true;
+    (void)shutdown(link->fd, SHUT_RDWR);
+    return PSY_EVENT_CLOSED;
+}
+
 psy__event psy__local_poll(psy__link *link, psy__control *out)
 {
     union {
@@ -91,25 +102,25 @@ psy__event psy__local_poll(psy__link *link, psy__control *out)
     struct msghdr message = {
         .msg_iov = &io, .msg_iovlen = 1, .msg_control = ancillary.bytes, .msg_controllen = sizeof ancillary.bytes};
     out->bytes = out->fd_count = 0;
+    if (link->closed) {
+        return PSY_EVENT_CLOSED;
+    }
     ssize_t n;
-    do {
+    bool reset = false;
+    for (;;) {
         n = recvmsg(link->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        if (n < 0 && errno == ECONNRESET && !reset) {
+            reset = true; /* it left without reading all; what it said before still waits */
+        } else if (n >= 0 || errno != EINTR) {
+            break;
+        }
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !reset) {
         return PSY_EVENT_NONE;
     }
-    if (n < 0) {
-        return PSY_EVENT_CLOSED;
-    }
-    if (!take_fds(&message, out)) {
-        shutdown(link->fd, SHUT_RDWR); /* a peer that sends what is not agreed */
-        return PSY_EVENT_CLOSED;
-    }
-    if (n == 0) { /* the end; no message is empty */
-        while (out->fd_count > 0) {
-            close(out->fds[--out->fd_count]);
-        }
-        return PSY_EVENT_CLOSED;
+    /* A failure; a peer that sends what is not agreed; the end, since no message is empty. */
+    if (n < 0 || !take_fds(&message, out) || n == 0) {
+        return end(link, out);
     }
     out->bytes = (uint32_t)n;
     return PSY_EVENT_CONTROL;

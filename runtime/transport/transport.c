@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,11 +66,13 @@ psy_status psy__accept(psy__listener *listener, psy__link **out) { return listen
 psy_status psy__link_send(psy__link *link, const psy__control *messages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (messages[i].bytes == 0 || messages[i].bytes > PSY_CONTROL_BYTES_MAX ||
-            messages[i].fd_count > PSY_CONTROL_FDS_MAX) {
-            return psy_fail(PSY_TOO_LARGE, "a control message of %u bytes and %u files; at most %d and %d", messages[i].bytes,
+        if (messages[i].bytes == 0 || messages[i].bytes > PSY_CONTROL_BYTES_MAX || messages[i].fd_count > PSY_CONTROL_FDS_MAX) {
+            return psy_fail(messages[i].bytes == 0 ? PSY_INVALID : PSY_TOO_LARGE,
+                            "a control message of %u bytes and %u files: 1 to %d bytes, at most %d files", messages[i].bytes,
                             messages[i].fd_count, PSY_CONTROL_BYTES_MAX, PSY_CONTROL_FDS_MAX);
         }
+    }
+    for (uint32_t i = 0; i < count; i++) {
         psy_status status = link->transport->send(link, &messages[i]);
         if (status != PSY_OK) {
             return status;
@@ -119,5 +122,47 @@ void psy__doorbell_clear(int fd)
 {
     uint64_t count;
     while (read(fd, &count, sizeof count) < 0 && errno == EINTR) {
+    }
+}
+
+/* Datagram sockets: they queue a few rings and refuse more, know no end of file, and obey the flags of the call. */
+psy_status psy__bell_create(int ends[2])
+{
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+        ends[0] = ends[1] = -1;
+        return psy_fail(PSY_LIMIT, "no bell: %s", strerror(errno));
+    }
+    for (int i = 0; i < 2; i++) {
+        int least = 1;
+        (void)setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &least, sizeof least); /* a few rings wait, not hundreds */
+    }
+    return PSY_OK;
+}
+
+psy_status psy__bell_check(int fd)
+{
+    int domain = 0, type = 0;
+    socklen_t n = sizeof domain, m = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) != 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &m) != 0 ||
+        domain != AF_UNIX || type != SOCK_DGRAM) {
+        return psy_fail(PSY_PROTOCOL, "the peer handed over something else for its bell");
+    }
+    return PSY_OK;
+}
+
+void psy__bell_ring(int fd)
+{
+    static const uint8_t one = 1;
+    while (send(fd, &one, sizeof one, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    }
+}
+
+void psy__bell_clear(int fd)
+{
+    uint8_t rings[8];
+    for (int i = 0; i < 64; i++) { /* more than wait; a peer that never stops just wakes us again */
+        if (recv(fd, rings, sizeof rings, MSG_DONTWAIT) < 0 && errno != EINTR) {
+            return;
+        }
     }
 }

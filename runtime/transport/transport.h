@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Transports: how two sides find each other, say a few words, hand over memory, and learn that the other one is gone. One interface;
- * `ipc` (other processes of this machine) and `inproc` (other threads of this process) implement it.
+/* Transports: how two sides find each other, say a few words, hand over memory, and learn that the other one is gone. One
+ * interface; `ipc` (other processes of this machine) and `inproc` (other threads of this process) implement it.
  *
- * Control messages are small, ordered, whole, and may carry descriptors. Bulk data does not go this way: it lies in slabs, which a
- * shared-memory transport maps, and which a network transport will mirror with `put` and `publish`.
- * Nothing here blocks but psy__connect.
+ * Control messages are small, ordered, whole, and may carry descriptors. Bulk data does not go this way: it lies in slabs,
+ * which a shared-memory transport maps, and which a network transport will mirror with `put` and `publish`. Nothing here blocks
+ * but psy__connect.
  *
  * Thread safety: a link or listener belongs to one thread at a time.
  */
@@ -12,6 +12,7 @@
 #define PSY_TRANSPORT_TRANSPORT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <psyne/status.h>
@@ -55,6 +56,7 @@ struct psy__listener {
 struct psy__link {
     const psy__transport *transport;
     int fd;
+    bool closed; /* the end was said */
 };
 
 /* Serves `uri`: ipc:///absolute/path or inproc://name. INVALID, DENIED, IO (in use: names the address), TOO_LARGE (path). */
@@ -66,7 +68,7 @@ PSY_NODISCARD psy_status psy__connect(const char *uri, uint64_t timeout_ns, psy_
 /* The next one that connects: OK, EMPTY, LIMIT (no descriptors left), IO. */
 PSY_NODISCARD psy_status psy__accept(psy__listener *listener, psy__link **out);
 
-/* Sends all or, where the peer does not read, as many as fit: FULL. PEER_DIED, TOO_LARGE. */
+/* Sends all or, where the peer does not read, as many as fit: FULL. PEER_DIED; INVALID or TOO_LARGE, then none was sent. */
 PSY_NODISCARD psy_status psy__link_send(psy__link *link, const psy__control *messages, uint32_t count);
 
 /* What came: a message (its descriptors are the caller's now), nothing, or the end; the end is said again each time. */
@@ -75,8 +77,8 @@ psy__event psy__link_poll(psy__link *link, psy__control *out);
 /* Who is at the other end, as the system says. */
 PSY_NODISCARD psy_status psy__link_peer(psy__link *link, int *pid, unsigned *uid);
 
-/* One-sided, into memory that the peer handed over: bytes, then the word that makes them valid. A peer that sees the word's new value
- * (with acquire) sees every byte put before. */
+/* One-sided, into memory that the peer handed over: bytes, then the word that makes them valid. A peer that sees the word's new
+ * value (with acquire) sees every byte put before. */
 PSY_NODISCARD psy_status psy__link_put(psy__link *link, void *remote, const void *local, uint64_t bytes);
 PSY_NODISCARD psy_status psy__link_publish(psy__link *link, _Atomic uint64_t *remote, uint64_t value);
 
@@ -86,9 +88,17 @@ static inline int psy__link_fd(const psy__link *link) { return link->fd; }
 void psy__link_close(psy__link *link); /* NULL is allowed */
 void psy__listener_close(psy__listener *listener);
 
-/* Doorbells: event descriptors that wake a sleeper. create gives -1 where there are no descriptors left. */
+/* Doorbells: event descriptors that wake a sleeper of the same process; they are never handed to a peer, since whether they
+ * block is up to everyone who holds one. create gives -1 where there are no descriptors left. ring is async-signal-safe. */
 int psy__doorbell_create(void);
 void psy__doorbell_ring(int fd);
 void psy__doorbell_clear(int fd);
+
+/* Bells: doorbells between peers. Two ends, each rings the other and polls readable when it was rung; nothing that a peer does
+ * with its end, or that it hands over instead of one, makes ring or clear block, fail loudly or run without bound. */
+PSY_NODISCARD psy_status psy__bell_create(int ends[2]); /* LIMIT */
+PSY_NODISCARD psy_status psy__bell_check(int fd);       /* PROTOCOL: what a peer handed over is no bell */
+void psy__bell_ring(int fd);
+void psy__bell_clear(int fd);
 
 #endif

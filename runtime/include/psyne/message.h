@@ -13,6 +13,12 @@
 extern "C" {
 #endif
 
+#ifdef __cplusplus
+#define PSY_ALIGNAS(bytes) alignas(bytes)
+#else
+#define PSY_ALIGNAS(bytes) _Alignas(bytes)
+#endif
+
 /* The first 8 bytes of every message. */
 typedef struct psy_message_header {
     uint32_t bytes;   /* of the whole message, this header and the padding at its end included */

@@ -8,8 +8,8 @@
  *   byte 388   producer_waits u32     the same for room
  *   byte 512   slots x stride
  *
- * Positions only grow; a position's slot is position mod slots (a power of two). Lines of the two sides are 128 bytes apart, since
- * processors fetch lines in pairs.
+ * Positions only grow; a position's slot is position mod slots (a power of two). Lines of the two sides are 128 bytes apart,
+ * since processors fetch lines in pairs.
  *
  *   uint32_t got;
  *   uint8_t *slot = psy_ring_claim(&ring, 8, &got);     // up to 8 free slots that lie together, or NULL: full
@@ -29,10 +29,13 @@
  * `released` likewise in the other direction, after the slots were read and before they are written again. Each side keeps the
  * other's position in its own handle and looks again only when that is used up (as in rigtorp's SPSCQueue). Sleeping is
  * Dekker's protocol: the consumer stores consumer_waits, then loads `published`; the producer stores `published`, then loads
- * consumer_waits, with a sequentially consistent fence between on both sides: at least one of them sees the other.
+ * consumer_waits, with a sequentially consistent fence between on both sides: at least one of them sees the other. Waiting for
+ * room is the same with the sides swapped. Whoever is about to sleep has shown its own position just before, and must wake the
+ * other side for that, or both would sleep: psy_ring_wait* do so, users of a doorbell call take_wake or take_room_wake.
  *
- * Hostile peers: geometry is agreed elsewhere and kept in the handle. A position of the other side that is impossible marks the ring
- * broken: claim and peek give nothing from then on, and psy_ring_broken says so. A peer can spoil what it sends, nothing else.
+ * Hostile peers: geometry is agreed elsewhere and kept in the handle. A position of the other side that is impossible marks the
+ * ring broken: claim and peek give nothing from then on, and psy_ring_broken says so. A peer can spoil what it sends, nothing
+ * else.
  *
  * Thread safety: one thread at a time on each side. Never blocks, never allocates (psy_ring_wait* block).
  * ABI version: 1.
@@ -84,23 +87,24 @@ typedef struct psy_ring_header {
 } psy_ring_header;
 static_assert(sizeof(psy_ring_header) == PSY_RING_HEADER_BYTES, "the ring header is ABI");
 static_assert(offsetof(psy_ring_header, published) == 128 && offsetof(psy_ring_header, released) == 256 &&
-                  offsetof(psy_ring_header, consumer_waits) == 384, "the ring header is ABI");
+                  offsetof(psy_ring_header, consumer_waits) == 384,
+              "the ring header is ABI");
 
 /* One side's handle; plain memory of its process. Use one for the producer and another for the consumer. */
 typedef struct psy_ring {
     psy_ring_header *header;
     uint8_t *slots_at;
     uint32_t stride, slots;
-    uint32_t defer;     /* slots that commit may hold back */
+    uint32_t defer; /* slots that commit may hold back */
     bool broken;
-    uint64_t position;  /* this side's: committed, or released */
-    uint64_t shown;     /* what the other side has been told of it */
-    uint64_t other;     /* the other side's position as last seen */
-    uint64_t stalls;    /* claims that found the ring full, or peeks that found it empty */
+    uint64_t position; /* this side's: committed, or released */
+    uint64_t shown;    /* what the other side has been told of it */
+    uint64_t other;    /* the other side's position as last seen */
+    uint64_t stalls;   /* claims that found the ring full, or peeks that found it empty */
 } psy_ring;
 
-/* Bytes of memory that a ring needs; 0 if the geometry is impossible: stride is a multiple of 8 up to 2^31 - 8, slots a power of
- * two up to 2^24. */
+/* Bytes of memory that a ring needs; 0 if the geometry is impossible: stride is a multiple of 8 up to 2^31 - 8, slots a power
+ * of two up to 2^24. */
 static inline uint64_t psy_ring_bytes(uint32_t stride, uint32_t slots)
 {
     if (stride == 0 || stride % 8 != 0 || stride > (UINT32_C(1) << 31) - 8 || slots == 0 || (slots & (slots - 1)) != 0 ||
@@ -122,6 +126,17 @@ PSY_NODISCARD psy_status psy_ring_attach(psy_ring *ring, psy_ring_side side, voi
 
 static inline bool psy_ring_broken(const psy_ring *ring) { return ring->broken; }
 
+/* What stands between "I sleep" and a last look, and between "I published" and "does it sleep?". */
+static inline void psy_ring_fence(void)
+{
+#if defined(__SANITIZE_THREAD__)
+    static PSY_ATOMIC(uint32_t) word; /* the sanitizer knows no fences */
+    (void)atomic_exchange_explicit(&word, 0u, memory_order_seq_cst);
+#else
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 /* ---- producer ---- */
 
 /* Makes committed slots visible. */
@@ -133,11 +148,11 @@ static inline void psy_ring_flush(psy_ring *ring)
     }
 }
 
-/* Up to `want` free slots that lie together; NULL when there is none. Claiming again gives the same slots. */
+/* Up to `want` (1 or more) free slots that lie together; NULL when there is none. Claiming again gives the same slots. */
 static inline void *psy_ring_claim(psy_ring *ring, uint32_t want, uint32_t *got)
 {
     uint64_t used = ring->position - ring->other;
-    if (ring->slots - used < want) {
+    if (ring->slots - used < want || ring->broken) {
         uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_acquire);
         /* It only grows, and never beyond what was shown. */
         if (released - ring->other > ring->shown - ring->other) {
@@ -174,18 +189,19 @@ static inline void psy_ring_abort(psy_ring *ring) { (void)ring; }
 /* After a flush: whether the consumer sleeps and must be woken. Costs a fence. */
 static inline bool psy_ring_take_wake(psy_ring *ring)
 {
-    atomic_thread_fence(memory_order_seq_cst);
+    psy_ring_fence();
     return atomic_load_explicit(&ring->header->consumer_waits, memory_order_relaxed) != 0 &&
            atomic_exchange_explicit(&ring->header->consumer_waits, 0u, memory_order_relaxed) != 0;
 }
 
-/* Before a producer sleeps for room: true if the ring is still full. Always end with room_end. */
+/* Before a producer sleeps for room: true if the ring is still full (or broken). Flushes, so ask take_wake before sleeping.
+ * Always end with room_end. */
 static inline bool psy_ring_room_begin(psy_ring *ring)
 {
     uint32_t got;
     psy_ring_flush(ring);
     atomic_store_explicit(&ring->header->producer_waits, 1u, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    psy_ring_fence();
     return psy_ring_claim(ring, 1, &got) == NULL;
 }
 static inline void psy_ring_room_end(psy_ring *ring)
@@ -204,10 +220,10 @@ static inline void psy_ring_settle(psy_ring *ring)
     }
 }
 
-/* Up to `want` waiting slots that lie together; NULL when there is none. Peeking again gives the same slots. */
+/* Up to `want` (1 or more) waiting slots that lie together; NULL when there is none. Peeking again gives the same slots. */
 static inline void *psy_ring_peek(psy_ring *ring, uint32_t want, uint32_t *got)
 {
-    if (ring->other - ring->position < want) {
+    if (ring->other - ring->position < want || ring->broken) {
         uint64_t published = atomic_load_explicit(&ring->header->published, memory_order_acquire);
         /* It only grows, and never more than the slots beyond what was shown. */
         if (published - ring->other > ring->shown + ring->slots - ring->other) {
@@ -241,18 +257,19 @@ static inline void psy_ring_release(psy_ring *ring, uint32_t n)
 /* After a settle: whether the producer sleeps for room and must be woken. */
 static inline bool psy_ring_take_room_wake(psy_ring *ring)
 {
-    atomic_thread_fence(memory_order_seq_cst);
+    psy_ring_fence();
     return atomic_load_explicit(&ring->header->producer_waits, memory_order_relaxed) != 0 &&
            atomic_exchange_explicit(&ring->header->producer_waits, 0u, memory_order_relaxed) != 0;
 }
 
-/* Before a consumer sleeps: true if the ring is still empty, then it may block until it is woken. Always end with sleep_end. */
+/* Before a consumer sleeps: true if the ring is still empty (or broken), then it may block until it is woken. Settles, so ask
+ * take_room_wake before sleeping where the producer may wait for room. Always end with sleep_end. */
 static inline bool psy_ring_sleep_begin(psy_ring *ring)
 {
     uint32_t got;
     psy_ring_settle(ring);
     atomic_store_explicit(&ring->header->consumer_waits, 1u, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    psy_ring_fence();
     return psy_ring_peek(ring, 1, &got) == NULL;
 }
 static inline void psy_ring_sleep_end(psy_ring *ring)
@@ -262,16 +279,16 @@ static inline void psy_ring_sleep_end(psy_ring *ring)
 
 /* ---- either side ---- */
 
-/* Slots between producer and consumer: a snapshot, for gauges. */
+/* Slots between producer and consumer: a snapshot, for gauges; never more than `slots`. */
 static inline uint64_t psy_ring_fill(const psy_ring *ring)
 {
     uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_relaxed);
     uint64_t published = atomic_load_explicit(&ring->header->published, memory_order_relaxed);
-    return published - released <= ring->slots ? published - released : 0;
+    return published - released <= ring->slots ? published - released : ring->slots; /* it moved between the two looks */
 }
 
-/* Sleeps on the waiting words themselves (futex), for rings without a doorbell: OK, TIMEOUT, or CORRUPT for a broken ring. The other
- * side calls psy_ring_wake_consumer after a flush, psy_ring_wake_producer after a settle. */
+/* Sleeps on the waiting words themselves (futex), for rings without a doorbell: OK, TIMEOUT, or CORRUPT for a broken ring. The
+ * other side calls psy_ring_wake_consumer after a flush, psy_ring_wake_producer after a settle. */
 PSY_NODISCARD psy_status psy_ring_wait(psy_ring *ring, uint64_t timeout_ns);
 PSY_NODISCARD psy_status psy_ring_wait_room(psy_ring *ring, uint64_t timeout_ns);
 void psy_ring_wake_consumer(psy_ring *ring);

@@ -5,9 +5,8 @@
  *   byte 4096    data
  *
  * A slab is a memfd with its size sealed (shrink, grow, seal), so that a peer can never make an access fault by
- * truncating it. A foreign slab is checked for its seals, size, file system and header before it is mapped; nothing in it is trusted
- * after. Handles are offsets, never pointers.
- * ABI version: 1.0.
+ * truncating it. A foreign slab is checked for its seals, size, file system and header before it is mapped; nothing in it is
+ * trusted after. Handles are offsets, never pointers. ABI version: 1.0.
  *
  * Thread safety: the handle belongs to one thread at a time; the memory is shared with everyone who maps it.
  */
@@ -58,11 +57,11 @@ PSY_NODISCARD psy_status psy_slab_adopt(int fd, uint64_t max_bytes, psy_slab **o
 /* Unmaps and closes; the memory lives until every process has done so. NULL is allowed. */
 void psy_slab_destroy(psy_slab *slab);
 
-void *psy_slab_data(const psy_slab *slab);          /* page-aligned */
+void *psy_slab_data(const psy_slab *slab); /* page-aligned */
 uint64_t psy_slab_data_bytes(const psy_slab *slab);
-void *psy_slab_base(const psy_slab *slab);          /* the whole mapping */
+void *psy_slab_base(const psy_slab *slab); /* the whole mapping */
 uint64_t psy_slab_bytes(const psy_slab *slab);
-int psy_slab_fd(const psy_slab *slab);              /* stays the slab's */
+int psy_slab_fd(const psy_slab *slab); /* stays the slab's */
 uint64_t psy_slab_epoch(const psy_slab *slab);
 
 #ifdef __cplusplus

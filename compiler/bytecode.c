@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes the module: names, types, sizes, programs, and the source map. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit.h"
+
+typedef struct writer {
+    psc_unit *unit;
+    PSC_LIST(char) strings;
+    PSC_LIST(psy_psm_type) types;
+    PSC_LIST(psy_psm_field) fields;
+    PSC_LIST(psy_psm_resident) residents;
+    PSC_LIST(psy_psm_pipeline) pipelines;
+    PSC_LIST(psy_psm_program) programs;
+    PSC_LIST(psy_psm_register) registers;
+    PSC_LIST(uint32_t) code;
+    PSC_LIST(uint8_t) consts;
+    PSC_LIST(psy_psm_line) lines;
+    uint32_t file; /* string */
+} writer;
+
+static uint32_t string(writer *w, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    for (size_t at = 0; at + n <= w->strings.count; at += strlen(w->strings.at + at) + 1) {
+        if (strcmp(w->strings.at + at, text) == 0) {
+            return (uint32_t)at;
+        }
+    }
+    uint32_t at = (uint32_t)w->strings.count;
+    for (size_t i = 0; i < n; i++) {
+        psc_push(w->unit->arena, &w->strings, text[i]);
+    }
+    return at;
+}
+
+static void write_types(writer *w)
+{
+    for (size_t i = 0; i < w->unit->types.count; i++) {
+        const psc_type *t = &w->unit->types.at[i];
+        psy_psm_type record = t->layout;
+        record.name = string(w, t->name);
+        record.first_field = (uint32_t)w->fields.count;
+        record.field_count = t->field_count;
+        psc_push(w->unit->arena, &w->types, record);
+        for (uint32_t k = 0; k < t->field_count; k++) {
+            psy_psm_field f = t->fields[k].layout;
+            f.name = string(w, t->fields[k].name);
+            psc_push(w->unit->arena, &w->fields, f);
+        }
+    }
+}
+
+/* The offset of a constant's bytes; equal ones share. */
+static uint32_t constant(writer *w, const psc_value *v)
+{
+    size_t bytes = psy__dtype_bytes(v->dtype);
+    for (size_t at = 0; at + bytes <= w->consts.count; at += bytes) {
+        if (memcmp(w->consts.at + at, &v->bits, bytes) == 0) {
+            return (uint32_t)at;
+        }
+    }
+    while (w->consts.count % bytes != 0) {
+        psc_push(w->unit->arena, &w->consts, (uint8_t)0);
+    }
+    uint32_t at = (uint32_t)w->consts.count;
+    for (size_t i = 0; i < bytes; i++) {
+        psc_push(w->unit->arena, &w->consts, ((const uint8_t *)&v->bits)[i]);
+    }
+    return at;
+}
+
+static void write_words(writer *w, unsigned op, unsigned dtype, uint32_t dst, const uint32_t *operands, uint32_t count)
+{
+    psc_push(w->unit->arena, &w->code, op | dtype << 8 | count << 24);
+    psc_push(w->unit->arena, &w->code, dst);
+    for (uint32_t i = 0; i < count; i++) {
+        psc_push(w->unit->arena, &w->code, operands[i]);
+    }
+    if (count % 2) {
+        psc_push(w->unit->arena, &w->code, 0u);
+    }
+}
+
+static void write_line(writer *w, uint32_t first_word, psc_span span)
+{
+    if (!span.source) {
+        return;
+    }
+    psy_psm_line line = {.program = (uint32_t)w->programs.count, .word = (uint32_t)w->code.count - first_word, .file = w->file};
+    psc_source_place(span.source, span.begin, &line.line, &line.column);
+    psc_push(w->unit->arena, &w->lines, line);
+}
+
+/* Operands in the order of the op's signature. */
+static void write_value(writer *w, const psc_value *v)
+{
+    const psy_op_info *info = psy__op_info(v->op);
+    uint32_t operands[4], count = 0;
+    unsigned reg = 0;
+    for (const char *kind = strchr(info->signature, ':') + 1; *kind; kind++) {
+        const psc_value *o = NULL;
+        switch (*kind) {
+        case 'r':
+        case 'o':
+            o = reg < v->operand_count ? v->operands[reg] : NULL;
+            reg++;
+            operands[count++] = o ? o->reg : PSY_NONE;
+            break;
+        case 'c': operands[count++] = constant(w, v); break;
+        case 'd': operands[count++] = v->op == PSY_OP_TOPK ? v->base : v->index; break;
+        default: operands[count++] = v->index; break; /* i, f, n */
+        }
+    }
+    bool result = v->op != PSY_OP_STORE;
+    write_words(w, v->op, v->dtype, result ? v->reg : PSY_NO_REG, operands, count);
+}
+
+static void write_region(writer *w, const psc_program *p, size_t first)
+{
+    const psc_region *r = &p->regions.at[p->values.at[first]->group - 1];
+    uint32_t operands[2 + PSY_RANK_MAX] = {0, r->reduces};
+    for (size_t i = first; i < p->values.count && p->values.at[i]->group == p->values.at[first]->group; i++) {
+        operands[0]++;
+    }
+    memcpy(operands + 2, r->dims, r->rank * sizeof *r->dims);
+    write_words(w, PSY_OP_REGION, 0, PSY_NO_REG, operands, 2u + r->rank);
+}
+
+static uint32_t write_program(writer *w, const psc_program *p)
+{
+    uint32_t first_word = (uint32_t)w->code.count;
+    psy_psm_program record = {.name = string(w, p->name), .input_type = p->input_type, .partial_type = p->partial_type,
+                              .output_type = p->output_type, .first_register = (uint32_t)w->registers.count,
+                              .register_count = (uint32_t)p->registers.count, .first_word = first_word, .slot_count = p->slot_count};
+    for (size_t i = 0; i < p->registers.count; i++) {
+        psc_push(w->unit->arena, &w->registers, p->registers.at[i]);
+    }
+    uint32_t group = 0;
+    for (size_t i = 0; i < p->values.count; i++) {
+        const psc_value *v = p->values.at[i];
+        if (v->group && v->group != group) {
+            write_region(w, p, i);
+        }
+        group = v->group;
+        if (v->op != PSC_OP_LABELS) {
+            write_line(w, first_word, v->span);
+            write_value(w, v);
+        }
+    }
+    record.word_count = (uint32_t)w->code.count - first_word;
+    psc_push(w->unit->arena, &w->programs, record);
+    return (uint32_t)w->programs.count - 1;
+}
+
+static void write_pipelines(writer *w)
+{
+    for (size_t i = 0; i < w->unit->pipelines.count; i++) {
+        const psc_pipeline *p = w->unit->pipelines.at[i];
+        psy_psm_pipeline record = p->record;
+        record.name = string(w, p->node->name.text);
+        record.input_type = p->whole->input_type;
+        record.output_type = p->whole->output_type;
+        record.shard_program = write_program(w, p->shard);
+        record.merge_program = p->merge ? write_program(w, p->merge) : PSY_NONE;
+        psc_push(w->unit->arena, &w->pipelines, record);
+    }
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* What the writer has, as a module that points into it. */
+static psy__module as_module(const writer *w, const psy_psm_symbol *symbols, const psy_psm_check *checks)
+{
+    const psc_unit *u = w->unit;
+    return (psy__module){.strings = w->strings.at, .strings_bytes = w->strings.count, .types = w->types.at, .type_count = (uint32_t)w->types.count,
+                         .fields = w->fields.at, .field_count = (uint32_t)w->fields.count, .symbols = symbols,
+                         .symbol_count = (uint32_t)u->symbols.count, .checks = checks, .check_count = (uint32_t)u->checks.count,
+                         .residents = w->residents.at, .resident_count = (uint32_t)w->residents.count, .pipelines = w->pipelines.at,
+                         .pipeline_count = (uint32_t)w->pipelines.count, .programs = w->programs.at, .program_count = (uint32_t)w->programs.count,
+                         .registers = w->registers.at, .register_count = (uint32_t)w->registers.count, .code = w->code.at,
+                         .code_words = w->code.count, .consts = w->consts.at, .consts_bytes = w->consts.count, .lines = w->lines.at,
+                         .line_count = (uint32_t)w->lines.count};
+}
+
+void psc_bytecode(psc_unit *u)
+{
+    writer writing = {.unit = u}, *w = &writing;
+    string(w, "");
+    w->file = string(w, base_name(u->source->path));
+    write_types(w);
+    psy_psm_symbol *symbols = psc_alloc(u->arena, (u->symbols.count + 1) * sizeof *symbols);
+    for (size_t i = 0; i < u->symbols.count; i++) {
+        symbols[i] = u->symbols.at[i];
+        symbols[i].name = string(w, u->symbol_names.at[i]);
+    }
+    psy_psm_check *checks = psc_alloc(u->arena, (u->checks.count + 1) * sizeof *checks);
+    for (size_t i = 0; i < u->checks.count; i++) {
+        checks[i] = u->checks.at[i];
+        checks[i].message = string(w, u->check_texts.at[i]);
+    }
+    for (size_t i = 0; i < u->residents.count; i++) {
+        psy_psm_resident r = u->residents.at[i].record;
+        r.name = string(w, u->residents.at[i].node->name.text);
+        psc_push(u->arena, &w->residents, r);
+    }
+    write_pipelines(w);
+    psy__module m = as_module(w, symbols, checks);
+    uint8_t *bytes;
+    uint64_t n;
+    psy__module again;
+    psc_span whole = {u->source, 0, 0};
+    if (psy__module_encode(&m, &bytes, &n) != PSY_OK) {
+        psc_error(u->diags, PSC_E_LIMIT, whole, "the module cannot be written: %s", psy_detail());
+        return;
+    }
+    u->module = psc_alloc(u->arena, n);
+    u->module_bytes = n;
+    memcpy(u->module, bytes, n);
+    free(bytes);
+    /* What is written is what the runtime will accept. */
+    psy_status status = psy__module_decode(u->module, n, PSY_TRUST_NATIVE, &again);
+    if (status != PSY_OK) {
+        psc_error(u->diags, status == PSY_CORRUPT ? PSC_E_INTERNAL : PSC_E_LIMIT, whole, "%s", psy_detail());
+    }
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the .hrm parser makes of a file: as written, nothing resolved. */
+#ifndef PSC_HRM_AST_H
+#define PSC_HRM_AST_H
+
+#include "arena.h"
+#include "syntax.h"
+
+typedef struct hrm_expr hrm_expr;
+
+typedef struct hrm_argument {
+    psc_name name; /* text NULL: positional */
+    hrm_expr *value;
+} hrm_argument;
+
+typedef PSC_LIST(hrm_argument) hrm_arguments;
+
+typedef enum hrm_expr_kind {
+    HRM_INTEGER,
+    HRM_REAL,
+    HRM_NAME,
+    HRM_NEGATE, /* left */
+    HRM_BINARY, /* left op right; op: + - * / @ */
+    HRM_CALL,   /* name(arguments); x |> f(y) is f(x, y) */
+    HRM_MEMBER, /* left.name */
+    HRM_INDEX,  /* left[right] */
+    HRM_PREFIX  /* left[..right] */
+} hrm_expr_kind;
+
+struct hrm_expr {
+    hrm_expr_kind kind;
+    psc_span span;
+    char op;
+    uint64_t integer;
+    double real;
+    psc_name name;
+    hrm_expr *left, *right;
+    hrm_arguments arguments;
+};
+
+typedef struct hrm_type {
+    psc_name dtype;
+    psc_span span;
+    PSC_LIST(hrm_expr *) dims;
+} hrm_type;
+
+typedef struct hrm_parameter {
+    psc_name name;
+    hrm_type type;
+} hrm_parameter;
+
+typedef PSC_LIST(hrm_parameter) hrm_parameters;
+
+typedef struct hrm_import {
+    const char *path;
+    psc_span span;
+} hrm_import;
+
+typedef struct hrm_const {
+    psc_name name;
+    hrm_expr *value;
+} hrm_const;
+
+typedef struct hrm_resident {
+    psc_name name;
+    hrm_type type;
+    psc_name placement, by; /* `split` N, `by` key, `replicated`; text NULL where not given */
+} hrm_resident;
+
+typedef struct hrm_fn {
+    psc_name name;
+    hrm_parameters parameters;
+    hrm_type result;
+    hrm_expr *body;
+} hrm_fn;
+
+typedef struct hrm_let {
+    PSC_LIST(psc_name) names;
+    hrm_expr *value;
+} hrm_let;
+
+typedef struct hrm_pipeline {
+    psc_name name;
+    hrm_parameters parameters;
+    psc_name output;
+    PSC_LIST(hrm_let *) lets;
+    psc_name record;      /* the message made at the end */
+    hrm_arguments fields; /* name: value */
+    psc_span span;
+} hrm_pipeline;
+
+typedef struct hrm_file {
+    PSC_LIST(hrm_import) imports;
+    PSC_LIST(hrm_const) constants;
+    PSC_LIST(hrm_resident) residents;
+    PSC_LIST(hrm_fn *) fns;
+    PSC_LIST(hrm_pipeline *) pipelines;
+} hrm_file;
+
+/* Parses; reports syntax errors. Never NULL. */
+hrm_file *psc_hrm_parse_file(psc_syntax *syntax);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The grammar of Harmonics. */
+%code top {
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+}
+%code requires {
+#include <string.h>
+
+#include "compiler/hrm_ast.h"
+}
+%define api.pure full
+%define api.prefix {psc_hrm_}
+%define api.location.type {psc_span}
+%define parse.error custom
+%define parse.lac full
+%locations
+%expect 0
+%param {void *scanner}
+%parse-param {psc_syntax *syntax}
+
+%union {
+    psc_name name;
+    uint64_t integer;
+    double real;
+    hrm_expr *expr;
+    hrm_type *type;
+    hrm_parameters *parameters;
+    hrm_arguments *arguments;
+    hrm_argument argument;
+    hrm_let *let;
+    hrm_pipeline *pipeline;
+}
+
+%token IMPORT "import" CONST "const" RESIDENT "resident" FN "fn" PIPELINE "pipeline" LET "let"
+%token ARROW "->" PIPE "|>" DOTS ".."
+%token <name> NAME "a name" STRING "a text"
+%token <integer> INTEGER "a number"
+%token <real> REAL "a fraction"
+%token END 0 "the end of the file"
+
+%type <expr> expr sum term unary postfix primary
+%type <type> type dims
+%type <parameters> parameters parameter_list
+%type <arguments> arguments argument_list
+%type <argument> argument
+%type <let> let names
+%type <pipeline> body
+
+%code {
+#define YYLLOC_DEFAULT(current, rhs, n) PSC_LOCATION(current, rhs, n)
+#define YYMAXDEPTH 4000
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
+int psc_hrm_lex(PSC_HRM_STYPE *value, psc_span *span, void *scanner);
+int psc_hrm_lex_init_extra(psc_syntax *syntax, void **scanner);
+void *psc_hrm__scan_bytes(const char *bytes, int n, void *scanner);
+int psc_hrm_lex_destroy(void *scanner);
+
+static void psc_hrm_error(const psc_span *span, void *scanner, psc_syntax *syntax, const char *message)
+{
+    (void)scanner;
+    psc_error(syntax->diags, PSC_E_LIMIT, *span, "%s", message);
+}
+
+static hrm_file *file(psc_syntax *s) { return s->result; }
+
+static hrm_expr *make(psc_syntax *s, hrm_expr_kind kind, psc_span span)
+{
+    hrm_expr *e = psc_new(s->arena, hrm_expr);
+    e->kind = kind;
+    e->span = span;
+    return e;
+}
+
+static hrm_expr *binary(psc_syntax *s, psc_span span, char op, hrm_expr *left, hrm_expr *right)
+{
+    hrm_expr *e = make(s, HRM_BINARY, span);
+    e->op = op;
+    e->left = left;
+    e->right = right;
+    return e;
+}
+
+/* name(first, arguments ...); `first` may be NULL. */
+static hrm_expr *call(psc_syntax *s, psc_span span, psc_name name, hrm_expr *first, const hrm_arguments *arguments)
+{
+    hrm_expr *e = make(s, HRM_CALL, span);
+    e->name = name;
+    if (first) {
+        hrm_argument a = {{NULL, first->span, NULL}, first};
+        psc_push(s->arena, &e->arguments, a);
+    }
+    for (size_t i = 0; arguments && i < arguments->count; i++) {
+        psc_push(s->arena, &e->arguments, arguments->at[i]);
+    }
+    return e;
+}
+}
+
+%%
+file: %empty | file item | file ';' | file error item | file error END;
+
+item: IMPORT STRING                     { hrm_import i = {$STRING.text, @STRING}; psc_push(syntax->arena, &file(syntax)->imports, i); }
+    | CONST NAME '=' expr               { hrm_const c = {$NAME, $expr}; psc_push(syntax->arena, &file(syntax)->constants, c); }
+    | RESIDENT NAME ':' type            { hrm_resident r = {.name = $NAME, .type = *$type};
+                                          psc_push(syntax->arena, &file(syntax)->residents, r); }
+    | RESIDENT NAME ':' type NAME[how]  { hrm_resident r = {.name = $2, .type = *$type, .placement = $how};
+                                          psc_push(syntax->arena, &file(syntax)->residents, r); }
+    | RESIDENT NAME ':' type NAME[how] NAME[by]
+                                        { hrm_resident r = {.name = $2, .type = *$type, .placement = $how, .by = $by};
+                                          psc_push(syntax->arena, &file(syntax)->residents, r); }
+    | FN NAME '(' parameters ')' ARROW type '=' expr
+                                        { hrm_fn *f = psc_new(syntax->arena, hrm_fn);
+                                          *f = (hrm_fn){$NAME, *$parameters, *$type, $expr};
+                                          psc_push(syntax->arena, &file(syntax)->fns, f); }
+    | PIPELINE NAME[name] '(' parameters ')' ARROW NAME[output] '{' body NAME[record] '{' arguments '}' semicolons '}'
+                                        { $body->name = $name; $body->parameters = *$parameters; $body->output = $output;
+                                          $body->record = $record; $body->fields = *$arguments; $body->span = @$;
+                                          psc_push(syntax->arena, &file(syntax)->pipelines, $body); };
+
+semicolons: %empty | semicolons ';';
+
+body: %empty                            { $$ = psc_new(syntax->arena, hrm_pipeline); }
+    | body let                          { $$ = $1; psc_push(syntax->arena, &$$->lets, $let); }
+    | body ';'                          { $$ = $1; };
+
+let: LET NAME '=' expr                  { $$ = psc_new(syntax->arena, hrm_let); $$->value = $expr;
+                                          psc_push(syntax->arena, &$$->names, $NAME); }
+    | LET '(' names ')' '=' expr        { $$ = $names; $$->value = $expr; };
+names: NAME                             { $$ = psc_new(syntax->arena, hrm_let); psc_push(syntax->arena, &$$->names, $NAME); }
+    | names ',' NAME                    { $$ = $1; psc_push(syntax->arena, &$$->names, $NAME); };
+
+parameters: %empty                      { $$ = psc_new(syntax->arena, hrm_parameters); }
+    | parameter_list
+    | parameter_list ','                { $$ = $1; };
+parameter_list: NAME ':' type           { $$ = psc_new(syntax->arena, hrm_parameters);
+                                          hrm_parameter p = {$NAME, *$type}; psc_push(syntax->arena, $$, p); }
+    | parameter_list ',' NAME ':' type  { $$ = $1; hrm_parameter p = {$NAME, *$type}; psc_push(syntax->arena, $$, p); };
+
+type: NAME                              { $$ = psc_new(syntax->arena, hrm_type); $$->dtype = $NAME; $$->span = @$; }
+    | NAME '[' dims ']'                 { $$ = $dims; $$->dtype = $NAME; $$->span = @$; };
+dims: expr                              { $$ = psc_new(syntax->arena, hrm_type); psc_push(syntax->arena, &$$->dims, $expr); }
+    | dims ',' expr                     { $$ = $1; psc_push(syntax->arena, &$$->dims, $expr); };
+
+expr: sum
+    | expr PIPE NAME                    { $$ = call(syntax, @$, $NAME, $1, NULL); }
+    | expr PIPE NAME '(' arguments ')'  { $$ = call(syntax, @$, $NAME, $1, $arguments); };
+sum: term
+    | sum '+' term                      { $$ = binary(syntax, @$, '+', $1, $3); }
+    | sum '-' term                      { $$ = binary(syntax, @$, '-', $1, $3); };
+term: unary
+    | term '*' unary                    { $$ = binary(syntax, @$, '*', $1, $3); }
+    | term '/' unary                    { $$ = binary(syntax, @$, '/', $1, $3); }
+    | term '@' unary                    { $$ = binary(syntax, @$, '@', $1, $3); };
+unary: postfix
+    | '-' unary                         { $$ = make(syntax, HRM_NEGATE, @$); $$->left = $2; };
+postfix: primary
+    | postfix '.' NAME                  { $$ = make(syntax, HRM_MEMBER, @$); $$->left = $1; $$->name = $NAME; }
+    | postfix '[' expr ']'              { $$ = make(syntax, HRM_INDEX, @$); $$->left = $1; $$->right = $3; }
+    | postfix '[' DOTS expr ']'         { $$ = make(syntax, HRM_PREFIX, @$); $$->left = $1; $$->right = $4; };
+primary: INTEGER                        { $$ = make(syntax, HRM_INTEGER, @$); $$->integer = $1; }
+    | REAL                              { $$ = make(syntax, HRM_REAL, @$); $$->real = $1; }
+    | NAME                              { $$ = make(syntax, HRM_NAME, @$); $$->name = $1; }
+    | NAME '(' arguments ')'            { $$ = call(syntax, @$, $NAME, NULL, $arguments); }
+    | '(' expr ')'                      { $$ = $2; };
+
+arguments: %empty                       { $$ = psc_new(syntax->arena, hrm_arguments); }
+    | argument_list
+    | argument_list ','                 { $$ = $1; };
+argument_list: argument                 { $$ = psc_new(syntax->arena, hrm_arguments); psc_push(syntax->arena, $$, $1); }
+    | argument_list ',' argument        { $$ = $1; psc_push(syntax->arena, $$, $3); };
+argument: expr                          { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
+    | NAME ':' expr                     { $$ = (hrm_argument){$NAME, $expr}; };
+%%
+
+/* Words of the language's future: a clear refusal instead of a puzzle. */
+static bool refused(psc_syntax *s, psc_span span)
+{
+    static const char *const later[] = {"param", "model", "state", "update", "variant", "if", "grad", "match", "enum", "for", "while"};
+    uint32_t n = span.end - span.begin;
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        if (strlen(later[i]) == n && strncmp(s->source->text + span.begin, later[i], n) == 0) {
+            psc_error(s->diags, PSC_E_UNSUPPORTED, span, "`%s` is not supported by this version", later[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, psc_syntax *syntax)
+{
+    enum { SHOWN_MAX = 8 };
+    yysymbol_kind_t kinds[SHOWN_MAX];
+    const char *names[SHOWN_MAX];
+    (void)scanner;
+    psc_span at = *yypcontext_location(context);
+    if (syntax->too_deep || refused(syntax, at)) {
+        return 0;
+    }
+    int count = yypcontext_expected_tokens(context, kinds, SHOWN_MAX);
+    for (int i = 0; i < count; i++) {
+        names[i] = yysymbol_name(kinds[i]);
+        if (names[i][0] == '\'') {
+            names[i] = psc_strndup(syntax->arena, names[i] + 1, 1);
+        }
+    }
+    const char *found = yysymbol_name(yypcontext_token(context));
+    if (found[0] == '\'') {
+        found = psc_strndup(syntax->arena, found + 1, 1);
+    }
+    psc_syntax_error(syntax, at, found, names, count > 0 ? (size_t)count : 0);
+    return 0;
+}
+
+hrm_file *psc_hrm_parse_file(psc_syntax *syntax)
+{
+    hrm_file *f = psc_new(syntax->arena, hrm_file);
+    void *scanner;
+    syntax->result = f;
+    if (psc_hrm_lex_init_extra(syntax, &scanner) == 0) {
+        psc_hrm__scan_bytes(syntax->source->text, (int)syntax->source->bytes, scanner);
+        psc_hrm_parse(scanner, syntax);
+        psc_hrm_lex_destroy(scanner);
+    }
+    return f;
+}

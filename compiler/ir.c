@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ir.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+psc_value *psc_ir_add(psc_arena *arena, psc_program *p, const psc_value *from)
+{
+    psc_value *v = psc_new(arena, psc_value);
+    *v = *from;
+    v->id = (uint32_t)p->values.count;
+    v->next = NULL;
+    psc_push(arena, &p->values, v);
+    return v;
+}
+
+bool psc_ir_broadcast(const psc_value *a, const psc_value *b, psy_dim dims[PSY_RANK_MAX], uint8_t *rank)
+{
+    *rank = a->rank > b->rank ? a->rank : b->rank;
+    for (uint32_t i = 1; i <= *rank; i++) {
+        psy_dim x = i <= a->rank ? a->dims[a->rank - i] : 1, y = i <= b->rank ? b->dims[b->rank - i] : 1;
+        if (x != y && x != 1 && y != 1) {
+            return false;
+        }
+        dims[*rank - i] = x == 1 ? y : x;
+    }
+    return true;
+}
+
+bool psc_ir_same_dims(const psc_value *a, const psc_value *b)
+{
+    return a->rank == b->rank && memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0;
+}
+
+int psc_ir_sharded_axis(const psc_value *v, const psy_psm_symbol *symbols)
+{
+    for (int d = 0; d < v->rank; d++) {
+        if (psy__dim_is_symbol(v->dims[d]) && symbols[psy__dim_symbol(v->dims[d])].kind == PSY_SYMBOL_LOCAL) {
+            return d;
+        }
+    }
+    return -1;
+}
+
+psy_op_class psc_ir_class(const psc_value *v) { return v->op == PSC_OP_LABELS ? PSY_CLASS_VIEW : psy__op_info(v->op)->class_; }
+
+bool psc_ir_is_elementwise(const psc_value *v)
+{
+    psy_op_class c = psc_ir_class(v);
+    return c == PSY_CLASS_MAP1 || c == PSY_CLASS_MAP2 || c == PSY_CLASS_CAST;
+}
+
+bool psc_ir_is_reduction(const psc_value *v)
+{
+    psy_op_class c = psc_ir_class(v);
+    return c == PSY_CLASS_REDUCE1 || c == PSY_CLASS_REDUCE2;
+}
+
+/* Names memory that is there already (LABELS is not: it is the TOPK's own). */
+bool psc_ir_is_view(const psc_value *v)
+{
+    psy_op_class c = psc_ir_class(v);
+    return v->op != PSC_OP_LABELS && (c == PSY_CLASS_VIEW || c == PSY_CLASS_LOOKUP);
+}
+
+void psc_ir_space(const psc_value *v, psy_dim dims[PSY_RANK_MAX], uint8_t *rank)
+{
+    const psc_value *a = v->operands[0];
+    if (v->operand_count > 1 && (psc_ir_class(v) == PSY_CLASS_MAP2 || psc_ir_class(v) == PSY_CLASS_REDUCE2)) {
+        psc_ir_broadcast(a, v->operands[1], dims, rank);
+    } else {
+        *rank = a->rank;
+        memcpy(dims, a->dims, sizeof a->dims);
+    }
+}
+
+uint32_t psc_ir_axis(const psc_value *v)
+{
+    psy_dim dims[PSY_RANK_MAX];
+    uint8_t rank;
+    if (psc_ir_class(v) == PSY_CLASS_REDUCE1) {
+        return v->index;
+    }
+    psc_ir_space(v, dims, &rank);
+    return rank - 1u;
+}
+
+/* The dims that the op gives; false where the given ones are its own choice (views, SIZE). */
+static bool infer(const psc_value *v, psy_dim dims[PSY_RANK_MAX], uint8_t *rank)
+{
+    if (v->op == PSC_OP_LABELS) {
+        *rank = v->operands[0]->rank;
+        memcpy(dims, v->operands[0]->dims, sizeof v->dims);
+        return true;
+    }
+    switch (psc_ir_class(v)) {
+    case PSY_CLASS_MAP1:
+    case PSY_CLASS_MAP2:
+    case PSY_CLASS_CAST: psc_ir_space(v, dims, rank); return true;
+    case PSY_CLASS_REDUCE1:
+    case PSY_CLASS_REDUCE2: {
+        uint32_t axis = psc_ir_axis(v);
+        psc_ir_space(v, dims, rank);
+        memmove(dims + axis, dims + axis + 1, (PSY_RANK_MAX - axis - 1) * sizeof *dims);
+        (*rank)--;
+        return true;
+    }
+    case PSY_CLASS_SELECT: dims[0] = v->index; *rank = 1; return true;
+    default: return false;
+    }
+}
+
+static const char *check_value(psc_arena *arena, const psc_program *p, psc_value *v)
+{
+    for (unsigned i = 0; i < v->operand_count; i++) {
+        const psc_value *o = v->operands[i];
+        if (o && (o->id >= v->id || p->values.at[o->id] != o)) {
+            return psc_format(arena, "value %u reads one that does not come before it", v->id);
+        }
+    }
+    if (v->op != PSC_OP_LABELS) {
+        const psy_op_info *info = psy__op_info(v->op);
+        if (!info || !psy__op_takes(info, v->dtype)) {
+            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info ? info->name : "no op", v->dtype);
+        }
+    }
+    psy_dim dims[PSY_RANK_MAX] = {0};
+    uint8_t rank = 0;
+    if (psc_ir_class(v) == PSY_CLASS_MAP2 || psc_ir_class(v) == PSY_CLASS_REDUCE2) {
+        if (!psc_ir_broadcast(v->operands[0], v->operands[1], dims, &rank)) {
+            return psc_format(arena, "value %u: its operands do not broadcast", v->id);
+        }
+    }
+    if (psc_ir_is_elementwise(v) || psc_ir_is_reduction(v)) {
+        for (unsigned i = 0; i < v->operand_count; i++) {
+            if (v->operands[i]->dtype != v->dtype && v->op != PSY_OP_CAST) {
+                return psc_format(arena, "value %u: operand %u has another dtype", v->id, i);
+            }
+        }
+    }
+    if (infer(v, dims, &rank) && (rank != v->rank || memcmp(dims, v->dims, rank * sizeof *dims) != 0)) {
+        return psc_format(arena, "value %u: its dims are not what its op gives", v->id);
+    }
+    return NULL;
+}
+
+const char *psc_ir_check(psc_arena *arena, psc_program *p)
+{
+    for (size_t i = 0; i < p->values.count; i++) {
+        p->values.at[i]->id = (uint32_t)i;
+    }
+    for (size_t i = 0; i < p->values.count; i++) {
+        psc_value *v = p->values.at[i];
+        const char *wrong = check_value(arena, p, v);
+        if (wrong) {
+            return wrong;
+        }
+        v->batched = v->op == PSY_OP_LOAD || v->op == PSY_OP_PARTIAL || v->op == PSY_OP_LOOKUP;
+        for (unsigned k = 0; k < v->operand_count; k++) {
+            v->batched = v->batched || (v->operands[k] && v->operands[k]->batched);
+        }
+    }
+    return NULL;
+}
+
+static void dump_dims(const psy_dim *dims, uint8_t rank, const char *(*dim)(void *, psy_dim), void *context, FILE *to)
+{
+    for (uint8_t d = 0; d < rank; d++) {
+        fprintf(to, "%s%s", d ? ", " : "[", dim(context, dims[d]));
+    }
+    fputs(rank ? "]" : "", to);
+}
+
+void psc_ir_dump(const psc_program *p, const char *(*dim)(void *, psy_dim), const char *(*index)(void *, const psc_value *),
+                 void *context, FILE *to)
+{
+    fprintf(to, "program %s\n", p->name);
+    uint32_t group = 0;
+    for (size_t i = 0; i < p->values.count; i++) {
+        const psc_value *v = p->values.at[i];
+        if (v->group != group && v->group != 0) {
+            const psc_region *r = &p->regions.at[v->group - 1];
+            fprintf(to, "  region over ");
+            dump_dims(r->dims, r->rank, dim, context, to);
+            fputs(r->reduces ? ", reducing the last\n" : "\n", to);
+        }
+        group = v->group;
+        fprintf(to, "  %s", group ? "  " : "");
+        if (v->op != PSY_OP_STORE) {
+            fprintf(to, "%%%u: %s", v->id, psy__dtype_name(v->dtype));
+            dump_dims(v->dims, v->rank, dim, context, to);
+            fputs(" = ", to);
+        }
+        fputs(v->op == PSC_OP_LABELS ? "labels" : psy__op_info(v->op)->name, to);
+        for (unsigned k = 0; k < v->operand_count; k++) {
+            if (v->operands[k]) {
+                fprintf(to, " %%%u", v->operands[k]->id);
+            }
+        }
+        const char *what = index(context, v);
+        fprintf(to, "%s%s", *what ? " " : "", what);
+        fprintf(to, "%s%s%s\n", v->batched ? "" : "  (once)", v->name ? "  // " : "", v->name ? v->name : "");
+    }
+}

@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lower.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#define ERROR(...) psc_error(l->unit->diags, __VA_ARGS__)
+
+enum { INLINE_DEPTH_MAX = 64 };
+
+psc_term psc_poison(psc_span span) { return (psc_term){.kind = PSC_TERM_POISON, .span = span}; }
+
+psc_term psc_of_value(psc_value *value, psc_span span)
+{
+    return value ? (psc_term){.kind = PSC_TERM_VALUE, .span = span, .value = value} : psc_poison(span);
+}
+
+const char *psc_type_text(psc_lowering *l, const psc_value *v)
+{
+    return v->rank ? psc_format(l->unit->arena, "%s%s", psy__dtype_name(v->dtype), psc_shape_text(l->unit, v->dims, v->rank))
+                   : psy__dtype_name(v->dtype);
+}
+
+/* ---- making values ---- */
+
+psc_value *psc_emit(psc_lowering *l, psc_span span, unsigned op, unsigned dtype, const psy_dim *dims, uint32_t rank,
+                    psc_value *const *operands, unsigned count)
+{
+    if (l->program->values.count >= PSC_VALUES_MAX) {
+        if (!l->over_limit) {
+            l->over_limit = true;
+            ERROR(PSC_E_LIMIT, l->pipeline->node->name.span, "pipeline `%s` has more than %d operations, functions written out",
+                  l->pipeline->node->name.text, PSC_VALUES_MAX);
+        }
+        return NULL;
+    }
+    psc_value v = {.op = op, .dtype = (uint8_t)dtype, .rank = (uint8_t)rank, .operand_count = count, .base = PSY_NONE, .span = span};
+    if (rank) {
+        memcpy(v.dims, dims, rank * sizeof *dims);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        v.operands[i] = operands[i];
+        v.batched = v.batched || (operands[i] && operands[i]->batched);
+    }
+    v.batched = v.batched || op == PSY_OP_LOAD || op == PSY_OP_LOOKUP;
+    return psc_ir_add(l->unit->arena, l->program, &v);
+}
+
+psc_value *psc_emit_map1(psc_lowering *l, psc_span span, unsigned op, psc_value *a)
+{
+    return a ? psc_emit(l, span, op, a->dtype, a->dims, a->rank, &a, 1) : NULL;
+}
+
+psc_value *psc_emit_cast(psc_lowering *l, psc_span span, unsigned dtype, psc_value *a)
+{
+    return !a || a->dtype == dtype ? a : psc_emit(l, span, PSY_OP_CAST, dtype, a->dims, a->rank, &a, 1);
+}
+
+/* The symbol behind a dim of one shard, so that `N` and one shard's part of it are told apart in messages. */
+static bool is_local(const psc_unit *u, psy_dim d)
+{
+    return psy__dim_is_symbol(d) && u->symbols.at[psy__dim_symbol(d)].kind == PSY_SYMBOL_LOCAL;
+}
+
+static void shape_error(psc_lowering *l, psc_span span, const psc_value *a, const psc_value *b, const char *how)
+{
+    psc_unit *u = l->unit;
+    psc_diagnostic *d = ERROR(PSC_E_SHAPE, span, "%s and %s %s", psc_shape_text(u, a->dims, a->rank), psc_shape_text(u, b->dims, b->rank), how);
+    psc_note(d, a->span, "this is %s", psc_type_text(l, a));
+    psc_note(d, b->span, "this is %s", psc_type_text(l, b));
+    int x = psc_ir_sharded_axis(a, u->symbols.at), y = psc_ir_sharded_axis(b, u->symbols.at);
+    if ((x < 0) != (y < 0)) {
+        const psc_value *sharded = x < 0 ? b : a, *other = x < 0 ? a : b;
+        const char *name = psc_dim_text(u, sharded->dims[x < 0 ? y : x]);
+        for (uint32_t k = 0; k < other->rank; k++) {
+            if (!is_local(u, other->dims[k]) && strcmp(psc_dim_text(u, other->dims[k]), name) == 0) {
+                psc_help(d, "one is split along %s and the other has all of it on every shard: split both", name);
+            }
+        }
+    }
+}
+
+psc_value *psc_emit_map2(psc_lowering *l, psc_span span, unsigned op, psc_value *a, psc_value *b)
+{
+    psy_dim dims[PSY_RANK_MAX];
+    uint8_t rank;
+    if (!a || !b) {
+        return NULL;
+    }
+    if (!psc_ir_broadcast(a, b, dims, &rank)) {
+        shape_error(l, span, a, b, "do not fit each other element by element");
+        return NULL;
+    }
+    return psc_emit(l, span, op, a->dtype, dims, rank, (psc_value *[]){a, b}, 2);
+}
+
+psc_value *psc_emit_reduce(psc_lowering *l, psc_span span, unsigned op, psc_value *a, uint32_t axis)
+{
+    psy_dim dims[PSY_RANK_MAX] = {0};
+    if (!a) {
+        return NULL;
+    }
+    memcpy(dims, a->dims, sizeof dims);
+    memmove(dims + axis, dims + axis + 1, (PSY_RANK_MAX - axis - 1) * sizeof *dims);
+    psc_value *v = psc_emit(l, span, op, a->dtype, dims, a->rank - 1u, &a, 1);
+    if (v) {
+        v->index = axis;
+    }
+    return v;
+}
+
+psc_value *psc_emit_dot(psc_lowering *l, psc_span span, psc_value *a, psc_value *b)
+{
+    psy_dim dims[PSY_RANK_MAX];
+    uint8_t rank;
+    if (!a || !b) {
+        return NULL;
+    }
+    if (a->rank == 0 || b->rank == 0) {
+        ERROR(PSC_E_SHAPE, a->rank ? b->span : a->span, "a scalar has no elements to multiply and add");
+        return NULL;
+    }
+    if (a->dims[a->rank - 1] != b->dims[b->rank - 1]) {
+        shape_error(l, span, a, b, "have different last sizes");
+        return NULL;
+    }
+    if (!psc_ir_broadcast(a, b, dims, &rank)) {
+        shape_error(l, span, a, b, "do not fit each other");
+        return NULL;
+    }
+    return psc_emit(l, span, PSY_OP_DOT, a->dtype, dims, rank - 1u, (psc_value *[]){a, b}, 2);
+}
+
+psc_value *psc_emit_size(psc_lowering *l, psc_span span, unsigned dtype, psy_dim dim)
+{
+    /* A size is the whole size, also where a shard sees its own part. */
+    if (is_local(l->unit, dim)) {
+        dim = PSY_DIM_SYMBOL | l->unit->symbols.at[psy__dim_symbol(dim)].of;
+    }
+    psc_value *v = psc_emit(l, span, PSY_OP_SIZE, dtype, NULL, 0, NULL, 0);
+    if (v) {
+        v->index = dim;
+    }
+    return v;
+}
+
+static psc_value *emit_constant(psc_lowering *l, psc_span span, unsigned dtype, uint64_t bits)
+{
+    psc_value *v = psc_emit(l, span, PSY_OP_CONST, dtype, NULL, 0, NULL, 0);
+    if (v) {
+        v->bits = bits;
+    }
+    return v;
+}
+
+psc_value *psc_emit_number(psc_lowering *l, psc_span span, unsigned dtype, double real)
+{
+    uint64_t bits = 0;
+    if (dtype == PSY_F32) {
+        float f = (float)real;
+        memcpy(&bits, &f, sizeof f);
+    } else {
+        memcpy(&bits, &real, sizeof real);
+    }
+    return emit_constant(l, span, dtype, bits);
+}
+
+/* ---- terms ---- */
+
+static psc_value *number_as(psc_lowering *l, const psc_term *t, unsigned dtype)
+{
+    bool is_float = psy__dtype_class(dtype) == PSY_DCLASS_FLOAT;
+    if (is_float) {
+        double real = t->kind == PSC_TERM_REAL ? t->real : (double)t->integer;
+        if (dtype == PSY_F32 && fabs(real) > 3.4028235677973366e38) {
+            ERROR(PSC_E_NUMBER, t->span, "this number does not fit into f32");
+            return NULL;
+        }
+        return psc_emit_number(l, t->span, dtype, real);
+    }
+    if (t->kind == PSC_TERM_REAL) {
+        psc_help(ERROR(PSC_E_TYPE, t->span, "a fraction meets values of %s", psy__dtype_name(dtype)), "cast the other side: `f32(...)`");
+        return NULL;
+    }
+    unsigned bits = psy__dtype_bytes(dtype) * 8;
+    bool sint = psy__dtype_class(dtype) == PSY_DCLASS_SINT;
+    bool fits = sint ? bits == 64 || (t->integer >= -(INT64_C(1) << (bits - 1)) && t->integer < INT64_C(1) << (bits - 1))
+                     : t->integer >= 0 && (bits == 64 || t->integer < INT64_C(1) << bits);
+    if (!fits) {
+        ERROR(PSC_E_NUMBER, t->span, "%" PRId64 " does not fit into %s", t->integer, psy__dtype_name(dtype));
+        return NULL;
+    }
+    return emit_constant(l, t->span, dtype, (uint64_t)t->integer & (bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1));
+}
+
+psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
+{
+    switch (t->kind) {
+    case PSC_TERM_POISON: return NULL;
+    case PSC_TERM_INTEGER:
+    case PSC_TERM_REAL: return number_as(l, t, dtype);
+    case PSC_TERM_SIZE: return psc_emit_size(l, t->span, dtype, t->dim);
+    case PSC_TERM_VALUE: return t->value;
+    case PSC_TERM_PAIR:
+        psc_help(ERROR(PSC_E_TYPE, t->span, "topk gives two things"), "write `let (score, index) = topk(...)`");
+        return NULL;
+    case PSC_TERM_PREFIX:
+        ERROR(PSC_E_UNSUPPORTED, t->span, "`x[..n]` stands only where a bounded field gets its value, in this version");
+        return NULL;
+    case PSC_TERM_MESSAGE:
+        psc_help(ERROR(PSC_E_TYPE, t->span, "a message is no value"), "use its fields: `%s.FIELD`", l->pipeline->node->parameters.at[0].name.text);
+        return NULL;
+    case PSC_TERM_KEYED:
+        psc_help(ERROR(PSC_E_SPLIT, t->span, "data `by key` lies on the shard that owns the key, and is read by key only"),
+                 "write `%s[q.KEY]`", l->unit->residents.at[t->index].node->name.text);
+        return NULL;
+    }
+    return NULL;
+}
+
+psc_value *psc_promote(psc_lowering *l, psc_value *v)
+{
+    if (!v || psy__dtype_computes(v->dtype)) {
+        return v;
+    }
+    return psc_emit_cast(l, v->span, psy__dtype_class(v->dtype) == PSY_DCLASS_SINT ? PSY_I32 : PSY_U32, v);
+}
+
+static bool untyped(const psc_term *t)
+{
+    return t->kind == PSC_TERM_INTEGER || t->kind == PSC_TERM_REAL || t->kind == PSC_TERM_SIZE;
+}
+
+bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term *b, psc_value **x, psc_value **y)
+{
+    /* Numbers take the dtype of the other side; sizes and numbers alone are i64 or f64. */
+    unsigned dtype = a->kind == PSC_TERM_REAL || b->kind == PSC_TERM_REAL ? PSY_F64 : PSY_I64;
+    *x = *y = NULL;
+    if (!untyped(a)) {
+        *x = psc_promote(l, psc_as_value(l, a, 0));
+        if (!*x) {
+            return false;
+        }
+        dtype = (*x)->dtype;
+    }
+    if (!untyped(b)) {
+        *y = psc_promote(l, psc_as_value(l, b, 0));
+        if (!*y) {
+            return false;
+        }
+        dtype = (*y)->dtype;
+    }
+    *x = *x ? *x : psc_as_value(l, a, dtype);
+    *y = *y ? *y : psc_as_value(l, b, dtype);
+    if (!*x || !*y) {
+        return false;
+    }
+    if ((*x)->dtype != (*y)->dtype) {
+        psc_diagnostic *d = ERROR(PSC_E_TYPE, span, "%s and %s are different types", psy__dtype_name((*x)->dtype), psy__dtype_name((*y)->dtype));
+        psc_note(d, a->span, "this is %s", psc_type_text(l, *x));
+        psc_note(d, b->span, "this is %s", psc_type_text(l, *y));
+        unsigned wide = psy__dtype_class((*x)->dtype) == PSY_DCLASS_FLOAT ? (*x)->dtype : (*y)->dtype;
+        psc_help(d, "cast one of them: `%s(...)`", psy__dtype_name(wide));
+        return false;
+    }
+    return true;
+}
+
+psc_term psc_lower_binary(psc_lowering *l, psc_span span, char op, const psc_term *a, const psc_term *b)
+{
+    psc_value *x, *y;
+    if (a->kind == PSC_TERM_POISON || b->kind == PSC_TERM_POISON || !psc_unify(l, span, a, b, &x, &y)) {
+        return psc_poison(span);
+    }
+    if (op == '@') {
+        if (y->rank > 1) {
+            psc_help(ERROR(PSC_E_UNSUPPORTED, span, "`@` with %s on the right is not supported by this version", psc_type_text(l, y)),
+                     "write `matrix @ vector`");
+            return psc_poison(span);
+        }
+        return psc_of_value(psc_emit_dot(l, span, x, y), span);
+    }
+    unsigned code = op == '+' ? PSY_OP_ADD : op == '-' ? PSY_OP_SUB : op == '*' ? PSY_OP_MUL : PSY_OP_DIV;
+    return psc_of_value(psc_emit_map2(l, span, code, x, y), span);
+}
+
+/* ---- expressions ---- */
+
+static psc_term constant_term(const psc_constant_value *c, psc_span span)
+{
+    return c->poisoned   ? psc_poison(span)
+           : c->is_float ? (psc_term){.kind = PSC_TERM_REAL, .span = span, .real = c->real}
+                         : (psc_term){.kind = PSC_TERM_INTEGER, .span = span, .integer = c->integer};
+}
+
+static psc_term resident_term(psc_lowering *l, const psc_resident *r, uint32_t index, psc_span span)
+{
+    if (r->poisoned) {
+        return psc_poison(span);
+    }
+    if (r->record.placement == PSY_PLACE_BY_KEY) {
+        return (psc_term){.kind = PSC_TERM_KEYED, .span = span, .index = index};
+    }
+    psy_dim dims[PSY_RANK_MAX];
+    memcpy(dims, r->record.dims, sizeof dims);
+    dims[0] = r->record.local_rows;
+    psc_value *v = psc_emit(l, span, PSY_OP_RESIDENT, r->record.dtype, dims, r->record.rank, NULL, 0);
+    if (v) {
+        v->index = index;
+        v->name = r->node->name.text;
+    }
+    return psc_of_value(v, span);
+}
+
+static psc_term lower_name(psc_lowering *l, const hrm_expr *e)
+{
+    for (const psc_binding *b = l->scope; b; b = b->next) {
+        if (strcmp(b->name, e->name.text) == 0) {
+            psc_term t = b->term;
+            t.span = e->span;
+            return t;
+        }
+    }
+    uint32_t index;
+    const psc_constant_value *c = psc_constant_find(l->unit, e->name.text);
+    const psc_resident *r = psc_resident_find(l->unit, e->name.text, &index);
+    psy_dim symbol = psc_symbol_find(l->unit, e->name.text, PSY_SYMBOL_GLOBAL);
+    return c                    ? constant_term(c, e->span)
+           : r                  ? resident_term(l, r, index, e->span)
+           : symbol != PSY_NONE ? (psc_term){.kind = PSC_TERM_SIZE, .span = e->span, .dim = symbol}
+                                : psc_poison(e->span); /* reported by resolve */
+}
+
+static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
+{
+    psc_term t = psc_lower_expr(l, e->left);
+    if (t.kind == PSC_TERM_POISON) {
+        return t;
+    }
+    if (t.kind != PSC_TERM_MESSAGE) {
+        ERROR(PSC_E_TYPE, e->span, "only messages have fields");
+        return psc_poison(e->span);
+    }
+    const psc_message *m = l->pipeline->input;
+    const char *names[256];
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        const psc_field *f = &m->fields[i];
+        if (strcmp(f->name, e->name.text) != 0) {
+            names[i < 256 ? i : 255] = f->name;
+            continue;
+        }
+        if (f->layout.kind == PSY_FIELD_BOUNDED) {
+            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading the bounded field `%s` is not supported by this version", f->name), f->span,
+                     "it is declared here");
+            return psc_poison(e->span);
+        }
+        if (f->layout.dtype == PSY_F16 || f->layout.dtype == PSY_BF16) {
+            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading %s fields is not supported by this version", psy__dtype_name(f->layout.dtype)),
+                     f->span, "it is declared here");
+            return psc_poison(e->span);
+        }
+        psy_dim count = f->layout.count;
+        psc_value *v = psc_emit(l, e->span, PSY_OP_LOAD, f->layout.dtype, &count, f->layout.kind == PSY_FIELD_ARRAY, NULL, 0);
+        if (v) {
+            v->index = i;
+            v->name = f->name;
+        }
+        return psc_of_value(v, e->span);
+    }
+    psc_diagnostic *d = ERROR(PSC_E_UNKNOWN_NAME, e->name.span, "message `%s` has no field `%s`", m->name, e->name.text);
+    const char *near = psc_did_you_mean(e->name.text, names, m->field_count < 256 ? m->field_count : 256);
+    if (near) {
+        psc_help(d, "did you mean `%s`?", near);
+    }
+    return psc_poison(e->span);
+}
+
+static psc_term lower_index(psc_lowering *l, const hrm_expr *e)
+{
+    psc_term t = psc_lower_expr(l, e->left), k = psc_lower_expr(l, e->right);
+    if (t.kind == PSC_TERM_POISON || k.kind == PSC_TERM_POISON) {
+        return psc_poison(e->span);
+    }
+    if (t.kind != PSC_TERM_KEYED) {
+        ERROR(PSC_E_UNSUPPORTED, e->span, "`x[i]` is supported for resident data `by key` only, in this version");
+        return psc_poison(e->span);
+    }
+    const psc_message *m = l->pipeline->input;
+    if (k.kind != PSC_TERM_VALUE || k.value->op != PSY_OP_LOAD || !(m->fields[k.value->index].layout.flags & PSY_FIELD_KEY)) {
+        psc_help(ERROR(PSC_E_KEY, e->right->span, "a row `by key` is found by the field that routes the message"),
+                 "mark a u64 field of `%s` with `@key` and use it here", m->name);
+        return psc_poison(e->span);
+    }
+    const psy_psm_resident *r = &l->unit->residents.at[t.index].record;
+    psc_value *v = psc_emit(l, e->span, PSY_OP_LOOKUP, r->dtype, r->dims + 1, r->rank - 1u, &k.value, 1);
+    if (v) {
+        v->index = t.index;
+    }
+    return psc_of_value(v, e->span);
+}
+
+static psc_term lower_prefix(psc_lowering *l, const hrm_expr *e)
+{
+    psc_term t = psc_lower_expr(l, e->left), n = psc_lower_expr(l, e->right);
+    if (t.kind == PSC_TERM_POISON || n.kind == PSC_TERM_POISON) {
+        return psc_poison(e->span);
+    }
+    psc_value *v = psc_as_value(l, &t, 0), *length = v ? psc_promote(l, psc_as_value(l, &n, PSY_I64)) : NULL;
+    if (!length) {
+        return psc_poison(e->span);
+    }
+    if (v->rank != 1) {
+        ERROR(PSC_E_SHAPE, e->left->span, "`x[..n]` takes a vector, and this is %s", psc_type_text(l, v));
+        return psc_poison(e->span);
+    }
+    if (length->rank != 0 || psy__dtype_class(length->dtype) == PSY_DCLASS_FLOAT) {
+        ERROR(PSC_E_TYPE, e->right->span, "a length is a whole number, and this is %s", psc_type_text(l, length));
+        return psc_poison(e->span);
+    }
+    return (psc_term){.kind = PSC_TERM_PREFIX, .span = e->span, .value = v, .other = length};
+}
+
+/* ---- functions ---- */
+
+static void bind(psc_lowering *l, const char *name, psc_term term)
+{
+    psc_binding *b = psc_new(l->unit->arena, psc_binding);
+    *b = (psc_binding){name, term, l->scope};
+    l->scope = b;
+}
+
+/* A dim of a function's type: a constant, or a size of the function's own that `actual` gives a value. */
+static bool unify_dim(psc_lowering *l, const hrm_expr *declared, psy_dim actual)
+{
+    if (declared->kind == HRM_NAME && !psc_constant_find(l->unit, declared->name.text)) {
+        for (const psc_binding *b = l->scope; b; b = b->next) {
+            if (strcmp(b->name, declared->name.text) == 0) {
+                return b->term.kind == PSC_TERM_SIZE ? b->term.dim == actual
+                                                     : b->term.kind == PSC_TERM_INTEGER && b->term.integer == (int64_t)actual;
+            }
+        }
+        psc_term size = psy__dim_is_symbol(actual) ? (psc_term){.kind = PSC_TERM_SIZE, .span = declared->span, .dim = actual}
+                                                   : (psc_term){.kind = PSC_TERM_INTEGER, .span = declared->span, .integer = actual};
+        bind(l, declared->name.text, size);
+        return true;
+    }
+    psc_constant_value c = psc_evaluate(l->unit, declared);
+    return c.poisoned || (!c.is_float && !psy__dim_is_symbol(actual) && c.integer == (int64_t)actual);
+}
+
+static const char *declared_text(psc_lowering *l, const hrm_type *t)
+{
+    (void)l;
+    return psc_strndup(l->unit->arena, t->span.source->text + t->span.begin, t->span.end - t->span.begin);
+}
+
+/* Whether the value has the declared type; sizes of the function's own are bound as they are met. */
+static bool has_type(psc_lowering *l, const hrm_type *t, const psc_value *v)
+{
+    bool same = v->dtype == psy__dtype_named(t->dtype.text, strlen(t->dtype.text)) && v->rank == t->dims.count;
+    for (uint32_t d = 0; same && d < v->rank; d++) {
+        same = unify_dim(l, t->dims.at[d], v->dims[d]);
+    }
+    return same;
+}
+
+static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
+{
+    psc_unit *u = l->unit;
+    size_t n = f->parameters.count;
+    psc_term *given = psc_alloc(u->arena, (n + 1) * sizeof *given);
+    bool *set = psc_alloc(u->arena, n + 1), ok = true;
+    if (e->arguments.count != n) {
+        psc_note(ERROR(PSC_E_ARGUMENTS, e->span, "`%s` takes %zu argument%s, not %zu", f->name.text, n, n == 1 ? "" : "s", e->arguments.count),
+                 f->name.span, "it is declared here");
+        return psc_poison(e->span);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const hrm_argument *a = &e->arguments.at[i];
+        size_t at = i;
+        for (size_t k = 0; a->name.text && k <= n; k++) {
+            if (k == n) {
+                psc_note(ERROR(PSC_E_ARGUMENTS, a->name.span, "`%s` has no parameter `%s`", f->name.text, a->name.text), f->name.span,
+                         "it is declared here");
+                return psc_poison(e->span);
+            }
+            if (strcmp(f->parameters.at[k].name.text, a->name.text) == 0) {
+                at = k;
+                break;
+            }
+        }
+        if (set[at]) {
+            ERROR(PSC_E_ARGUMENTS, a->value->span, "`%s` is given twice", f->parameters.at[at].name.text);
+            return psc_poison(e->span);
+        }
+        set[at] = true;
+        given[at] = psc_lower_expr(l, a->value);
+        ok = ok && given[at].kind != PSC_TERM_POISON;
+    }
+    if (!ok || l->depth >= INLINE_DEPTH_MAX || l->over_limit) {
+        if (l->depth >= INLINE_DEPTH_MAX) {
+            ERROR(PSC_E_LIMIT, e->span, "functions call each other more than %d deep", INLINE_DEPTH_MAX);
+        }
+        return psc_poison(e->span);
+    }
+    /* The body sees its parameters and the file's names, not the caller's. */
+    psc_binding *outer = l->scope;
+    l->scope = NULL;
+    for (size_t i = 0; ok && i < n; i++) {
+        const hrm_parameter *q = &f->parameters.at[i];
+        psc_value *v = psc_as_value(l, &given[i], psy__dtype_named(q->type.dtype.text, strlen(q->type.dtype.text)));
+        ok = v != NULL;
+        if (ok && !has_type(l, &q->type, v)) {
+            psc_note(ERROR(PSC_E_SHAPE, given[i].span, "`%s` takes %s, and this is %s", f->name.text, declared_text(l, &q->type), psc_type_text(l, v)),
+                     q->type.span, "as declared here");
+            ok = false;
+        }
+        if (ok) {
+            bind(l, q->name.text, psc_of_value(v, given[i].span));
+        }
+    }
+    psc_term result = psc_poison(e->span);
+    if (ok) {
+        l->depth++;
+        result = psc_lower_expr(l, f->body);
+        l->depth--;
+        psc_value *v = psc_as_value(l, &result, psy__dtype_named(f->result.dtype.text, strlen(f->result.dtype.text)));
+        if (v && !has_type(l, &f->result, v)) {
+            psc_note(ERROR(PSC_E_SHAPE, f->body->span, "`%s` gives %s here, not %s", f->name.text, psc_type_text(l, v), declared_text(l, &f->result)),
+                     e->span, "when called from here");
+            v = NULL;
+        }
+        result = psc_of_value(v, e->span);
+    }
+    l->scope = outer;
+    return result;
+}
+
+psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e)
+{
+    switch (e->kind) {
+    case HRM_INTEGER:
+    case HRM_REAL: {
+        psc_constant_value c = psc_evaluate(l->unit, e);
+        return constant_term(&c, e->span);
+    }
+    case HRM_NAME: return lower_name(l, e);
+    case HRM_NEGATE:
+    case HRM_BINARY: {
+        psc_term a = psc_lower_expr(l, e->left), b = e->kind == HRM_BINARY ? psc_lower_expr(l, e->right) : a;
+        bool numbers = (a.kind == PSC_TERM_INTEGER || a.kind == PSC_TERM_REAL) && (b.kind == PSC_TERM_INTEGER || b.kind == PSC_TERM_REAL);
+        if (numbers) {
+            /* Evaluated from the terms, since names may be sizes of a function. */
+            hrm_expr x = {.kind = a.kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER, .span = e->span, .real = a.real, .integer = (uint64_t)a.integer};
+            hrm_expr y = {.kind = b.kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER, .span = e->span, .real = b.real, .integer = (uint64_t)b.integer};
+            hrm_expr minus_x = {.kind = HRM_NEGATE, .span = e->span, .left = &x}, minus_y = {.kind = HRM_NEGATE, .span = e->span, .left = &y};
+            x.integer = (uint64_t)(a.integer < 0 ? -a.integer : a.integer);
+            y.integer = (uint64_t)(b.integer < 0 ? -b.integer : b.integer);
+            hrm_expr both = *e;
+            both.left = a.integer < 0 && a.kind == PSC_TERM_INTEGER ? &minus_x : &x;
+            both.right = b.integer < 0 && b.kind == PSC_TERM_INTEGER ? &minus_y : &y;
+            psc_constant_value c = psc_evaluate(l->unit, &both);
+            return constant_term(&c, e->span);
+        }
+        if (e->kind == HRM_BINARY) {
+            return psc_lower_binary(l, e->span, e->op, &a, &b);
+        }
+        psc_value *v = a.kind == PSC_TERM_POISON ? NULL : psc_promote(l, psc_as_value(l, &a, PSY_I64));
+        if (v && psy__dtype_class(v->dtype) == PSY_DCLASS_UINT) {
+            psc_help(ERROR(PSC_E_TYPE, e->span, "%s has no negative numbers", psy__dtype_name(v->dtype)), "cast it: `-i64(...)`");
+            v = NULL;
+        }
+        return psc_of_value(psc_emit_map1(l, e->span, PSY_OP_NEG, v), e->span);
+    }
+    case HRM_MEMBER: return lower_member(l, e);
+    case HRM_INDEX: return lower_index(l, e);
+    case HRM_PREFIX: return lower_prefix(l, e);
+    case HRM_CALL: {
+        unsigned detail = 0;
+        psc_builtin builtin = psc_builtin_find(e->name.text, &detail);
+        if (builtin != PSC_NO_BUILTIN) {
+            return psc_lower_builtin(l, e, builtin, detail);
+        }
+        const hrm_fn *f = psc_fn_find(l->unit, e->name.text);
+        return f ? inline_fn(l, e, f) : psc_poison(e->span);
+    }
+    }
+    return psc_poison(e->span);
+}

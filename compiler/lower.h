@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From expressions to IR: types and shapes are checked as values are made. */
+#ifndef PSC_LOWER_H
+#define PSC_LOWER_H
+
+#include "builtins.h"
+#include "unit.h"
+
+/* What an expression gives. Numbers and sizes have no dtype until they meet a value that has one. */
+typedef enum psc_term_kind {
+    PSC_TERM_POISON, /* had an error: silences what follows */
+    PSC_TERM_INTEGER,
+    PSC_TERM_REAL,
+    PSC_TERM_SIZE,    /* dim */
+    PSC_TERM_VALUE,
+    PSC_TERM_PAIR,    /* value, labels: what topk gives */
+    PSC_TERM_PREFIX,  /* the first `length` elements of value */
+    PSC_TERM_MESSAGE, /* the pipeline's input */
+    PSC_TERM_KEYED    /* resident data by key: index */
+} psc_term_kind;
+
+typedef struct psc_term {
+    psc_term_kind kind;
+    psc_span span;
+    int64_t integer;
+    double real;
+    psy_dim dim;
+    uint32_t index;
+    psc_value *value, *other; /* other: labels, or length */
+} psc_term;
+
+typedef struct psc_binding {
+    const char *name;
+    psc_term term;
+    struct psc_binding *next;
+} psc_binding;
+
+typedef struct psc_lowering {
+    psc_unit *unit;
+    psc_pipeline *pipeline;
+    psc_program *program;
+    psc_binding *scope;
+    unsigned depth;  /* of inlined functions */
+    bool over_limit; /* reported */
+} psc_lowering;
+
+psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e);
+psc_term psc_lower_builtin(psc_lowering *l, const hrm_expr *e, psc_builtin builtin, unsigned detail);
+
+/* Makes values; operands may be NULL only where the op allows it. NULL after an error. */
+psc_value *psc_emit(psc_lowering *l, psc_span span, unsigned op, unsigned dtype, const psy_dim *dims, uint32_t rank,
+                    psc_value *const *operands, unsigned count);
+psc_value *psc_emit_map1(psc_lowering *l, psc_span span, unsigned op, psc_value *a);
+psc_value *psc_emit_map2(psc_lowering *l, psc_span span, unsigned op, psc_value *a, psc_value *b);
+psc_value *psc_emit_cast(psc_lowering *l, psc_span span, unsigned dtype, psc_value *a);
+psc_value *psc_emit_reduce(psc_lowering *l, psc_span span, unsigned op, psc_value *a, uint32_t axis);
+psc_value *psc_emit_dot(psc_lowering *l, psc_span span, psc_value *a, psc_value *b);
+psc_value *psc_emit_size(psc_lowering *l, psc_span span, unsigned dtype, psy_dim dim);
+psc_value *psc_emit_number(psc_lowering *l, psc_span span, unsigned dtype, double real);
+
+psc_term psc_poison(psc_span span);
+psc_term psc_of_value(psc_value *value, psc_span span);
+/* The term as a value: numbers and sizes take `dtype`. Reports what is no value; NULL then. */
+psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype);
+/* A value of a storage dtype (bool, i8 ...) becomes i32 or u32, which operations compute in. */
+psc_value *psc_promote(psc_lowering *l, psc_value *v);
+/* Two operands of an operation, with one compute dtype. False after an error. */
+bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term *b, psc_value **x, psc_value **y);
+psc_term psc_lower_binary(psc_lowering *l, psc_span span, char op, const psc_term *a, const psc_term *b);
+const char *psc_type_text(psc_lowering *l, const psc_value *v); /* "f32[N, 256]" */
+
+#endif

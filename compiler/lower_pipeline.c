@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pass: every pipeline to a program for one message. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "lower.h"
+
+#define ERROR(...) psc_error(l->unit->diags, __VA_ARGS__)
+
+static void lower_let(psc_lowering *l, const hrm_let *let)
+{
+    psc_term t = psc_lower_expr(l, let->value);
+    bool pair = t.kind == PSC_TERM_PAIR;
+    if (t.kind != PSC_TERM_POISON && (let->names.count != (pair ? 2u : 1u))) {
+        if (pair && let->names.count == 1) {
+            psc_help(ERROR(PSC_E_TYPE, let->value->span, "topk gives two things"), "write `let (score, index) = topk(...)`");
+        } else {
+            ERROR(PSC_E_TYPE, let->value->span, "this gives %s, not %zu things", pair ? "two things" : "one thing", let->names.count);
+        }
+        t = psc_poison(t.span);
+    }
+    for (size_t i = 0; i < let->names.count; i++) {
+        psc_term part = pair ? psc_of_value(i == 0 ? t.value : t.other, t.span) : t;
+        if (t.kind == PSC_TERM_POISON) {
+            part = t;
+        }
+        if (part.kind == PSC_TERM_VALUE && !part.value->name) {
+            part.value->name = let->names.at[i].text;
+        }
+        psc_binding *b = psc_new(l->unit->arena, psc_binding);
+        *b = (psc_binding){let->names.at[i].text, part, l->scope};
+        l->scope = b;
+    }
+}
+
+/* Conversions that lose nothing are made without asking. */
+static bool widens(unsigned from, unsigned to)
+{
+    psy_dtype_class a = psy__dtype_class(from), b = psy__dtype_class(to);
+    unsigned x = psy__dtype_bytes(from), y = psy__dtype_bytes(to);
+    return (a == b && y > x) || (a == PSY_DCLASS_UINT && b == PSY_DCLASS_SINT && y > x) ||
+           (b == PSY_DCLASS_FLOAT && a != PSY_DCLASS_FLOAT && (to == PSY_F64 ? x <= 4 : to == PSY_F32 && x <= 2));
+}
+
+static void no_fit(psc_lowering *l, psc_span span, const psc_field *f, const psc_value *v)
+{
+    psc_unit *u = l->unit;
+    const char *kind = f->layout.kind == PSY_FIELD_SCALAR    ? psy__dtype_name(f->layout.dtype)
+                       : f->layout.kind == PSY_FIELD_BOUNDED ? psc_format(u->arena, "%s[<=%u]", psy__dtype_name(f->layout.dtype), f->layout.count)
+                                                             : psc_format(u->arena, "%s[%u]", psy__dtype_name(f->layout.dtype), f->layout.count);
+    bool sized = false;
+    for (uint32_t d = 0; d < v->rank; d++) {
+        sized = sized || psy__dim_is_symbol(v->dims[d]);
+    }
+    psc_diagnostic *d = ERROR(sized ? PSC_E_SPLIT : PSC_E_SHAPE, span, "field `%s` is %s, and this is %s", f->name, kind, psc_type_text(l, v));
+    psc_note(d, f->span, "the field is declared here");
+    if (sized) {
+        psc_help(d, "a message holds a fixed number of elements: take the best with `topk`, or reduce with `sum`, `mean`, `min`, `max`");
+    }
+}
+
+static void store(psc_lowering *l, uint32_t index, const psc_term *t)
+{
+    const psc_field *f = &l->pipeline->output->fields[index];
+    psc_value *v = NULL, *length = NULL;
+    if (t->kind == PSC_TERM_PREFIX && f->layout.kind == PSY_FIELD_BOUNDED) {
+        v = t->value;
+        length = t->other;
+    } else {
+        v = psc_as_value(l, t, f->layout.dtype);
+    }
+    if (!v) {
+        return;
+    }
+    if (v->dtype != f->layout.dtype) {
+        if (!widens(v->dtype, f->layout.dtype) || f->layout.dtype == PSY_F16 || f->layout.dtype == PSY_BF16) {
+            psc_diagnostic *d = ERROR(PSC_E_TYPE, t->span, "field `%s` is %s, and this is %s", f->name, psy__dtype_name(f->layout.dtype), psc_type_text(l, v));
+            psc_note(d, f->span, "the field is declared here");
+            if (f->layout.dtype != PSY_F16 && f->layout.dtype != PSY_BF16) {
+                psc_help(d, "cast it: `%s(...)`", psy__dtype_name(f->layout.dtype));
+            }
+            return;
+        }
+        v = psc_emit_cast(l, t->span, f->layout.dtype, v);
+        if (!v) {
+            return;
+        }
+    }
+    bool fits = f->layout.kind == PSY_FIELD_SCALAR  ? v->rank == 0
+                : f->layout.kind == PSY_FIELD_ARRAY ? v->rank == 1 && v->dims[0] == f->layout.count
+                                                    : v->rank == 1 && !psy__dim_is_symbol(v->dims[0]) && v->dims[0] <= f->layout.count;
+    if (!fits) {
+        no_fit(l, t->span, f, v);
+        return;
+    }
+    psc_value *s = psc_emit(l, t->span, PSY_OP_STORE, f->layout.dtype, NULL, 0, (psc_value *[]){v, length}, 2);
+    if (s) {
+        s->index = index;
+        s->name = f->name;
+    }
+}
+
+static void lower_record(psc_lowering *l)
+{
+    const hrm_pipeline *n = l->pipeline->node;
+    const psc_message *m = l->pipeline->output;
+    psc_term *given = psc_alloc(l->unit->arena, (m->field_count + 1) * sizeof *given);
+    bool *set = psc_alloc(l->unit->arena, m->field_count + 1);
+    for (size_t i = 0; i < n->fields.count; i++) {
+        const hrm_argument *a = &n->fields.at[i];
+        const char *names[256];
+        uint32_t k = 0;
+        if (!a->name.text) {
+            psc_help(ERROR(PSC_E_SYNTAX, a->value->span, "which field is this?"), "write `FIELD: value`");
+            continue;
+        }
+        for (; k < m->field_count && strcmp(m->fields[k].name, a->name.text) != 0; k++) {
+            names[k < 256 ? k : 255] = m->fields[k].name;
+        }
+        if (k == m->field_count) {
+            psc_diagnostic *d = ERROR(PSC_E_UNKNOWN_NAME, a->name.span, "message `%s` has no field `%s`", m->name, a->name.text);
+            const char *near = psc_did_you_mean(a->name.text, names, k < 256 ? k : 256);
+            if (near) {
+                psc_help(d, "did you mean `%s`?", near);
+            }
+            continue;
+        }
+        if (set[k]) {
+            ERROR(PSC_E_DUPLICATE, a->name.span, "field `%s` is given twice", a->name.text);
+            continue;
+        }
+        set[k] = true;
+        given[k] = psc_lower_expr(l, a->value);
+    }
+    for (uint32_t k = 0; k < m->field_count; k++) {
+        const psc_field *f = &m->fields[k];
+        if (set[k]) {
+            store(l, k, &given[k]);
+            continue;
+        }
+        if (!f->has_default) {
+            psc_note(ERROR(PSC_E_FIELD, n->record.span, "field `%s` is not given and has no default", f->name), f->span, "it is declared here");
+            continue;
+        }
+        psc_value *v = psc_emit(l, n->record.span, PSY_OP_CONST, f->layout.dtype, NULL, 0, NULL, 0);
+        if (v) {
+            v->bits = f->layout.default_bits;
+            psc_term t = psc_of_value(v, n->record.span);
+            store(l, k, &t);
+        }
+    }
+}
+
+void psc_lower(psc_unit *unit)
+{
+    for (size_t i = 0; i < unit->pipelines.count; i++) {
+        psc_pipeline *p = unit->pipelines.at[i];
+        p->whole = psc_new(unit->arena, psc_program);
+        p->whole->name = p->node->name.text;
+        p->whole->partial_type = PSY_NONE;
+        p->whole->input_type = psc_type_of(unit, p->input);
+        p->whole->output_type = psc_type_of(unit, p->output);
+        psc_lowering lowering = {.unit = unit, .pipeline = p, .program = p->whole}, *l = &lowering;
+        psc_binding input = {p->node->parameters.at[0].name.text, {.kind = PSC_TERM_MESSAGE, .span = p->node->parameters.at[0].name.span}, NULL};
+        l->scope = &input;
+        for (size_t k = 0; k < p->node->lets.count; k++) {
+            lower_let(l, p->node->lets.at[k]);
+        }
+        lower_record(l);
+    }
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "passes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "isa/asm.h"
+
+/* ---- the list ---- */
+
+static const struct {
+    const char *name;
+    void (*run)(psc_unit *unit);
+    bool optimises; /* left out under -O0 */
+    bool has_ir;    /* its result is checked */
+} passes[] = {
+    {"parse", psc_parse, false, false},
+    {"resolve", psc_resolve, false, false},
+    {"lower", psc_lower, false, true},
+    {"split", psc_split, false, true},
+    {"fold", psc_fold, true, true},
+    {"cse", psc_cse, true, true},
+    {"dce", psc_dce, false, true},
+    {"fuse", psc_fuse, true, true},
+    {"plan", psc_plan, false, true},
+    {"bytecode", psc_bytecode, false, true},
+    {"kernels", psc_kernels, false, true},
+};
+
+enum { PASSES = sizeof passes / sizeof passes[0] };
+
+bool psc_pass_exists(const char *name)
+{
+    for (size_t i = 0; i < PASSES; i++) {
+        if (strcmp(passes[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *psc_pass_names(psc_arena *arena)
+{
+    const char *text = "";
+    for (size_t i = 0; i < PASSES; i++) {
+        text = psc_format(arena, "%s%s%s", text, i ? ", " : "", passes[i].name);
+    }
+    return text;
+}
+
+/* ---- dumps ---- */
+
+static const char *dim_text(void *context, psy_dim dim)
+{
+    const psc_unit *u = context;
+    if (dim == PSY_NONE) {
+        return "none";
+    }
+    return psy__dim_is_symbol(dim) ? u->symbol_names.at[psy__dim_symbol(dim)] : psc_format(u->arena, "%u", dim);
+}
+
+/* What an instruction names besides values. */
+static const char *index_text(void *context, const psc_value *v)
+{
+    const psc_unit *u = context;
+    switch (v->op) {
+    case PSY_OP_LOAD:
+    case PSY_OP_PARTIAL:
+    case PSY_OP_STORE: return psc_format(u->arena, "field %u", v->index);
+    case PSY_OP_RESIDENT:
+    case PSY_OP_LOOKUP: return u->residents.at[v->index].node->name.text;
+    case PSY_OP_SIZE: return dim_text(context, v->index);
+    case PSY_OP_CONST: return psc_format(u->arena, "0x%" PRIx64, v->bits);
+    case PSY_OP_TOPK:
+        return v->base == PSY_NONE ? psc_format(u->arena, "k %u", v->index) : psc_format(u->arena, "k %u from %s", v->index, dim_text(context, v->base));
+    default: return psc_ir_class(v) == PSY_CLASS_REDUCE1 ? psc_format(u->arena, "axis %u", v->index) : "";
+    }
+}
+
+static FILE *dump_to; /* psc_each_program has no context of ours */
+
+static void dump_program(psc_unit *u, psc_program *p)
+{
+    if (p) {
+        psc_ir_dump(p, dim_text, index_text, u, dump_to);
+    }
+}
+
+static void dump(psc_unit *u, const char *pass, FILE *to)
+{
+    dump_to = to;
+    if (u->module) {
+        psy__module m;
+        char *text;
+        size_t n;
+        if (psy__module_decode(u->module, u->module_bytes, PSY_TRUST_NATIVE, &m) == PSY_OK && psy__disassemble(&m, &text, &n) == PSY_OK) {
+            fwrite(text, 1, n, to);
+            free(text);
+        }
+        return;
+    }
+    fprintf(to, "// after %s\n", pass);
+    for (size_t i = 0; i < u->symbols.count; i++) {
+        fprintf(to, "size %s\n", u->symbol_names.at[i]);
+    }
+    for (size_t i = 0; i < u->residents.count; i++) {
+        const psy_psm_resident *r = &u->residents.at[i].record;
+        fprintf(to, "resident %s: %s%s\n", u->residents.at[i].node->name.text, psy__dtype_name(r->dtype), psc_shape_text(u, r->dims, r->rank));
+    }
+    if (u->pipelines.count && u->pipelines.at[0]->whole) {
+        psc_each_program(u, dump_program);
+    }
+}
+
+/* ---- running ---- */
+
+static const char *checking;
+
+static void check_program(psc_unit *u, psc_program *p)
+{
+    const char *wrong = psc_ir_check(u->arena, p);
+    if (wrong && u->diags->errors == 0) {
+        psc_span whole = {u->source, 0, 0};
+        psc_error(u->diags, PSC_E_INTERNAL, whole, "after %s, program %s: %s", checking, p->name, wrong);
+    }
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+void psc_passes_run(psc_unit *u, const psc_passes_options *options)
+{
+    double all = seconds();
+    for (size_t i = 0; i < PASSES && u->diags->errors == 0; i++) {
+        double start = seconds();
+        if (!passes[i].optimises || u->options->optimise) {
+            passes[i].run(u);
+            if (u->diags->errors == 0 && passes[i].has_ir) {
+                checking = passes[i].name;
+                psc_each_program(u, check_program);
+            }
+        }
+        if (options->time) {
+            fprintf(stderr, "%-10s %9.3f ms\n", passes[i].name, (seconds() - start) * 1e3);
+        }
+        if (options->dump && strcmp(options->dump, passes[i].name) == 0 && u->diags->errors == 0) {
+            dump(u, passes[i].name, options->dump_to);
+        }
+    }
+    if (options->time) {
+        fprintf(stderr, "%-10s %9.3f ms\n", "all", (seconds() - all) * 1e3);
+    }
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the .psy parser makes of a file: names and numbers as written, nothing resolved. */
+#ifndef PSC_PSY_AST_H
+#define PSC_PSY_AST_H
+
+#include "arena.h"
+#include "diagnostic.h"
+#include "source.h"
+#include "syntax.h"
+
+typedef enum psy_expr_kind { PSY_EXPR_POISON, PSY_EXPR_INTEGER, PSY_EXPR_REAL, PSY_EXPR_NAME, PSY_EXPR_BINARY, PSY_EXPR_NEGATE } psy_expr_kind;
+
+typedef struct psy_expr {
+    psy_expr_kind kind;
+    psc_span span;
+    uint64_t integer;
+    double real;
+    const char *name;
+    char op; /* BINARY: + - * / */
+    struct psy_expr *left, *right;
+} psy_expr;
+
+typedef enum psy_type_kind { PSY_TYPE_PLAIN, PSY_TYPE_ARRAY, PSY_TYPE_BOUNDED, PSY_TYPE_UNBOUNDED, PSY_TYPE_OPTIONAL, PSY_TYPE_BLOCK } psy_type_kind;
+
+typedef struct psy_type_node {
+    psy_type_kind kind;
+    psc_span span;
+    psc_name name;
+    psy_expr *count;
+} psy_type_node;
+
+typedef struct psy_attribute {
+    psc_name name;
+    psy_expr *argument; /* or NULL */
+} psy_attribute;
+
+typedef struct psy_field_node {
+    psc_name name;
+    psy_type_node type;
+    psy_expr *default_; /* or NULL */
+    PSC_LIST(psy_attribute) attributes;
+} psy_field_node;
+
+typedef struct psy_message_node {
+    psc_name name;
+    PSC_LIST(psy_field_node *) fields;
+} psy_message_node;
+
+typedef struct psy_const_node {
+    psc_name name;
+    psy_expr *value;
+} psy_const_node;
+
+typedef struct psy_file {
+    PSC_LIST(psc_name) space; /* the parts of `namespace a.b` */
+    psc_span space_span;
+    PSC_LIST(psy_const_node) constants;
+    PSC_LIST(psy_message_node *) messages;
+} psy_file;
+
+/* Parses; reports syntax errors. Never NULL. */
+psy_file *psc_psy_parse_file(psc_syntax *syntax);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The grammar of message schemas. */
+%code top {
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+}
+%code requires {
+#include <string.h>
+
+#include "compiler/psy_ast.h"
+}
+%define api.pure full
+%define api.prefix {psc_psy_}
+%define api.location.type {psc_span}
+%define parse.error custom
+%define parse.lac full
+%locations
+%expect 0
+%param {void *scanner}
+%parse-param {psc_syntax *syntax}
+
+%union {
+    psc_name name;
+    uint64_t integer;
+    double real;
+    psy_expr *expr;
+    psy_type_node type;
+    psy_field_node *field;
+    psy_message_node *message;
+}
+
+%token <name> NAMESPACE "namespace" CONST "const" MESSAGE "message" IMPORT "import"
+%token <name> NAME "a name" STRING "a text"
+%token <integer> INTEGER "a number"
+%token <real> REAL "a fraction"
+%token AT_MOST "<="
+%token END 0 "the end of the file"
+
+%type <expr> expr term factor
+%type <type> type
+%type <field> field
+%type <message> fields
+
+%code {
+#define YYLLOC_DEFAULT(current, rhs, n) PSC_LOCATION(current, rhs, n)
+#define YYMAXDEPTH 2000
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
+int psc_psy_lex(PSC_PSY_STYPE *value, psc_span *span, void *scanner);
+int psc_psy_lex_init_extra(psc_syntax *syntax, void **scanner);
+void *psc_psy__scan_bytes(const char *bytes, int n, void *scanner);
+int psc_psy_lex_destroy(void *scanner);
+
+static void psc_psy_error(const psc_span *span, void *scanner, psc_syntax *syntax, const char *message)
+{
+    (void)scanner;
+    psc_error(syntax->diags, PSC_E_LIMIT, *span, "%s", message);
+}
+
+static psy_file *file(psc_syntax *s) { return s->result; }
+
+static psy_expr *expr_new(psc_syntax *s, psy_expr_kind kind, psc_span span)
+{
+    psy_expr *e = psc_new(s->arena, psy_expr);
+    e->kind = kind;
+    e->span = span;
+    return e;
+}
+
+static psy_expr *binary(psc_syntax *s, psc_span span, char op, psy_expr *left, psy_expr *right)
+{
+    psy_expr *e = expr_new(s, PSY_EXPR_BINARY, span);
+    e->op = op;
+    e->left = left;
+    e->right = right;
+    return e;
+}
+
+static void unsupported(psc_syntax *s, psc_span span, const char *what)
+{
+    psc_help(psc_error(s->diags, PSC_E_UNSUPPORTED, span, "%s are not supported by this version", what),
+             "messages have fields of numbers, `T[N]` and `T[<=N]`");
+}
+
+/* `enum Colour { ... }` and the like: known constructs are refused by name, others may be slips. */
+static void block_item(psc_syntax *s, psc_name kind)
+{
+    static const char *const known[] = {"enum", "flags", "struct", "union", "service", "variant"}, *const words[] = {"message", "namespace", "const"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(kind.text, known[i]) == 0) {
+            unsupported(s, kind.span, psc_format(s->arena, "`%s` declarations", kind.text));
+            return;
+        }
+    }
+    psc_diagnostic *d = psc_error(s->diags, PSC_E_SYNTAX, kind.span, "`%s` starts no declaration", kind.text);
+    const char *near = psc_did_you_mean(kind.text, words, 3);
+    if (near) {
+        psc_help(d, "did you mean `%s`?", near);
+    }
+}
+}
+
+%%
+schema: %empty | schema item;
+
+item: NAMESPACE space ';'           { file(syntax)->space_span = @2; }
+    | CONST NAME '=' expr ';'       { $NAME.doc = $CONST.doc;
+                                      psy_const_node c = {$NAME, $expr};
+                                      psc_push(syntax->arena, &file(syntax)->constants, c); }
+    | MESSAGE NAME '{' fields '}'   { $fields->name = $NAME; $fields->name.doc = $MESSAGE.doc;
+                                      psc_push(syntax->arena, &file(syntax)->messages, $fields); }
+    | MESSAGE NAME '{' fields error '}' { yyerrok; }
+    | IMPORT STRING ';'             { unsupported(syntax, @IMPORT, "imports between schemas"); }
+    | NAME NAME '{' any '}'         { block_item(syntax, $1); }
+    | ';'
+    | error ';'
+    | error '}';
+
+space: NAME                         { psc_push(syntax->arena, &file(syntax)->space, $NAME); }
+    | space '.' NAME                { psc_push(syntax->arena, &file(syntax)->space, $NAME); };
+
+fields: %empty                      { $$ = psc_new(syntax->arena, psy_message_node); }
+    | fields field ';'              { $$ = $1; psc_push(syntax->arena, &$$->fields, $field); }
+    | fields error ';'              { $$ = $1; yyerrok; };
+
+field: NAME ':' type                { $$ = psc_new(syntax->arena, psy_field_node); $$->name = $NAME; $$->type = $type; }
+    | field '=' expr                { $$ = $1;
+                                      if ($$->default_) {
+                                          psc_error(syntax->diags, PSC_E_FIELD, @3, "field `%s` has two defaults", $$->name.text);
+                                      }
+                                      $$->default_ = $expr; }
+    | field '@' NAME                { $$ = $1; psy_attribute a = {$NAME, NULL}; psc_push(syntax->arena, &$$->attributes, a); }
+    | field '@' NAME '(' expr ')'   { $$ = $1; psy_attribute a = {$NAME, $expr}; psc_push(syntax->arena, &$$->attributes, a); };
+
+type: NAME                          { $$ = (psy_type_node){PSY_TYPE_PLAIN, @$, $NAME, NULL}; }
+    | NAME '[' expr ']'             { $$ = (psy_type_node){PSY_TYPE_ARRAY, @$, $NAME, $expr}; }
+    | NAME '[' AT_MOST expr ']'     { $$ = (psy_type_node){PSY_TYPE_BOUNDED, @$, $NAME, $expr}; }
+    | NAME '[' ']'                  { $$ = (psy_type_node){PSY_TYPE_UNBOUNDED, @$, $NAME, NULL}; }
+    | NAME '?'                      { $$ = (psy_type_node){PSY_TYPE_OPTIONAL, @$, $NAME, NULL}; }
+    | NAME '{' any '}'              { $$ = (psy_type_node){PSY_TYPE_BLOCK, @$, $NAME, NULL}; };
+
+/* Anything with its brackets in order: what refused constructs contain. */
+any: %empty | any one;
+one: NAMESPACE | CONST | MESSAGE | IMPORT | NAME | STRING | INTEGER | REAL | AT_MOST
+    | ';' | ':' | ',' | '.' | '@' | '=' | '?' | '+' | '-' | '*' | '/'
+    | '{' any '}' | '(' any ')' | '[' any ']';
+
+expr: term
+    | expr '+' term                 { $$ = binary(syntax, @$, '+', $1, $3); }
+    | expr '-' term                 { $$ = binary(syntax, @$, '-', $1, $3); };
+term: factor
+    | term '*' factor               { $$ = binary(syntax, @$, '*', $1, $3); }
+    | term '/' factor               { $$ = binary(syntax, @$, '/', $1, $3); };
+factor: INTEGER                     { $$ = expr_new(syntax, PSY_EXPR_INTEGER, @$); $$->integer = $1; }
+    | REAL                          { $$ = expr_new(syntax, PSY_EXPR_REAL, @$); $$->real = $1; }
+    | NAME                          { $$ = expr_new(syntax, PSY_EXPR_NAME, @$); $$->name = $1.text; }
+    | '-' factor                    { $$ = expr_new(syntax, PSY_EXPR_NEGATE, @$); $$->left = $2; }
+    | '(' expr ')'                  { $$ = $2; };
+%%
+
+static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, psc_syntax *syntax)
+{
+    enum { SHOWN_MAX = 8 };
+    yysymbol_kind_t kinds[SHOWN_MAX];
+    const char *names[SHOWN_MAX];
+    (void)scanner;
+    int count = yypcontext_expected_tokens(context, kinds, SHOWN_MAX);
+    for (int i = 0; i < count; i++) {
+        names[i] = yysymbol_name(kinds[i]);
+        if (names[i][0] == '\'') { /* '; ' */
+            names[i] = psc_strndup(syntax->arena, names[i] + 1, 1);
+        }
+    }
+    const char *found = yysymbol_name(yypcontext_token(context));
+    if (found[0] == '\'') {
+        found = psc_strndup(syntax->arena, found + 1, 1);
+    }
+    psc_syntax_error(syntax, *yypcontext_location(context), found, names, count > 0 ? (size_t)count : 0);
+    return 0;
+}
+
+psy_file *psc_psy_parse_file(psc_syntax *syntax)
+{
+    psy_file *f = psc_new(syntax->arena, psy_file);
+    void *scanner;
+    syntax->result = f;
+    if (psc_psy_lex_init_extra(syntax, &scanner) == 0) {
+        psc_psy__scan_bytes(syntax->source->text, (int)syntax->source->bytes, scanner);
+        psc_psy_parse(scanner, syntax);
+        psc_psy_lex_destroy(scanner);
+    }
+    return f;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The C names that a schema gives rise to. */
+#ifndef PSC_SCHEMA_NAMES_H
+#define PSC_SCHEMA_NAMES_H
+
+#include "schema.h"
+
+/* "HTTPServer" -> "http_server", "a.b" -> "a_b" */
+const char *psc_snake(psc_arena *arena, const char *name);
+const char *psc_upper(psc_arena *arena, const char *name);
+/* What all names of the schema start with: "nearest_", or "". */
+const char *psc_schema_prefix(psc_arena *arena, const psc_schema *schema);
+
+/* Reports names that would clash in C or C++: keywords, members of the struct, functions. */
+void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, const psc_schema *schema);
+
+#endif

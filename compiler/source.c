@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const psc_source *psc_source_text(psc_arena *arena, const char *path, const char *text, size_t bytes)
+{
+    psc_source *s = psc_new(arena, psc_source);
+    s->path = psc_strndup(arena, path, strlen(path));
+    s->text = psc_strndup(arena, text, bytes);
+    s->bytes = bytes;
+    uint32_t lines = 1;
+    for (size_t i = 0; i < bytes; i++) {
+        lines += text[i] == '\n';
+    }
+    uint32_t *starts = psc_alloc(arena, lines * sizeof *starts);
+    uint32_t line = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] == '\n') {
+            starts[++line] = (uint32_t)i + 1;
+        }
+    }
+    s->line_starts = starts;
+    s->line_count = lines;
+    return s;
+}
+
+const psc_source *psc_source_read(psc_arena *arena, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        return NULL;
+    }
+    struct stat st;
+    int error = 0;
+    if (fstat(fileno(f), &st) != 0) {
+        error = errno;
+    } else if (S_ISDIR(st.st_mode)) {
+        error = EISDIR;
+    } else if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) {
+        error = EINVAL;
+    }
+    /* A pipe has no size: read until the end, up to the cap. */
+    char *text = NULL;
+    size_t n = 0, room = 0;
+    while (error == 0) {
+        if (n == room) {
+            size_t bigger = room ? room * 2 : 16384;
+            char *copy = psc_alloc(arena, bigger);
+            if (n) {
+                memcpy(copy, text, n);
+            }
+            text = copy;
+            room = bigger;
+        }
+        size_t got = fread(text + n, 1, room - n, f);
+        n += got;
+        if (n > PSC_SOURCE_BYTES_MAX) {
+            error = EFBIG;
+        } else if (ferror(f)) {
+            error = errno ? errno : EIO;
+        } else if (got == 0) {
+            break;
+        }
+    }
+    fclose(f);
+    if (error == 0 && n && memchr(text, 0, n)) {
+        error = EILSEQ;
+    }
+    if (error != 0) {
+        errno = error;
+        return NULL;
+    }
+    return psc_source_text(arena, path, text ? text : "", n);
+}
+
+void psc_source_place(const psc_source *source, uint32_t offset, uint32_t *line, uint32_t *column)
+{
+    uint32_t low = 0, high = source->line_count;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (source->line_starts[middle] <= offset) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    *line = low + 1;
+    *column = offset - source->line_starts[low] + 1;
+}

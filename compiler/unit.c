@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Look-ups in a unit. */
+#include "unit.h"
+
+#include <string.h>
+
+void psc_each_program(psc_unit *unit, void (*pass)(psc_unit *, psc_program *))
+{
+    for (size_t i = 0; i < unit->pipelines.count; i++) {
+        psc_pipeline *p = unit->pipelines.at[i];
+        if (!p->shard) {
+            pass(unit, p->whole);
+            continue;
+        }
+        pass(unit, p->shard);
+        if (p->merge) {
+            pass(unit, p->merge);
+        }
+    }
+}
+
+psy_dim psc_symbol_find(const psc_unit *unit, const char *name, uint32_t kind)
+{
+    for (size_t i = 0; i < unit->symbols.count; i++) {
+        if (unit->symbols.at[i].kind == kind && strcmp(unit->symbol_names.at[i], name) == 0) {
+            return PSY_DIM_SYMBOL | (uint32_t)i;
+        }
+    }
+    return PSY_NONE;
+}
+
+psy_dim psc_symbol_add(psc_unit *unit, const char *name, uint32_t kind, uint32_t of)
+{
+    psy_psm_symbol s = {.kind = kind, .of = of};
+    psc_push(unit->arena, &unit->symbols, s);
+    psc_push(unit->arena, &unit->symbol_names, name);
+    return PSY_DIM_SYMBOL | (uint32_t)(unit->symbols.count - 1);
+}
+
+const char *psc_dim_text(const psc_unit *unit, psy_dim dim)
+{
+    if (!psy__dim_is_symbol(dim)) {
+        return psc_format(unit->arena, "%u", dim);
+    }
+    const psy_psm_symbol *s = &unit->symbols.at[psy__dim_symbol(dim)];
+    return unit->symbol_names.at[s->kind == PSY_SYMBOL_LOCAL ? s->of : psy__dim_symbol(dim)];
+}
+
+const char *psc_shape_text(psc_unit *unit, const psy_dim *dims, uint32_t rank)
+{
+    const char *text = "";
+    for (uint32_t d = 0; d < rank; d++) {
+        text = psc_format(unit->arena, "%s%s%s", text, d ? ", " : "", psc_dim_text(unit, dims[d]));
+    }
+    return rank ? psc_format(unit->arena, "[%s]", text) : "a scalar";
+}
+
+uint32_t psc_type_of(psc_unit *unit, const psc_message *message)
+{
+    for (size_t i = 0; i < unit->types.count; i++) {
+        if (unit->types.at[i].message == message) {
+            return (uint32_t)i;
+        }
+    }
+    psc_type t = {.name = message->full_name, .message = message, .fields = message->fields, .field_count = message->field_count,
+                  .layout = message->layout};
+    psc_push(unit->arena, &unit->types, t);
+    return (uint32_t)(unit->types.count - 1);
+}
+
+const psc_message *psc_message_find(const psc_unit *unit, const char *name)
+{
+    for (size_t i = 0; i < unit->schemas.count; i++) {
+        const psc_message *m = psc_schema_message(unit->schemas.at[i], name);
+        if (m) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+const psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name)
+{
+    for (size_t i = 0; i < unit->constants.count; i++) {
+        if (strcmp(unit->constants.at[i].name, name) == 0) {
+            return &unit->constants.at[i];
+        }
+    }
+    return NULL;
+}
+
+const psc_resident *psc_resident_find(const psc_unit *unit, const char *name, uint32_t *index)
+{
+    for (size_t i = 0; i < unit->residents.count; i++) {
+        if (strcmp(unit->residents.at[i].node->name.text, name) == 0) {
+            *index = (uint32_t)i;
+            return &unit->residents.at[i];
+        }
+    }
+    return NULL;
+}
+
+const hrm_fn *psc_fn_find(const psc_unit *unit, const char *name)
+{
+    for (size_t i = 0; i < unit->file->fns.count; i++) {
+        if (strcmp(unit->file->fns.at[i]->name.text, name) == 0) {
+            return unit->file->fns.at[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One .hrm file on its way through the passes: what each pass finds and what it adds. */
+#ifndef PSC_UNIT_H
+#define PSC_UNIT_H
+
+#include "arena.h"
+#include "diagnostic.h"
+#include "hrm_ast.h"
+#include "ir.h"
+#include "isa/module.h"
+#include "schema.h"
+
+typedef struct psc_constant_value {
+    const char *name;
+    psc_span span;
+    bool is_float, poisoned;
+    int64_t integer;
+    double real;
+} psc_constant_value;
+
+typedef struct psc_resident {
+    const hrm_resident *node;
+    psy_psm_resident record; /* `name` is set when the module is written */
+    bool poisoned;
+} psc_resident;
+
+/* A pipeline and the programs made of it. */
+typedef struct psc_pipeline {
+    const hrm_pipeline *node;
+    const psc_message *input, *output;
+    psy_psm_pipeline record; /* names and program numbers are set when the module is written */
+    psc_program *whole;      /* for one message on one machine: what split starts from */
+    psc_program *shard, *merge;
+} psc_pipeline;
+
+/* A message type of the module. Partial records have no message. */
+typedef struct psc_type {
+    const char *name;
+    const psc_message *message;
+    psc_field *fields;
+    uint32_t field_count;
+    psy_psm_type layout;
+} psc_type;
+
+typedef struct psc_options {
+    const char *const *include;
+    size_t include_count;
+    bool optimise; /* -O1 */
+    bool kernels;  /* make SPIR-V */
+} psc_options;
+
+typedef struct psc_unit {
+    psc_arena *arena;
+    psc_diagnostics *diags;
+    const psc_source *source;
+    const psc_options *options;
+    hrm_file *file;
+    PSC_LIST(psc_schema *) schemas;
+    PSC_LIST(psc_constant_value) constants;
+    PSC_LIST(psy_psm_symbol) symbols;
+    PSC_LIST(const char *) symbol_names; /* as `symbols` */
+    PSC_LIST(psy_psm_check) checks;
+    PSC_LIST(const char *) check_texts; /* as `checks` */
+    PSC_LIST(psc_resident) residents;
+    PSC_LIST(psc_type) types;
+    PSC_LIST(psc_pipeline *) pipelines;
+    uint8_t *module; /* bytecode: the encoded module, malloc'd by the encoder and kept in the arena */
+    uint64_t module_bytes;
+    const char *kernels_left_out; /* why some program has no kernels, or NULL */
+} psc_unit;
+
+/* ---- passes: each leaves errors in unit->diags ---- */
+void psc_parse(psc_unit *unit);
+void psc_resolve(psc_unit *unit);
+void psc_lower(psc_unit *unit);
+void psc_split(psc_unit *unit);
+void psc_fold(psc_unit *unit);
+void psc_cse(psc_unit *unit);
+void psc_dce(psc_unit *unit);
+void psc_fuse(psc_unit *unit);
+void psc_plan(psc_unit *unit);
+void psc_bytecode(psc_unit *unit);
+void psc_kernels(psc_unit *unit);
+
+/* ---- shared by passes ---- */
+/* Calls `pass` for every program there is: the whole ones before split, after it the shard and merge ones. */
+void psc_each_program(psc_unit *unit, void (*pass)(psc_unit *, psc_program *));
+/* The symbol's dim word, or PSY_NONE. */
+psy_dim psc_symbol_find(const psc_unit *unit, const char *name, uint32_t kind);
+psy_dim psc_symbol_add(psc_unit *unit, const char *name, uint32_t kind, uint32_t of);
+/* "N", "256": a LOCAL symbol is shown by its GLOBAL name. */
+const char *psc_dim_text(const psc_unit *unit, psy_dim dim);
+const char *psc_shape_text(psc_unit *unit, const psy_dim *dims, uint32_t rank); /* "f32"-less: "[N, 256]", "a scalar" */
+/* The module's index of a message type; adds it. */
+uint32_t psc_type_of(psc_unit *unit, const psc_message *message);
+const psc_message *psc_message_find(const psc_unit *unit, const char *name);
+const psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name);
+const psc_resident *psc_resident_find(const psc_unit *unit, const char *name, uint32_t *index);
+const hrm_fn *psc_fn_find(const psc_unit *unit, const char *name);
+/* A constant expression of integers and reals; reports; `poisoned` on error. */
+psc_constant_value psc_evaluate(psc_unit *unit, const hrm_expr *e);
+/* Evaluates an operation of ops.def on scalars. False where it is not foldable. */
+bool psc_fold_scalar(unsigned op, unsigned dtype, uint64_t a, uint64_t b, uint64_t *out);
+bool psc_fold_cast(unsigned from, unsigned to, uint64_t bits, uint64_t *out);
+
+#endif

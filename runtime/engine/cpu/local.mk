@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# kernels.c is compiled once per instruction set; engine.c chooses at run time.
+runtime_sources += %D%/cpu.c %D%/cpu.h %D%/kernels.h %D%/program.c %D%/region.c %D%/select.c
+psy_kernel_cflags = -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
+
+noinst_LTLIBRARIES += %D%/libkernels-base.la
+%C%_libkernels_base_la_SOURCES = %D%/kernels.c
+%C%_libkernels_base_la_CPPFLAGS = $(AM_CPPFLAGS) -DPSY_KERNEL_SET=base
+%C%_libkernels_base_la_CFLAGS = $(AM_CFLAGS) $(psy_kernel_cflags)
+runtime_cpu_libs += %D%/libkernels-base.la
+
+if HAVE_AVX2_FLAGS
+noinst_LTLIBRARIES += %D%/libkernels-avx2.la
+%C%_libkernels_avx2_la_SOURCES = %D%/kernels.c
+%C%_libkernels_avx2_la_CPPFLAGS = $(AM_CPPFLAGS) -DPSY_KERNEL_SET=avx2
+%C%_libkernels_avx2_la_CFLAGS = $(AM_CFLAGS) $(psy_kernel_cflags) $(AVX2_CFLAGS)
+runtime_cpu_libs += %D%/libkernels-avx2.la
+endif
+
+if HAVE_AVX512_FLAGS
+noinst_LTLIBRARIES += %D%/libkernels-avx512.la
+%C%_libkernels_avx512_la_SOURCES = %D%/kernels.c
+%C%_libkernels_avx512_la_CPPFLAGS = $(AM_CPPFLAGS) -DPSY_KERNEL_SET=avx512
+%C%_libkernels_avx512_la_CFLAGS = $(AM_CFLAGS) $(psy_kernel_cflags) $(AVX512_CFLAGS)
+runtime_cpu_libs += %D%/libkernels-avx512.la
+endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "isa/records.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/layout.h"
+#include "isa/lexer.h"
+
+enum { NAME_BYTES_MAX = 127 };
+
+#define corrupt(...) psy_fail(PSY_CORRUPT, __VA_ARGS__)
+
+/* An offset that starts a string. */
+static bool is_string(const psy__module *m, uint32_t at)
+{
+    return at < m->strings_bytes && (at == 0 || m->strings[at - 1] == '\0');
+}
+
+static bool is_name(const psy__module *m, uint32_t at)
+{
+    size_t n = is_string(m, at) ? strnlen(m->strings + at, NAME_BYTES_MAX + 1) : 0;
+    return n <= NAME_BYTES_MAX && psy__is_name(m->strings + at, n);
+}
+
+static bool is_dim(const psy__module *m, psy_dim d)
+{
+    return psy__dim_is_symbol(d) ? psy__dim_symbol(d) < m->symbol_count : d != PSY_NONE;
+}
+
+/* Offsets and hashes are made again and compared: a forged offset never leaves its message. */
+static psy_status check_layout(const psy__module *m, const psy_psm_type *t, psy_psm_field *scratch)
+{
+    const psy_psm_field *fields = m->fields + t->first_field;
+    psy_psm_type again = *t;
+    for (uint32_t i = 0; i < t->field_count; i++) {
+        scratch[i] = fields[i];
+    }
+    bool same = psy__layout(m->strings, &again, scratch) == PSY_OK && memcmp(&again, t, sizeof again) == 0;
+    for (uint32_t i = 0; i < t->field_count && same; i++) {
+        same = memcmp(&scratch[i], &fields[i], sizeof *fields) == 0;
+    }
+    return same ? PSY_OK : corrupt("type %s: its layout is not what the rules give", m->strings + t->name);
+}
+
+static psy_status check_types(const psy__module *m)
+{
+    uint32_t next = 0;
+    psy_psm_field *scratch = malloc((m->field_count + 1) * sizeof *scratch);
+    if (!scratch) {
+        return psy_fail(PSY_NO_MEMORY, "no memory to check a module");
+    }
+    psy_status status = PSY_OK;
+    for (uint32_t i = 0; status == PSY_OK && i < m->type_count; i++) {
+        const psy_psm_type *t = &m->types[i];
+        if (!is_name(m, t->name) || t->first_field != next || t->field_count > m->field_count - next || t->reserved != 0) {
+            status = corrupt("type %u: its name or fields are out of range", i);
+            break;
+        }
+        next += t->field_count;
+        uint32_t keys = 0;
+        for (uint32_t k = 0; status == PSY_OK && k < t->field_count; k++) {
+            const psy_psm_field *f = &m->fields[t->first_field + k];
+            if (!is_name(m, f->name) || (f->flags & ~PSY_FIELD_KEY) != 0 || f->since == 0 || f->since > 65535 ||
+                (k > 0 && f->since < f[-1].since) || (f->kind != PSY_FIELD_SCALAR && f->default_bits != 0) ||
+                (psy__dtype_bytes(f->dtype) < 8 && f->default_bits >> 8 * psy__dtype_bytes(f->dtype) != 0)) {
+                status = corrupt("type %s: field %u is malformed", m->strings + t->name, k);
+            } else if ((f->flags & PSY_FIELD_KEY) && (keys++ || f->dtype != PSY_U64 || f->kind != PSY_FIELD_SCALAR)) {
+                status = corrupt("type %s: its key is not one u64", m->strings + t->name);
+            }
+        }
+        status = status == PSY_OK ? check_layout(m, t, scratch) : status;
+    }
+    free(scratch);
+    return status == PSY_OK && next != m->field_count ? corrupt("fields that belong to no type") : status;
+}
+
+static psy_status check_sizes(const psy__module *m)
+{
+    uint32_t shards = 0;
+    for (uint32_t i = 0; i < m->symbol_count; i++) {
+        const psy_psm_symbol *s = &m->symbols[i];
+        bool of = s->kind == PSY_SYMBOL_LOCAL ? s->of < i && m->symbols[s->of].kind == PSY_SYMBOL_GLOBAL : s->of == PSY_NONE;
+        if (!is_name(m, s->name) || s->kind > PSY_SYMBOL_SHARDS || !of || s->reserved != 0) {
+            return corrupt("symbol %u is malformed", i);
+        }
+        shards += s->kind == PSY_SYMBOL_SHARDS;
+    }
+    if (shards > 1) {
+        return corrupt("two symbols count the shards");
+    }
+    for (uint32_t i = 0; i < m->check_count; i++) {
+        const psy_psm_check *c = &m->checks[i];
+        if (!is_dim(m, c->left) || !is_dim(m, c->right) || c->relation > PSY_CHECK_GE || !is_string(m, c->message)) {
+            return corrupt("check %u is malformed", i);
+        }
+    }
+    for (uint32_t i = 0; i < m->resident_count; i++) {
+        const psy_psm_resident *r = &m->residents[i];
+        bool ok = is_name(m, r->name) && psy__dtype_bytes(r->dtype) != 0 && r->rank >= 1 && r->rank <= PSY_RANK_MAX &&
+                  r->placement <= PSY_PLACE_BY_KEY && r->reserved == 0 && r->reserved2 == 0;
+        for (uint32_t d = 0; ok && d < PSY_RANK_MAX; d++) {
+            ok = d < r->rank ? is_dim(m, r->dims[d]) : r->dims[d] == 0;
+        }
+        if (ok && r->placement == PSY_PLACE_REPLICATED) {
+            ok = r->local_rows == r->dims[0];
+        } else if (ok) {
+            ok = psy__dim_is_symbol(r->dims[0]) && psy__dim_is_symbol(r->local_rows) && is_dim(m, r->local_rows) &&
+                 m->symbols[psy__dim_symbol(r->local_rows)].kind == PSY_SYMBOL_LOCAL &&
+                 m->symbols[psy__dim_symbol(r->local_rows)].of == psy__dim_symbol(r->dims[0]);
+        }
+        if (!ok) {
+            return corrupt("resident %u is malformed", i);
+        }
+    }
+    return PSY_OK;
+}
+
+static bool is_type(const psy__module *m, uint32_t type) { return type < m->type_count; }
+
+static psy_status check_pipelines(const psy__module *m)
+{
+    for (uint32_t i = 0; i < m->pipeline_count; i++) {
+        const psy_psm_pipeline *p = &m->pipelines[i];
+        bool all = p->route == PSY_ROUTE_ALL, key = p->route == PSY_ROUTE_KEY;
+        if (!is_name(m, p->name) || !is_type(m, p->input_type) || !is_type(m, p->output_type) || p->route > PSY_ROUTE_ALL ||
+            p->shard_program >= m->program_count || (all ? p->merge_program >= m->program_count : p->merge_program != PSY_NONE) ||
+            (all ? !is_type(m, p->partial_type) : p->partial_type != PSY_NONE)) {
+            return corrupt("pipeline %u is malformed", i);
+        }
+        const psy_psm_type *in = &m->types[p->input_type];
+        if (key ? p->key_field >= in->field_count || !(m->fields[in->first_field + p->key_field].flags & PSY_FIELD_KEY)
+                : p->key_field != PSY_NONE) {
+            return corrupt("pipeline %s: its key field is no key", m->strings + p->name);
+        }
+        const psy_psm_program *shard = &m->programs[p->shard_program];
+        bool fits = shard->input_type == p->input_type && shard->partial_type == PSY_NONE &&
+                    shard->output_type == (all ? p->partial_type : p->output_type);
+        if (all) {
+            const psy_psm_program *merge = &m->programs[p->merge_program];
+            fits = fits && merge->input_type == p->input_type && merge->partial_type == p->partial_type &&
+                   merge->output_type == p->output_type;
+        }
+        if (!fits) {
+            return corrupt("pipeline %s: its programs have other types", m->strings + p->name);
+        }
+    }
+    return PSY_OK;
+}
+
+static psy_status check_programs(const psy__module *m)
+{
+    uint64_t registers = 0, words = 0;
+    for (uint32_t i = 0; i < m->program_count; i++) {
+        const psy_psm_program *p = &m->programs[i];
+        if (!is_name(m, p->name) || !is_type(m, p->input_type) || !is_type(m, p->output_type) ||
+            (p->partial_type != PSY_NONE && !is_type(m, p->partial_type)) || p->reserved != 0) {
+            return corrupt("program %u: its name or types are out of range", i);
+        }
+        if (p->first_register != registers || p->register_count > m->register_count - registers || p->register_count > 4096 ||
+            p->first_word != words || p->word_count > m->code_words - words || p->word_count > 65536 || p->word_count % 2 != 0 ||
+            p->slot_count > p->register_count) {
+            return corrupt("program %s: its registers or code are out of range", m->strings + p->name);
+        }
+        registers += p->register_count;
+        words += p->word_count;
+        for (uint32_t r = 0; r < p->register_count; r++) {
+            const psy_psm_register *reg = &m->registers[p->first_register + r];
+            bool ok = psy__dtype_bytes(reg->dtype) != 0 && reg->rank <= PSY_RANK_MAX &&
+                      (reg->slot == PSY_NO_SLOT || reg->slot < p->slot_count);
+            for (uint32_t d = 0; ok && d < PSY_RANK_MAX; d++) {
+                ok = d < reg->rank ? is_dim(m, reg->dims[d]) : reg->dims[d] == 0;
+            }
+            if (!ok) {
+                return corrupt("program %s: register %u is malformed", m->strings + p->name, r);
+            }
+        }
+    }
+    return registers == m->register_count && words == m->code_words ? PSY_OK : corrupt("registers or code of no program");
+}
+
+static psy_status check_maps(const psy__module *m)
+{
+    for (uint32_t i = 0; i < m->line_count; i++) {
+        const psy_psm_line *l = &m->lines[i];
+        bool ordered = i == 0 || l[-1].program < l->program || (l[-1].program == l->program && l[-1].word < l->word);
+        if (l->program >= m->program_count || l->word >= m->programs[l->program].word_count || !is_string(m, l->file) ||
+            l->line == 0 || l->column == 0 || !ordered) {
+            return corrupt("source line %u is malformed", i);
+        }
+    }
+    for (uint32_t i = 0; i < m->kernel_count; i++) {
+        const psy_psm_kernel *k = &m->kernels[i];
+        if (!is_name(m, k->name) || k->target != PSY_TARGET_SPIRV || k->program >= m->program_count ||
+            k->word >= m->programs[k->program].word_count || k->offset % 4 != 0 || k->bytes % 4 != 0 || k->bytes == 0 ||
+            k->offset > m->kernel_code_bytes || k->bytes > m->kernel_code_bytes - k->offset) {
+            return corrupt("kernel %u is malformed", i);
+        }
+    }
+    return PSY_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* No two of `count` records that lie `stride` bytes apart have one name; `scratch` has room for `count` words. */
+static psy_status check_unique(const psy__module *m, const char *what, const void *records, uint32_t count, size_t stride,
+                               uint32_t *scratch)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(&scratch[i], (const uint8_t *)records + i * stride, sizeof *scratch);
+    }
+    qsort(scratch, count, sizeof *scratch, by_value);
+    for (uint32_t i = 1; i < count; i++) {
+        if (scratch[i] == scratch[i - 1]) {
+            return corrupt("two %s are called %s", what, m->strings + scratch[i]);
+        }
+    }
+    return PSY_OK;
+}
+
+static psy_status check_names(const psy__module *m)
+{
+    uint32_t *scratch = malloc((UINT64_C(1) << 16) * sizeof *scratch); /* the most fields that there are */
+    if (!scratch) {
+        return psy_fail(PSY_NO_MEMORY, "no memory to check a module");
+    }
+    psy_status status = check_unique(m, "types", m->types, m->type_count, sizeof *m->types, scratch);
+    for (uint32_t i = 0; i < m->type_count && status == PSY_OK; i++) {
+        status = check_unique(m, "fields of a type", m->fields + m->types[i].first_field, m->types[i].field_count,
+                              sizeof *m->fields, scratch);
+    }
+    const struct { const char *what; const void *records; uint32_t count; size_t stride; } lists[] = {
+        {"sizes", m->symbols, m->symbol_count, sizeof *m->symbols},
+        {"residents", m->residents, m->resident_count, sizeof *m->residents},
+        {"pipelines", m->pipelines, m->pipeline_count, sizeof *m->pipelines},
+        {"programs", m->programs, m->program_count, sizeof *m->programs}};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0] && status == PSY_OK; i++) {
+        status = check_unique(m, lists[i].what, lists[i].records, lists[i].count, lists[i].stride, scratch);
+    }
+    free(scratch);
+    return status;
+}
+
+psy_status psy__records_check(const psy__module *m)
+{
+    psy_status (*const checks[])(const psy__module *) = {check_types,     check_sizes, check_programs,
+                                                         check_pipelines, check_maps,  check_names};
+    psy_status status = PSY_OK;
+    for (size_t i = 0; status == PSY_OK && i < sizeof checks / sizeof checks[0]; i++) {
+        status = checks[i](m);
+    }
+    return status;
+}
+
+psy_status psy__places_check(const psy__module *m)
+{
+    uint8_t *starts = calloc(1, m->code_words / 8 + 1);
+    if (!starts) {
+        return psy_fail(PSY_NO_MEMORY, "no memory to check a module");
+    }
+    for (uint32_t i = 0; i < m->program_count; i++) {
+        const psy_psm_program *p = &m->programs[i];
+        psy__instruction at;
+        for (uint32_t word = 0; word < p->word_count; word = at.next) {
+            psy__instruction_at(m, p, word, &at);
+            starts[(p->first_word + word) / 8] |= (uint8_t)(1u << (p->first_word + word) % 8);
+        }
+    }
+    psy_status status = PSY_OK;
+    for (uint32_t i = 0; i < m->line_count && status == PSY_OK; i++) {
+        uint32_t word = m->programs[m->lines[i].program].first_word + m->lines[i].word;
+        status = starts[word / 8] >> word % 8 & 1 ? PSY_OK : corrupt("source line %u starts within an instruction", i);
+    }
+    for (uint32_t i = 0; i < m->kernel_count && status == PSY_OK; i++) {
+        uint32_t word = m->programs[m->kernels[i].program].first_word + m->kernels[i].word;
+        status = starts[word / 8] >> word % 8 & 1 ? PSY_OK : corrupt("kernel %u starts within an instruction", i);
+    }
+    free(starts);
+    return status;
+}

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# The core has all objects, psy__ names included: psynec and the tests link it. The library exports psy_ names only.
+runtime_sources =
+runtime_cpu_libs =
+pkginclude_HEADERS = \
+    %D%/include/psyne/broker.h %D%/include/psyne/channel.h %D%/include/psyne/envelope.h %D%/include/psyne/message.h \
+    %D%/include/psyne/module.h %D%/include/psyne/ring.h %D%/include/psyne/slab.h %D%/include/psyne/status.def \
+    %D%/include/psyne/status.h %D%/include/psyne/worker.h
+
+include %D%/base/local.mk
+include %D%/isa/local.mk
+include %D%/mem/local.mk
+include %D%/transport/local.mk
+include %D%/codegen/local.mk
+include %D%/engine/local.mk
+include %D%/service/local.mk
+
+noinst_LTLIBRARIES += %D%/libpsyne-core.la
+%C%_libpsyne_core_la_SOURCES = $(runtime_sources)
+%C%_libpsyne_core_la_LIBADD = $(runtime_cpu_libs)
+
+lib_LTLIBRARIES += %D%/libpsyne-rt.la
+%C%_libpsyne_rt_la_SOURCES =
+%C%_libpsyne_rt_la_LIBADD = %D%/libpsyne-core.la
+%C%_libpsyne_rt_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,--version-script=$(srcdir)/%D%/psyne-rt.map
+%C%_libpsyne_rt_la_DEPENDENCIES = %D%/libpsyne-core.la %D%/psyne-rt.map
+
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = %D%/psyne-rt.pc
+EXTRA_DIST += %D%/psyne-rt.map

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+
+runtime_sources += %D%/ring.c
+runtime_sources += %D%/slab.c

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make check` builds every test and runs all of them through tests/runner/run, which sums their cases; its last line is the last
+# line of the output. A folder adds programs to check_PROGRAMS and scripts to test_scripts.
+TEST_CPPFLAGS = $(AM_CPPFLAGS) -DPSY_SOURCE_DIR='"$(abs_top_srcdir)"' -DPSY_BUILD_DIR='"$(abs_top_builddir)"'
+TEST_LDADD = %D%/libpsyne-test.la runtime/libpsyne-core.la
+test_scripts =
+
+check_LTLIBRARIES += %D%/libpsyne-test.la
+if HAVE_CRITERION
+TEST_CPPFLAGS += $(CRITERION_CFLAGS)
+%C%_libpsyne_test_la_SOURCES = %D%/test.h
+%C%_libpsyne_test_la_LIBADD = $(CRITERION_LIBS)
+else
+TEST_CPPFLAGS += -DPSY_THIN_RUNNER
+%C%_libpsyne_test_la_SOURCES = %D%/test.h %D%/thin.c
+%C%_libpsyne_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
+endif
+
+include %D%/isa/local.mk
+include %D%/mem/local.mk
+include %D%/transport/local.mk
+include %D%/schema/local.mk
+include %D%/compiler/local.mk
+include %D%/codegen/local.mk
+include %D%/engine/local.mk
+include %D%/vulkan/local.mk
+include %D%/service/local.mk
+include %D%/example/local.mk
+include %D%/planted/local.mk
+include %D%/perf/local.mk
+
+EXTRA_DIST += %D%/thin.c %D%/runner/run $(test_scripts)
+TESTS_ENVIRONMENT_EXPORT = export PSYNE_SOURCE="$(abs_top_srcdir)" PSYNE_BUILD="$(abs_top_builddir)" PSYNE_SANITIZERS="$(SANITIZERS)" \
+    PSYNE_CC="$(CC)" PSYNE_LSAN_SUPPRESSIONS="$(abs_top_srcdir)/tests/lsan.supp" CXX="$(CXX)";
+EXTRA_DIST += %D%/lsan.supp
+
+# TESTS="tests/mem/test_ring tests/example/demo.sh" narrows the run.
+TESTS_WANTED = $(if $(TESTS),$(TESTS),$(check_PROGRAMS) $(test_scripts))
+check-local: $(check_PROGRAMS)
+	@$(TESTS_ENVIRONMENT_EXPORT) bash $(srcdir)/tests/runner/run test-logs \
+	    $(foreach t,$(TESTS_WANTED),$(if $(filter %.sh,$t),$(srcdir)/$t,./$t))
+clean-local:
+	rm -rf test-logs

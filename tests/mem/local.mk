@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+check_PROGRAMS += %D%/test_ring
+%C%_test_ring_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_ring_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_slab
+%C%_test_slab_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_slab_LDADD = $(TEST_LDADD)
