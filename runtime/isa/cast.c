@@ -67,6 +67,23 @@ static void narrow(psy_dtype_class class_, const wide *w, unsigned to, void *dst
     }
 }
 
+void psy__identity(unsigned op, unsigned dtype, void *out)
+{
+    unsigned bytes = psy__dtype_bytes(dtype);
+    uint64_t bits = 0;
+    bool low = op == PSY_OP_RMAX;
+    if (op == PSY_OP_RMIN || op == PSY_OP_RMAX) {
+        float f = low ? -INFINITY : INFINITY;
+        double d = f;
+        switch (psy__dtype_class(dtype)) {
+        case PSY_DCLASS_FLOAT: memcpy(&bits, bytes == 4 ? (void *)&f : (void *)&d, bytes); break;
+        case PSY_DCLASS_SINT: bits = low ? UINT64_C(1) << (bytes * 8 - 1) : (UINT64_C(1) << (bytes * 8 - 1)) - 1; break;
+        default: bits = low ? 0 : UINT64_MAX; break;
+        }
+    }
+    memcpy(out, &bits, bytes);
+}
+
 void psy__cast(unsigned from, const void *src, unsigned to, void *dst, size_t n)
 {
     wide w;

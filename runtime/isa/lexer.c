@@ -190,7 +190,7 @@ static void print_float(char *out, unsigned mantissa_bits, unsigned exponent_bit
     int power = (exponent == 0 ? 1 : exponent) - top / 2;
     uint64_t whole = mantissa | (exponent == 0 ? 0 : UINT64_C(1) << mantissa_bits);
     /* Small whole numbers are what people write. */
-    if (power >= 0 && power <= 20 && (whole & ((UINT64_C(1) << (mantissa_bits - (unsigned)power)) - 1)) == 0) {
+    if (power >= 0 && power <= 23 && (whole & ((UINT64_C(1) << (mantissa_bits - (unsigned)power)) - 1)) == 0) {
         snprintf(out, PSY_LITERAL_BYTES, "%s%" PRIu64, sign, whole >> (mantissa_bits - (unsigned)power));
         return;
     }

@@ -42,7 +42,8 @@ psy__token psy__lexer_next(psy__lexer *lexer);
 bool psy__is_name(const char *text, size_t n);
 
 enum { PSY_LITERAL_BYTES = 40 };
-/* The element of `dtype` with these bits, as the shortest text here that gives the same bits again. Cuts nothing. */
+/* The element of `dtype` with these bits, as text that gives the same bits again: whole numbers plainly, other floats in
+ * hexadecimal. */
 void psy__literal_print(char out[PSY_LITERAL_BYTES], unsigned dtype, uint64_t bits);
 /* The bits of a literal. False: no such value in this dtype. */
 bool psy__literal_read(const psy__token *token, unsigned dtype, uint64_t *bits);

@@ -18,4 +18,7 @@
 /* CAST, over n elements; `src` and `dst` may be the same where the element sizes are. Neither dtype is f16 or bf16. */
 void psy__cast(unsigned from, const void *src, unsigned to, void *dst, size_t n);
 
+/* What a reduction gives over nothing, of the op's dtype: 0, or the value that every other replaces. */
+void psy__identity(unsigned op, unsigned dtype, void *out);
+
 #endif

@@ -19,7 +19,7 @@ typedef struct context {
     bool *defined, *reduced; /* reduced: written by a reduction of the current region */
     bool *stored;        /* per output field */
     uint32_t region, region_left; /* number of the current region; instructions still in it */
-    bool region_reduces, region_second;
+    bool region_reduces, region_reduced, region_second; /* _reduced: the reduction came */
     uint32_t space_rank;
     psy_dim space[PSY_RANK_MAX];
     psy__instruction at;
@@ -41,7 +41,7 @@ static psy_status refuse_at(const context *c, const char *format, ...)
 
 static bool same_dims(const psy_dim *a, uint32_t a_rank, const psy_dim *b, uint32_t b_rank)
 {
-    return a_rank == b_rank && memcmp(a, b, a_rank * sizeof *a) == 0;
+    return a_rank == b_rank && (a_rank == 0 || memcmp(a, b, a_rank * sizeof *a) == 0);
 }
 
 /* Numpy's rules on dim words: equal, or a literal 1. False: they do not broadcast. */
@@ -356,7 +356,7 @@ static psy_status check_reduce(context *c)
                 return refuse(c, "it reads a reduction of its own region too early");
             }
         }
-        c->reduced[c->at.dst] = true;
+        c->reduced[c->at.dst] = c->region_reduced = true;
     }
     memmove(dims + axis, dims + axis + 1, (PSY_RANK_MAX - axis - 1) * sizeof *dims);
     return result_is(c, 0, c->at.dtype, dims, rank - 1);
@@ -380,7 +380,7 @@ static psy_status check_region(context *c)
     }
     c->space_rank = rank;
     c->region_reduces = reduces != 0;
-    c->region_second = false;
+    c->region_second = c->region_reduced = false;
     c->region++;
     c->region_left = count + 1; /* itself included: the caller counts down */
     memset(c->reduced, 0, c->p->register_count * sizeof *c->reduced);
@@ -430,7 +430,9 @@ static psy_status walk(context *c)
         for (uint32_t i = 0; i < c->at.dst_count; i++) {
             c->defined[c->at.dst + i] = true;
         }
-        c->region_left -= c->region_left > 0;
+        if (c->region_left > 0 && --c->region_left == 0 && c->region_reduces && !c->region_reduced) {
+            return refuse(c, "its region ends without the reduction that it announced");
+        }
         word = c->at.next;
     }
     if (c->region_left > 0) {

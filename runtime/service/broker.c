@@ -160,21 +160,29 @@ static void awake(psy_broker *b)
     }
 }
 
+static const psy__link *link_at(const psy_broker *b, uint32_t place)
+{
+    return place < b->shard_count ? b->shards[place].link : b->clients[place - b->shard_count].link;
+}
+
 void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
 {
-    /* A place for everyone, with -1 where there is nobody: who is at [i] needs no table. */
+    /* Guests, then two for each peer that is there, shards first: bell and link. */
     struct pollfd *p = b->polls, *peers = b->polls + 2 + PSY_GUESTS_MAX;
-    uint32_t peer_count = b->shard_count + b->client_room;
+    uint32_t place_count = b->shard_count + b->client_room, peer_count = 0;
     p[0] = (struct pollfd){.fd = b->doorbell, .events = POLLIN};
     p[1] = (struct pollfd){.fd = b->crowded ? -1 : psy__listener_fd(b->listener), .events = POLLIN};
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
         p[2 + i] = (struct pollfd){.fd = b->guests[i] ? psy__link_fd(b->guests[i]) : -1, .events = POLLIN};
     }
-    for (uint32_t i = 0; i < peer_count; i++) {
-        const psy__link *link = i < b->shard_count ? b->shards[i].link : b->clients[i - b->shard_count].link;
-        int bell = i < b->shard_count ? b->shards[i].bell : b->clients[i - b->shard_count].bell;
-        peers[2 * i] = (struct pollfd){.fd = link ? bell : -1, .events = POLLIN};
-        peers[2 * i + 1] = (struct pollfd){.fd = link ? psy__link_fd(link) : -1, .events = POLLIN};
+    for (uint32_t i = 0; i < place_count; i++) {
+        const psy__link *link = link_at(b, i);
+        if (link) {
+            int bell = i < b->shard_count ? b->shards[i].bell : b->clients[i - b->shard_count].bell;
+            peers[2 * peer_count] = (struct pollfd){.fd = bell, .events = POLLIN};
+            peers[2 * peer_count + 1] = (struct pollfd){.fd = psy__link_fd(link), .events = POLLIN};
+            peer_count++;
+        }
     }
     bool slept = false;
     if (all_empty(b) && !atomic_load_explicit(&b->stop, memory_order_acquire)) {
@@ -185,15 +193,20 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
         b->tick_due_ns = 0;
     }
     awake(b);
-    for (uint32_t i = 0; slept && i < peer_count; i++) {
-        if (peers[2 * i].revents & ~POLLIN) { /* it tore its bell down: nobody can sleep beside that */
+    for (uint32_t i = 0; slept && i < place_count; i++) {
+        if (!link_at(b, i)) {
+            continue;
+        }
+        const struct pollfd *bell = peers;
+        peers += 2;
+        if (bell->revents & ~POLLIN) { /* it tore its bell down: nobody can sleep beside that */
             if (i < b->shard_count) {
                 psy__broker_drop_shard(b, i);
-            } else if (b->clients[i - b->shard_count].phase != CLIENT_NONE) {
+            } else {
                 psy__broker_drop_client(b, i - b->shard_count);
             }
-        } else if (peers[2 * i].revents) {
-            psy__bell_clear(peers[2 * i].fd);
+        } else if (bell->revents) {
+            psy__bell_clear(bell->fd);
         }
     }
 }

@@ -253,6 +253,10 @@ psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_c
     }
     uint32_t got;
     uint8_t *frame = psy_ring_claim(&c->requests, 1, &got);
+    if (!frame && psy_ring_broken(&c->requests)) {
+        c->dead = true;
+        return psy_fail(PSY_CLOSED, "the service broke the request ring");
+    }
     if (!frame) {
         return PSY_FULL;
     }
@@ -487,7 +491,7 @@ static bool has_completion(psy_channel *c)
     return false;
 }
 
-/* Sleeps on the doorbell. Every completion ring is told first, and looked at once more after. */
+/* Sleeps on the bell. Every completion ring is told first, and looked at once more after. */
 static void sleep_for_completions(psy_channel *c, uint64_t timeout_ns)
 {
     bool empty = true;

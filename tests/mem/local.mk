@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 check_PROGRAMS += %D%/test_ring
+%C%_test_ring_SOURCES = %D%/test_ring.c %D%/pair.h
 %C%_test_ring_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_ring_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_ring_flow
+%C%_test_ring_flow_SOURCES = %D%/test_ring_flow.c %D%/pair.h
+%C%_test_ring_flow_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_ring_flow_LDADD = $(TEST_LDADD)
 
 check_PROGRAMS += %D%/test_slab
 %C%_test_slab_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -37,10 +37,15 @@ typedef struct line {
     uint64_t words[WORDS];
 } line;
 
+/* A handle on lines of its own: the two threads write theirs all the time. */
+typedef struct side {
+    _Alignas(128) psy_ring ring;
+} side;
+
 /* Both directions; the second one is for round trips. */
 typedef struct lane {
     void *memory[2];
-    psy_ring producer[2], consumer[2];
+    side producer[2], consumer[2];
     uint64_t messages, sum;
 } lane;
 
@@ -52,21 +57,22 @@ static void fail(const char *what)
 
 static lane *open_lane(uint32_t stride, uint64_t messages)
 {
-    lane *l = calloc(1, sizeof *l);
+    lane *l = aligned_alloc(128, sizeof *l);
     uint64_t bytes = psy_ring_bytes(stride, SLOTS);
-    for (int i = 0; l && i < 2; i++) {
+    if (!l) {
+        fail("no memory");
+    }
+    memset(l, 0, sizeof *l);
+    for (int i = 0; i < 2; i++) {
         l->memory[i] = aligned_alloc(128, bytes);
         if (!l->memory[i]) {
             fail("no memory");
         }
         memset(l->memory[i], 0, bytes);
-        if (psy_ring_init(&l->producer[i], l->memory[i], bytes, stride, SLOTS) != PSY_OK ||
-            psy_ring_attach(&l->consumer[i], PSY_RING_CONSUMER, l->memory[i], bytes, stride, SLOTS) != PSY_OK) {
+        if (psy_ring_init(&l->producer[i].ring, l->memory[i], bytes, stride, SLOTS) != PSY_OK ||
+            psy_ring_attach(&l->consumer[i].ring, PSY_RING_CONSUMER, l->memory[i], bytes, stride, SLOTS) != PSY_OK) {
             fail(psy_detail());
         }
-    }
-    if (!l) {
-        fail("no memory");
     }
     l->messages = messages;
     return l;
@@ -111,13 +117,13 @@ static void *make_words(void *context)
     bench_pin(1);
     for (uint64_t i = 0; i < l->messages; i++) {
         uint64_t *slot;
-        while (!(slot = psy_ring_claim(&l->producer[0], 1, &got))) {
+        while (!(slot = psy_ring_claim(&l->producer[0].ring, 1, &got))) {
             psy__relax();
         }
         *slot = i;
-        psy_ring_commit(&l->producer[0], 1);
+        psy_ring_commit(&l->producer[0].ring, 1);
     }
-    psy_ring_flush(&l->producer[0]);
+    psy_ring_flush(&l->producer[0].ring);
     return NULL;
 }
 
@@ -127,11 +133,11 @@ static void *take_words(void *context)
     uint32_t got;
     for (uint64_t i = 0; i < l->messages; i++) {
         const uint64_t *slot;
-        while (!(slot = psy_ring_peek(&l->consumer[0], 1, &got))) {
+        while (!(slot = psy_ring_peek(&l->consumer[0].ring, 1, &got))) {
             psy__relax();
         }
         l->sum += *slot;
-        psy_ring_release(&l->consumer[0], 1);
+        psy_ring_release(&l->consumer[0].ring, 1);
     }
     return NULL;
 }
@@ -155,7 +161,7 @@ static void *make_lines(void *context)
     bench_pin(1);
     for (uint64_t i = 0; i < l->messages;) {
         line *slots;
-        while (!(slots = psy_ring_claim(&l->producer[0], BATCH, &got))) {
+        while (!(slots = psy_ring_claim(&l->producer[0].ring, BATCH, &got))) {
             psy__relax();
         }
         got = got <= l->messages - i ? got : (uint32_t)(l->messages - i);
@@ -164,9 +170,9 @@ static void *make_lines(void *context)
                 slots[k].words[w] = i;
             }
         }
-        psy_ring_commit(&l->producer[0], got);
+        psy_ring_commit(&l->producer[0].ring, got);
     }
-    psy_ring_flush(&l->producer[0]);
+    psy_ring_flush(&l->producer[0].ring);
     return NULL;
 }
 
@@ -177,7 +183,7 @@ static void *take_lines(void *context)
     uint64_t sum = 0;
     for (uint64_t i = 0; i < l->messages;) {
         const line *slots;
-        while (!(slots = psy_ring_peek(&l->consumer[0], BATCH, &got))) {
+        while (!(slots = psy_ring_peek(&l->consumer[0].ring, BATCH, &got))) {
             psy__relax();
         }
         for (uint32_t k = 0; k < got; k++, i++) {
@@ -185,7 +191,7 @@ static void *take_lines(void *context)
                 sum += slots[k].words[w];
             }
         }
-        psy_ring_release(&l->consumer[0], got);
+        psy_ring_release(&l->consumer[0].ring, got);
     }
     l->sum = sum / WORDS;
     return NULL;
@@ -236,7 +242,7 @@ static void *echo(void *context)
     lane *l = context;
     bench_pin(1);
     for (uint64_t i = 0; i < l->messages; i++) {
-        send_line(&l->producer[1], receive_line(&l->consumer[0]));
+        send_line(&l->producer[1].ring, receive_line(&l->consumer[0].ring));
     }
     return NULL;
 }
@@ -245,8 +251,8 @@ static void *call(void *context)
 {
     lane *l = context;
     for (uint64_t i = 0; i < l->messages; i++) {
-        send_line(&l->producer[0], i);
-        l->sum += receive_line(&l->consumer[1]);
+        send_line(&l->producer[0].ring, i);
+        l->sum += receive_line(&l->consumer[1].ring);
     }
     return NULL;
 }

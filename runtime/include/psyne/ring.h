@@ -90,7 +90,8 @@ static_assert(offsetof(psy_ring_header, published) == 128 && offsetof(psy_ring_h
                   offsetof(psy_ring_header, consumer_waits) == 384,
               "the ring header is ABI");
 
-/* One side's handle; plain memory of its process. Use one for the producer and another for the consumer. */
+/* One side's handle; plain memory of its process. Use one for the producer and another for the consumer, on cache lines of
+ * their own: each is written at every message. */
 typedef struct psy_ring {
     psy_ring_header *header;
     uint8_t *slots_at;

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "service.h"
+
+#include <errno.h>
+#include <psyne/broker.h>
+#include <psyne/worker.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "embed.h"
+#include "nearest.psy.h"
+
+/* ---- the broker ---- */
+
+static psy_broker *running_broker;
+static psy_worker *running_worker;
+
+static void stop_on_signal(int number)
+{
+    (void)number;
+    if (running_broker) {
+        psy_broker_stop(running_broker);
+    }
+    if (running_worker) {
+        psy_worker_stop(running_worker);
+    }
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = stop_on_signal};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+static int run_broker(const service_options *o, char *error, size_t error_bytes)
+{
+    psy_module *module;
+    if (psy_module_open(o->module, &module) != PSY_OK) {
+        snprintf(error, error_bytes, "%s", psy_detail());
+        return 1;
+    }
+    psy_broker_options options = {.uri = o->uri, .module = module, .shards = o->shards};
+    psy_status status = psy_broker_create(&options, &running_broker);
+    if (status == PSY_OK) {
+        psy_broker_run(running_broker);
+        psy_broker *broker = running_broker;
+        running_broker = NULL;
+        psy_broker_destroy(broker);
+    } else {
+        snprintf(error, error_bytes, "%s", psy_detail());
+    }
+    psy_module_close(module);
+    return status == PSY_OK ? 0 : 1;
+}
+
+/* ---- a shard ---- */
+
+/* Rows are words, in the order of the list; a shard is asked for its own only. */
+static psy_status fill_row(void *context, uint64_t row, void *out)
+{
+    const words *w = context;
+    embed(w->word[row], out, NEAREST_DIM);
+    return PSY_OK;
+}
+
+static psy_status row_key(void *context, uint64_t row, uint64_t *key)
+{
+    const words *w = context;
+    *key = words_key(w->word[row]);
+    return PSY_OK;
+}
+
+static psy_status load(psy_worker *worker, const words *w)
+{
+    psy_rows rows = {.resident = "words", .rank = 2, .dims = {w->count, NEAREST_DIM}, .fill = fill_row, .context = (void *)(uintptr_t)w};
+    psy_status status = psy_worker_load(worker, &rows);
+    if (status == PSY_OK) {
+        rows.resident = "stored";
+        rows.key = row_key;
+        status = psy_worker_load(worker, &rows);
+    }
+    return status;
+}
+
+static int run_shard(const service_options *o, uint32_t number, char *error, size_t error_bytes)
+{
+    psy_module *module;
+    if (psy_module_open(o->module, &module) != PSY_OK) {
+        snprintf(error, error_bytes, "%s", psy_detail());
+        return 1;
+    }
+    psy_worker_options options = {.uri = o->uri, .module = module, .shard = number, .engine = o->engine, .device = o->device};
+    psy_status status = psy_worker_create(&options, &running_worker);
+    if (status == PSY_OK) {
+        status = load(running_worker, o->words);
+        status = status == PSY_OK ? psy_worker_start(running_worker) : status;
+        if (status == PSY_OK && o->verbose) {
+            fprintf(stderr, "shard %u: %s\n", number, psy_worker_describe(running_worker));
+        }
+        status = status == PSY_OK ? psy_worker_run(running_worker) : status;
+    }
+    if (status != PSY_OK) {
+        snprintf(error, error_bytes, "shard %u: %s", number, psy_detail());
+    }
+    psy_worker *worker = running_worker;
+    running_worker = NULL;
+    psy_worker_destroy(worker);
+    psy_module_close(module);
+    return status == PSY_OK ? 0 : 1;
+}
+
+int serve(const service_options *options)
+{
+    char error[600] = "";
+    catch_signals();
+    int status = run_broker(options, error, sizeof error);
+    if (status) {
+        fprintf(stderr, "nearest: %s\n", error);
+    }
+    return status;
+}
+
+int shard(const service_options *options, uint32_t number)
+{
+    char error[600] = "";
+    catch_signals();
+    int status = run_shard(options, number, error, sizeof error);
+    if (status) {
+        fprintf(stderr, "nearest: %s\n", error);
+    }
+    return status;
+}
+
+/* ---- all of them ---- */
+
+/* What a process leaves for the one that started it: shared between them. */
+typedef struct note {
+    char text[600];
+} note;
+
+struct service {
+    pid_t broker, shards[SHARDS_MAX];
+    uint32_t shard_count;
+    note *notes; /* the broker's, then the shards' */
+};
+
+static pid_t start(const service_options *o, int number, note *n)
+{
+    pid_t parent = getpid();
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid != 0) {
+        return pid;
+    }
+    /* Ends with the process that started it, also when that one is killed. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(1);
+    }
+    signal(SIGINT, SIG_IGN); /* the terminal's ctrl-C goes to the parent, which stops the rest */
+    struct sigaction action = {.sa_handler = stop_on_signal};
+    sigaction(SIGTERM, &action, NULL);
+    int status = number < 0 ? run_broker(o, n->text, sizeof n->text) : run_shard(o, (uint32_t)number, n->text, sizeof n->text);
+    fflush(NULL);
+    _exit(status);
+}
+
+int service_start(const service_options *options, service **out, char *error, size_t error_bytes)
+{
+    service *s = calloc(1, sizeof *s);
+    if (s) {
+        s->notes = mmap(NULL, sizeof(note) * (SHARDS_MAX + 1), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    }
+    if (!s || s->notes == MAP_FAILED) {
+        snprintf(error, error_bytes, "no memory");
+        free(s);
+        return -1;
+    }
+    s->broker = start(options, -1, &s->notes[0]);
+    for (uint32_t i = 0; s->broker > 0 && i < options->shards; i++) {
+        s->shards[i] = start(options, (int)i, &s->notes[1 + i]);
+        s->shard_count += s->shards[i] > 0;
+    }
+    if (s->shard_count != options->shards) {
+        snprintf(error, error_bytes, "a process cannot be started: %s", strerror(errno));
+        service_stop(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+static int has_ended(pid_t *pid, const note *n, const char *name, char *error, size_t error_bytes)
+{
+    int status;
+    if (*pid <= 0 || waitpid(*pid, &status, WNOHANG) != *pid) {
+        return 0;
+    }
+    *pid = 0;
+    if (n->text[0]) {
+        snprintf(error, error_bytes, "%.599s", n->text);
+    } else if (WIFSIGNALED(status)) {
+        snprintf(error, error_bytes, "%s was killed by signal %d", name, WTERMSIG(status));
+    } else {
+        snprintf(error, error_bytes, "%s ended with status %d", name, WEXITSTATUS(status));
+    }
+    return 1;
+}
+
+int service_check(service *s, char *error, size_t error_bytes)
+{
+    char name[32];
+    for (uint32_t i = 0; i < s->shard_count; i++) {
+        snprintf(name, sizeof name, "shard %u", i);
+        if (has_ended(&s->shards[i], &s->notes[1 + i], name, error, error_bytes)) {
+            return -1;
+        }
+    }
+    return has_ended(&s->broker, &s->notes[0], "the broker", error, error_bytes) ? -1 : 0;
+}
+
+long service_shard_pid(const service *s, uint32_t number) { return number < s->shard_count ? s->shards[number] : 0; }
+
+static void stop_one(pid_t pid)
+{
+    if (pid <= 0) {
+        return;
+    }
+    kill(pid, SIGTERM);
+    for (int i = 0; i < 500; i++) {
+        if (waitpid(pid, NULL, WNOHANG) != 0) {
+            return;
+        }
+        usleep(10000);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+void service_stop(service *s)
+{
+    if (!s) {
+        return;
+    }
+    for (uint32_t i = 0; i < s->shard_count; i++) {
+        stop_one(s->shards[i]);
+    }
+    stop_one(s->broker);
+    munmap(s->notes, sizeof(note) * (SHARDS_MAX + 1));
+    free(s);
+}

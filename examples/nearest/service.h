@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service: a broker process and a process for each shard. */
+#ifndef NEAREST_SERVICE_H
+#define NEAREST_SERVICE_H
+
+#include <stdint.h>
+
+#include "words.h"
+
+enum { SHARDS_MAX = 64 };
+
+typedef struct service_options {
+    const char *uri;
+    const char *module; /* nearest.psm */
+    const char *engine; /* "cpu" or "vulkan" */
+    const char *device; /* or NULL */
+    uint32_t shards;
+    const words *words;
+    int verbose;
+} service_options;
+
+typedef struct service service;
+
+/* Starts all processes. Returns 0, or -1 with a message in `error`. They end when this process does. */
+int service_start(const service_options *options, service **out, char *error, size_t error_bytes);
+
+/* 0 while all processes live; -1 with what happened to the first that does not in `error`. */
+int service_check(service *s, char *error, size_t error_bytes);
+
+/* Process id of a shard, for tests of failure. */
+long service_shard_pid(const service *s, uint32_t shard);
+
+/* Stops all processes and waits for them. NULL is allowed. */
+void service_stop(service *s);
+
+/* The bodies of the processes, for running them by hand: they return an exit status and print what went wrong. */
+int serve(const service_options *options);
+int shard(const service_options *options, uint32_t number);
+
+#endif

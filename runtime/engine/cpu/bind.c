@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a bound program to steps and the memory they need: runs allocate nothing. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "engine/cpu/cpu.h"
+
+static const uint64_t arena_total_max = UINT64_C(1) << 30;
+
+/* ---- memory ---- */
+
+/* Zeroed, in huge pages where there is much of it. */
+static void *get_memory(uint64_t bytes)
+{
+    const uint64_t huge = UINT64_C(2) << 20;
+    uint64_t align = bytes >= huge ? huge : 64;
+    void *p = aligned_alloc(align, (bytes + align - 1) / align * align + (bytes ? 0 : align));
+    if (p) {
+        if (align == huge) {
+            madvise(p, bytes, MADV_HUGEPAGE);
+        }
+        memset(p, 0, bytes);
+    }
+    return p;
+}
+
+/* ---- regions ---- */
+
+/* How the register lies over a space of `rank` dims: its own dims are the last ones. */
+static void place(const psy__bound_register *r, uint32_t reg, uint32_t rank, psy__operand *out)
+{
+    *out = (psy__operand){.reg = reg, .inside = r->home == PSY_HOME_REGION};
+    for (uint32_t d = 0; d < r->rank; d++) {
+        out->strides[rank - r->rank + d] = (int64_t)r->strides[d];
+    }
+}
+
+/* Row-major strides of slots are those of the bound register; PARTIAL's first one is the caller's. */
+static void fix_partial_strides(psy__cpu_executable *x)
+{
+    for (uint32_t i = 0; i < x->bound.program->register_count; i++) {
+        psy__bound_register *r = &x->bound.registers[i];
+        if (r->home == PSY_HOME_PARTIAL && r->dims[0] != 1) {
+            r->strides[0] = x->partial_stride;
+        }
+    }
+}
+
+/* A space whose operands all run through it without gaps, or not at all, is one dim. */
+static void collapse(const psy__cpu_executable *x, psy__region *r)
+{
+    if (r->reduces || r->rank < 2) {
+        return;
+    }
+    uint64_t total = 1;
+    for (uint32_t d = 0; d < r->rank; d++) {
+        total *= r->dims[d];
+    }
+    for (uint32_t n = 0; n < r->node_count; n++) {
+        for (unsigned k = 0; k < r->nodes[n].operand_count; k++) {
+            const psy__operand *o = &r->nodes[n].operands[k];
+            const psy__bound_register *b = &x->bound.registers[o->reg];
+            bool odd = b->home == PSY_HOME_PARTIAL && b->dims[0] != 1; /* records are apart */
+            if (!o->inside && b->count != 1 && (b->count != total || odd)) {
+                return;
+            }
+        }
+    }
+    for (uint32_t n = 0; n < r->node_count; n++) {
+        psy__node *node = &r->nodes[n];
+        for (unsigned k = 0; k <= node->operand_count; k++) {
+            psy__operand *o = k < node->operand_count ? &node->operands[k] : &node->result;
+            const psy__bound_register *b = &x->bound.registers[o->reg];
+            memset(o->strides, 0, sizeof o->strides);
+            o->strides[0] = b->count == 1 && total != 1 ? 0 : psy__dtype_bytes(b->dtype);
+        }
+    }
+    r->rank = 1;
+    r->dims[0] = total;
+}
+
+static bool contiguous_vector(const psy__bound_register *r)
+{
+    return r->rank == 1 && (r->dims[0] == 1 || r->strides[0] == psy__dtype_bytes(r->dtype));
+}
+
+/* DOT of [rows, depth] that is there before any message and [depth] of each message. */
+static void find_batched_dot(const psy__cpu_executable *x, psy__region *r)
+{
+    const psy__node *dot = &r->nodes[0];
+    if (!r->reduces || r->rank != 2 || r->dims[1] == 0 || dot->info->op != PSY_OP_DOT || x->kernels->dot[dot->dtype].lanes == 0 ||
+        (r->node_count > 1 && r->nodes[1].first)) {
+        return;
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        const psy__bound_register *m = &x->bound.registers[dot->operands[k].reg], *v = &x->bound.registers[dot->operands[1 - k].reg];
+        bool matrix = m->rank == 2 && !m->batched && m->dims[0] == r->dims[0] && m->dims[1] == r->dims[1];
+        if (matrix && v->batched && contiguous_vector(v) && v->dims[0] == r->dims[1]) {
+            r->batched_dot = true;
+            r->matrix = k;
+        }
+    }
+}
+
+static psy_status add_node(psy__cpu_executable *x, psy__region *r, const psy__instruction *at)
+{
+    psy__node *n = &r->nodes[r->node_count++];
+    const psy__bound_register *dst = &x->bound.registers[at->dst];
+    psy_op_class c = at->info->class_;
+    n->info = at->info;
+    n->dtype = (uint8_t)at->dtype;
+    n->element_bytes = (uint8_t)psy__dtype_bytes(at->dtype);
+    n->reduces = c == PSY_CLASS_REDUCE1 || c == PSY_CLASS_REDUCE2;
+    n->first = n->reduces || !r->reduces || dst->rank == r->rank;
+    n->operand_count = c == PSY_CLASS_MAP2 || c == PSY_CLASS_REDUCE2 ? 2 : 1;
+    uint32_t rank = n->first ? r->rank : r->rank - 1;
+    for (unsigned k = 0; k < n->operand_count; k++) {
+        place(&x->bound.registers[at->operands[k]], at->operands[k], rank, &n->operands[k]);
+        n->from = x->bound.registers[at->operands[k]].dtype;
+        for (uint32_t i = 0; i + 1 < r->node_count; i++) {
+            if (r->nodes[i].result.reg == at->operands[k] && n->operands[k].inside) {
+                n->operands[k].buffer = r->nodes[i].result.buffer;
+            }
+        }
+    }
+    place(dst, at->dst, n->reduces ? r->rank - 1 : rank, &n->result);
+    n->result.buffer = r->buffer_count;
+    r->buffer_count += n->result.inside;
+    return PSY_OK;
+}
+
+/* A region of one operation. */
+static void single(psy__cpu_executable *x, const psy__instruction *at, psy__region *r)
+{
+    psy_op_class c = at->info->class_;
+    const psy__bound_register *dst = &x->bound.registers[at->dst], *a = &x->bound.registers[at->operands[0]];
+    r->reduces = c == PSY_CLASS_REDUCE1 || c == PSY_CLASS_REDUCE2;
+    r->rank = dst->rank + (r->reduces ? 1u : 0u);
+    memcpy(r->dims, dst->dims, sizeof dst->dims);
+    if (r->reduces) {
+        uint64_t last = a->rank ? a->dims[a->rank - 1] : 1;
+        if (c == PSY_CLASS_REDUCE2 && last == 1) {
+            const psy__bound_register *b = &x->bound.registers[at->operands[1]];
+            last = b->rank ? b->dims[b->rank - 1] : 1;
+        }
+        r->dims[r->rank - 1] = last;
+    }
+}
+
+static psy_status make_region(psy__cpu_executable *x, psy__step *s, psy__instruction *at, uint32_t *word)
+{
+    psy__region *r = &s->region;
+    uint32_t count = at->op == PSY_OP_REGION ? at->operands[0] : 1;
+    s->kind = PSY__STEP_REGION;
+    r->nodes = calloc(count, sizeof *r->nodes);
+    if (!r->nodes) {
+        return psy_fail(PSY_NO_MEMORY, "no memory to bind a program");
+    }
+    if (at->op == PSY_OP_REGION) {
+        r->rank = at->operand_count - 2;
+        r->reduces = at->operands[1] != 0;
+        for (uint32_t d = 0; d < r->rank; d++) {
+            r->dims[d] = psy__dim_value(at->operands[2 + d], x->bound.symbols);
+        }
+        *word = at->next;
+        for (uint32_t i = 0; i < count; i++) {
+            psy__instruction_at(x->module, x->bound.program, *word, at);
+            add_node(x, r, at);
+            *word = at->next;
+        }
+    } else {
+        single(x, at, r);
+        add_node(x, r, at);
+        *word = at->next;
+    }
+    s->batched = x->bound.registers[at->dst].batched;
+    find_batched_dot(x, r);
+    collapse(x, r);
+    return PSY_OK;
+}
+
+/* ---- steps ---- */
+
+static psy_status make_steps(psy__cpu_executable *x)
+{
+    const psy_psm_program *p = x->bound.program;
+    x->steps = calloc(p->word_count / 2 + 1, sizeof *x->steps);
+    if (!x->steps) {
+        return psy_fail(PSY_NO_MEMORY, "no memory to bind a program");
+    }
+    psy__instruction at;
+    for (uint32_t word = 0; word < p->word_count;) {
+        psy__instruction_at(x->module, p, word, &at);
+        psy__step *s = &x->steps[x->step_count];
+        psy_op_class c = at.info->class_;
+        bool last_axis = c == PSY_CLASS_REDUCE1 && at.operands[1] + 1u == x->bound.registers[at.operands[0]].rank;
+        s->at = at;
+        if (c == PSY_CLASS_VIEW) {
+            word = at.next;
+            continue;
+        }
+        x->step_count++;
+        if (c == PSY_CLASS_REGION || c == PSY_CLASS_MAP1 || c == PSY_CLASS_MAP2 || c == PSY_CLASS_CAST || c == PSY_CLASS_REDUCE2 || last_axis) {
+            psy_status status = make_region(x, s, &at, &word);
+            if (status != PSY_OK) {
+                return status;
+            }
+            continue;
+        }
+        s->kind = c == PSY_CLASS_REDUCE1  ? PSY__STEP_REDUCE
+                  : c == PSY_CLASS_SELECT ? PSY__STEP_TOPK
+                  : c == PSY_CLASS_STORE  ? PSY__STEP_STORE
+                  : c == PSY_CLASS_LOOKUP ? PSY__STEP_LOOKUP
+                                          : PSY__STEP_SIZE;
+        s->batched = c == PSY_CLASS_STORE || x->bound.registers[at.dst].batched;
+        word = at.next;
+    }
+    return PSY_OK;
+}
+
+static psy_status get_all_memory(psy__cpu_executable *x)
+{
+    uint64_t stride = x->bound.message_arena_bytes, buffers = 1, packed = 64, picks = 1, row = 64;
+    stride += stride && stride % 4096 == 0 ? 64 : 0; /* messages do not meet in the same cache sets */
+    uint64_t fits = stride ? arena_total_max / stride : x->max_batch;
+    x->arena_stride = stride;
+    x->chunk = fits >= x->max_batch ? x->max_batch : fits ? (uint32_t)fits : 1;
+    for (uint32_t i = 0; i < x->step_count; i++) {
+        const psy__step *s = &x->steps[i];
+        if (s->kind == PSY__STEP_REGION) {
+            buffers = s->region.buffer_count > buffers ? s->region.buffer_count : buffers;
+            if (s->region.batched_dot) {
+                const psy__node *dot = &s->region.nodes[0];
+                uint64_t lanes = x->kernels->dot[dot->dtype].lanes, groups = (x->chunk + lanes - 1) / lanes;
+                uint64_t need = (groups + 1) / 2 * 2 * lanes * s->region.dims[1] * dot->element_bytes;
+                packed = need > packed ? need : packed;
+            }
+        } else if (s->kind == PSY__STEP_TOPK) {
+            picks = s->at.operands[2] > picks ? s->at.operands[2] : picks;
+        } else if (s->kind == PSY__STEP_LOOKUP) {
+            uint64_t bytes = x->bound.registers[s->at.dst].count * psy__dtype_bytes(s->at.dtype);
+            row = bytes > row ? bytes : row;
+        }
+    }
+    uint64_t registers = x->bound.program->register_count;
+    x->arena = get_memory(stride * x->chunk);
+    x->uniform = get_memory(x->bound.uniform_arena_bytes);
+    x->inputs = calloc(x->max_batch, sizeof *x->inputs);
+    x->partials = calloc(x->max_batch, sizeof *x->partials);
+    x->outputs = calloc(x->max_batch, sizeof *x->outputs);
+    x->rows = calloc(registers * x->chunk + 1, sizeof *x->rows);
+    x->zero_row = get_memory(row);
+    x->buffers = get_memory(buffers * PSY__BLOCK_BYTES);
+    x->gathers = get_memory(2 * PSY__BLOCK_BYTES);
+    x->dots = get_memory((uint64_t)x->chunk * PSY__ROWS * 8);
+    x->packed = get_memory(packed);
+    x->vectors = calloc(x->chunk, sizeof *x->vectors);
+    x->picks = calloc(picks, sizeof *x->picks);
+    bool all = x->arena && x->uniform && x->inputs && x->partials && x->outputs && x->rows && x->zero_row && x->buffers && x->gathers &&
+               x->dots && x->packed && x->vectors && x->picks;
+    return all ? PSY_OK : psy_fail(PSY_NO_MEMORY, "no memory for the arenas of program %s", psy__module_string(x->module, x->bound.program->name));
+}
+
+static psy_status take_residents(psy__cpu_executable *x, const psy__binding *b)
+{
+    const psy__module *m = b->module;
+    x->residents = calloc(m->resident_count + 1u, sizeof *x->residents);
+    if (!x->residents) {
+        return psy_fail(PSY_NO_MEMORY, "no memory to bind a program");
+    }
+    if (m->resident_count) {
+        memcpy(x->residents, b->residents, m->resident_count * sizeof *x->residents);
+    }
+    for (uint32_t i = 0; i < x->bound.program->register_count; i++) {
+        const psy__bound_register *r = &x->bound.registers[i];
+        bool rows = r->home == PSY_HOME_RESIDENT, row = r->home == PSY_HOME_ROW;
+        if (!rows && !row) {
+            continue;
+        }
+        const psy__resident_data *d = &x->residents[r->source];
+        uint64_t bytes = r->count * psy__dtype_bytes(r->dtype);
+        if (rows ? !d->data && bytes : !d->index_rows || !d->keys || (!d->data && d->rows)) {
+            return psy_fail(PSY_INVALID, "resident %s is not loaded", psy__module_string(m, m->residents[r->source].name));
+        }
+        if (rows ? d->rows * d->row_bytes < bytes : d->row_bytes < bytes) {
+            return psy_fail(PSY_INVALID, "resident %s has fewer bytes than its sizes say", psy__module_string(m, m->residents[r->source].name));
+        }
+    }
+    return PSY_OK;
+}
+
+psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__executable **out)
+{
+    psy__cpu_engine *e = (psy__cpu_engine *)engine;
+    psy__cpu_executable *x = calloc(1, sizeof *x);
+    if (!x) {
+        return psy_fail(PSY_NO_MEMORY, "no memory to bind a program");
+    }
+    x->base.engine = engine;
+    x->kernels = e->kernels;
+    x->module = binding->module;
+    x->max_batch = e->max_batch;
+    x->partial_stride = binding->partial_stride;
+    psy_status status = psy__program_bind(binding->module, binding->program, binding->symbols, binding->bases, &e->limits, &x->bound);
+    if (status == PSY_OK) {
+        fix_partial_strides(x);
+        status = take_residents(x, binding);
+    }
+    status = status == PSY_OK ? make_steps(x) : status;
+    status = status == PSY_OK ? get_all_memory(x) : status;
+    if (status != PSY_OK) {
+        psy__cpu_unbind(&x->base);
+        return status;
+    }
+    psy__steps_run(x, false);
+    *out = &x->base;
+    return PSY_OK;
+}
+
+void psy__cpu_unbind(psy__executable *executable)
+{
+    psy__cpu_executable *x = (psy__cpu_executable *)executable;
+    if (!x) {
+        return;
+    }
+    for (uint32_t i = 0; x->steps && i < x->step_count; i++) {
+        free(x->steps[i].region.nodes);
+    }
+    if (x->bound.module) {
+        psy__program_unbind(&x->bound);
+    }
+    void *const memory[] = {x->steps, x->residents, x->arena, x->uniform, x->inputs, x->partials, x->outputs, x->rows, x->zero_row,
+                            x->buffers, x->gathers, x->dots, x->packed, x->vectors, x->picks};
+    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
+        free(memory[i]);
+    }
+    free(x);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The CPU engine: a block interpreter. A program becomes a list of steps when it is bound; what depends on no message runs then,
+ * once. Steps over an index space (regions, and single operations as regions of one) run in blocks that stay in the first-level
+ * cache; a product of a resident matrix with the messages' vectors runs for all messages at once.
+ */
+#ifndef PSY_ENGINE_CPU_CPU_H
+#define PSY_ENGINE_CPU_CPU_H
+
+#include "engine/cpu/kernels.h"
+#include "engine/engine.h"
+
+enum {
+    PSY__BLOCK = 256, /* elements a block has at most */
+    PSY__ROWS = 128,  /* rows of a reducing region that are finished together */
+    PSY__BLOCK_BYTES = PSY__BLOCK * 8
+};
+
+typedef struct psy__cpu_engine {
+    psy__engine base;
+    const psy__kernels *kernels;
+    uint32_t max_batch;
+    psy__limits limits;
+    char description[96];
+} psy__cpu_engine;
+
+/* An operand over a space: bytes from one index to the next, 0 where it is broadcast. */
+typedef struct psy__operand {
+    uint32_t reg;
+    bool inside; /* a register that lives only in the region: it is in a block buffer */
+    uint32_t buffer;
+    int64_t strides[PSY_RANK_MAX];
+} psy__operand;
+
+/* One operation of a region. */
+typedef struct psy__node {
+    const psy_op_info *info;
+    uint8_t dtype, from; /* from: CAST's operand dtype */
+    bool first;          /* over the whole space; else over the space without its last axis */
+    bool reduces;
+    uint8_t operand_count, element_bytes;
+    psy__operand operands[2];
+    psy__operand result; /* over the whole space, or for the second part and reductions over the rest */
+} psy__node;
+
+typedef struct psy__region {
+    uint32_t rank;
+    uint64_t dims[PSY_RANK_MAX];
+    bool reduces;
+    uint32_t node_count, buffer_count;
+    psy__node *nodes;
+    bool batched_dot; /* its only first-part node is DOT of a uniform matrix and a vector of the message */
+    unsigned matrix;  /* which operand is the matrix */
+} psy__region;
+
+typedef enum psy__step_kind { PSY__STEP_REGION, PSY__STEP_REDUCE, PSY__STEP_TOPK, PSY__STEP_STORE, PSY__STEP_LOOKUP, PSY__STEP_SIZE } psy__step_kind;
+
+typedef struct psy__step {
+    psy__step_kind kind;
+    bool batched;
+    psy__instruction at; /* not REGION */
+    psy__region region;  /* REGION */
+} psy__step;
+
+typedef struct psy__pick {
+    uint64_t key, label, bits;
+} psy__pick;
+
+typedef struct psy__cpu_executable {
+    psy__executable base;
+    const psy__kernels *kernels;
+    psy__bound_program bound;
+    const psy__module *module;
+    psy__resident_data *residents;
+    uint64_t partial_stride;
+    psy__step *steps;
+    uint32_t step_count;
+    uint32_t max_batch, chunk; /* messages in one run; messages that have an arena */
+    uint8_t *arena, *uniform;
+    uint64_t arena_stride;
+    uint8_t **inputs, **partials, **outputs; /* max_batch each */
+    uint8_t *status;                         /* of the run */
+    const uint8_t **rows;                    /* LOOKUP: by register, then message of the chunk */
+    uint8_t *zero_row;
+    uint8_t *buffers;                        /* blocks of region registers */
+    uint8_t *gathers;                        /* two blocks: operands with odd strides */
+    uint8_t *dots;                           /* chunk * PSY__ROWS products */
+    uint8_t *packed;
+    const void **vectors;                    /* chunk */
+    psy__pick *picks;
+    uint32_t first, count;                   /* the chunk being run */
+} psy__cpu_executable;
+
+/* Where the register's elements start for message `m` of the chunk. Not for registers that live inside a region. */
+uint8_t *psy__register_at(psy__cpu_executable *x, uint32_t reg, uint32_t m);
+
+/* bind.c */
+psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__executable **out);
+void psy__cpu_unbind(psy__executable *executable);
+
+/* region.c: over messages 0 .. count - 1 of the chunk (uniform regions: count is 1). */
+void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t count);
+/* Copies n elements `stride` bytes apart to `out`, one after the other. */
+void psy__gather(void *out, const uint8_t *from, int64_t stride, size_t n, unsigned element_bytes);
+
+/* select.c */
+void psy__topk_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t m);
+
+/* program.c */
+void psy__steps_run(psy__cpu_executable *x, bool batched);
+psy_status psy__cpu_run(psy__executable *executable, const psy__batch *batch);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels of one type: included by kernels.c once per type, with T, U, SUFFIX, COLUMN and, for floats, FLOATS. */
+
+#define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...) DEFINE_##class(NAME, COLUMN(c_float, c_int))
+#include "isa/ops.def"
+#undef OP
+
+static size_t JOIN(above_, SUFFIX)(const void *a_, size_t n, const void *limit_)
+{
+    const T *restrict a = a_, limit = *(const T *)limit_;
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        int any = 0;
+        for (size_t l = 0; l < 64; l++) {
+            any |= a[i + l] > limit;
+        }
+        if (any) {
+            break;
+        }
+    }
+    while (i < n && !(a[i] > limit)) {
+        i++;
+    }
+    return i;
+}
+
+#ifdef FLOATS
+typedef T JOIN(vector_, SUFFIX) __attribute__((vector_size(VECTOR_BYTES)));
+typedef T JOIN(loose_, SUFFIX) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
+#define VECTOR JOIN(vector_, SUFFIX)
+#define LOOSE JOIN(loose_, SUFFIX)
+
+static void JOIN(pack_, SUFFIX)(void *packed_, const void *const *vectors, size_t count, size_t depth)
+{
+    enum { LANE_COUNT = VECTOR_BYTES / sizeof(T) };
+    T *packed = packed_;
+    for (size_t first = 0; first < count; first += LANE_COUNT, packed += depth * LANE_COUNT) {
+        for (size_t l = 0; l < LANE_COUNT; l++) {
+            const T *v = first + l < count ? vectors[first + l] : NULL;
+            for (size_t d = 0; d < depth; d++) {
+                packed[d * LANE_COUNT + l] = v ? v[d] : 0;
+            }
+        }
+    }
+}
+
+/* A tile of ROWS rows and GROUPS groups of vectors, sums in registers. */
+#define TILE(NAME, ROWS, GROUPS)                                                                                             \
+    static inline __attribute__((always_inline)) void JOIN(NAME, SUFFIX)(const T *m, size_t row_stride, size_t depth, const T *packed, \
+                                                                        VECTOR sum[ROWS][GROUPS])                            \
+    {                                                                                                                        \
+        enum { LANE_COUNT = VECTOR_BYTES / sizeof(T) };                                                                      \
+        VECTOR s[ROWS][GROUPS] = {{{0}}};                                                                                    \
+        for (size_t d = 0; d < depth; d++) {                                                                                 \
+            _Pragma("GCC unroll 16") for (int g = 0; g < GROUPS; g++) {                                                      \
+                VECTOR v = *(const LOOSE *)(packed + ((size_t)g * depth + d) * LANE_COUNT);                                  \
+                _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) { s[r][g] += m[(size_t)r * row_stride + d] * v; }    \
+            }                                                                                                                \
+        }                                                                                                                    \
+        memcpy(sum, s, sizeof s);                                                                                            \
+    }
+TILE(tile_12_1_, 12, 1)
+TILE(tile_6_2_, 6, 2)
+TILE(tile_1_1_, 1, 1)
+#undef TILE
+
+static void JOIN(many_, SUFFIX)(const void *matrix, size_t row_stride, size_t rows, size_t depth, const void *packed_, size_t count,
+                                void *out_, size_t out_stride)
+{
+    enum { LANE_COUNT = VECTOR_BYTES / sizeof(T) };
+    const T *m = matrix, *packed = packed_;
+    T *out = out_;
+    for (size_t first = 0; first < count;) {
+        size_t groups = count - first > LANE_COUNT ? 2 : 1, tile = groups == 2 ? 6 : 12, row = 0;
+        const T *from = packed + first * depth;
+        size_t here = count - first < groups * LANE_COUNT ? count - first : groups * LANE_COUNT;
+        VECTOR sum[12][2];
+        for (; row + tile <= rows; row += tile) {
+            if (groups == 2) {
+                JOIN(tile_6_2_, SUFFIX)(m + row * row_stride, row_stride, depth, from, (VECTOR(*)[2])sum);
+            } else {
+                JOIN(tile_12_1_, SUFFIX)(m + row * row_stride, row_stride, depth, from, (VECTOR(*)[1])sum);
+            }
+            for (size_t v = 0; v < here; v++) {
+                for (size_t r = 0; r < tile; r++) {
+                    const T *s = (const T *)sum + (r * groups + v / LANE_COUNT) * LANE_COUNT;
+                    out[(first + v) * out_stride + row + r] = s[v % LANE_COUNT];
+                }
+            }
+        }
+        for (; row < rows; row++) {
+            for (size_t g = 0; g < groups; g++) {
+                JOIN(tile_1_1_, SUFFIX)(m + row * row_stride, row_stride, depth, from + g * depth * LANE_COUNT, (VECTOR(*)[1])sum);
+                for (size_t v = g * LANE_COUNT; v < here && v < (g + 1) * LANE_COUNT; v++) {
+                    out[(first + v) * out_stride + row] = ((const T *)sum)[v % LANE_COUNT];
+                }
+            }
+        }
+        first += groups * LANE_COUNT;
+    }
+}
+
+static inline T JOIN(across_, SUFFIX)(VECTOR v)
+{
+    T sum = 0;
+    for (size_t l = 0; l < VECTOR_BYTES / sizeof(T); l++) {
+        sum += v[l];
+    }
+    return sum;
+}
+
+/* Four rows at a time, two sums each. */
+static void JOIN(one_, SUFFIX)(const void *matrix, size_t row_stride, size_t rows, size_t depth, const void *vector, void *out_)
+{
+    enum { LANE_COUNT = VECTOR_BYTES / sizeof(T) };
+    const T *m = matrix, *v = vector;
+    T *out = out_;
+    size_t row = 0;
+    for (; row + 4 <= rows; row += 4, m += 4 * row_stride) {
+        VECTOR s[4][2] = {{{0}}};
+        size_t d = 0;
+        for (; d + 2 * LANE_COUNT <= depth; d += 2 * LANE_COUNT) {
+            VECTOR v0 = *(const LOOSE *)(v + d), v1 = *(const LOOSE *)(v + d + LANE_COUNT);
+            _Pragma("GCC unroll 4") for (size_t r = 0; r < 4; r++) {
+                s[r][0] += *(const LOOSE *)(m + r * row_stride + d) * v0;
+                s[r][1] += *(const LOOSE *)(m + r * row_stride + d + LANE_COUNT) * v1;
+            }
+        }
+        _Pragma("GCC unroll 4") for (size_t r = 0; r < 4; r++) {
+            T sum = JOIN(across_, SUFFIX)(s[r][0] + s[r][1]);
+            for (size_t i = d; i < depth; i++) {
+                sum += m[r * row_stride + i] * v[i];
+            }
+            out[row + r] = sum;
+        }
+    }
+    for (; row < rows; row++, m += row_stride) {
+        VECTOR s = {0};
+        size_t d = 0;
+        for (; d + LANE_COUNT <= depth; d += LANE_COUNT) {
+            s += *(const LOOSE *)(m + d) * *(const LOOSE *)(v + d);
+        }
+        T sum = JOIN(across_, SUFFIX)(s);
+        for (; d < depth; d++) {
+            sum += m[d] * v[d];
+        }
+        out[row] = sum;
+    }
+}
+#undef VECTOR
+#undef LOOSE
+#endif
+
+#undef T
+#undef U
+#undef SUFFIX
+#undef COLUMN
+#undef FLOATS
+#undef HIGHEST
+#undef LOWEST

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs a bound program over a batch. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/siphash.h"
+#include "engine/cpu/cpu.h"
+#include "isa/scalar.h"
+
+uint8_t *psy__register_at(psy__cpu_executable *x, uint32_t reg, uint32_t m)
+{
+    const psy__bound_register *r = &x->bound.registers[reg];
+    switch ((psy__home)r->home) {
+    case PSY_HOME_INPUT: return x->inputs[x->first + m] + x->module->fields[r->source].offset;
+    case PSY_HOME_PARTIAL: return x->partials[x->first + m] + x->module->fields[r->source].offset;
+    case PSY_HOME_RESIDENT: return (uint8_t *)(uintptr_t)x->residents[r->source].data;
+    case PSY_HOME_CONST: return (uint8_t *)(uintptr_t)x->module->consts + r->source;
+    case PSY_HOME_ROW: return (uint8_t *)(uintptr_t)x->rows[(size_t)reg * x->chunk + m];
+    case PSY_HOME_SLOT:
+        return r->batched ? x->arena + m * x->arena_stride + x->bound.slots[r->slot].offset : x->uniform + x->bound.slots[r->slot].offset;
+    case PSY_HOME_REGION: break;
+    }
+    return x->zero_row; /* never: registers inside a region are in its buffers */
+}
+
+/* ---- steps of their own ---- */
+
+/* An axis that is not the last: whole rows are put together. */
+static void run_reduce(psy__cpu_executable *x, const psy__instruction *at, uint32_t m)
+{
+    const psy__bound_register *a = &x->bound.registers[at->operands[0]];
+    uint32_t axis = at->operands[1];
+    uint64_t outer = 1, inner = 1, index[PSY_RANK_MAX] = {0};
+    unsigned bytes = psy__dtype_bytes(at->dtype);
+    const uint8_t *from = psy__register_at(x, at->operands[0], m);
+    uint8_t *to = psy__register_at(x, at->dst, m);
+    for (uint32_t d = 0; d < axis; d++) {
+        outer *= a->dims[d];
+    }
+    for (uint32_t d = axis + 1; d < a->rank; d++) {
+        inner *= a->dims[d];
+    }
+    uint64_t last = a->dims[a->rank - 1], rows = last ? inner / last : 0;
+    for (uint64_t o = 0; o < outer; o++) {
+        for (uint64_t i = 0; i < inner; i++) {
+            psy__identity(at->op, at->dtype, to + (o * inner + i) * bytes);
+        }
+        /* index: the dims between axis and the last */
+        for (uint64_t r = 0; r < rows; r++) {
+            uint64_t rest = r;
+            for (uint32_t d = a->rank - 1; d-- > axis + 1;) {
+                index[d] = rest % a->dims[d];
+                rest /= a->dims[d];
+            }
+            for (uint64_t k = 0; k < a->dims[axis]; k++) {
+                index[axis] = k;
+                const uint8_t *row = from;
+                for (uint32_t d = 0; d + 1 < a->rank; d++) {
+                    row += index[d] * a->strides[d];
+                }
+                uint64_t step = a->strides[a->rank - 1];
+                uint8_t *sums = to + (o * inner + r * last) * bytes;
+                if (step == bytes || last == 1) {
+                    x->kernels->accumulate[at->op][at->dtype](sums, row, 1, last);
+                    continue;
+                }
+                for (uint64_t i = 0; i < last; i += PSY__BLOCK) {
+                    size_t n = last - i < PSY__BLOCK ? last - i : PSY__BLOCK;
+                    psy__gather(x->gathers, row + i * step, (int64_t)step, n, bytes);
+                    x->kernels->accumulate[at->op][at->dtype](sums + i * bytes, x->gathers, 1, n);
+                }
+            }
+        }
+        for (uint32_t d = axis; d-- > 0;) {
+            if (++index[d] < a->dims[d]) {
+                break;
+            }
+            index[d] = 0;
+        }
+    }
+}
+
+static void run_lookup(psy__cpu_executable *x, const psy__instruction *at, uint32_t m)
+{
+    static const uint64_t zero_key[2] = {0, 0};
+    const psy__resident_data *d = &x->residents[at->operands[0]];
+    /* The key is in a message that its sender may still write: read once. */
+    uint64_t key = *(const volatile uint64_t *)psy__register_at(x, at->operands[1], m);
+    uint64_t h = psy__siphash(zero_key, &key, sizeof key);
+    const uint8_t *row = NULL;
+    for (uint64_t probe = 0; probe <= d->index_mask && d->rows; probe++) {
+        uint32_t at_row = d->index_rows[(h + probe) & d->index_mask];
+        if (at_row == UINT32_MAX) {
+            break;
+        }
+        if (at_row < d->rows && d->keys[at_row] == key) {
+            row = (const uint8_t *)d->data + at_row * d->row_bytes;
+            break;
+        }
+    }
+    if (!row && x->status) {
+        x->status[x->first + m] = PSY_NOT_FOUND;
+    }
+    x->rows[(size_t)at->dst * x->chunk + m] = row ? row : x->zero_row;
+}
+
+static void run_size(psy__cpu_executable *x, const psy__instruction *at)
+{
+    uint64_t value = psy__dim_value(at->operands[0], x->bound.symbols);
+    psy__cast(PSY_U64, &value, at->dtype, psy__register_at(x, at->dst, 0), 1);
+}
+
+/* A length as a count of 0 .. most. */
+static uint32_t length_of(const uint8_t *at, unsigned dtype, uint32_t most)
+{
+    uint64_t value = 0;
+    psy__gather(&value, at, 0, 1, psy__dtype_bytes(dtype));
+    if (psy__dtype_class(dtype) == PSY_DCLASS_SINT) {
+        int64_t sint = dtype == PSY_I32 ? (int32_t)(uint32_t)value : (int64_t)value;
+        value = sint < 0 ? 0 : (uint64_t)sint;
+    }
+    return value < most ? (uint32_t)value : most;
+}
+
+static void run_store(psy__cpu_executable *x, const psy__instruction *at, uint32_t m)
+{
+    const psy_psm_type *type = &x->module->types[x->bound.program->output_type];
+    const psy_psm_field *f = &x->module->fields[type->first_field + at->operands[1]];
+    const psy__bound_register *r = &x->bound.registers[at->operands[0]];
+    uint8_t *out = x->outputs[x->first + m];
+    const uint8_t *from = psy__register_at(x, at->operands[0], m);
+    unsigned bytes = psy__dtype_bytes(at->dtype);
+    uint32_t n = (uint32_t)r->count;
+    if (f->kind == PSY_FIELD_BOUNDED) {
+        if (at->operands[2] != PSY_NONE) {
+            n = length_of(psy__register_at(x, at->operands[2], m), x->bound.registers[at->operands[2]].dtype, n);
+        }
+        memcpy(out + f->count_offset, &n, sizeof n);
+    }
+    if (r->rank == 0 || r->strides[0] == bytes || n <= 1) {
+        memcpy(out + f->offset, from, (size_t)n * bytes);
+    } else {
+        psy__gather(out + f->offset, from, (int64_t)r->strides[0], n, bytes);
+    }
+}
+
+/* ---- the list ---- */
+
+static void run_step(psy__cpu_executable *x, const psy__step *s, uint32_t count)
+{
+    if (s->kind == PSY__STEP_REGION) {
+        psy__region_run(x, &s->region, count);
+        return;
+    }
+    for (uint32_t m = 0; m < count; m++) {
+        switch (s->kind) {
+        case PSY__STEP_REDUCE: run_reduce(x, &s->at, m); break;
+        case PSY__STEP_TOPK: psy__topk_run(x, &s->at, m); break;
+        case PSY__STEP_STORE: run_store(x, &s->at, m); break;
+        case PSY__STEP_LOOKUP: run_lookup(x, &s->at, m); break;
+        case PSY__STEP_SIZE: run_size(x, &s->at); break;
+        case PSY__STEP_REGION: break;
+        }
+    }
+}
+
+void psy__steps_run(psy__cpu_executable *x, bool batched)
+{
+    for (uint32_t i = 0; i < x->step_count; i++) {
+        if (x->steps[i].batched == batched) {
+            run_step(x, &x->steps[i], batched ? x->count : 1);
+        }
+    }
+}
+
+static bool take_spans(const psy__span *spans, uint32_t span_count, uint32_t count, uint8_t **out)
+{
+    uint32_t n = 0;
+    for (uint32_t s = 0; s < span_count; s++) {
+        if (spans[s].count > count - n) {
+            return false;
+        }
+        for (uint32_t i = 0; i < spans[s].count; i++) {
+            out[n++] = spans[s].base + i * spans[s].stride;
+        }
+    }
+    return n == count;
+}
+
+psy_status psy__cpu_run(psy__executable *executable, const psy__batch *batch)
+{
+    psy__cpu_executable *x = (psy__cpu_executable *)executable;
+    const psy_psm_program *p = x->bound.program;
+    const psy_psm_type *type = &x->module->types[p->output_type];
+    if (batch->count == 0 || batch->count > x->max_batch || !take_spans(batch->inputs, batch->input_spans, batch->count, x->inputs) ||
+        !take_spans(batch->outputs, batch->output_spans, batch->count, x->outputs) ||
+        (p->partial_type != PSY_NONE && !take_spans(batch->partials, batch->partial_spans, batch->count, x->partials))) {
+        return psy_fail(PSY_INVALID, "a batch of %u messages whose spans do not add up, or over the limit of %u", batch->count, x->max_batch);
+    }
+    x->status = batch->status;
+    memset(batch->status, PSY_OK, batch->count);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct { uint32_t bytes; uint16_t version, reserved; } header = {type->bytes, (uint16_t)type->version, 0};
+        memcpy(x->outputs[i], &header, sizeof header);
+    }
+    for (x->first = 0; x->first < batch->count; x->first += x->count) {
+        x->count = batch->count - x->first < x->chunk ? batch->count - x->first : x->chunk;
+        psy__steps_run(x, true);
+    }
+    x->first = 0;
+    x->status = NULL;
+    return PSY_OK;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs a region: block by block through its index space, operation by operation through each block. */
+#include <string.h>
+
+#include "engine/cpu/cpu.h"
+#include "isa/scalar.h"
+
+void psy__gather(void *out, const uint8_t *from, int64_t stride, size_t n, unsigned element_bytes)
+{
+    switch (element_bytes) {
+    case 1: for (size_t i = 0; i < n; i++, from += stride) { ((uint8_t *)out)[i] = *from; } break;
+    case 2: for (size_t i = 0; i < n; i++, from += stride) { ((uint16_t *)out)[i] = *(const uint16_t *)from; } break;
+    case 4: for (size_t i = 0; i < n; i++, from += stride) { ((uint32_t *)out)[i] = *(const uint32_t *)from; } break;
+    default: for (size_t i = 0; i < n; i++, from += stride) { ((uint64_t *)out)[i] = *(const uint64_t *)from; } break;
+    }
+}
+
+/* Where a block starts: the message, the index in the space's leading dims, and the first index along the last. */
+typedef struct spot {
+    psy__cpu_executable *x;
+    uint32_t m;
+    uint64_t index[PSY_RANK_MAX];
+    uint32_t rank;         /* of the space that is walked */
+} spot;
+
+static uint8_t *operand_at(const spot *s, const psy__operand *o)
+{
+    uint8_t *p = psy__register_at(s->x, o->reg, s->m);
+    for (uint32_t d = 0; d < s->rank; d++) {
+        p += (int64_t)s->index[d] * o->strides[d];
+    }
+    return p;
+}
+
+/* The operand's block with a stride of 0 or 1 elements: where it lies, or gathered. */
+static const void *block_of(const spot *s, const psy__operand *o, unsigned bytes, size_t n, unsigned which, size_t *stride)
+{
+    if (o->inside) {
+        *stride = 1;
+        return s->x->buffers + (size_t)o->buffer * PSY__BLOCK_BYTES;
+    }
+    int64_t step = s->rank ? o->strides[s->rank - 1] : 0;
+    const uint8_t *p = operand_at(s, o);
+    if (step == 0 || step == (int64_t)bytes || n == 1) {
+        *stride = step != 0;
+        return p;
+    }
+    uint8_t *to = s->x->gathers + which * PSY__BLOCK_BYTES;
+    psy__gather(to, p, step, n, bytes);
+    *stride = 1;
+    return to;
+}
+
+static void *result_of(const spot *s, const psy__node *node)
+{
+    return node->result.inside ? s->x->buffers + (size_t)node->result.buffer * PSY__BLOCK_BYTES : operand_at(s, &node->result);
+}
+
+static void run_map(const spot *s, const psy__node *node, size_t n)
+{
+    const psy__kernels *k = s->x->kernels;
+    size_t stride_a, stride_b;
+    const void *a = block_of(s, &node->operands[0], psy__dtype_bytes(node->from), n, 0, &stride_a);
+    void *out = result_of(s, node);
+    if (node->info->class_ == PSY_CLASS_CAST) {
+        if (stride_a == 0 && n > 1) {
+            psy__cast(node->from, a, node->dtype, s->x->gathers, 1);
+            psy__gather(out, s->x->gathers, 0, n, node->element_bytes);
+        } else {
+            psy__cast(node->from, a, node->dtype, out, n);
+        }
+    } else if (node->operand_count == 1) {
+        k->map1[node->info->op][node->dtype](out, a, stride_a, n);
+    } else {
+        const void *b = block_of(s, &node->operands[1], node->element_bytes, n, 1, &stride_b);
+        k->map2[node->info->op][node->dtype](out, a, stride_a, b, stride_b, n);
+    }
+}
+
+/* Goes to the next index of dims 0 .. rank - 1. False at the end. */
+static bool next_index(uint64_t *index, const uint64_t *dims, uint32_t rank)
+{
+    for (uint32_t d = rank; d-- > 0;) {
+        if (++index[d] < dims[d]) {
+            return true;
+        }
+        index[d] = 0;
+    }
+    return false;
+}
+
+static bool is_empty(const uint64_t *dims, uint32_t rank)
+{
+    for (uint32_t d = 0; d < rank; d++) {
+        if (dims[d] == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- regions without a reduction ---- */
+
+static void run_map_region(psy__cpu_executable *x, const psy__region *r, uint32_t m)
+{
+    spot s = {.x = x, .m = m, .rank = r->rank};
+    if (is_empty(r->dims, r->rank)) {
+        return;
+    }
+    uint64_t last = r->rank ? r->dims[r->rank - 1] : 1;
+    do {
+        for (uint64_t at = 0; at < last; at += PSY__BLOCK) {
+            size_t n = last - at < PSY__BLOCK ? last - at : PSY__BLOCK;
+            if (r->rank) {
+                s.index[r->rank - 1] = at;
+            }
+            for (uint32_t i = 0; i < r->node_count; i++) {
+                run_map(&s, &r->nodes[i], n);
+            }
+        }
+        if (r->rank) {
+            s.index[r->rank - 1] = 0;
+        }
+    } while (r->rank > 1 && next_index(s.index, r->dims, r->rank - 1));
+}
+
+/* ---- regions with a reduction ---- */
+
+/* The result of a reduction for `rows` rows from where the spot is (without the last dim). */
+static uint8_t *sums_at(const spot *s, const psy__node *node)
+{
+    return node->result.inside ? s->x->buffers + (size_t)node->result.buffer * PSY__BLOCK_BYTES : operand_at(s, &node->result);
+}
+
+static void run_rows(psy__cpu_executable *x, const psy__region *r, const spot *rows, size_t count)
+{
+    spot s = *rows;
+    uint64_t last = r->dims[r->rank - 1];
+    s.rank = r->rank;
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        const psy__node *node = &r->nodes[i];
+        if (node->reduces) {
+            uint8_t *sums = sums_at(rows, node);
+            for (size_t k = 0; k < count; k++) {
+                psy__identity(node->info->op, node->dtype, sums + k * node->element_bytes);
+            }
+        }
+    }
+    for (size_t k = 0; k < count; k++) {
+        if (r->rank > 1) {
+            s.index[r->rank - 2] = rows->index[r->rank - 2] + k;
+        }
+        for (uint64_t at = 0; at < last; at += PSY__BLOCK) {
+            size_t n = last - at < PSY__BLOCK ? last - at : PSY__BLOCK;
+            s.index[r->rank - 1] = at;
+            for (uint32_t i = 0; i < r->node_count && r->nodes[i].first; i++) {
+                const psy__node *node = &r->nodes[i];
+                if (!node->reduces) {
+                    run_map(&s, node, n);
+                    continue;
+                }
+                size_t stride_a, stride_b = 0;
+                const void *a = block_of(&s, &node->operands[0], node->element_bytes, n, 0, &stride_a), *b = NULL;
+                if (node->operand_count == 2) {
+                    b = block_of(&s, &node->operands[1], node->element_bytes, n, 1, &stride_b);
+                }
+                x->kernels->reduce[node->info->op][node->dtype](sums_at(rows, node) + k * node->element_bytes, a, stride_a, b, stride_b, n);
+            }
+        }
+    }
+}
+
+static void run_second_part(const psy__region *r, const spot *rows, size_t count)
+{
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        if (!r->nodes[i].first) {
+            run_map(rows, &r->nodes[i], count);
+        }
+    }
+}
+
+static void run_reduce_region(psy__cpu_executable *x, const psy__region *r, uint32_t m)
+{
+    spot s = {.x = x, .m = m, .rank = r->rank - 1};
+    if (is_empty(r->dims, r->rank - 1)) {
+        return;
+    }
+    uint64_t rows = r->rank > 1 ? r->dims[r->rank - 2] : 1;
+    do {
+        for (uint64_t at = 0; at < rows; at += PSY__ROWS) {
+            size_t n = rows - at < PSY__ROWS ? rows - at : PSY__ROWS;
+            if (r->rank > 1) {
+                s.index[r->rank - 2] = at;
+            }
+            run_rows(x, r, &s, n);
+            run_second_part(r, &s, n);
+        }
+        if (r->rank > 1) {
+            s.index[r->rank - 2] = 0;
+        }
+    } while (r->rank > 2 && next_index(s.index, r->dims, r->rank - 2));
+}
+
+/* ---- a resident matrix times every message's vector ---- */
+
+enum { MANY = 4 }; /* from this many messages on, vectors are packed */
+
+static void run_batched_dot(psy__cpu_executable *x, const psy__region *r, uint32_t count)
+{
+    const psy__node *dot = &r->nodes[0];
+    const psy__dot_kernels *k = &x->kernels->dot[dot->dtype];
+    const psy__operand *matrix = &dot->operands[r->matrix], *vector = &dot->operands[1 - r->matrix];
+    const uint8_t *m = psy__register_at(x, matrix->reg, 0);
+    size_t bytes = dot->element_bytes, depth = r->dims[1], row_stride = depth;
+    bool inside = dot->result.inside;
+    for (uint32_t i = 0; i < count; i++) {
+        x->vectors[i] = psy__register_at(x, vector->reg, i);
+    }
+    if (count >= MANY) {
+        k->pack(x->packed, x->vectors, count, depth);
+    }
+    for (uint64_t at = 0; at < r->dims[0]; at += PSY__ROWS) {
+        size_t n = r->dims[0] - at < PSY__ROWS ? r->dims[0] - at : PSY__ROWS;
+        uint8_t *out = inside ? x->dots : psy__register_at(x, dot->result.reg, 0) + at * bytes;
+        size_t out_stride = inside ? PSY__ROWS : x->arena_stride / bytes;
+        if (count >= MANY) {
+            k->many(m + at * depth * bytes, row_stride, n, depth, x->packed, count, out, out_stride);
+        } else {
+            for (uint32_t i = 0; i < count; i++) {
+                k->one(m + at * depth * bytes, row_stride, n, depth, x->vectors[i], out + i * out_stride * bytes);
+            }
+        }
+        for (uint32_t i = 0; r->node_count > 1 && i < count; i++) {
+            spot s = {.x = x, .m = i, .rank = 1, .index = {at}};
+            if (inside) {
+                memcpy(x->buffers + (size_t)dot->result.buffer * PSY__BLOCK_BYTES, out + i * out_stride * bytes, n * bytes);
+            }
+            run_second_part(r, &s, n);
+        }
+    }
+}
+
+void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t count)
+{
+    if (r->batched_dot) {
+        run_batched_dot(x, r, count);
+        return;
+    }
+    for (uint32_t m = 0; m < count; m++) {
+        if (r->reduces) {
+            run_reduce_region(x, r, m);
+        } else {
+            run_map_region(x, r, m);
+        }
+    }
+}
