@@ -41,3 +41,7 @@ check-local: $(check_PROGRAMS)
 	    $(foreach t,$(TESTS_WANTED),$(if $(filter %.sh,$t),$(srcdir)/$t,./$t))
 clean-local:
 	rm -rf test-logs
+
+check-programs: $(BUILT_SOURCES)
+	@$(MAKE) $(AM_MAKEFLAGS) $(check_LTLIBRARIES) $(check_PROGRAMS)
+.PHONY: check-programs

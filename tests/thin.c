@@ -10,6 +10,7 @@ static thin_test *tests;
 static jmp_buf end;
 static char reason[1024];
 static bool skipped;
+static FILE *tap;
 
 /* Registered in the order of constructors; kept sorted by suite and name, so that runs are alike. */
 void thin_register(thin_test *test)
@@ -49,7 +50,7 @@ void thin_skip(const char *format, ...)
 
 int main(int argc, char **argv)
 {
-    FILE *tap = stdout;
+    tap = stdout;
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--tap=", 6) == 0) {
             tap = fopen(argv[i] + 6, "w");

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every rule for programs (isa/verify.h) has a program that breaks just that rule and is told so. */
+#include "isa/verify.h"
+
+#include "sample.h"
+
+#define HEAD                                                                                                                     \
+    "module 1.0;\n"                                                                                                              \
+    "type I { s: f32; a: f32[4]; b: f32[3]; n: f32[<=4]; u: u64 @key; i: i32; h: f16; l: u64[4]; }\n"                            \
+    "type P { a: f32[4]; s: f64; }\n"                                                                                            \
+    "type O { s: f32; }\n"                                                                                                       \
+    "type V { a: f32[4]; n: f32[<=4]; }\n"                                                                                       \
+    "size N global; size N.local local N; size shards shards; size M global; size M.local local M;\n"                            \
+    "resident r: f32[N, 4] split N.local; resident v: f32[M, 4] keyed M.local; resident t: f32[4] replicated;\n"                 \
+    "consts 64 { 0: f32 1, 2, 3, 4; }\n"
+
+typedef struct program_case {
+    const char *program; /* "(I) -> O { ... }" */
+    const char *detail;  /* part of it; NULL: it is sound */
+    psy_status status;
+} program_case;
+
+static psy_status decode(uint8_t *bytes, uint64_t n)
+{
+    psy__module m;
+    return psy__module_decode(bytes, n, PSY_TRUST_BYTECODE, &m);
+}
+
+static uint8_t *assemble(const char *program, uint64_t *n)
+{
+    char text[4096];
+    uint8_t *bytes = NULL;
+    const char *body = strchr(program, '{');
+    unsigned slots = 0;
+    for (const char *at = body; (at = strchr(at, '@')) != NULL; at++) {
+        unsigned slot = (unsigned)strtoul(at + 1, NULL, 10);
+        slots = slot + 1 > slots ? slot + 1 : slots;
+    }
+    snprintf(text, sizeof text, HEAD "program p%.*s slots %u %s\n", (int)(body - program), program, slots, body);
+    psy_status status = psy__assemble_unverified(text, strlen(text), &bytes, n);
+    cr_assert(status == PSY_OK, "%s: %s", program, psy_detail());
+    return bytes;
+}
+
+static void expect(const char *name, psy_status status, psy_status wanted, const char *detail)
+{
+    cr_assert(status == wanted, "%s\n  gives %s: %s\n  not %s: %s", name, psy_status_name(status), status ? psy_detail() : "",
+              psy_status_name(wanted), detail ? detail : "");
+    cr_assert(!detail || strstr(psy_detail(), detail), "%s\n  says  %s\n  wants %s", name, psy_detail(), detail);
+}
+
+static void check_all(const program_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t n;
+        uint8_t *bytes = assemble(cases[i].program, &n);
+        psy_status wanted = cases[i].status ? cases[i].status : cases[i].detail ? PSY_CORRUPT : PSY_OK;
+        expect(cases[i].program, decode(bytes, n), wanted, cases[i].detail);
+        if (cases[i].detail && wanted == PSY_CORRUPT) {
+            cr_assert(strstr(psy_detail(), "program p") == psy_detail(), "%s", psy_detail());
+        }
+        free(bytes);
+    }
+}
+#define CHECK_ALL(cases) check_all(cases, sizeof(cases) / sizeof(cases)[0])
+
+#define TO_O "(I) -> O { "
+
+Test(verify, dataflow)
+{
+    static const program_case cases[] = {
+        {TO_O "%0: f32 = load.f32 s; store.f32 %0, s, -; }", NULL, 0},
+        {TO_O "store.f32 %0, s, -; }", "operand 0 reads register 0, which is not written before", 0},
+        {TO_O "%1: f32 @0 = neg.f32 %0; %0: f32 = load.f32 s; store.f32 %0, s, -; }",
+         "word 0, neg: operand 0 reads register 0, which is not written before", 0},
+        {TO_O "%0: f32 @0 = neg.f32 %0; store.f32 %0, s, -; }", "operand 0 reads register 0, which is not written before", 0},
+        {TO_O "%0: f32 @0 = load.f32 s; store.f32 %0, s, -; }", "register 0 is a view and has a slot", 0},
+        {TO_O "%0: f32 = load.f32 s; %1: f32 = neg.f32 %0; store.f32 %1, s, -; }", "register 1 has no slot", 0},
+        {TO_O "%0: f32 = load.f32 s; }", "output field s is never stored", 0},
+        {TO_O "%0: f32 = load.f32 s; store.f32 %0, s, -; store.f32 %0, s, -; }", "field 0 does not exist, or is stored twice", 0},
+        {TO_O "%0: u64 @0 = neg.u64 %1; %1: u64 = load.u64 u; }", "word 0, neg: it does not take dtype 9", 0},
+    };
+    CHECK_ALL(cases);
+}
+
+Test(verify, views)
+{
+    static const program_case cases[] = {
+        {TO_O "%0: f32[4] = load.f32 a; %1: f32 = load.f32 s; store.f32 %1, s, -; }", NULL, 0},
+        {TO_O "%0: f32[3] = load.f32 a; }", "load: its result has the wrong dims", 0},
+        {TO_O "%0: f32 = load.f32 a; }", "load: its result has the wrong dims", 0},
+        {TO_O "%0: f64 = load.f64 s; }", "load: field s has dtype f32", 0},
+        {TO_O "%0: f64 = load.f32 s; }", "load: its result has dtype f64, not f32", 0},
+        {TO_O "%0: f32[4] = load.f32 n; }", "reading the bounded field n is not supported", PSY_UNSUPPORTED},
+        {TO_O "%0: f32[N.local, 4] = resident.f32 r; %1: f32 = load.f32 s; store.f32 %1, s, -; }", NULL, 0},
+        {TO_O "%0: f32[N, 4] = resident.f32 r; }", "resident: its result has the wrong dims", 0},
+        {TO_O "%0: f64[N.local, 4] = resident.f64 r; }", "there is no resident 0 of that dtype", 0},
+        {TO_O "%0: f32[4] = resident.f32 t; %1: f32 = load.f32 s; store.f32 %1, s, -; }", NULL, 0},
+        {TO_O "%0: f32[16] = const.f32 0; %1: f32 = load.f32 s; store.f32 %1, s, -; }", NULL, 0},
+        {TO_O "%0: f32[17] = const.f32 0; }", "constant 0 lies outside of the constants", 0},
+        {TO_O "%0: f32 = const.f32 64; }", "constant 64 lies outside of the constants", 0},
+        {TO_O "%0: f32 = const.f32 4294967292; }", "constant 4294967292 lies outside of the constants", 0},
+        {TO_O "%0: f32 = const.f32 2; }", "constant 2 is not aligned", 0},
+        {TO_O "%0: f32[N] = const.f32 0; }", "its dims are not literals", 0},
+        {TO_O "%0: f32[2147483647, 2147483647, 2147483647] = const.f32 0; }", "its dims are not literals", 0},
+        {TO_O "%0: f32[2147483647, 2147483647] = const.f32 0; }", "lies outside of the constants", 0},
+        {TO_O "%0: u64 @0 = size.u64 N; %1: f32 = load.f32 s; store.f32 %1, s, -; }", NULL, 0},
+        {TO_O "%0: u64 @0 = size.u64 -; }", "size: its dim does not exist", 0},
+        {TO_O "%0: u64[1] @0 = size.u64 4; }", "size: its result has the wrong dims", 0},
+        {"(I, partial P) -> O { %0: f32[shards, 4] = partial.f32 a; %1: f64[shards] = partial.f64 s;"
+         " %2: f32 = load.f32 s; store.f32 %2, s, -; }", NULL, 0},
+        {"(I, partial P) -> O { %0: f32[N, 4] = partial.f32 a; }", "its first dim is not the shards", 0},
+        {"(I, partial P) -> O { %0: f32 = partial.f32 a; }", "its first dim is not the shards", 0},
+        {"(I, partial P) -> O { %0: f32[shards] = partial.f32 a; }", "its result has the wrong dims", 0},
+        {"(I, partial V) -> O { %0: f32[shards, 4] = partial.f32 n; }", "reading the bounded field n is not supported",
+         PSY_UNSUPPORTED},
+        {TO_O "%0: u64 = load.u64 u; %1: f32[4] = lookup.f32 v, %0; %2: f32 = load.f32 s; store.f32 %2, s, -; }", NULL, 0},
+        {TO_O "%0: u64 = load.u64 u; %1: f32[4] = lookup.f32 r, %0; }", "there is no resident 0 by key of that dtype", 0},
+        {TO_O "%0: f32 = load.f32 s; %1: f32[4] = lookup.f32 v, %0; }", "its key is no u64 scalar", 0},
+        {TO_O "%0: u64[4] = load.u64 l; %1: f32[4] = lookup.f32 v, %0; }", "its key is no u64 scalar", 0},
+        {TO_O "%0: u64 = load.u64 u; %1: f32[M.local, 4] = lookup.f32 v, %0; }", "lookup: its result has the wrong dims", 0},
+    };
+    CHECK_ALL(cases);
+}
+
+Test(verify, shapes)
+{
+#define AB TO_O "%0: f32[4] = load.f32 a; %1: f32[3] = load.f32 b; %2: f32 = load.f32 s; %3: f32[N.local, 4] = resident.f32 r; "
+#define END " store.f32 %2, s, -; }"
+    static const program_case cases[] = {
+        {AB "%4: f32[4] @0 = add.f32 %0, %2;" END, NULL, 0},
+        {AB "%4: f32[N.local, 4] @0 = add.f32 %0, %3;" END, NULL, 0},
+        {AB "%4: f32[4] @0 = add.f32 %0, %1;" END, "add: its operands do not broadcast", 0},
+        {AB "%4: f32[3] @0 = add.f32 %0, %2;" END, "add: its result has the wrong dims", 0},
+        {AB "%4: f32 @0 = add.f32 %0, %2;" END, "add: its result has the wrong dims", 0},
+        {AB "%4: f64[4] @0 = add.f64 %0, %2;" END, "operand 0 has dtype f32, not f64", 0},
+        {AB "%4: i32 = load.i32 i; %5: i32 @0 = add.i32 %4, %2;" END, "operand 1 has dtype f32, not i32", 0},
+        {AB "%4: f32[4] @0 = sqrt.f32 %3;" END, "sqrt: its result has the wrong dims", 0},
+        {AB "%4: f16 = load.f16 h; %5: f32 @0 = cast.f32 %4;" END, "casts from and to f16 are not supported", PSY_UNSUPPORTED},
+        {AB "%4: bf16 @0 = cast.bf16 %2;" END, "casts from and to bf16 are not supported", PSY_UNSUPPORTED},
+        {AB "%4: i32[4] @0 = cast.i32 %2;" END, "cast: its result has the wrong dims", 0},
+        {AB "%4: f32[4] @0 = sum.f32 %3, 0;" END, NULL, 0},
+        {AB "%4: f32[N.local] @0 = sum.f32 %3, 0;" END, "sum: its result has the wrong dims", 0},
+        {AB "%4: f32 @0 = sum.f32 %3, 2;" END, "there is no axis 2 to reduce", 0},
+        {AB "%4: f32 @0 = sum.f32 %2, 0;" END, "there is no axis 0 to reduce", 0},
+        {AB "%4: f32[N.local] @0 = dot.f32 %3, %0;" END, NULL, 0},
+        {AB "%4: f32 @0 = dot.f32 %0, %1;" END, "dot: its operands do not broadcast", 0},
+        {AB "%4: f32 @0 = dot.f32 %2, %2;" END, "axis 4294967295 to reduce", 0},
+        {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, N.local;" END, NULL, 0},
+        {AB "%4: f32[3] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, -;" END, "topk: its result has the wrong dims", 0},
+        {AB "%4: f32[2] @0, %5: u64[3] @1 = topk.f32 %0, -, 2, -;" END, "topk: its result has the wrong dims", 0},
+        {AB "%4: f32[2] @0, %5: u32[2] @1 = topk.f32 %0, -, 2, -;" END, "its result has dtype u32, not u64", 0},
+        {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %2, -, 2, -;" END, "it takes an operand of rank 1 or more and k of 1 to", 0},
+        {AB "%4: f32[0] @0, %5: u64[0] @1 = topk.f32 %0, -, 0, -;" END, "k of 1 to 65536", 0},
+        {AB "%4: f32[65537] @0, %5: u64[65537] @1 = topk.f32 %0, -, 65537, -;" END, "k of 1 to 65536", 0},
+        {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, %1, 2, -;" END, "its labels do not fit its operand", 0},
+        {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, N;" END, "its row base is no local size", 0},
+        {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, 7;" END, "its row base is no local size", 0},
+        {AB "%4: u64[4] = load.u64 l; %5: f32[2] @0, %6: u64[2] @1 = topk.f32 %0, %4, 2, N.local;" END,
+         "its row base is no local size", 0},
+    };
+    CHECK_ALL(cases);
+}
+
+Test(verify, stores)
+{
+#define TO_V "(I) -> V { %0: f32[4] = load.f32 a; %1: f32[3] = load.f32 b; %2: f32 = load.f32 s; %3: u64 = load.u64 u; "
+    static const program_case cases[] = {
+        {TO_V "store.f32 %0, a, -; store.f32 %1, n, %3; }", NULL, 0},
+        {TO_V "store.f32 %1, a, -; store.f32 %1, n, -; }", "its operand does not fit field a", 0},
+        {TO_V "store.f32 %0, a, -; store.f32 %2, n, -; }", "its operand does not fit field n", 0},
+        {TO_V "store.f32 %0, a, %3; store.f32 %1, n, -; }", "its length is no integer scalar, or field a takes none", 0},
+        {TO_V "store.f32 %0, a, -; store.f32 %1, n, %2; }", "its length is no integer scalar, or field n takes none", 0},
+        {TO_V "store.u64 %3, a, -; store.f32 %1, n, -; }", "store: field a has dtype f32", 0},
+        {TO_V "store.f32 %3, a, -; store.f32 %1, n, -; }", "store: field a has dtype f32", 0},
+        {TO_O "%0: f32[N.local, 4] = resident.f32 r; %1: f32[4] @0 = rmax.f32 %0, 0; store.f32 %1, s, -; }",
+         "its operand does not fit field s", 0},
+    };
+    CHECK_ALL(cases);
+}
+
+Test(verify, regions)
+{
+#define R TO_O "%0: f32[4] = load.f32 a; %1: f32[N.local, 4] = resident.f32 r; %2: f32 = load.f32 s; %3: f32[3] = load.f32 b; "
+    static const program_case cases[] = {
+        {R "region [N.local, 4] { %4: f32[N.local, 4] = add.f32 %1, %0; %5: f32[N.local, 4] @0 = neg.f32 %4; }" END, NULL, 0},
+        {R "region [N.local, 4] reduces { %4: f32[N.local, 4] = add.f32 %1, %0; %5: f32[N.local] = sum.f32 %4, 1;"
+           " %6: f32[N.local] @0 = neg.f32 %5; }" END, NULL, 0},
+        {R "region { %4: f32 @0 = neg.f32 %2; }" END, NULL, 0},
+        {R "region [N.local, 4] { %4: f32[N.local, 4] = neg.f32 %1; } %5: f32[N.local, 4] @0 = neg.f32 %4;" END,
+         "register 4 lives only inside its region", 0},
+        {R "region [N.local, 4] { %4: f32[N.local, 4] = neg.f32 %1; } region [N.local, 4] { %5: f32[N.local, 4] @0 = neg.f32 %4; }" END,
+         "register 4 lives only inside its region", 0},
+        {R "region [N.local, 4] { %4: f32[4] @0 = neg.f32 %0; }" END, "its dims are not its region's, or it comes too late", 0},
+        {R "region [N.local, 4] reduces { %4: f32[N.local] = sum.f32 %1, 1; %5: f32[N.local, 4] @0 = neg.f32 %1; }" END, NULL, 0},
+        {R "region [N.local, 4] reduces { %4: f32[N.local] = sum.f32 %1, 1; %5: f32[N.local] @0 = neg.f32 %4;"
+           " %6: f32[N.local, 4] @1 = neg.f32 %1; }" END, "its dims are not its region's, or it comes too late", 0},
+        {R "region [N.local, 4] reduces { %4: f32[N.local] = sum.f32 %1, 1; %5: f32[N.local] @0 = neg.f32 %4;"
+           " %6: f32[N.local] @1 = rmax.f32 %1, 1; }" END, "not a reduction of its region's last dim, or comes too late", 0},
+        {R "region [N.local, 4] reduces { %4: f32[4] @0 = sum.f32 %1, 0; }" END, "not a reduction of its region's last dim", 0},
+        {R "region [N.local, 4] { %4: f32[N.local] @0 = sum.f32 %1, 1; }" END, "not a reduction of its region's last dim", 0},
+        {R "region [N.local, 4] reduces { %4: f32 @0 = sum.f32 %0, 0; }" END, "not a reduction of its region's last dim", 0},
+        {R "region [N.local, 4] reduces { %4: f32[N.local, 4] @0 = neg.f32 %1; }" END,
+         "its region ends without the reduction that it announced", 0},
+        {R "region [4, 4] reduces { %4: f32[4, 4] = add.f32 %0, %5; %5: f32[4] @0 = sum.f32 %4, 1; }" END, "register 5, which is not written", 0},
+        {R "%4: f32[4, 1] = const.f32 0; region [4, 4] reduces { %5: f32[4, 4] = add.f32 %0, %4; %6: f32[4] = sum.f32 %5, 1;"
+           " %7: f32[4, 4] @0 = add.f32 %5, %6; }" END, "it reads a reduction of its own region too early", 0},
+        {R "%4: f32[4, 1] = const.f32 0; region [4, 4] reduces { %5: f32[4, 4] = add.f32 %0, %4; %6: f32[4] = sum.f32 %5, 1;"
+           " %7: f32[4] @0 = dot.f32 %5, %6; }" END, "it reads a reduction of its own region too early", 0},
+        {R "region [4] { %4: f32[4] = load.f32 a; }" END, "load: it cannot be in a region", 0},
+        {R "region [4] { store.f32 %2, s, -; } }", "store: it cannot be in a region", 0},
+        {R "region [4] { %4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, -; }" END, "topk: it cannot be in a region", 0},
+        {R "region [4] { }" END, "its counts are out of range", 0},
+        {R "region reduces { %4: f32 @0 = neg.f32 %2; }" END, "its counts are out of range", 0},
+    };
+    CHECK_ALL(cases);
+}
+
+Test(verify, slots)
+{
+#define L TO_O "%0: f32[4] = load.f32 a; %1: f32[N.local, 4] = resident.f32 r; %2: f32 = load.f32 s; "
+    static const program_case cases[] = {
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[4] @1 = neg.f32 %3; %5: f32[4] @0 = neg.f32 %4;" END, NULL, 0},
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[4] @0 = neg.f32 %3;" END, "registers 3 and 4 share slot 0 while both are alive", 0},
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[4] @0 = neg.f32 %0; %5: f32[4] @1 = add.f32 %3, %4;" END,
+         "registers 3 and 4 share slot 0 while both are alive", 0},
+        {L "%3: f32[2] @0, %4: u64[2] @0 = topk.f32 %0, -, 2, -;" END, "registers 3 and 4 share slot 0 while both are alive", 0},
+        {L "%3: f32[4] @0 = neg.f32 %0; region [4] { %4: f32[4] @1 = neg.f32 %0; %5: f32[4] @0 = neg.f32 %3; }" END,
+         "registers 3 and 5 share slot 0 while both are alive", 0},
+        {L "region [4] { %3: f32[4] @0 = neg.f32 %0; %4: f32[4] @0 = neg.f32 %0; }" END,
+         "registers 3 and 4 share slot 0 while both are alive", 0},
+        /* A uniform value is made once, at bind: a batched one would overwrite it. */
+        {L "%3: f32[N.local, 4] @0 = neg.f32 %1; %4: f32[4] @0 = neg.f32 %0;" END, "share slot 0, but only one is batched", 0},
+        {L "%3: f32[N.local, 4] @0 = neg.f32 %1; %4: f32[N.local, 4] @1 = neg.f32 %3; %5: f32[N.local, 4] @0 = neg.f32 %4;" END,
+         NULL, 0},
+        {L "%3: f32[N.local, 4] @0 = neg.f32 %1; %4: f32[N.local, 4] @1 = add.f32 %3, %0; %5: f32[N.local, 4] @0 = neg.f32 %1;" END,
+         "registers 3 and 5 share slot 0 while both are alive", 0},
+        {"(I) -> O { %0: f32 @0 = size.f32 3; store.f32 %0, s, -; %1: f32 @0 = size.f32 4; }",
+         "registers 0 and 1 share slot 0 while both are alive", 0},
+    };
+    CHECK_ALL(cases);
+}
+
+/* What the text cannot say: words of the code changed by hand. */
+Test(verify, words)
+{
+    /* 0 load, 4 load, 8 neg, 12 region, 18 neg, 22 store, 28 end */
+    static const char program[] = "(I) -> O { %0: f32 = load.f32 s; %1: f32[4] = load.f32 a; %2: f32 @0 = neg.f32 %0;"
+                                  " region [4] { %3: f32[4] @1 = neg.f32 %1; } store.f32 %2, s, -; }";
+    static const struct { uint32_t word, and_, or_; psy_status status; const char *detail; } cases[] = {
+        {0, ~0u, 0, PSY_OK, NULL},
+        {0, ~0xffu, 200, PSY_UNSUPPORTED, "operation 200 is not known"},
+        {0, ~0xffu, 0, PSY_UNSUPPORTED, "operation 0 is not known"},
+        {0, ~0xff00u, 99u << 8, PSY_CORRUPT, "it does not take dtype 99"},
+        {0, ~0u, 1u << 16, PSY_CORRUPT, "reserved bits are set"},
+        {1, ~0u, 1u << 16, PSY_CORRUPT, "reserved bits are set"},
+        {3, ~0u, 1, PSY_CORRUPT, "reserved bits are set"},
+        {0, ~0xff000000u, 2u << 24, PSY_CORRUPT, "it has 2 operands"},
+        {0, ~0xff000000u, 255u << 24, PSY_CORRUPT, "the code ends in the middle of it"},
+        {1, 0, 5, PSY_CORRUPT, "its result register 5 does not exist"},
+        {1, 0, 0xffff, PSY_CORRUPT, "its result register 65535 does not exist"},
+        {5, 0, 0, PSY_CORRUPT, "register 0 is written twice"},
+        {2, 0, 77, PSY_CORRUPT, "there is no field 77"},
+        {10, 0, 4, PSY_CORRUPT, "operand 0 reads register 4"},
+        {10, 0, 0xffffffff, PSY_CORRUPT, "operand 0 reads register 4294967295"},
+        {13, 0, 1, PSY_CORRUPT, "it has no result, but names a register for one"},
+        {14, 0, 0, PSY_CORRUPT, "its counts are out of range"},
+        {14, 0, 0xffffffff, PSY_CORRUPT, "its counts are out of range"},
+        {14, 0, 2, PSY_CORRUPT, "store: it cannot be in a region"},
+        {15, 0, 2, PSY_CORRUPT, "its counts are out of range"},
+        {16, 0, 0xffffffff, PSY_CORRUPT, "dim 0 does not exist"},
+        {16, 0, 0x80000005, PSY_CORRUPT, "dim 0 does not exist"},
+        {24, 0, 9, PSY_CORRUPT, "operand 0 reads register 9"},
+        {25, 0, 9, PSY_CORRUPT, "field 9 does not exist, or is stored twice"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t n;
+        uint8_t *bytes = assemble(program, &n);
+        psy__module m;
+        char name[64];
+        cr_assert_eq(psy__module_decode(bytes, n, PSY_TRUST_BYTECODE, &m), PSY_OK, "%s", psy_detail());
+        uint32_t *word = (uint32_t *)(bytes + ((const uint8_t *)m.code - bytes)) + cases[i].word;
+        *word = (*word & cases[i].and_) | cases[i].or_;
+        sample_rehash(bytes, n);
+        snprintf(name, sizeof name, "case %zu, word %u", i, cases[i].word);
+        expect(name, decode(bytes, n), cases[i].status, cases[i].detail);
+        free(bytes);
+    }
+}
+
+Test(verify, code_ends_inside_a_region)
+{
+    uint64_t n;
+    uint8_t *bytes = assemble("(I) -> O { %0: f32 = load.f32 s; store.f32 %0, s, -; region { %1: f32 @0 = neg.f32 %0; } }", &n);
+    psy__module m;
+    cr_assert_eq(psy__module_decode(bytes, n, PSY_TRUST_BYTECODE, &m), PSY_OK, "%s", psy_detail());
+    uint32_t *words = (uint32_t *)(bytes + ((const uint8_t *)m.code - bytes));
+    cr_assert_eq(words[12], 1);
+    words[12] = 2;
+    sample_rehash(bytes, n);
+    expect("region", decode(bytes, n), PSY_CORRUPT, "the code ends inside a region");
+    free(bytes);
+}
+
+Test(verify, batched_is_what_differs_between_messages)
+{
+    uint64_t n;
+    uint8_t *bytes = assemble("(I) -> O { %0: f32 = load.f32 s; %1: f32[4] = resident.f32 t; %2: f32[4] @0 = neg.f32 %1;"
+                              " region [4] { %3: f32[4] = neg.f32 %1; %4: f32[4] @1 = add.f32 %1, %0; }"
+                              " %5: u64 = load.u64 u; %6: f32[4] = lookup.f32 v, %5; store.f32 %0, s, -; }", &n);
+    psy__module m;
+    bool batched[7];
+    static const bool wanted[7] = {true, false, false, true, true, true, true};
+    cr_assert_eq(psy__module_decode(bytes, n, PSY_TRUST_BYTECODE, &m), PSY_OK, "%s", psy_detail());
+    psy__program_batched(&m, &m.programs[0], batched);
+    cr_assert_arr_eq(batched, wanted, sizeof wanted);
+    free(bytes);
+}
