@@ -6,10 +6,6 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "unit.h"
-#if !__has_include("codegen/kernel.h")
-void psc_kernels(psc_unit *u) { (void)u; }
-#else
 #include "codegen/codegen.h"
 #include "codegen/kernel.h"
 #include "unit.h"
@@ -123,4 +119,3 @@ void psc_kernels(psc_unit *u)
         psc_error(u->diags, PSC_E_INTERNAL, whole, "%s", psy_detail());
     }
 }
-#endif

@@ -169,7 +169,7 @@ void *psy__asm_add(psy__asm *a, psy__asm_list *list, uint64_t element_bytes, uin
 uint32_t psy__asm_string(psy__asm *a)
 {
     const psy__token t = a->token;
-    char plain[512], *text = NULL;
+    char plain[512] = "", *text = NULL;
     const char *at = t.at;
     size_t n = t.n;
     uint32_t offset = 0;
@@ -406,8 +406,10 @@ static void parse_resident(psy__asm *a)
 /* pipeline nearest(nearest.Query) -> nearest.Hits route all nearest.shard partial P merge nearest.merge; */
 static void parse_pipeline(psy__asm *a)
 {
-    psy_psm_pipeline p = {.name = psy__asm_define(a, PSY_ASM_PIPELINE, 0, a->pipelines.count, "pipeline"), .key_field = PSY_NONE,
-                          .merge_program = PSY_NONE, .partial_type = PSY_NONE};
+    psy_psm_pipeline p = {.name = psy__asm_define(a, PSY_ASM_PIPELINE, 0, a->pipelines.count, "pipeline"),
+                          .key_field = PSY_NONE,
+                          .merge_program = PSY_NONE,
+                          .partial_type = PSY_NONE};
     psy__asm_expect(a, '(');
     p.input_type = psy__asm_refer(a, PSY_ASM_TYPE, 0, "type");
     psy__asm_expect(a, ')');
@@ -493,9 +495,12 @@ static void parse_module(psy__asm *a)
     }
     psy__asm_advance(a);
     psy__asm_expect(a, ';');
-    static const struct { const char *word; void (*parse)(psy__asm *); } items[] = {
-        {"type", parse_type},         {"size", parse_size},     {"check", parse_check},       {"resident", parse_resident},
-        {"consts", parse_consts}, {"program", psy__asm_program}, {"pipeline", parse_pipeline}};
+    static const struct {
+        const char *word;
+        void (*parse)(psy__asm *);
+    } items[] = {{"type", parse_type},         {"size", parse_size},     {"check", parse_check},
+                 {"resident", parse_resident}, {"consts", parse_consts}, {"program", psy__asm_program},
+                 {"pipeline", parse_pipeline}};
     while (psy__asm_ok(a) && a->token.kind != PSY_TOKEN_END) {
         size_t i = 0;
         while (i < sizeof items / sizeof items[0] && !token_is(a, items[i].word)) {
@@ -521,23 +526,35 @@ psy_status psy__assemble_unverified(const char *text, size_t n, uint8_t **bytes,
     parse_module(&a);
     if (psy__asm_ok(&a)) {
         const psy__module m = {
-            .strings = a.strings.bytes, .strings_bytes = a.strings.n,
-            .types = a.types.at, .type_count = (uint32_t)a.types.count,
-            .fields = a.fields.at, .field_count = (uint32_t)a.fields.count,
-            .symbols = a.symbols.at, .symbol_count = (uint32_t)a.symbols.count,
-            .checks = a.checks.at, .check_count = (uint32_t)a.checks.count,
-            .residents = a.residents.at, .resident_count = (uint32_t)a.residents.count,
-            .pipelines = a.pipelines.at, .pipeline_count = (uint32_t)a.pipelines.count,
-            .programs = a.programs.at, .program_count = (uint32_t)a.programs.count,
-            .registers = a.registers.at, .register_count = (uint32_t)a.registers.count,
-            .code = a.code.at, .code_words = a.code.count,
-            .consts = a.consts.at, .consts_bytes = a.consts.count,
-            .lines = a.lines.at, .line_count = (uint32_t)a.lines.count,
+            .strings = a.strings.bytes,
+            .strings_bytes = a.strings.n,
+            .types = a.types.at,
+            .type_count = (uint32_t)a.types.count,
+            .fields = a.fields.at,
+            .field_count = (uint32_t)a.fields.count,
+            .symbols = a.symbols.at,
+            .symbol_count = (uint32_t)a.symbols.count,
+            .checks = a.checks.at,
+            .check_count = (uint32_t)a.checks.count,
+            .residents = a.residents.at,
+            .resident_count = (uint32_t)a.residents.count,
+            .pipelines = a.pipelines.at,
+            .pipeline_count = (uint32_t)a.pipelines.count,
+            .programs = a.programs.at,
+            .program_count = (uint32_t)a.programs.count,
+            .registers = a.registers.at,
+            .register_count = (uint32_t)a.registers.count,
+            .code = a.code.at,
+            .code_words = a.code.count,
+            .consts = a.consts.at,
+            .consts_bytes = a.consts.count,
+            .lines = a.lines.at,
+            .line_count = (uint32_t)a.lines.count,
         };
         a.status = psy__module_encode(&m, bytes, module_bytes);
     }
-    psy__asm_list *const lists[] = {&a.types,     &a.fields,   &a.symbols,   &a.checks, &a.residents, &a.pipelines,
-                                    &a.programs, &a.registers, &a.code, &a.lines,     &a.consts};
+    psy__asm_list *const lists[] = {&a.types,    &a.fields,    &a.symbols, &a.checks, &a.residents, &a.pipelines,
+                                    &a.programs, &a.registers, &a.code,    &a.lines,  &a.consts};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         free(lists[i]->at);
     }

@@ -10,7 +10,7 @@ typedef struct body {
     psy__asm *a;
     uint32_t program;
     psy_psm_program record;
-    uint32_t region; /* word of the open region's header, from the program's first; PSY_NONE */
+    uint32_t region;       /* word of the open region's header, from the program's first; PSY_NONE */
     uint32_t instructions; /* in the open region */
 } body;
 

@@ -14,7 +14,12 @@ typedef struct psy__asm_list {
 
 /* What a name may mean; fields are named within their type. */
 typedef enum psy__asm_kind {
-    PSY_ASM_TYPE = 1, PSY_ASM_FIELD, PSY_ASM_SYMBOL, PSY_ASM_RESIDENT, PSY_ASM_PIPELINE, PSY_ASM_PROGRAM
+    PSY_ASM_TYPE = 1,
+    PSY_ASM_FIELD,
+    PSY_ASM_SYMBOL,
+    PSY_ASM_RESIDENT,
+    PSY_ASM_PIPELINE,
+    PSY_ASM_PROGRAM
 } psy__asm_kind;
 
 typedef struct psy__asm {

@@ -160,7 +160,7 @@ typedef struct chunk {
 static int by_place(const void *a, const void *b)
 {
     const chunk *x = a, *y = b;
-    return x->at != y->at          ? (x->at < y->at ? -1 : 1)
+    return x->at != y->at         ? (x->at < y->at ? -1 : 1)
            : x->bytes != y->bytes ? (x->bytes > y->bytes ? -1 : 1)
                                   : (x->dtype < y->dtype ? -1 : x->dtype > y->dtype);
 }

@@ -131,12 +131,14 @@ static psy__token lex_marked(psy__lexer *l, psy__token t, psy__token_kind kind, 
 
 psy__token psy__lexer_next(psy__lexer *l)
 {
-    static const struct { char text[3]; psy__token_kind kind; } pairs[] = {
-        {"->", PSY_TOKEN_ARROW}, {"==", PSY_TOKEN_EQ}, {">=", PSY_TOKEN_GE}, {"<=", PSY_TOKEN_LE}};
+    static const struct {
+        char text[3];
+        psy__token_kind kind;
+    } pairs[] = {{"->", PSY_TOKEN_ARROW}, {"==", PSY_TOKEN_EQ}, {">=", PSY_TOKEN_GE}, {"<=", PSY_TOKEN_LE}};
     skip_space(l);
     size_t left = (size_t)(l->end - l->at), column = (size_t)(l->at - l->line_start) + 1;
-    psy__token t = {.kind = PSY_TOKEN_END, .at = l->at, .line = l->line,
-                    .column = column > UINT32_MAX ? UINT32_MAX : (uint32_t)column};
+    psy__token t = {
+        .kind = PSY_TOKEN_END, .at = l->at, .line = l->line, .column = column > UINT32_MAX ? UINT32_MAX : (uint32_t)column};
     if (left == 0) {
         return t;
     }

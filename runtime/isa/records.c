@@ -125,7 +125,8 @@ static psy_status check_pipelines(const psy__module *m)
         const psy_psm_pipeline *p = &m->pipelines[i];
         bool all = p->route == PSY_ROUTE_ALL, key = p->route == PSY_ROUTE_KEY;
         if (!is_name(m, p->name) || !is_type(m, p->input_type) || !is_type(m, p->output_type) || p->route > PSY_ROUTE_ALL ||
-            p->shard_program >= m->program_count || (all ? p->merge_program >= m->program_count : p->merge_program != PSY_NONE) ||
+            p->shard_program >= m->program_count ||
+            (all ? p->merge_program >= m->program_count : p->merge_program != PSY_NONE) ||
             (all ? !is_type(m, p->partial_type) : p->partial_type != PSY_NONE)) {
             return corrupt("pipeline %u is malformed", i);
         }
@@ -159,8 +160,8 @@ static psy_status check_programs(const psy__module *m)
             return corrupt("program %u: its name or types are out of range", i);
         }
         if (p->first_register != registers || p->register_count > m->register_count - registers || p->register_count > 4096 ||
-            p->first_word != words || p->word_count > m->code_words - words || p->word_count > 65536 || p->word_count % 2 != 0 ||
-            p->slot_count > p->register_count) {
+            p->first_word != words || p->word_count > m->code_words - words || p->word_count > 65536 ||
+            p->word_count % 2 != 0 || p->slot_count > p->register_count) {
             return corrupt("program %s: its registers or code are out of range", m->strings + p->name);
         }
         registers += p->register_count;
@@ -234,11 +235,15 @@ static psy_status check_names(const psy__module *m)
         status = check_unique(m, "fields of a type", m->fields + m->types[i].first_field, m->types[i].field_count,
                               sizeof *m->fields, scratch);
     }
-    const struct { const char *what; const void *records; uint32_t count; size_t stride; } lists[] = {
-        {"sizes", m->symbols, m->symbol_count, sizeof *m->symbols},
-        {"residents", m->residents, m->resident_count, sizeof *m->residents},
-        {"pipelines", m->pipelines, m->pipeline_count, sizeof *m->pipelines},
-        {"programs", m->programs, m->program_count, sizeof *m->programs}};
+    const struct {
+        const char *what;
+        const void *records;
+        uint32_t count;
+        size_t stride;
+    } lists[] = {{"sizes", m->symbols, m->symbol_count, sizeof *m->symbols},
+                 {"residents", m->residents, m->resident_count, sizeof *m->residents},
+                 {"pipelines", m->pipelines, m->pipeline_count, sizeof *m->pipelines},
+                 {"programs", m->programs, m->program_count, sizeof *m->programs}};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0] && status == PSY_OK; i++) {
         status = check_unique(m, lists[i].what, lists[i].records, lists[i].count, lists[i].stride, scratch);
     }

@@ -4,6 +4,9 @@
 #ifndef PSY_TESTS_ISA_RANDOM_MODULE_H
 #define PSY_TESTS_ISA_RANDOM_MODULE_H
 
+#include <stdarg.h>
+
+#include "isa/lexer.h"
 #include "sample.h"
 
 enum { RANDOM_REGISTERS = 160, RANDOM_TEXT = 1 << 16 };
@@ -73,7 +76,8 @@ static inline unsigned say_result(random_module *g, const char *indent, random_r
 static inline void end_instruction(random_module *g)
 {
     if (below(g, 4) == 0) {
-        say(&g->code, " from \"%s\" %u:%u", below(g, 2) ? "a \\\"b\\\\c\xc3\xa9.hrm" : "x", 1 + below(g, 1000), 1 + below(g, 100));
+        say(&g->code, " from \"%s\" %u:%u", below(g, 2) ? "a \\\"b\\\\c\xc3\xa9.hrm" : "x", 1 + below(g, 1000),
+            1 + below(g, 100));
     }
     say(&g->code, ";\n");
 }
@@ -171,9 +175,7 @@ static inline void random_step(random_module *g)
             end_instruction(g);
         }
         break;
-    case 2:
-        do {
-            r.dtype = 1 + below(g, 13);
+    case 2: do { r.dtype = 1 + below(g, 13);
         } while (r.dtype == PSY_F16 || r.dtype == PSY_BF16);
         say_result(g, "    ", r, true);
         say(&g->code, " = cast.%s %%%u", psy__dtype_name(r.dtype), a);
@@ -314,9 +316,10 @@ static inline char *random_module_text(uint64_t seed, size_t *n)
     }
     say(&g->all, "resident res_1: %s", psy__dtype_name(resident.dtype));
     say_dims(&g->all, resident.dims, resident.rank);
-    say(&g->all, "%s;\n\nconsts %u {\n    0: u8 1, 0, 255;\n    8: %s ", placement == 0   ? " replicated"
-                                                                     : placement == 1 ? " split N.local"
-                                                                                      : " keyed N.local",
+    say(&g->all, "%s;\n\nconsts %u {\n    0: u8 1, 0, 255;\n    8: %s ",
+        placement == 0   ? " replicated"
+        : placement == 1 ? " split N.local"
+                         : " keyed N.local",
         bytes, psy__dtype_name(const_dtype));
     for (unsigned i = 0; i < (elements ? elements : 1); i++) {
         char value[PSY_LITERAL_BYTES];

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Assembler and disassembler: exact inverses, exact literals, mistakes with their place, and any bytes at all. */
-#include "isa/lexer.h"
 #include "random_module.h"
 
 /* Text to module to text to module: the texts are `canonical` (or become so), the modules the same. */
@@ -82,10 +81,24 @@ Test(asm, literals_are_exact)
     for (unsigned dtype = 1; dtype <= 13; dtype++) {
         unsigned width = psy__dtype_bytes(dtype) * 8;
         uint64_t mask = UINT64_MAX >> (64 - width);
-        const uint64_t special[] = {0, 1, mask, mask >> 1, (mask >> 1) + 1, UINT64_C(0x7f800000), UINT64_C(0xff800000), 0x7fc00001,
-                                    UINT64_C(0x7ff0000000000000), UINT64_C(0x7ff8000000000001), UINT64_C(0x8000000000000000),
-                                    UINT64_C(0x80000000), UINT64_C(0x3f800000), UINT64_C(0x4b7fffff), UINT64_C(0x4b800000),
-                                    UINT64_C(0x3ff0000000000000), UINT64_C(0x000fffffffffffff), UINT64_C(0x007fffff)};
+        const uint64_t special[] = {0,
+                                    1,
+                                    mask,
+                                    mask >> 1,
+                                    (mask >> 1) + 1,
+                                    UINT64_C(0x7f800000),
+                                    UINT64_C(0xff800000),
+                                    0x7fc00001,
+                                    UINT64_C(0x7ff0000000000000),
+                                    UINT64_C(0x7ff8000000000001),
+                                    UINT64_C(0x8000000000000000),
+                                    UINT64_C(0x80000000),
+                                    UINT64_C(0x3f800000),
+                                    UINT64_C(0x4b7fffff),
+                                    UINT64_C(0x4b800000),
+                                    UINT64_C(0x3ff0000000000000),
+                                    UINT64_C(0x000fffffffffffff),
+                                    UINT64_C(0x007fffff)};
         for (unsigned i = 0; i < 5000; i++) {
             uint64_t bits = (i < sizeof special / sizeof special[0] ? special[i] : sample_random(&state)) & mask, again = ~bits;
             char text[PSY_LITERAL_BYTES];
@@ -102,14 +115,32 @@ Test(asm, literals_are_exact)
 
 Test(asm, literals_people_write)
 {
-    static const struct { const char *text; unsigned dtype; bool ok; uint64_t bits; } rows[] = {
-        {"1.5", PSY_F32, true, 0x3fc00000}, {"-2", PSY_F32, true, UINT64_C(0xc0000000)}, {"0.1", PSY_F32, true, 0x3dcccccd},
-        {"1e-3", PSY_F64, true, UINT64_C(0x3f50624dd2f1a9fc)}, {"1e39", PSY_F32, false, 0}, {"255", PSY_U8, true, 255},
-        {"256", PSY_U8, false, 0}, {"-1", PSY_U8, false, 0}, {"-128", PSY_I8, true, 0x80}, {"-129", PSY_I8, false, 0},
-        {"128", PSY_I8, false, 0}, {"18446744073709551615", PSY_U64, true, UINT64_MAX}, {"1.5", PSY_I32, false, 0},
-        {"#1ff", PSY_U8, false, 0}, {"#ff", PSY_I8, true, 0xff}, {"1", PSY_BOOL, true, 1}, {"1", PSY_F16, false, 0},
-        {"#3c00", PSY_F16, true, 0x3c00}, {"0x1.8p+1", PSY_F32, true, 0x40400000}, {"1.5x", PSY_F32, false, 0},
-        {"-9223372036854775808", PSY_I64, true, UINT64_C(1) << 63}};
+    static const struct {
+        const char *text;
+        unsigned dtype;
+        bool ok;
+        uint64_t bits;
+    } rows[] = {{"1.5", PSY_F32, true, 0x3fc00000},
+                {"-2", PSY_F32, true, UINT64_C(0xc0000000)},
+                {"0.1", PSY_F32, true, 0x3dcccccd},
+                {"1e-3", PSY_F64, true, UINT64_C(0x3f50624dd2f1a9fc)},
+                {"1e39", PSY_F32, false, 0},
+                {"255", PSY_U8, true, 255},
+                {"256", PSY_U8, false, 0},
+                {"-1", PSY_U8, false, 0},
+                {"-128", PSY_I8, true, 0x80},
+                {"-129", PSY_I8, false, 0},
+                {"128", PSY_I8, false, 0},
+                {"18446744073709551615", PSY_U64, true, UINT64_MAX},
+                {"1.5", PSY_I32, false, 0},
+                {"#1ff", PSY_U8, false, 0},
+                {"#ff", PSY_I8, true, 0xff},
+                {"1", PSY_BOOL, true, 1},
+                {"1", PSY_F16, false, 0},
+                {"#3c00", PSY_F16, true, 0x3c00},
+                {"0x1.8p+1", PSY_F32, true, 0x40400000},
+                {"1.5x", PSY_F32, false, 0},
+                {"-9223372036854775808", PSY_I64, true, UINT64_C(1) << 63}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         psy__lexer lexer;
         psy__lexer_init(&lexer, rows[i].text, strlen(rows[i].text));
@@ -123,7 +154,9 @@ Test(asm, literals_people_write)
 #define HEAD "module 1.0;\ntype T { a: f32; }\n"
 Test(asm, mistakes_name_their_place)
 {
-    static const struct { const char *text, *detail; } rows[] = {
+    static const struct {
+        const char *text, *detail;
+    } rows[] = {
         {"", "line 1, column 1: the text ends where module should be"},
         {"modul 1.0;", "line 1, column 1: \"modul\" where module should be"},
         {"module 2.0;", "line 1, column 8: the text has another format than 1.0, which this library reads"},
@@ -132,8 +165,7 @@ Test(asm, mistakes_name_their_place)
         {HEAD "type U { a: f32; a: f32; }", "line 3, column 18: there is a field a already"},
         {HEAD "type U { a: f33; }", "line 3, column 13: \"f33\" where a dtype should be"},
         {HEAD "type U { a: f32[0]; }", "line 3, column 6: field a: a count of 0"},
-        {HEAD "type U { a: f64[4294967295]; }",
-         "line 3, column 6: field a: the message grows over 1073741824 bytes"},
+        {HEAD "type U { a: f64[4294967295]; }", "line 3, column 6: field a: the message grows over 1073741824 bytes"},
         {HEAD "type U { a: u8 = 256; }", "line 3, column 18: \"256\" where a value of the field's dtype should be"},
         {HEAD "type U { a: u8 @bee; }", "line 3, column 17: \"bee\" where key or since should be"},
         {HEAD "size N local M;", "line 3, column 14: there is no size M above"},
@@ -170,7 +202,8 @@ Test(asm, mistakes_name_their_place)
         uint64_t n;
         psy_status status = psy__assemble(rows[i].text, strlen(rows[i].text), &bytes, &n);
         cr_assert_eq(status, PSY_CORRUPT, "%s", rows[i].text);
-        cr_assert(strcmp(psy_detail(), rows[i].detail) == 0, "%s\n  says  %s\n  wants %s", rows[i].text, psy_detail(), rows[i].detail);
+        cr_assert(strcmp(psy_detail(), rows[i].detail) == 0, "%s\n  says  %s\n  wants %s", rows[i].text, psy_detail(),
+                  rows[i].detail);
     }
 }
 

@@ -4,14 +4,14 @@
 
 #include "sample.h"
 
-#define HEAD                                                                                                                     \
-    "module 1.0;\n"                                                                                                              \
-    "type I { s: f32; a: f32[4]; b: f32[3]; n: f32[<=4]; u: u64 @key; i: i32; h: f16; l: u64[4]; }\n"                            \
-    "type P { a: f32[4]; s: f64; }\n"                                                                                            \
-    "type O { s: f32; }\n"                                                                                                       \
-    "type V { a: f32[4]; n: f32[<=4]; }\n"                                                                                       \
-    "size N global; size N.local local N; size shards shards; size M global; size M.local local M;\n"                            \
-    "resident r: f32[N, 4] split N.local; resident v: f32[M, 4] keyed M.local; resident t: f32[4] replicated;\n"                 \
+#define HEAD                                                                                                                   \
+    "module 1.0;\n"                                                                                                            \
+    "type I { s: f32; a: f32[4]; b: f32[3]; n: f32[<=4]; u: u64 @key; i: i32; h: f16; l: u64[4]; }\n"                          \
+    "type P { a: f32[4]; s: f64; }\n"                                                                                          \
+    "type O { s: f32; }\n"                                                                                                     \
+    "type V { a: f32[4]; n: f32[<=4]; }\n"                                                                                     \
+    "size N global; size N.local local N; size shards shards; size M global; size M.local local M;\n"                          \
+    "resident r: f32[N, 4] split N.local; resident v: f32[M, 4] keyed M.local; resident t: f32[4] replicated;\n"               \
     "consts 64 { 0: f32 1, 2, 3, 4; }\n"
 
 typedef struct program_case {
@@ -77,7 +77,8 @@ Test(verify, dataflow)
         {TO_O "%0: f32 @0 = load.f32 s; store.f32 %0, s, -; }", "register 0 is a view and has a slot", 0},
         {TO_O "%0: f32 = load.f32 s; %1: f32 = neg.f32 %0; store.f32 %1, s, -; }", "register 1 has no slot", 0},
         {TO_O "%0: f32 = load.f32 s; }", "output field s is never stored", 0},
-        {TO_O "%0: f32 = load.f32 s; store.f32 %0, s, -; store.f32 %0, s, -; }", "field 0 does not exist, or is stored twice", 0},
+        {TO_O "%0: f32 = load.f32 s; store.f32 %0, s, -; store.f32 %0, s, -; }", "field 0 does not exist, or is stored twice",
+         0},
         {TO_O "%0: u64 @0 = neg.u64 %1; %1: u64 = load.u64 u; }", "word 0, neg: it does not take dtype 9", 0},
     };
     CHECK_ALL(cases);
@@ -108,7 +109,8 @@ Test(verify, views)
         {TO_O "%0: u64 @0 = size.u64 -; }", "size: its dim does not exist", 0},
         {TO_O "%0: u64[1] @0 = size.u64 4; }", "size: its result has the wrong dims", 0},
         {"(I, partial P) -> O { %0: f32[shards, 4] = partial.f32 a; %1: f64[shards] = partial.f64 s;"
-         " %2: f32 = load.f32 s; store.f32 %2, s, -; }", NULL, 0},
+         " %2: f32 = load.f32 s; store.f32 %2, s, -; }",
+         NULL, 0},
         {"(I, partial P) -> O { %0: f32[N, 4] = partial.f32 a; }", "its first dim is not the shards", 0},
         {"(I, partial P) -> O { %0: f32 = partial.f32 a; }", "its first dim is not the shards", 0},
         {"(I, partial P) -> O { %0: f32[shards] = partial.f32 a; }", "its result has the wrong dims", 0},
@@ -125,7 +127,7 @@ Test(verify, views)
 
 Test(verify, shapes)
 {
-#define AB TO_O "%0: f32[4] = load.f32 a; %1: f32[3] = load.f32 b; %2: f32 = load.f32 s; %3: f32[N.local, 4] = resident.f32 r; "
+#define AB  TO_O "%0: f32[4] = load.f32 a; %1: f32[3] = load.f32 b; %2: f32 = load.f32 s; %3: f32[N.local, 4] = resident.f32 r; "
 #define END " store.f32 %2, s, -; }"
     static const program_case cases[] = {
         {AB "%4: f32[4] @0 = add.f32 %0, %2;" END, NULL, 0},
@@ -150,7 +152,8 @@ Test(verify, shapes)
         {AB "%4: f32[3] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, -;" END, "topk: its result has the wrong dims", 0},
         {AB "%4: f32[2] @0, %5: u64[3] @1 = topk.f32 %0, -, 2, -;" END, "topk: its result has the wrong dims", 0},
         {AB "%4: f32[2] @0, %5: u32[2] @1 = topk.f32 %0, -, 2, -;" END, "its result has dtype u32, not u64", 0},
-        {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %2, -, 2, -;" END, "it takes an operand of rank 1 or more and k of 1 to", 0},
+        {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %2, -, 2, -;" END, "it takes an operand of rank 1 or more and k of 1 to",
+         0},
         {AB "%4: f32[0] @0, %5: u64[0] @1 = topk.f32 %0, -, 0, -;" END, "k of 1 to 65536", 0},
         {AB "%4: f32[65537] @0, %5: u64[65537] @1 = topk.f32 %0, -, 65537, -;" END, "k of 1 to 65536", 0},
         {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, %1, 2, -;" END, "its labels do not fit its operand", 0},
@@ -185,28 +188,36 @@ Test(verify, regions)
     static const program_case cases[] = {
         {R "region [N.local, 4] { %4: f32[N.local, 4] = add.f32 %1, %0; %5: f32[N.local, 4] @0 = neg.f32 %4; }" END, NULL, 0},
         {R "region [N.local, 4] reduces { %4: f32[N.local, 4] = add.f32 %1, %0; %5: f32[N.local] = sum.f32 %4, 1;"
-           " %6: f32[N.local] @0 = neg.f32 %5; }" END, NULL, 0},
+           " %6: f32[N.local] @0 = neg.f32 %5; }" END,
+         NULL, 0},
         {R "region { %4: f32 @0 = neg.f32 %2; }" END, NULL, 0},
         {R "region [N.local, 4] { %4: f32[N.local, 4] = neg.f32 %1; } %5: f32[N.local, 4] @0 = neg.f32 %4;" END,
          "register 4 lives only inside its region", 0},
-        {R "region [N.local, 4] { %4: f32[N.local, 4] = neg.f32 %1; } region [N.local, 4] { %5: f32[N.local, 4] @0 = neg.f32 %4; }" END,
+        {R "region [N.local, 4] { %4: f32[N.local, 4] = neg.f32 %1; } region [N.local, 4] { %5: f32[N.local, 4] @0 = neg.f32 "
+           "%4; }" END,
          "register 4 lives only inside its region", 0},
         {R "region [N.local, 4] { %4: f32[4] @0 = neg.f32 %0; }" END, "its dims are not its region's, or it comes too late", 0},
-        {R "region [N.local, 4] reduces { %4: f32[N.local] = sum.f32 %1, 1; %5: f32[N.local, 4] @0 = neg.f32 %1; }" END, NULL, 0},
+        {R "region [N.local, 4] reduces { %4: f32[N.local] = sum.f32 %1, 1; %5: f32[N.local, 4] @0 = neg.f32 %1; }" END, NULL,
+         0},
         {R "region [N.local, 4] reduces { %4: f32[N.local] = sum.f32 %1, 1; %5: f32[N.local] @0 = neg.f32 %4;"
-           " %6: f32[N.local, 4] @1 = neg.f32 %1; }" END, "its dims are not its region's, or it comes too late", 0},
+           " %6: f32[N.local, 4] @1 = neg.f32 %1; }" END,
+         "its dims are not its region's, or it comes too late", 0},
         {R "region [N.local, 4] reduces { %4: f32[N.local] = sum.f32 %1, 1; %5: f32[N.local] @0 = neg.f32 %4;"
-           " %6: f32[N.local] @1 = rmax.f32 %1, 1; }" END, "not a reduction of its region's last dim, or comes too late", 0},
+           " %6: f32[N.local] @1 = rmax.f32 %1, 1; }" END,
+         "not a reduction of its region's last dim, or comes too late", 0},
         {R "region [N.local, 4] reduces { %4: f32[4] @0 = sum.f32 %1, 0; }" END, "not a reduction of its region's last dim", 0},
         {R "region [N.local, 4] { %4: f32[N.local] @0 = sum.f32 %1, 1; }" END, "not a reduction of its region's last dim", 0},
         {R "region [N.local, 4] reduces { %4: f32 @0 = sum.f32 %0, 0; }" END, "not a reduction of its region's last dim", 0},
         {R "region [N.local, 4] reduces { %4: f32[N.local, 4] @0 = neg.f32 %1; }" END,
          "its region ends without the reduction that it announced", 0},
-        {R "region [4, 4] reduces { %4: f32[4, 4] = add.f32 %0, %5; %5: f32[4] @0 = sum.f32 %4, 1; }" END, "register 5, which is not written", 0},
+        {R "region [4, 4] reduces { %4: f32[4, 4] = add.f32 %0, %5; %5: f32[4] @0 = sum.f32 %4, 1; }" END,
+         "register 5, which is not written", 0},
         {R "%4: f32[4, 1] = const.f32 0; region [4, 4] reduces { %5: f32[4, 4] = add.f32 %0, %4; %6: f32[4] = sum.f32 %5, 1;"
-           " %7: f32[4, 4] @0 = add.f32 %5, %6; }" END, "it reads a reduction of its own region too early", 0},
+           " %7: f32[4, 4] @0 = add.f32 %5, %6; }" END,
+         "it reads a reduction of its own region too early", 0},
         {R "%4: f32[4, 1] = const.f32 0; region [4, 4] reduces { %5: f32[4, 4] = add.f32 %0, %4; %6: f32[4] = sum.f32 %5, 1;"
-           " %7: f32[4] @0 = dot.f32 %5, %6; }" END, "it reads a reduction of its own region too early", 0},
+           " %7: f32[4] @0 = dot.f32 %5, %6; }" END,
+         "it reads a reduction of its own region too early", 0},
         {R "region [4] { %4: f32[4] = load.f32 a; }" END, "load: it cannot be in a region", 0},
         {R "region [4] { store.f32 %2, s, -; } }", "store: it cannot be in a region", 0},
         {R "region [4] { %4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, -; }" END, "topk: it cannot be in a region", 0},
@@ -221,10 +232,12 @@ Test(verify, slots)
 #define L TO_O "%0: f32[4] = load.f32 a; %1: f32[N.local, 4] = resident.f32 r; %2: f32 = load.f32 s; "
     static const program_case cases[] = {
         {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[4] @1 = neg.f32 %3; %5: f32[4] @0 = neg.f32 %4;" END, NULL, 0},
-        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[4] @0 = neg.f32 %3;" END, "registers 3 and 4 share slot 0 while both are alive", 0},
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[4] @0 = neg.f32 %3;" END, "registers 3 and 4 share slot 0 while both are alive",
+         0},
         {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[4] @0 = neg.f32 %0; %5: f32[4] @1 = add.f32 %3, %4;" END,
          "registers 3 and 4 share slot 0 while both are alive", 0},
-        {L "%3: f32[2] @0, %4: u64[2] @0 = topk.f32 %0, -, 2, -;" END, "registers 3 and 4 share slot 0 while both are alive", 0},
+        {L "%3: f32[2] @0, %4: u64[2] @0 = topk.f32 %0, -, 2, -;" END, "registers 3 and 4 share slot 0 while both are alive",
+         0},
         {L "%3: f32[4] @0 = neg.f32 %0; region [4] { %4: f32[4] @1 = neg.f32 %0; %5: f32[4] @0 = neg.f32 %3; }" END,
          "registers 3 and 5 share slot 0 while both are alive", 0},
         {L "region [4] { %3: f32[4] @0 = neg.f32 %0; %4: f32[4] @0 = neg.f32 %0; }" END,
@@ -233,7 +246,8 @@ Test(verify, slots)
         {L "%3: f32[N.local, 4] @0 = neg.f32 %1; %4: f32[4] @0 = neg.f32 %0;" END, "share slot 0, but only one is batched", 0},
         {L "%3: f32[N.local, 4] @0 = neg.f32 %1; %4: f32[N.local, 4] @1 = neg.f32 %3; %5: f32[N.local, 4] @0 = neg.f32 %4;" END,
          NULL, 0},
-        {L "%3: f32[N.local, 4] @0 = neg.f32 %1; %4: f32[N.local, 4] @1 = add.f32 %3, %0; %5: f32[N.local, 4] @0 = neg.f32 %1;" END,
+        {L "%3: f32[N.local, 4] @0 = neg.f32 %1; %4: f32[N.local, 4] @1 = add.f32 %3, %0; %5: f32[N.local, 4] @0 = neg.f32 "
+           "%1;" END,
          "registers 3 and 5 share slot 0 while both are alive", 0},
         {"(I) -> O { %0: f32 @0 = size.f32 3; store.f32 %0, s, -; %1: f32 @0 = size.f32 4; }",
          "registers 0 and 1 share slot 0 while both are alive", 0},
@@ -247,7 +261,11 @@ Test(verify, words)
     /* 0 load, 4 load, 8 neg, 12 region, 18 neg, 22 store, 28 end */
     static const char program[] = "(I) -> O { %0: f32 = load.f32 s; %1: f32[4] = load.f32 a; %2: f32 @0 = neg.f32 %0;"
                                   " region [4] { %3: f32[4] @1 = neg.f32 %1; } store.f32 %2, s, -; }";
-    static const struct { uint32_t word, and_, or_; psy_status status; const char *detail; } cases[] = {
+    static const struct {
+        uint32_t word, and_, or_;
+        psy_status status;
+        const char *detail;
+    } cases[] = {
         {0, ~0u, 0, PSY_OK, NULL},
         {0, ~0xffu, 200, PSY_UNSUPPORTED, "operation 200 is not known"},
         {0, ~0xffu, 0, PSY_UNSUPPORTED, "operation 0 is not known"},
@@ -307,7 +325,8 @@ Test(verify, batched_is_what_differs_between_messages)
     uint64_t n;
     uint8_t *bytes = assemble("(I) -> O { %0: f32 = load.f32 s; %1: f32[4] = resident.f32 t; %2: f32[4] @0 = neg.f32 %1;"
                               " region [4] { %3: f32[4] = neg.f32 %1; %4: f32[4] @1 = add.f32 %1, %0; }"
-                              " %5: u64 = load.u64 u; %6: f32[4] = lookup.f32 v, %5; store.f32 %0, s, -; }", &n);
+                              " %5: u64 = load.u64 u; %6: f32[4] = lookup.f32 v, %5; store.f32 %0, s, -; }",
+                              &n);
     psy__module m;
     bool batched[7];
     static const bool wanted[7] = {true, false, false, true, true, true, true};

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walks a program and makes the kernels of what needs one. */
+#include "codegen/codegen.h"
+
+#include <spirv/unified1/spirv.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/maker.h"
+#include "isa/verify.h"
+
+typedef struct generator {
+    const psy__module *m;
+    const psy_psm_program *p;
+    psy__place *places;
+    uint32_t *sources, *values;
+    psy__kernel *kernels;
+    uint32_t count, room;
+    psy_status status;
+} generator;
+
+/* Where every register lies. */
+static psy_status place_registers(generator *g, uint32_t program)
+{
+    const psy__module *m = g->m;
+    bool *batched = calloc(g->p->register_count + 1u, sizeof *batched);
+    if (!batched) {
+        return psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
+    }
+    (void)program;
+    psy__program_batched(m, g->p, batched);
+    psy__instruction at;
+    psy_status status = PSY_OK;
+    for (uint32_t word = 0; word < g->p->word_count; word = at.next) {
+        psy__instruction_at(m, g->p, word, &at);
+        for (uint32_t i = 0; i < at.dst_count; i++) {
+            uint32_t r = at.dst + i;
+            uint16_t slot = m->registers[g->p->first_register + r].slot;
+            g->places[r] = slot == PSY_NO_SLOT ? PSY_PLACED_NOWHERE : batched[r] ? PSY_PLACED_ARENA : PSY_PLACED_UNIFORM;
+            g->sources[r] = slot;
+            if (at.op == PSY_OP_LOAD) {
+                g->places[r] = PSY_PLACED_INPUT;
+                g->sources[r] = m->fields[m->types[g->p->input_type].first_field + at.operands[0]].offset;
+            } else if (at.op == PSY_OP_RESIDENT || at.op == PSY_OP_CONST) {
+                g->places[r] = at.op == PSY_OP_RESIDENT ? PSY_PLACED_RESIDENT : PSY_PLACED_CONST;
+                g->sources[r] = at.operands[0];
+            } else if (at.op == PSY_OP_PARTIAL || at.op == PSY_OP_LOOKUP) {
+                status = psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s", psy__module_string(m, g->p->name), at.info->name);
+            }
+        }
+    }
+    free(batched);
+    return status;
+}
+
+/* The source line of an instruction, for debuggers of the driver. */
+static void put_line(psy__maker *k, uint32_t program, uint32_t word)
+{
+    for (uint32_t i = 0; i < k->m->line_count; i++) {
+        const psy_psm_line *l = &k->m->lines[i];
+        if (l->program == program && l->word == word) {
+            uint32_t file = psy__spirv_id(&k->s);
+            psy__words names = k->s.sections[PSY_SPIRV_NAMES];
+            k->s.sections[PSY_SPIRV_NAMES] = (psy__words){0}; /* strings come before names */
+            psy__spirv_put_name(&k->s, PSY_SPIRV_NAMES, SpvOpString, PSY_SPIRV_LIST(file), psy__module_string(k->m, l->file));
+            for (size_t n = 0; n < names.count; n++) {
+                psy__words *w = &k->s.sections[PSY_SPIRV_NAMES];
+                if (w->count == w->room) {
+                    uint32_t *bigger = realloc(w->at, (w->room * 2 + 64) * sizeof *bigger);
+                    if (!bigger) {
+                        k->s.failed = true;
+                        break;
+                    }
+                    w->at = bigger;
+                    w->room = w->room * 2 + 64;
+                }
+                w->at[w->count++] = names.at[n];
+            }
+            free(names.at);
+            psy__spirv_emit(&k->s, PSY_SPIRV_CODE, SpvOpLine, file, l->line, l->column);
+            return;
+        }
+    }
+}
+
+typedef struct job {
+    const psy__instruction *nodes;
+    uint32_t count, rank, axis; /* axis: PSY_NONE: no reduction */
+    psy_dim dims[PSY_RANK_MAX];
+    uint32_t word, stage, source_word;
+} job;
+
+static void make(generator *g, uint32_t program, const job *j)
+{
+    if (g->status != PSY_OK) {
+        return;
+    }
+    psy__maker k = {.m = g->m, .p = g->p, .registers = g->m->registers + g->p->first_register, .places = g->places, .sources = g->sources, .values = g->values};
+    memset(g->values, 0, g->p->register_count * sizeof *g->values);
+    psy__spirv_init(&k.s);
+    psy__maker_begin(&k);
+    put_line(&k, program, j->source_word);
+    psy_op op = j->nodes[0].op;
+    if (op == PSY_OP_TOPK) {
+        psy__make_topk(&k, j->nodes, j->stage);
+    } else if (op == PSY_OP_STORE) {
+        psy__make_store(&k, j->nodes);
+    } else if (j->axis == PSY_NONE) {
+        psy__make_map(&k, j->nodes, j->count, j->dims, j->rank);
+    } else {
+        psy__make_reduce(&k, j->nodes, j->count, j->dims, j->rank, j->axis);
+    }
+    g->status = k.status;
+    uint32_t count = 0, *words = g->status == PSY_OK ? psy__maker_end(&k, &count) : NULL;
+    psy__spirv_fini(&k.s);
+    if (g->status == PSY_OK && g->count == g->room) {
+        psy__kernel *bigger = realloc(g->kernels, (g->room * 2 + 8) * sizeof *bigger);
+        g->room = bigger ? g->room * 2 + 8 : g->room;
+        g->kernels = bigger ? bigger : g->kernels;
+    }
+    if (g->status == PSY_OK && (!words || g->count == g->room)) {
+        free(words);
+        g->status = psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
+    } else if (g->status == PSY_OK) {
+        g->kernels[g->count++] = (psy__kernel){j->word, j->stage, words, count};
+    }
+}
+
+/* The space of a single operation. */
+static void space_of(const generator *g, const psy__instruction *at, job *j)
+{
+    const psy_psm_register *registers = g->m->registers + g->p->first_register, *a = &registers[at->operands[0]], *dst = &registers[at->dst];
+    j->axis = PSY_NONE;
+    j->rank = dst->rank;
+    memcpy(j->dims, dst->dims, sizeof j->dims);
+    if (at->info->class_ == PSY_CLASS_REDUCE1) {
+        j->axis = at->operands[1];
+        j->rank = a->rank;
+        memcpy(j->dims, a->dims, sizeof j->dims);
+    } else if (at->info->class_ == PSY_CLASS_REDUCE2) {
+        const psy_psm_register *b = &registers[at->operands[1]];
+        psy_dim x = a->rank ? a->dims[a->rank - 1] : 1, y = b->rank ? b->dims[b->rank - 1] : 1;
+        j->axis = j->rank++;
+        j->dims[j->axis] = x == 1 ? y : x;
+    }
+}
+
+static void make_all(generator *g, uint32_t program)
+{
+    psy__instruction *nodes = calloc(g->p->word_count / 2 + 1u, sizeof *nodes), at;
+    if (!nodes) {
+        g->status = psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
+        return;
+    }
+    for (uint32_t word = 0; word < g->p->word_count && g->status == PSY_OK; word = at.next) {
+        psy__instruction_at(g->m, g->p, word, &at);
+        job j = {.nodes = nodes, .count = 1, .word = word, .source_word = word, .axis = PSY_NONE};
+        nodes[0] = at;
+        switch (at.info->class_) {
+        case PSY_CLASS_VIEW:
+        case PSY_CLASS_SIZE: /* the engine writes sizes itself */
+        case PSY_CLASS_LOOKUP: break;
+        case PSY_CLASS_REGION:
+            j.count = at.operands[0];
+            j.rank = at.operand_count - 2;
+            j.axis = at.operands[1] ? j.rank - 1 : PSY_NONE;
+            memcpy(j.dims, at.operands + 2, j.rank * sizeof *j.dims);
+            j.source_word = at.next;
+            for (uint32_t i = 0; i < j.count; i++) {
+                psy__instruction_at(g->m, g->p, at.next, &nodes[i]);
+                at.next = nodes[i].next;
+            }
+            make(g, program, &j);
+            break;
+        case PSY_CLASS_SELECT:
+            for (j.stage = PSY_STAGE_SELECT; j.stage <= PSY_STAGE_FINISH; j.stage++) {
+                make(g, program, &j);
+            }
+            break;
+        case PSY_CLASS_STORE: make(g, program, &j); break;
+        default:
+            space_of(g, &at, &j);
+            make(g, program, &j);
+        }
+    }
+    free(nodes);
+}
+
+psy_status psy__codegen_spirv(const psy__module *module, uint32_t program, psy__kernel **kernels, uint32_t *kernel_count)
+{
+    generator g = {.m = module, .p = &module->programs[program]};
+    size_t n = g.p->register_count + 1u;
+    g.places = calloc(n, sizeof *g.places);
+    g.sources = calloc(n, sizeof *g.sources);
+    g.values = calloc(n, sizeof *g.values);
+    g.status = g.places && g.sources && g.values ? place_registers(&g, program) : psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
+    if (g.status == PSY_OK) {
+        make_all(&g, program);
+    }
+    free(g.places);
+    free(g.sources);
+    free(g.values);
+    if (g.status != PSY_OK) {
+        psy__kernels_free(g.kernels, g.count);
+        return g.status;
+    }
+    *kernels = g.kernels;
+    *kernel_count = g.count;
+    return PSY_OK;
+}
+
+void psy__kernels_free(psy__kernel *kernels, uint32_t kernel_count)
+{
+    for (uint32_t i = 0; i < kernel_count; i++) {
+        free(kernels[i].words);
+    }
+    free(kernels);
+}

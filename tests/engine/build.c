@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/engine/build.h"
+
+#include "isa/layout.h"
+#include "isa/verify.h"
+#include "tests/test.h"
+
+build *build_create(void)
+{
+    build *b = calloc(1, sizeof *b);
+    cr_assert(b != NULL, "no memory");
+    b->strings_bytes = 1;
+    b->open_region = PSY_NONE;
+    return b;
+}
+
+void build_destroy(build *b)
+{
+    if (b) {
+        free(b->bytes);
+        free(b);
+    }
+}
+
+/* ---- records ---- */
+
+static uint32_t add_string(build *b, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    cr_assert(n <= BUILD_STRINGS - b->strings_bytes, "too many names");
+    memcpy(b->strings + b->strings_bytes, text, n);
+    b->strings_bytes += (uint32_t)n;
+    return b->strings_bytes - (uint32_t)n;
+}
+
+static uint32_t add_name(build *b, char letter, uint32_t number)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%c%u", letter, number);
+    return add_string(b, text);
+}
+
+uint32_t build_type(build *b)
+{
+    cr_assert(b->type_count < BUILD_TYPES, "too many types");
+    b->types[b->type_count] = (psy_psm_type){.name = add_name(b, 't', b->type_count)};
+    return b->type_count++;
+}
+
+uint32_t build_field(build *b, uint32_t type, unsigned dtype, unsigned kind, uint32_t count)
+{
+    psy_psm_type *t = &b->types[type];
+    cr_assert(type < b->type_count && t->field_count < BUILD_TYPE_FIELDS, "too many fields");
+    b->fields[type][t->field_count] = (psy_psm_field){
+        .name = add_name(b, 'f', t->field_count), .dtype = (uint8_t)dtype, .kind = (uint8_t)kind, .count = count, .since = 1};
+    return t->field_count++;
+}
+
+psy_dim build_symbol(build *b, unsigned kind, psy_dim of)
+{
+    cr_assert(b->symbol_count < BUILD_SYMBOLS, "too many symbols");
+    b->symbols[b->symbol_count] = (psy_psm_symbol){
+        .name = add_name(b, 's', b->symbol_count), .kind = kind, .of = kind == PSY_SYMBOL_LOCAL ? psy__dim_symbol(of) : PSY_NONE};
+    return PSY_DIM_SYMBOL | b->symbol_count++;
+}
+
+void build_check(build *b, psy_dim left, unsigned relation, psy_dim right, const char *message)
+{
+    cr_assert(b->check_count < BUILD_SYMBOLS, "too many checks");
+    b->checks[b->check_count++] =
+        (psy_psm_check){.left = left, .right = right, .relation = relation, .message = add_string(b, message)};
+}
+
+uint32_t build_resident(build *b, unsigned dtype, unsigned placement, psy_dim local_rows, unsigned rank, const psy_dim *dims)
+{
+    cr_assert(b->resident_count < BUILD_RESIDENTS, "too many residents");
+    psy_psm_resident *r = &b->residents[b->resident_count];
+    *r = (psy_psm_resident){.name = add_name(b, 'd', b->resident_count),
+                            .dtype = (uint8_t)dtype,
+                            .rank = (uint8_t)rank,
+                            .placement = (uint8_t)placement,
+                            .local_rows = local_rows == PSY_NONE ? dims[0] : local_rows};
+    memcpy(r->dims, dims, rank * sizeof *dims);
+    return b->resident_count++;
+}
+
+uint32_t build_pipeline(build *b, unsigned route, uint32_t key_field, uint32_t shard_program, uint32_t merge_program)
+{
+    cr_assert(b->pipeline_count < BUILD_PROGRAMS, "too many pipelines");
+    bool all = route == PSY_ROUTE_ALL;
+    const psy_psm_program *shard = &b->programs[shard_program], *last = all ? &b->programs[merge_program] : shard;
+    if (key_field != PSY_NONE) {
+        b->fields[shard->input_type][key_field].flags = PSY_FIELD_KEY;
+    }
+    b->pipelines[b->pipeline_count] = (psy_psm_pipeline){.name = add_name(b, 'q', b->pipeline_count),
+                                                         .input_type = shard->input_type,
+                                                         .output_type = last->output_type,
+                                                         .route = route,
+                                                         .key_field = key_field,
+                                                         .shard_program = shard_program,
+                                                         .merge_program = all ? merge_program : PSY_NONE,
+                                                         .partial_type = all ? shard->output_type : PSY_NONE};
+    return b->pipeline_count++;
+}
+
+/* ---- a program ---- */
+
+static psy_psm_program *program_of(build *b)
+{
+    cr_assert(b->program_count > 0, "no program is open");
+    return &b->programs[b->program_count - 1];
+}
+
+const psy_psm_register *build_register(const build *b, uint32_t r)
+{
+    return &b->registers[b->programs[b->program_count - 1].first_register + r];
+}
+
+uint32_t build_program(build *b, uint32_t input, uint32_t partial, uint32_t output)
+{
+    cr_assert(b->program_count < BUILD_PROGRAMS && b->op_count == 0, "too many programs, or one is open");
+    b->programs[b->program_count] = (psy_psm_program){.name = add_name(b, 'p', b->program_count),
+                                                      .input_type = input,
+                                                      .partial_type = partial,
+                                                      .output_type = output,
+                                                      .first_register = b->register_count,
+                                                      .first_word = b->code_words};
+    return b->program_count++;
+}
+
+static uint32_t add_register(build *b, unsigned dtype, unsigned rank, const psy_dim *dims)
+{
+    cr_assert(b->register_count < BUILD_REGISTERS, "too many registers");
+    psy_psm_register *r = &b->registers[b->register_count++];
+    *r = (psy_psm_register){.dtype = (uint8_t)dtype, .rank = (uint8_t)rank, .slot = PSY_NO_SLOT};
+    if (rank) {
+        memcpy(r->dims, dims, rank * sizeof *dims);
+    }
+    return program_of(b)->register_count++;
+}
+
+static build_op *add_op(build *b, psy_op op, unsigned dtype, uint32_t dst, unsigned count, const uint32_t *operands)
+{
+    cr_assert(b->op_count < BUILD_OPS && count <= BUILD_OPERANDS, "too many instructions");
+    build_op *o = &b->ops[b->op_count++];
+    *o = (build_op){.op = op, .dtype = dtype, .operand_count = count, .dst = dst};
+    o->region = b->open_region != PSY_NONE ? b->regions : 0;
+    memcpy(o->operands, operands, count * sizeof *operands);
+    return o;
+}
+
+uint32_t build_load(build *b, uint32_t field)
+{
+    const psy_psm_field *f = &b->fields[program_of(b)->input_type][field];
+    uint32_t r = add_register(b, f->dtype, f->kind == PSY_FIELD_ARRAY, &f->count);
+    add_op(b, PSY_OP_LOAD, f->dtype, r, 1, &field);
+    return r;
+}
+
+uint32_t build_partial(build *b, uint32_t field, psy_dim shards)
+{
+    const psy_psm_field *f = &b->fields[program_of(b)->partial_type][field];
+    uint32_t r = add_register(b, f->dtype, f->kind == PSY_FIELD_ARRAY ? 2 : 1, (psy_dim[]){shards, f->count});
+    add_op(b, PSY_OP_PARTIAL, f->dtype, r, 1, &field);
+    return r;
+}
+
+uint32_t build_view(build *b, uint32_t resident)
+{
+    const psy_psm_resident *from = &b->residents[resident];
+    psy_dim dims[PSY_RANK_MAX];
+    memcpy(dims, from->dims, sizeof dims);
+    dims[0] = from->local_rows;
+    uint32_t r = add_register(b, from->dtype, from->rank, dims);
+    add_op(b, PSY_OP_RESIDENT, from->dtype, r, 1, &resident);
+    return r;
+}
+
+uint32_t build_const(build *b, unsigned dtype, unsigned rank, const psy_dim *dims, const void *elements)
+{
+    uint64_t bytes = psy__dtype_bytes(dtype);
+    for (unsigned d = 0; d < rank; d++) {
+        bytes *= dims[d];
+    }
+    uint32_t at = (b->consts_bytes + 63) & ~63u;
+    cr_assert(bytes <= BUILD_CONSTS && at <= BUILD_CONSTS - bytes, "too many constants");
+    memcpy(b->consts + at, elements, bytes);
+    b->consts_bytes = at + (uint32_t)bytes;
+    uint32_t r = add_register(b, dtype, rank, dims);
+    add_op(b, PSY_OP_CONST, dtype, r, 1, &at);
+    return r;
+}
+
+uint32_t build_size(build *b, unsigned dtype, psy_dim dim)
+{
+    uint32_t r = add_register(b, dtype, 0, NULL);
+    add_op(b, PSY_OP_SIZE, dtype, r, 1, &dim);
+    return r;
+}
+
+uint32_t build_lookup(build *b, uint32_t resident, uint32_t key)
+{
+    const psy_psm_resident *from = &b->residents[resident];
+    uint32_t r = add_register(b, from->dtype, from->rank - 1u, from->dims + 1);
+    add_op(b, PSY_OP_LOOKUP, from->dtype, r, 2, (uint32_t[]){resident, key});
+    return r;
+}
+
+static unsigned broadcast(const psy_psm_register *x, const psy_psm_register *y, psy_dim *dims)
+{
+    unsigned rank = x->rank > y->rank ? x->rank : y->rank;
+    for (unsigned d = 0; d < rank; d++) {
+        psy_dim i = d + x->rank < rank ? 1 : x->dims[d + x->rank - rank], j = d + y->rank < rank ? 1 : y->dims[d + y->rank - rank];
+        dims[d] = i == 1 ? j : i;
+    }
+    return rank;
+}
+
+uint32_t build_map(build *b, psy_op op, uint32_t x, uint32_t y)
+{
+    psy_psm_register a = *build_register(b, x);
+    psy_dim dims[PSY_RANK_MAX];
+    unsigned rank = broadcast(&a, build_register(b, y == PSY_NONE ? x : y), dims);
+    uint32_t r = add_register(b, a.dtype, rank, dims);
+    add_op(b, op, a.dtype, r, y == PSY_NONE ? 1 : 2, (uint32_t[]){x, y});
+    return r;
+}
+
+uint32_t build_cast(build *b, unsigned dtype, uint32_t x)
+{
+    psy_psm_register a = *build_register(b, x);
+    uint32_t r = add_register(b, dtype, a.rank, a.dims);
+    add_op(b, PSY_OP_CAST, dtype, r, 1, &x);
+    return r;
+}
+
+uint32_t build_reduce(build *b, psy_op op, uint32_t x, uint32_t axis)
+{
+    psy_psm_register a = *build_register(b, x);
+    cr_assert(axis < a.rank, "there is no axis %u", axis);
+    memmove(a.dims + axis, a.dims + axis + 1, (a.rank - axis - 1u) * sizeof *a.dims);
+    uint32_t r = add_register(b, a.dtype, a.rank - 1u, a.dims);
+    add_op(b, op, a.dtype, r, 2, (uint32_t[]){x, axis});
+    return r;
+}
+
+uint32_t build_reduce2(build *b, psy_op op, uint32_t x, uint32_t y)
+{
+    psy_dim dims[PSY_RANK_MAX];
+    unsigned dtype = build_register(b, x)->dtype, rank = broadcast(build_register(b, x), build_register(b, y), dims);
+    uint32_t r = add_register(b, dtype, rank - 1, dims);
+    add_op(b, op, dtype, r, 2, (uint32_t[]){x, y});
+    return r;
+}
+
+uint32_t build_topk(build *b, uint32_t x, uint32_t labels, uint32_t k, psy_dim base)
+{
+    unsigned dtype = build_register(b, x)->dtype;
+    uint32_t r = add_register(b, dtype, 1, &k);
+    add_register(b, PSY_U64, 1, &k);
+    add_op(b, PSY_OP_TOPK, dtype, r, 4, (uint32_t[]){x, labels, k, base});
+    return r;
+}
+
+void build_store(build *b, uint32_t x, uint32_t field, uint32_t length)
+{
+    add_op(b, PSY_OP_STORE, build_register(b, x)->dtype, PSY_NONE, 3, (uint32_t[]){x, field, length});
+}
+
+uint32_t build_output(build *b, uint32_t x)
+{
+    const psy_psm_register *r = build_register(b, x);
+    uint32_t field = build_field(b, program_of(b)->output_type, r->dtype, r->rank ? PSY_FIELD_ARRAY : PSY_FIELD_SCALAR,
+                                 r->rank ? r->dims[0] : 1);
+    build_store(b, x, field, PSY_NONE);
+    return field;
+}
+
+void build_region(build *b, bool reduces, unsigned rank, const psy_dim *dims)
+{
+    uint32_t operands[BUILD_OPERANDS] = {0, reduces};
+    cr_assert(b->open_region == PSY_NONE, "a region is open");
+    if (rank) {
+        memcpy(operands + 2, dims, rank * sizeof *dims);
+    }
+    add_op(b, PSY_OP_REGION, 0, PSY_NONE, 2 + rank, operands);
+    b->open_region = b->op_count - 1;
+    b->regions++;
+}
+
+void build_region_end(build *b)
+{
+    cr_assert(b->open_region != PSY_NONE, "no region is open");
+    b->ops[b->open_region].operands[0] = b->op_count - b->open_region - 1;
+    b->open_region = PSY_NONE;
+}
+
+/* ---- slots and code ---- */
+
+static void write_code(build *b, psy_psm_program *p)
+{
+    for (uint32_t i = 0; i < b->op_count; i++) {
+        const build_op *o = &b->ops[i];
+        uint32_t words = 2 + ((o->operand_count + 1) & ~1u);
+        cr_assert(words <= BUILD_WORDS - b->code_words, "too much code");
+        uint32_t *w = b->code + b->code_words;
+        memset(w, 0, words * sizeof *w);
+        w[0] = (uint32_t)o->op | o->dtype << 8 | o->operand_count << 24;
+        w[1] = o->dst == PSY_NONE ? PSY_NO_REG : o->dst;
+        memcpy(w + 2, o->operands, o->operand_count * sizeof *w);
+        b->code_words += words;
+    }
+    p->word_count = b->code_words - p->first_word;
+}
+
+typedef struct life {
+    uint32_t first, last;
+    bool slotted;
+} life;
+
+/* A region is one instant; a uniform register that something batched reads lives for good. */
+static void measure(const build *b, const bool *batched, life *lives)
+{
+    uint32_t now = 0;
+    unsigned in_region[BUILD_REGISTERS] = {0};
+    for (uint32_t i = 0; i < b->op_count; i++) {
+        const build_op *o = &b->ops[i];
+        const psy_op_info *info = psy__op_info(o->op);
+        const char *colon = strchr(info->signature, ':');
+        now += o->op == PSY_OP_REGION || o->region == 0 || o->region != b->ops[i - 1].region;
+        for (uint32_t r = 0; r < (uint32_t)(colon - info->signature); r++) {
+            bool view = info->class_ == PSY_CLASS_VIEW || info->class_ == PSY_CLASS_LOOKUP;
+            lives[o->dst + r] = (life){now, now, !view && o->region == 0};
+            in_region[o->dst + r] = o->region;
+        }
+        for (uint32_t k = 0; k < o->operand_count && colon[1 + k] && colon[1 + k] != '*'; k++) {
+            uint32_t r = o->operands[k];
+            if ((colon[1 + k] != 'r' && colon[1 + k] != 'o') || r == PSY_NONE) {
+                continue;
+            }
+            bool reader_batched = o->dst == PSY_NONE || batched[o->dst];
+            lives[r].last = !batched[r] && reader_batched ? UINT32_MAX : lives[r].last > now ? lives[r].last : now;
+            lives[r].slotted = lives[r].slotted || (in_region[r] != 0 && in_region[r] != o->region);
+        }
+    }
+}
+
+static void plan(build *b, psy_psm_program *p)
+{
+    static life lives[BUILD_REGISTERS];
+    static bool batched[BUILD_REGISTERS], slot_batched[BUILD_REGISTERS];
+    static uint32_t slot_last[BUILD_REGISTERS];
+    psy__module m = {.programs = b->programs, .registers = b->registers, .code = b->code};
+    psy__program_batched(&m, p, batched);
+    memset(lives, 0, sizeof lives);
+    measure(b, batched, lives);
+    for (uint32_t r = 0; r < p->register_count; r++) {
+        if (!lives[r].slotted) {
+            continue;
+        }
+        uint32_t s = b->tight ? 0 : p->slot_count;
+        while (s < p->slot_count && (slot_batched[s] != batched[r] || slot_last[s] >= lives[r].first)) {
+            s++;
+        }
+        p->slot_count += s == p->slot_count;
+        slot_batched[s] = batched[r];
+        slot_last[s] = lives[r].last;
+        b->registers[p->first_register + r].slot = (uint16_t)s;
+    }
+}
+
+void build_end(build *b)
+{
+    psy_psm_program *p = program_of(b);
+    cr_assert(b->open_region == PSY_NONE, "a region is open");
+    write_code(b, p);
+    plan(b, p);
+    b->op_count = b->regions = 0;
+}
+
+void build_finish(build *b)
+{
+    uint32_t field_count = 0;
+    for (uint32_t i = 0; i < b->type_count; i++) {
+        psy_psm_type *t = &b->types[i];
+        t->first_field = field_count;
+        psy_status status = psy__layout(b->strings, t, b->fields[i]);
+        cr_assert(status == PSY_OK, "layout: %s", psy_detail());
+        memcpy(b->flat + field_count, b->fields[i], t->field_count * sizeof *b->flat);
+        field_count += t->field_count;
+    }
+    psy__module m = {.strings = b->strings,
+                     .strings_bytes = b->strings_bytes,
+                     .types = b->types,
+                     .fields = b->flat,
+                     .symbols = b->symbols,
+                     .checks = b->checks,
+                     .residents = b->residents,
+                     .pipelines = b->pipelines,
+                     .programs = b->programs,
+                     .registers = b->registers,
+                     .code = b->code,
+                     .consts = b->consts,
+                     .type_count = b->type_count,
+                     .field_count = field_count,
+                     .symbol_count = b->symbol_count,
+                     .check_count = b->check_count,
+                     .resident_count = b->resident_count,
+                     .pipeline_count = b->pipeline_count,
+                     .program_count = b->program_count,
+                     .register_count = b->register_count,
+                     .code_words = b->code_words,
+                     .consts_bytes = b->consts_bytes};
+    psy_status status = psy__module_encode(&m, &b->bytes, &b->byte_count);
+    cr_assert(status == PSY_OK, "encode: %s", psy_detail());
+    status = psy__module_decode(b->bytes, b->byte_count, PSY_TRUST_BYTECODE, &b->module);
+    cr_assert(status == PSY_OK, "decode: %s", psy_detail());
+}

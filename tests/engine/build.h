@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes modules in memory for tests: records are added one by one, then encoded and decoded like any module.
+ *
+ *   build *b = build_create();
+ *   uint32_t in = build_type(b), out = build_type(b);
+ *   uint32_t x = build_field(b, in, PSY_F32, PSY_FIELD_ARRAY, 7);
+ *   build_program(b, in, PSY_NONE, out);
+ *   build_output(b, build_map(b, PSY_OP_NEG, build_load(b, x), PSY_NONE));
+ *   build_end(b);
+ *   build_finish(b);          // b->module is decoded and verified
+ *   build_destroy(b);
+ *
+ * Names are made up (t0, f0, s0, d0, p0). Result dtypes and dims follow from the operands. Slots are planned at build_end:
+ * one each, or, with `tight`, shared as soon as lifetimes allow. Misuse ends the test. Thread safety: one thread each. */
+#ifndef PSY_TESTS_ENGINE_BUILD_H
+#define PSY_TESTS_ENGINE_BUILD_H
+
+#include "isa/module.h"
+
+enum {
+    BUILD_TYPES = 6,
+    BUILD_TYPE_FIELDS = 192,
+    BUILD_FIELDS = BUILD_TYPES * BUILD_TYPE_FIELDS,
+    BUILD_SYMBOLS = 16,
+    BUILD_RESIDENTS = 16,
+    BUILD_PROGRAMS = 4,
+    BUILD_REGISTERS = 1024,
+    BUILD_OPS = 1024,
+    BUILD_WORDS = 16384,
+    BUILD_CONSTS = 1 << 20,
+    BUILD_STRINGS = 1 << 14,
+    BUILD_OPERANDS = 2 + PSY_RANK_MAX
+};
+
+typedef struct build_op {
+    psy_op op;
+    unsigned dtype, operand_count, region; /* region: 0 outside, else its number */
+    uint32_t dst;                          /* PSY_NONE: no result */
+    uint32_t operands[BUILD_OPERANDS];
+} build_op;
+
+typedef struct build {
+    bool tight; /* share slots */
+    psy_psm_type types[BUILD_TYPES];
+    psy_psm_field fields[BUILD_TYPES][BUILD_TYPE_FIELDS], flat[BUILD_FIELDS];
+    psy_psm_symbol symbols[BUILD_SYMBOLS];
+    psy_psm_check checks[BUILD_SYMBOLS];
+    psy_psm_resident residents[BUILD_RESIDENTS];
+    psy_psm_pipeline pipelines[BUILD_PROGRAMS];
+    psy_psm_program programs[BUILD_PROGRAMS];
+    psy_psm_register registers[BUILD_REGISTERS];
+    uint32_t code[BUILD_WORDS];
+    char strings[BUILD_STRINGS];
+    uint8_t consts[BUILD_CONSTS];
+    uint32_t type_count, symbol_count, check_count, resident_count, pipeline_count, program_count, register_count, code_words,
+        strings_bytes, consts_bytes;
+    /* the program being written */
+    build_op ops[BUILD_OPS];
+    uint32_t op_count, regions, open_region; /* open_region: index of its op, or PSY_NONE */
+    /* after build_finish */
+    uint8_t *bytes;
+    uint64_t byte_count;
+    psy__module module;
+} build;
+
+build *build_create(void);
+void build_destroy(build *b);
+
+uint32_t build_type(build *b);
+uint32_t build_field(build *b, uint32_t type, unsigned dtype, unsigned kind, uint32_t count);
+psy_dim build_symbol(build *b, unsigned kind, psy_dim of); /* of: LOCAL's global symbol, else PSY_NONE */
+void build_check(build *b, psy_dim left, unsigned relation, psy_dim right, const char *message);
+/* dims[0] of split and keyed data is a GLOBAL symbol, local_rows its LOCAL one; else local_rows is PSY_NONE. */
+uint32_t build_resident(build *b, unsigned dtype, unsigned placement, psy_dim local_rows, unsigned rank, const psy_dim *dims);
+uint32_t build_pipeline(build *b, unsigned route, uint32_t key_field, uint32_t shard_program, uint32_t merge_program);
+
+/* Programs are written one after the other; all of these give the (first) result register. */
+uint32_t build_program(build *b, uint32_t input, uint32_t partial, uint32_t output);
+uint32_t build_load(build *b, uint32_t field);
+uint32_t build_partial(build *b, uint32_t field, psy_dim shards);
+uint32_t build_view(build *b, uint32_t resident);
+uint32_t build_const(build *b, unsigned dtype, unsigned rank, const psy_dim *dims, const void *elements);
+uint32_t build_size(build *b, unsigned dtype, psy_dim dim);
+uint32_t build_lookup(build *b, uint32_t resident, uint32_t key);
+uint32_t build_map(build *b, psy_op op, uint32_t x, uint32_t y); /* y: PSY_NONE for one operand */
+uint32_t build_cast(build *b, unsigned dtype, uint32_t x);
+uint32_t build_reduce(build *b, psy_op op, uint32_t x, uint32_t axis);
+uint32_t build_reduce2(build *b, psy_op op, uint32_t x, uint32_t y);
+uint32_t build_topk(build *b, uint32_t x, uint32_t labels, uint32_t k, psy_dim base); /* labels: the register after it */
+void build_store(build *b, uint32_t x, uint32_t field, uint32_t length);
+/* A new field of the output type that fits the register, and its STORE. Gives the field. */
+uint32_t build_output(build *b, uint32_t x);
+void build_region(build *b, bool reduces, unsigned rank, const psy_dim *dims);
+void build_region_end(build *b);
+void build_end(build *b);
+
+void build_finish(build *b);
+
+/* A register of the program being written. */
+const psy_psm_register *build_register(const build *b, uint32_t r);
+
+#endif

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "tests/engine/suite.h"
+
+#include <math.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { CANARY = 0xA5, LAYOUTS = 3, MEMORY_MIB = 96 };
+
+/* ---- data ---- */
+
+uint64_t suite_random(uint64_t *state) /* Marsaglia's xorshift64* */
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(2685821657736338717);
+}
+
+static void put_real(unsigned dtype, void *out, uint64_t i, double x)
+{
+    if (dtype == PSY_F32) {
+        ((float *)out)[i] = (float)x;
+    } else {
+        ((double *)out)[i] = x;
+    }
+}
+
+static void put_bits(unsigned dtype, void *out, uint64_t i, uint64_t bits)
+{
+    unsigned bytes = psy__dtype_bytes(dtype);
+    memcpy((uint8_t *)out + i * bytes, &bits, bytes);
+}
+
+unsigned suite_specials(const suite *s, unsigned dtype, void *out)
+{
+    unsigned n = 0;
+    if (dtype == PSY_F32 || dtype == PSY_F64) {
+        bool f32 = dtype == PSY_F32;
+        double most = f32 ? 0x1.fffffep127 : 0x1.fffffffffffffp1023, tiny = f32 ? 0x1p-126 : 0x1p-1022;
+        const double reals[] = {(double)NAN, (double)INFINITY, -(double)INFINITY, 0.0, -0.0, 1, -1, 0.5, -2.5, 3, 7, most, -most,
+                                16777217, -2147483648.0, 4294967296.0, 9223372036854775808.0, 0.1, -80, 40};
+        for (; n < sizeof reals / sizeof reals[0]; n++) {
+            put_real(dtype, out, n, reals[n]);
+        }
+        if (s->cpu) {
+            put_real(dtype, out, n++, tiny / 8);
+            put_real(dtype, out, n++, -tiny / 4);
+        }
+        return n;
+    }
+    unsigned width = 8 * psy__dtype_bytes(dtype);
+    uint64_t top = UINT64_C(1) << (width - 1);
+    if (dtype == PSY_BOOL) {
+        put_bits(dtype, out, n++, 0);
+        put_bits(dtype, out, n++, 1);
+        return n;
+    }
+    const uint64_t ints[] = {0, 1, 2, 3, 7, 10, 100, top - 1, top, top + 1, UINT64_MAX, UINT64_MAX - 1, UINT64_MAX - 6,
+                             UINT64_C(0x5555555555555555), UINT64_C(0xAAAAAAAAAAAAAAAA), UINT64_C(0x8000000080000000), 255, 65535};
+    for (; n < sizeof ints / sizeof ints[0]; n++) {
+        put_bits(dtype, out, n, ints[n]);
+    }
+    return n;
+}
+
+static void put_one(suite *s, suite_data data, unsigned dtype, void *out, uint64_t i)
+{
+    uint64_t r = suite_random(&s->random);
+    double part = (double)(r >> 11) * 0x1p-53;
+    bool is_float = dtype == PSY_F32 || dtype == PSY_F64, is_signed = psy__dtype_class(dtype) == PSY_DCLASS_SINT;
+    int64_t eighths = (int64_t)(r >> 33) % 65 - 32, hundred = (int64_t)(r >> 33) % 100;
+    if (dtype == PSY_BOOL) {
+        put_bits(dtype, out, i, r >> 63);
+    } else if (data == SUITE_DYADIC && is_float) {
+        put_real(dtype, out, i, (double)eighths / 8);
+    } else if (data == SUITE_DYADIC) {
+        put_bits(dtype, out, i, (uint64_t)(is_signed ? eighths : eighths + 32));
+    } else if (data == SUITE_POSITIVE) {
+        is_float ? put_real(dtype, out, i, part + 0.5) : put_bits(dtype, out, i, (uint64_t)hundred + 1);
+    } else if (is_float) {
+        put_real(dtype, out, i, part * 8 - 4);
+    } else {
+        put_bits(dtype, out, i, (r & 3) == 0 ? suite_random(&s->random) : (uint64_t)(is_signed ? hundred - 50 : hundred));
+    }
+}
+
+void suite_fill(suite *s, suite_data data, unsigned dtype, void *out, uint64_t n)
+{
+    unsigned bytes = psy__dtype_bytes(dtype);
+    bool has_specials = data == SUITE_SPECIAL && dtype != PSY_F16 && dtype != PSY_BF16;
+    uint8_t specials[SUITE_SPECIALS * 8];
+    unsigned count = has_specials ? suite_specials(s, dtype, specials) : 0;
+    for (uint64_t i = 0; i < n; i++) {
+        if (has_specials) {
+            memcpy((uint8_t *)out + i * bytes, specials + suite_random(&s->random) % count * bytes, bytes);
+        } else {
+            put_one(s, data, dtype, out, i);
+        }
+    }
+}
+
+void *suite_field(const build *b, uint32_t type, uint32_t field, void *message)
+{
+    return (uint8_t *)message + b->module.fields[b->module.types[type].first_field + field].offset;
+}
+
+psy__resident_data suite_resident(suite *s, suite_data data, unsigned dtype, uint64_t rows, uint64_t row_elements)
+{
+    uint64_t row_bytes = row_elements * psy__dtype_bytes(dtype);
+    void *at = aligned_alloc(64, (rows * row_bytes + 127) / 64 * 64);
+    cr_assert(at != NULL, "no memory");
+    suite_fill(s, data, dtype, at, rows * row_elements);
+    return (psy__resident_data){.data = at, .rows = rows, .row_bytes = row_bytes};
+}
+
+/* ---- what went wrong ---- */
+
+static void append(char *text, size_t size, const char *format, va_list arguments)
+{
+    size_t n = strlen(text);
+    if (n + 1 < size) {
+        vsnprintf(text + n, size - n, format, arguments);
+    }
+}
+
+void suite_mismatch(suite *s, const char *format, ...)
+{
+    if (s->mismatches++ < 20) {
+        va_list arguments;
+        va_start(arguments, format);
+        size_t n = strlen(s->report);
+        snprintf(s->report + n, sizeof s->report - n, "\n  ");
+        append(s->report, sizeof s->report, format, arguments);
+        va_end(arguments);
+    }
+}
+
+static void refused(suite *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void refused(suite *s, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    append(s->refused, sizeof s->refused, format, arguments);
+    va_end(arguments);
+}
+
+/* ---- messages in memory ---- */
+
+typedef struct placed {
+    psy__span spans[SUITE_MESSAGES];
+    uint32_t span_count;
+    uint8_t *at[SUITE_MESSAGES], *end;
+} placed;
+
+/* 0: one span. 1: spans of one, here and there. 2: up to three spans with gaps in their strides, the last one first. */
+static void place(suite *s, placed *p, uint8_t *base, uint32_t count, uint64_t bytes, unsigned layout)
+{
+    uint64_t room = bytes + (layout ? 64 : 0);
+    uint32_t order[SUITE_MESSAGES], run = layout == 0 ? count : layout == 1 ? 1 : count / 3 + 1;
+    for (uint32_t i = 0; i < count; i++) {
+        order[i] = i;
+    }
+    for (uint32_t i = count; layout == 1 && i > 1; i--) {
+        uint32_t j = (uint32_t)(suite_random(&s->random) % i), other = order[i - 1];
+        order[i - 1] = order[j];
+        order[j] = other;
+    }
+    p->span_count = 0;
+    p->end = base + count * room;
+    for (uint32_t first = 0; first < count; first += run) {
+        uint32_t n = count - first < run ? count - first : run;
+        uint8_t *start = layout == 2 ? base + (count - first - n) * room : base + order[first] * room;
+        p->spans[p->span_count++] = (psy__span){start, room, n};
+        for (uint32_t i = 0; i < n; i++) {
+            p->at[first + i] = start + i * room;
+        }
+    }
+}
+
+/* ---- one case ---- */
+
+typedef struct running {
+    suite *s;
+    const suite_case *c;
+    const psy_psm_type *in, *partial, *out;
+    uint32_t count, shards;
+    uint64_t partial_bytes; /* of all shards' records for one message */
+    uint8_t *inputs, *partials;
+    reference_result *want;
+    uint8_t *touched;
+    uint64_t touched_bytes;
+} running;
+
+static void compare_output(running *x, const char *where, uint32_t message, const reference_output *o, const uint8_t *at)
+{
+    suite *s = x->s;
+    const psy__module *m = &x->c->b->module;
+    const psy_psm_field *f = &m->fields[x->out->first_field + o->field];
+    const psy_op_info *info = psy__op_info(o->value.op);
+    bool strict = s->cpu && (info->class_ == PSY_CLASS_MAP1 || info->class_ == PSY_CLASS_MAP2 || info->class_ == PSY_CLASS_VIEW);
+    uint32_t n = o->count;
+    if (f->kind == PSY_FIELD_BOUNDED) {
+        memcpy(&n, at + f->count_offset, sizeof n);
+        if (n != o->count) {
+            suite_mismatch(s, "%s, message %u: %s has %u elements, not %u", where, message, psy__module_string(m, f->name), n, o->count);
+            return;
+        }
+    }
+    unsigned shown = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *element = at + f->offset + (uint64_t)i * psy__dtype_bytes(f->dtype);
+        if (!reference_agrees(f->dtype, &o->value.cells[i], element, strict) && shown++ < 3) {
+            char got_text[64], want_text[64];
+            reference_cell got = reference_read(f->dtype, element);
+            reference_print(f->dtype, &got, got_text, sizeof got_text);
+            reference_print(f->dtype, &o->value.cells[i], want_text, sizeof want_text);
+            suite_mismatch(s, "%s, message %u: %s = %s %s, element %u of %u: got %s, want %s", where, message,
+                           psy__module_string(m, f->name), info->name, psy__dtype_name(f->dtype), i, n, got_text, want_text);
+        }
+    }
+    s->compared++;
+}
+
+/* What a message's writer may touch: header, count, elements. */
+static void touch(running *x, const uint8_t *start, const uint8_t *at, const reference_result *want)
+{
+    uint8_t *t = x->touched + (at - start);
+    if (want->status != PSY_OK) {
+        memset(t, 1, x->out->bytes);
+        return;
+    }
+    memset(t, 1, 8);
+    for (uint32_t i = 0; i < want->output_count; i++) {
+        const psy_psm_field *f = &x->c->b->module.fields[x->out->first_field + want->outputs[i].field];
+        memset(t + f->offset, 1, (size_t)want->outputs[i].count * psy__dtype_bytes(f->dtype));
+        if (f->kind == PSY_FIELD_BOUNDED) {
+            memset(t + f->count_offset, 1, 4);
+        }
+    }
+}
+
+static void check_batch(running *x, const char *where, uint32_t count, const placed *in, const placed *partials, const placed *out,
+                        const uint8_t *start, const uint8_t *status)
+{
+    suite *s = x->s;
+    uint64_t used = (uint64_t)(out->end - start);
+    memset(x->touched, 0, used);
+    for (uint32_t i = 0; i < count; i++) {
+        const reference_result *want = &x->want[i];
+        touch(x, start, out->at[i], want);
+        if (status[i] != want->status) {
+            suite_mismatch(s, "%s, message %u: status %u, not %u", where, i, status[i], want->status);
+            continue;
+        }
+        if (want->status != PSY_OK) {
+            s->compared++;
+            continue;
+        }
+        struct { uint32_t bytes; uint16_t version, reserved; } header;
+        memcpy(&header, out->at[i], sizeof header);
+        if (header.bytes != x->out->bytes || header.version != x->out->version || header.reserved != 0) {
+            suite_mismatch(s, "%s, message %u: its header is %u, %u, %u", where, i, header.bytes, header.version, header.reserved);
+        }
+        for (uint32_t o = 0; o < want->output_count; o++) {
+            compare_output(x, where, i, &want->outputs[o], out->at[i]);
+        }
+        if (memcmp(in->at[i], x->inputs + (uint64_t)i * x->in->bytes, x->in->bytes) != 0 ||
+            (x->partial && memcmp(partials->at[i], x->partials + i * x->partial_bytes, x->partial_bytes) != 0)) {
+            suite_mismatch(s, "%s, message %u: what it read was written to", where, i);
+        }
+    }
+    for (uint64_t i = 0; i < used; i++) {
+        if (!x->touched[i] && start[i] != CANARY) {
+            suite_mismatch(s, "%s: byte %llu of the outputs was written to and belongs to no result", where, (unsigned long long)i);
+            break;
+        }
+    }
+}
+
+static void run_batch(running *x, const suite_engine *e, psy__executable *executable, uint32_t count, unsigned in_layout, unsigned out_layout)
+{
+    static const char *const layouts[LAYOUTS] = {"one span", "spans of one", "runs"};
+    suite *s = x->s;
+    static placed in, partials, out;
+    char where[160];
+    snprintf(where, sizeof where, "%s: %s, batch of %u in %s to %s", e->label, x->c->label, count, layouts[in_layout], layouts[out_layout]);
+    place(s, &in, s->memory + 256, count, x->in->bytes, in_layout);
+    place(s, &partials, in.end + 256, x->partial ? count : 0, x->partial_bytes, in_layout);
+    uint8_t *start = partials.end;
+    place(s, &out, start + 256, count, x->out->bytes, out_layout);
+    out.end += 256;
+    cr_assert((uint64_t)(out.end - s->memory) <= s->memory_bytes, "%s: the suite's memory is too small", where);
+    if ((uint64_t)(out.end - start) > x->touched_bytes) {
+        x->touched_bytes = (uint64_t)(out.end - start);
+        x->touched = realloc(x->touched, x->touched_bytes);
+        cr_assert(x->touched != NULL, "no memory");
+    }
+    memset(start, CANARY, (size_t)(out.end - start));
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(in.at[i], x->inputs + (uint64_t)i * x->in->bytes, x->in->bytes);
+        if (x->partial) {
+            memcpy(partials.at[i], x->partials + i * x->partial_bytes, x->partial_bytes);
+        }
+    }
+    uint8_t status[SUITE_MESSAGES + 1];
+    memset(status, CANARY, sizeof status);
+    psy__batch batch = {.count = count,
+                        .inputs = in.spans,
+                        .input_spans = in.span_count,
+                        .partials = partials.spans,
+                        .partial_spans = partials.span_count,
+                        .outputs = out.spans,
+                        .output_spans = out.span_count,
+                        .status = status};
+    psy_status ran = e->engine->interface->run(executable, &batch);
+    if (ran != PSY_OK) {
+        suite_mismatch(s, "%s: run gave %d: %s", where, (int)ran, psy_detail());
+        return;
+    }
+    if (status[count] != CANARY) {
+        suite_mismatch(s, "%s: a status after the last was written", where);
+    }
+    check_batch(x, where, count, &in, &partials, &out, start, status);
+}
+
+static void run_engine(running *x, const suite_engine *e)
+{
+    suite *s = x->s;
+    const suite_case *c = x->c;
+    const psy__engine_interface *i = e->engine->interface;
+    static const uint64_t zeros[BUILD_SYMBOLS];
+    psy__binding binding = {.module = &c->b->module,
+                            .program = c->program,
+                            .symbols = c->symbols ? c->symbols : zeros,
+                            .bases = c->bases ? c->bases : zeros,
+                            .residents = c->residents,
+                            .partial_stride = x->shards ? x->partial_bytes / x->shards : 0};
+    psy__executable *executable = NULL;
+    psy_status status = i->bind(e->engine, &binding, &executable);
+    if (status != PSY_OK) {
+        suite_mismatch(s, "%s: %s: bind gave %d: %s", e->label, c->label, (int)status, psy_detail());
+        return;
+    }
+    uint32_t five = x->count < 5 ? x->count : 5;
+    run_batch(x, e, executable, x->count, 0, 0);
+    run_batch(x, e, executable, five, 1, 2);
+    run_batch(x, e, executable, 1, 0, 0);
+    run_batch(x, e, executable, x->count, 1, 1);
+    if (s->cpu) {
+        run_batch(x, e, executable, five, 2, 0);
+        run_batch(x, e, executable, five, 0, 1);
+    }
+    i->unbind(executable);
+}
+
+static void make_messages(running *x, reference *r)
+{
+    suite *s = x->s;
+    const suite_case *c = x->c;
+    const psy__module *m = &c->b->module;
+    x->inputs = calloc(x->count, x->in->bytes);
+    x->partials = calloc(x->count, x->partial_bytes ? x->partial_bytes : 1);
+    x->want = calloc(x->count, sizeof *x->want);
+    cr_assert(x->inputs && x->partials && x->want, "no memory");
+    for (uint32_t i = 0; i < x->count; i++) {
+        uint8_t *input = x->inputs + (uint64_t)i * x->in->bytes, *partials = x->partials + i * x->partial_bytes;
+        for (uint32_t f = 0; f < x->in->field_count; f++) {
+            const psy_psm_field *field = &m->fields[x->in->first_field + f];
+            suite_fill(s, c->data, field->dtype, input + field->offset, field->count);
+        }
+        for (uint32_t k = 0; k < x->shards; k++) {
+            uint8_t *record = partials + k * (x->partial_bytes / x->shards);
+            for (uint32_t f = 0; f < x->partial->field_count; f++) {
+                const psy_psm_field *field = &m->fields[x->partial->first_field + f];
+                suite_fill(s, c->data, field->dtype, record + field->offset, field->count);
+            }
+        }
+        if (c->fill) {
+            c->fill(s, c, i, input, partials);
+        }
+        reference_run(r, input, partials, &x->want[i]);
+    }
+}
+
+void suite_run(suite *s, const suite_case *c)
+{
+    const psy__module *m = &c->b->module;
+    const psy_psm_program *p = &m->programs[c->program];
+    if (s->engines[0].engine->interface->supports(s->engines[0].engine, m, c->program) != PSY_OK) {
+        if (strstr(s->refused, psy_detail()) == NULL) {
+            refused(s, "\n  %s: %s", c->label, psy_detail());
+        }
+        return;
+    }
+    static const uint64_t zeros[BUILD_SYMBOLS];
+    running x = {.s = s, .c = c, .in = &m->types[p->input_type], .out = &m->types[p->output_type]};
+    x.count = c->batch_max ? c->batch_max : SUITE_MESSAGES;
+    if (p->partial_type != PSY_NONE) {
+        x.partial = &m->types[p->partial_type];
+        x.shards = c->shards;
+        x.partial_bytes = c->shards * (c->partial_stride ? c->partial_stride : x.partial->bytes);
+    }
+    reference r = {.module = m,
+                   .program = c->program,
+                   .symbols = c->symbols ? c->symbols : zeros,
+                   .bases = c->bases ? c->bases : zeros,
+                   .residents = c->residents,
+                   .partial_stride = x.shards ? x.partial_bytes / x.shards : 0,
+                   .exact = c->exact};
+    reference_init(&r);
+    make_messages(&x, &r);
+    for (unsigned e = 0; e < s->engine_count; e++) {
+        run_engine(&x, &s->engines[e]);
+    }
+    for (uint32_t i = 0; i < x.count; i++) {
+        reference_result_free(&x.want[i]);
+    }
+    reference_fini(&r);
+    free(x.inputs);
+    free(x.partials);
+    free(x.want);
+    free(x.touched);
+}
+
+/* The smallest program with the operation in it. */
+static build *probe(const psy_op_info *info, unsigned dtype)
+{
+    build *b = build_create();
+    uint32_t in = build_type(b), out = build_type(b);
+    uint32_t x = build_field(b, in, dtype, PSY_FIELD_ARRAY, 7);
+    build_program(b, in, PSY_NONE, out);
+    uint32_t a = build_load(b, x);
+    switch (info->class_) {
+    case PSY_CLASS_MAP1: build_output(b, build_map(b, info->op, a, PSY_NONE)); break;
+    case PSY_CLASS_MAP2: build_output(b, build_map(b, info->op, a, a)); break;
+    case PSY_CLASS_CAST: build_output(b, build_cast(b, dtype, a)); break;
+    case PSY_CLASS_REDUCE1: build_output(b, build_reduce(b, info->op, a, 0)); break;
+    case PSY_CLASS_REDUCE2: build_output(b, build_reduce2(b, info->op, a, a)); break;
+    case PSY_CLASS_SELECT: build_output(b, build_topk(b, a, PSY_NONE, 3, PSY_NONE)); break;
+    default: build_output(b, a); break;
+    }
+    build_end(b);
+    build_finish(b);
+    return b;
+}
+
+bool suite_has(suite *s, const psy_op_info *info, unsigned dtype)
+{
+    if (!psy__op_takes(info, dtype)) {
+        return false;
+    }
+    uint8_t *known = &s->probed[info->op % SUITE_OPS][dtype];
+    if (*known == 0) {
+        build *b = probe(info, dtype);
+        psy_status status = s->engines[0].engine->interface->supports(s->engines[0].engine, &b->module, 0);
+        *known = status == PSY_OK ? 1 : 2;
+        if (status == PSY_UNSUPPORTED) {
+            refused(s, "\n  %s %s: %s", info->name, psy__dtype_name(dtype), psy_detail());
+        } else if (status != PSY_OK) {
+            suite_mismatch(s, "%s: supports gave %d for %s %s: %s", s->family, (int)status, info->name, psy__dtype_name(dtype), psy_detail());
+        }
+        build_destroy(b);
+    }
+    return *known == 1;
+}
+
+/* ---- engines ---- */
+
+/* Whether PSYNE_TEST_ENGINES has the word, or is not set. */
+static bool is_wanted(const char *family)
+{
+    const char *list = getenv("PSYNE_TEST_ENGINES");
+    size_t n = strlen(family);
+    for (const char *at = list; at && *at;) {
+        size_t word = strcspn(at, ", ");
+        if (word == n && memcmp(at, family, n) == 0) {
+            return true;
+        }
+        at += word + (at[word] != '\0');
+    }
+    return !list || !*list;
+}
+
+static void add_engine(suite *s, const char *label, psy_status *status)
+{
+    psy__engine_options options = {.max_batch = SUITE_MESSAGES, .validate = true};
+    suite_engine *e = &s->engines[s->engine_count];
+    *status = psy__engine_open(s->family, &options, &e->engine);
+    if (*status != PSY_OK) {
+        return;
+    }
+    snprintf(e->label, sizeof e->label, "%s", label);
+    s->engine_count++;
+    psy_status attached = e->engine->interface->attach(e->engine, s->memory, s->memory_bytes);
+    cr_assert(attached == PSY_OK, "%s: attach: %s", label, psy_detail());
+}
+
+/* Every instruction set that the machine has. */
+static psy_status add_cpu_engines(suite *s)
+{
+    static const char *const sets[] = {"base", "avx2", "avx512"};
+    const char *before = getenv("PSYNE_CPU");
+    char kept[32];
+    snprintf(kept, sizeof kept, "%s", before ? before : "");
+    psy_status first = PSY_OK, status;
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        char label[32];
+        snprintf(label, sizeof label, "cpu/%s", sets[i]);
+        setenv("PSYNE_CPU", sets[i], 1);
+        add_engine(s, label, &status);
+        first = i == 0 ? status : first;
+    }
+    before ? setenv("PSYNE_CPU", kept, 1) : unsetenv("PSYNE_CPU");
+    return first;
+}
+
+static void open_memory(suite *s)
+{
+    int fd = memfd_create("engine-suite", MFD_CLOEXEC);
+    s->memory_bytes = UINT64_C(1) << 20;
+    s->memory_bytes *= MEMORY_MIB;
+    cr_assert(fd >= 0 && ftruncate(fd, (off_t)s->memory_bytes) == 0, "no memory to share");
+    void *at = mmap(NULL, s->memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    cr_assert(at != MAP_FAILED, "no memory to share");
+    s->memory = at;
+}
+
+static void close_all(suite *s)
+{
+    for (unsigned i = 0; i < s->engine_count; i++) {
+        s->engines[i].engine->interface->detach(s->engines[i].engine, s->memory);
+        psy__engine_close(s->engines[i].engine);
+    }
+    munmap(s->memory, s->memory_bytes);
+}
+
+void suite_on(const char *family, void (*test)(suite *s))
+{
+    if (!is_wanted(family)) {
+        cr_skip_test("PSYNE_TEST_ENGINES leaves %s out", family);
+    }
+    static suite s;
+    s = (suite){.family = family, .cpu = strcmp(family, "cpu") == 0, .random = UINT64_C(88172645463325252)};
+    open_memory(&s);
+    psy_status status = PSY_OK;
+    if (s.cpu) {
+        status = add_cpu_engines(&s);
+    } else {
+        add_engine(&s, family, &status);
+    }
+    if (status != PSY_OK) {
+        static char why[256];
+        snprintf(why, sizeof why, "%s", psy_detail());
+        close_all(&s);
+        cr_assert(!s.cpu && (status == PSY_UNSUPPORTED || status == PSY_NO_DEVICE), "%s: %s", family, why);
+        cr_skip_test("%s: %s", family, why);
+    }
+    test(&s);
+    close_all(&s);
+    cr_assert(s.mismatches == 0, "%u mismatches:%s", s.mismatches, s.report);
+    if (s.refused[0] && s.compared == 0) {
+        cr_skip_test("%s does not support:%s", family, s.refused);
+    }
+    cr_assert(s.compared > 0, "nothing was compared");
+    if (s.refused[0]) {
+        cr_log_warn("%s does not support:%s", family, s.refused);
+    }
+}
