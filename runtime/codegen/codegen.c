@@ -45,7 +45,8 @@ static psy_status place_registers(generator *g, uint32_t program)
                 g->places[r] = at.op == PSY_OP_RESIDENT ? PSY_PLACED_RESIDENT : PSY_PLACED_CONST;
                 g->sources[r] = at.operands[0];
             } else if (at.op == PSY_OP_PARTIAL || at.op == PSY_OP_LOOKUP) {
-                status = psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s", psy__module_string(m, g->p->name), at.info->name);
+                status = psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s", psy__module_string(m, g->p->name),
+                                  at.info->name);
             }
         }
     }
@@ -85,8 +86,7 @@ static void put_line(psy__maker *k, uint32_t program, uint32_t word)
 
 typedef struct job {
     const psy__instruction *nodes;
-    uint32_t count, rank, axis; /* axis: PSY_NONE: no reduction */
-    psy_dim dims[PSY_RANK_MAX];
+    psy__space space;
     uint32_t word, stage, source_word;
 } job;
 
@@ -95,7 +95,12 @@ static void make(generator *g, uint32_t program, const job *j)
     if (g->status != PSY_OK) {
         return;
     }
-    psy__maker k = {.m = g->m, .p = g->p, .registers = g->m->registers + g->p->first_register, .places = g->places, .sources = g->sources, .values = g->values};
+    psy__maker k = {.m = g->m,
+                    .p = g->p,
+                    .registers = g->m->registers + g->p->first_register,
+                    .places = g->places,
+                    .sources = g->sources,
+                    .values = g->values};
     memset(g->values, 0, g->p->register_count * sizeof *g->values);
     psy__spirv_init(&k.s);
     psy__maker_begin(&k);
@@ -105,10 +110,10 @@ static void make(generator *g, uint32_t program, const job *j)
         psy__make_topk(&k, j->nodes, j->stage);
     } else if (op == PSY_OP_STORE) {
         psy__make_store(&k, j->nodes);
-    } else if (j->axis == PSY_NONE) {
-        psy__make_map(&k, j->nodes, j->count, j->dims, j->rank);
+    } else if (j->space.axis == PSY_NONE) {
+        psy__make_map(&k, j->nodes, j->space.node_count, j->space.dims, j->space.rank);
     } else {
-        psy__make_reduce(&k, j->nodes, j->count, j->dims, j->rank, j->axis);
+        psy__make_reduce(&k, j->nodes, j->space.node_count, j->space.dims, j->space.rank, j->space.axis);
     }
     g->status = k.status;
     uint32_t count = 0, *words = g->status == PSY_OK ? psy__maker_end(&k, &count) : NULL;
@@ -126,22 +131,44 @@ static void make(generator *g, uint32_t program, const job *j)
     }
 }
 
-/* The space of a single operation. */
-static void space_of(const generator *g, const psy__instruction *at, job *j)
+void psy__space_of(const psy__module *m, const psy_psm_program *p, const psy__instruction *at, psy__space *out)
 {
-    const psy_psm_register *registers = g->m->registers + g->p->first_register, *a = &registers[at->operands[0]], *dst = &registers[at->dst];
-    j->axis = PSY_NONE;
-    j->rank = dst->rank;
-    memcpy(j->dims, dst->dims, sizeof j->dims);
-    if (at->info->class_ == PSY_CLASS_REDUCE1) {
-        j->axis = at->operands[1];
-        j->rank = a->rank;
-        memcpy(j->dims, a->dims, sizeof j->dims);
-    } else if (at->info->class_ == PSY_CLASS_REDUCE2) {
-        const psy_psm_register *b = &registers[at->operands[1]];
+    const psy_psm_register *registers = m->registers + p->first_register, *from = NULL;
+    *out = (psy__space){.stages = 1, .axis = PSY_NONE, .node_count = 1, .next = at->next};
+    switch (at->info->class_) {
+    case PSY_CLASS_VIEW:
+    case PSY_CLASS_SIZE: /* the engine writes sizes itself */
+    case PSY_CLASS_LOOKUP: out->stages = 0; return;
+    case PSY_CLASS_REGION: {
+        out->node_count = at->operands[0];
+        out->rank = at->operand_count - 2;
+        out->axis = at->operands[1] ? out->rank - 1 : PSY_NONE;
+        memcpy(out->dims, at->operands + 2, out->rank * sizeof *out->dims);
+        psy__instruction node;
+        for (uint32_t i = 0; i < out->node_count; i++) {
+            psy__instruction_at(m, p, out->next, &node);
+            out->next = node.next;
+        }
+        return;
+    }
+    case PSY_CLASS_SELECT:
+        out->stages = PSY_STAGE_FINISH + 1;
+        from = &registers[at->operands[0]];
+        break;
+    case PSY_CLASS_STORE: from = &registers[at->operands[0]]; break;
+    case PSY_CLASS_REDUCE1:
+        from = &registers[at->operands[0]];
+        out->axis = at->operands[1];
+        break;
+    default: from = &registers[at->dst];
+    }
+    out->rank = from->rank;
+    memcpy(out->dims, from->dims, sizeof out->dims);
+    if (at->info->class_ == PSY_CLASS_REDUCE2) {
+        const psy_psm_register *a = &registers[at->operands[0]], *b = &registers[at->operands[1]];
         psy_dim x = a->rank ? a->dims[a->rank - 1] : 1, y = b->rank ? b->dims[b->rank - 1] : 1;
-        j->axis = j->rank++;
-        j->dims[j->axis] = x == 1 ? y : x;
+        out->axis = out->rank++;
+        out->dims[out->axis] = x == 1 ? y : x;
     }
 }
 
@@ -152,36 +179,22 @@ static void make_all(generator *g, uint32_t program)
         g->status = psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
         return;
     }
-    for (uint32_t word = 0; word < g->p->word_count && g->status == PSY_OK; word = at.next) {
+    for (uint32_t word = 0; word < g->p->word_count && g->status == PSY_OK;) {
         psy__instruction_at(g->m, g->p, word, &at);
-        job j = {.nodes = nodes, .count = 1, .word = word, .source_word = word, .axis = PSY_NONE};
+        job j = {.nodes = nodes, .word = word, .source_word = word};
+        psy__space_of(g->m, g->p, &at, &j.space);
         nodes[0] = at;
-        switch (at.info->class_) {
-        case PSY_CLASS_VIEW:
-        case PSY_CLASS_SIZE: /* the engine writes sizes itself */
-        case PSY_CLASS_LOOKUP: break;
-        case PSY_CLASS_REGION:
-            j.count = at.operands[0];
-            j.rank = at.operand_count - 2;
-            j.axis = at.operands[1] ? j.rank - 1 : PSY_NONE;
-            memcpy(j.dims, at.operands + 2, j.rank * sizeof *j.dims);
+        if (at.info->class_ == PSY_CLASS_REGION) {
             j.source_word = at.next;
-            for (uint32_t i = 0; i < j.count; i++) {
-                psy__instruction_at(g->m, g->p, at.next, &nodes[i]);
-                at.next = nodes[i].next;
+            for (uint32_t i = 0, next = at.next; i < j.space.node_count; i++) {
+                psy__instruction_at(g->m, g->p, next, &nodes[i]);
+                next = nodes[i].next;
             }
-            make(g, program, &j);
-            break;
-        case PSY_CLASS_SELECT:
-            for (j.stage = PSY_STAGE_SELECT; j.stage <= PSY_STAGE_FINISH; j.stage++) {
-                make(g, program, &j);
-            }
-            break;
-        case PSY_CLASS_STORE: make(g, program, &j); break;
-        default:
-            space_of(g, &at, &j);
+        }
+        for (; j.stage < j.space.stages; j.stage++) {
             make(g, program, &j);
         }
+        word = j.space.next;
     }
     free(nodes);
 }
@@ -193,7 +206,8 @@ psy_status psy__codegen_spirv(const psy__module *module, uint32_t program, psy__
     g.places = calloc(n, sizeof *g.places);
     g.sources = calloc(n, sizeof *g.sources);
     g.values = calloc(n, sizeof *g.values);
-    g.status = g.places && g.sources && g.values ? place_registers(&g, program) : psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
+    g.status =
+        g.places && g.sources && g.values ? place_registers(&g, program) : psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
     if (g.status == PSY_OK) {
         make_all(&g, program);
     }

@@ -21,8 +21,8 @@
  *   elementwise   invocation (y * groups_x + x) * size + local: an element of the space
  *   reductions    workgroup y * groups_x + x: an element of the space without the reduced axis
  *   store         as elementwise, over the field's elements
- *   top-k         three kernels (stages): SELECT takes the k best of every PSY_TOPK_CHUNK elements of the operand, workgroup x the
- *                 x-th chunk, into SCRATCH; AGAIN the same from list to list; FINISH writes the k values and labels.
+ *   top-k         three kernels (stages): SELECT takes the k best of every PSY_TOPK_CHUNK elements of the operand, workgroup
+ *                 y * groups_x + x that chunk, into SCRATCH; AGAIN the same from list to list; FINISH writes the k values and labels.
  *                 Push constants: word offset of the list read, of the list written (both from a message's part of SCRATCH),
  *                 entries of the list read, words of a message's part of SCRATCH.
  */

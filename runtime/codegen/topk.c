@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Top-k: every workgroup finds the k best of its chunk, one after the other, each the best of those below the last one. Values are
- * compared as keys (larger is better, NaN below all); equal ones by position. Lists are pairs of value bits and position; a position
- * of 2^32 - 1 marks an entry that is none. */
+/* Top-k: every workgroup finds the k best of its chunk, one after the other, each the best of those below the last one. Values
+ * are compared as keys (larger is better, NaN below all); equal ones by position. Lists are pairs of value bits and position; a
+ * position of 2^32 - 1 marks an entry that is none. */
+#include <spirv/unified1/GLSL.std.450.h>
 #include <spirv/unified1/spirv.h>
 
 #include "codegen/maker.h"
@@ -23,15 +24,18 @@ static uint32_t key_of(psy__maker *k, unsigned dtype, uint32_t bits)
     /* In whole numbers, so that denormals and NaN keep their place on every device. */
     uint32_t magnitude = psy__op2(k, SpvOpBitwiseAnd, k->u32, bits, psy__const_u32(k, UINT32_C(0x7fffffff)));
     uint32_t is_nan = psy__op2(k, SpvOpUGreaterThan, k->boolean, magnitude, psy__const_u32(k, UINT32_C(0x7f800000)));
-    uint32_t is_negative = both(k, psy__op2(k, SpvOpUGreaterThanEqual, k->boolean, bits, sign), psy__op2(k, SpvOpINotEqual, k->boolean, magnitude, zero));
-    uint32_t key = psy__select(k, k->u32, is_negative, psy__spirv_make(&k->s, SpvOpNot, k->u32, bits), psy__op2(k, SpvOpBitwiseOr, k->u32, magnitude, sign));
+    uint32_t is_negative = both(k, psy__op2(k, SpvOpUGreaterThanEqual, k->boolean, bits, sign),
+                                psy__op2(k, SpvOpINotEqual, k->boolean, magnitude, zero));
+    uint32_t key = psy__select(k, k->u32, is_negative, psy__spirv_make(&k->s, SpvOpNot, k->u32, bits),
+                               psy__op2(k, SpvOpBitwiseOr, k->u32, magnitude, sign));
     return psy__select(k, k->u32, is_nan, zero, key);
 }
 
 /* Whether (key, position) comes before the other one. */
 static uint32_t before(psy__maker *k, uint32_t key, uint32_t position, uint32_t other_key, uint32_t other_position)
 {
-    uint32_t tie = both(k, psy__op2(k, SpvOpIEqual, k->boolean, key, other_key), psy__op2(k, SpvOpULessThan, k->boolean, position, other_position));
+    uint32_t tie = both(k, psy__op2(k, SpvOpIEqual, k->boolean, key, other_key),
+                        psy__op2(k, SpvOpULessThan, k->boolean, position, other_position));
     return either(k, psy__op2(k, SpvOpUGreaterThan, k->boolean, key, other_key), tie);
 }
 
@@ -54,12 +58,14 @@ static void take_if(psy__maker *k, const best *b, uint32_t condition, uint32_t k
 }
 
 /* The invocation's best of its part of the chunk, among those after the last chosen one. */
-static void scan(psy__maker *k, const psy__instruction *at, unsigned stage, const best *mine, const best *last, uint32_t first_round)
+static void scan(psy__maker *k, const psy__instruction *at, unsigned stage, const best *mine, const best *last,
+                 uint32_t first_round)
 {
     uint32_t none = psy__const_u32(k, UINT32_MAX), j = psy__variable(k, k->u32), chunk = psy__const_u32(k, PSY_TOPK_CHUNK);
     const psy_psm_register *r = &k->registers[at->operands[0]];
     uint32_t count = stage == PSY_STAGE_SELECT ? psy__product(k, r->dims, r->rank) : psy__push_word(k, PSY_PUSH_COUNT);
-    uint32_t start = times(k, k->group, chunk);
+    /* The last row of workgroups may go past the end. */
+    uint32_t start = psy__spirv_make(&k->s, SpvOpExtInst, k->u32, k->s.glsl, GLSLstd450UMin, times(k, k->group, chunk), count);
     uint32_t left = psy__op2(k, SpvOpISub, k->u32, count, start);
     uint32_t here = psy__select(k, k->u32, psy__op2(k, SpvOpULessThan, k->boolean, left, chunk), left, chunk);
     psy__set(k, mine->key, psy__const_u32(k, 0));
@@ -138,16 +144,20 @@ static void make_select(psy__maker *k, const psy__instruction *at, unsigned stag
 static void make_finish(psy__maker *k, const psy__instruction *at)
 {
     uint32_t e = psy__element(k), none = psy__const_u32(k, UINT32_MAX), symbols = k->m->symbol_count;
-    uint32_t lowest = psy__const_u32(k, at->dtype == PSY_F32 ? UINT32_C(0xff800000) : at->dtype == PSY_I32 ? UINT32_C(0x80000000) : 0);
+    uint32_t lowest = psy__const_u32(k, at->dtype == PSY_F32   ? UINT32_C(0xff800000)
+                                        : at->dtype == PSY_I32 ? UINT32_C(0x80000000)
+                                                               : 0);
     uint32_t inside = psy__if(k, psy__op2(k, SpvOpULessThan, k->boolean, e, psy__const_u32(k, at->operands[2])));
     uint32_t word = entry_at(k, PSY_PUSH_FROM, e);
-    uint32_t bits = psy__load_word(k, PSY_BIND_SCRATCH, word), position = psy__load_word(k, PSY_BIND_SCRATCH, add(k, word, psy__const_u32(k, 1)));
+    uint32_t bits = psy__load_word(k, PSY_BIND_SCRATCH, word),
+             position = psy__load_word(k, PSY_BIND_SCRATCH, add(k, word, psy__const_u32(k, 1)));
     uint32_t is_none = psy__op2(k, SpvOpIEqual, k->boolean, position, none), low = position, high = psy__const_u32(k, 0);
     if (at->operands[3] != PSY_NONE) {
         uint32_t symbol = psy__dim_symbol(at->operands[3]);
         low = add(k, position, psy__param(k, PSY_PARAM_BASE_LOW(symbols, symbol)));
         uint32_t carry = psy__op2(k, SpvOpULessThan, k->boolean, low, position);
-        high = add(k, psy__param(k, PSY_PARAM_BASE_HIGH(symbols, symbol)), psy__select(k, k->u32, carry, psy__const_u32(k, 1), psy__const_u32(k, 0)));
+        high = add(k, psy__param(k, PSY_PARAM_BASE_HIGH(symbols, symbol)),
+                   psy__select(k, k->u32, carry, psy__const_u32(k, 1), psy__const_u32(k, 0)));
     }
     unsigned binding;
     uint32_t to = psy__word_of(k, at->dst, e, &binding);

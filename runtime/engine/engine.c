@@ -26,3 +26,48 @@ psy_status psy__engine_open(const char *name, const psy__engine_options *options
     return psy_fail(PSY_NOT_FOUND, "there is no engine \"%s\"; there are: cpu%s", name,
                     sizeof engines / sizeof engines[0] > 1 ? ", vulkan" : "");
 }
+
+psy_status psy__binding_check(const psy__binding *binding, const psy__bound_program *bound)
+{
+    const psy__module *m = binding->module;
+    for (uint32_t i = 0; i < bound->program->register_count; i++) {
+        const psy__bound_register *r = &bound->registers[i];
+        bool rows = r->home == PSY_HOME_RESIDENT, row = r->home == PSY_HOME_ROW;
+        if (!rows && !row) {
+            continue;
+        }
+        const psy__resident_data *d = &binding->residents[r->source];
+        uint64_t bytes = r->count * psy__dtype_bytes(r->dtype);
+        if (rows ? !d->data && bytes : !d->index_rows || !d->keys || (!d->data && d->rows)) {
+            return psy_fail(PSY_INVALID, "resident %s is not loaded", psy__module_string(m, m->residents[r->source].name));
+        }
+        if (rows ? d->rows * d->row_bytes < bytes : d->row_bytes < bytes) {
+            return psy_fail(PSY_INVALID, "resident %s has fewer bytes than its sizes say",
+                            psy__module_string(m, m->residents[r->source].name));
+        }
+    }
+    return PSY_OK;
+}
+
+bool psy__spans_take(const psy__span *spans, uint32_t span_count, uint32_t count, uint8_t **out)
+{
+    uint32_t n = 0;
+    for (uint32_t s = 0; s < span_count; s++) {
+        if (spans[s].count > count - n) {
+            return false;
+        }
+        for (uint32_t i = 0; i < spans[s].count; i++) {
+            out[n++] = spans[s].base + i * spans[s].stride;
+        }
+    }
+    return n == count;
+}
+
+void psy__message_header(const psy_psm_type *type, uint8_t *message)
+{
+    struct {
+        uint32_t bytes;
+        uint16_t version, reserved;
+    } header = {type->bytes, (uint16_t)type->version, 0};
+    memcpy(message, &header, sizeof header);
+}

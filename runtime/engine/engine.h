@@ -23,6 +23,7 @@ typedef struct psy__engine_options {
     const char *device;       /* name or index of the device; NULL: the engine's choice */
     uint32_t max_batch;       /* messages in one run at most; 0 = 64 */
     bool validate;            /* vulkan: validation layers on, any message is a failure */
+    bool no_import;           /* vulkan: copies messages, as for a device that cannot import memory */
     psy__limits limits;
 } psy__engine_options;
 
@@ -96,6 +97,13 @@ extern const psy__engine_interface psy__engine_vulkan;
 
 /* By name: "cpu", "vulkan". NOT_FOUND names the ones there are; NO_DEVICE, NO_MEMORY, UNSUPPORTED (not built in). */
 PSY_NODISCARD psy_status psy__engine_open(const char *name, const psy__engine_options *options, psy__engine **out);
+/* For engines: whether every resident that the program reads is loaded and as large as its sizes say. INVALID names it. */
+PSY_NODISCARD psy_status psy__binding_check(const psy__binding *binding, const psy__bound_program *bound);
+/* Writes where each message of the spans starts; false if they are not `count` together. */
+bool psy__spans_take(const psy__span *spans, uint32_t span_count, uint32_t count, uint8_t **out);
+/* A message's header as the module's output type has it. */
+void psy__message_header(const psy_psm_type *type, uint8_t *message);
+
 static inline void psy__engine_close(psy__engine *e) { if (e) e->interface->close(e); }
 
 #endif

@@ -221,15 +221,19 @@ static psy_status bind_program(psy_worker *w, psy__engine *engine, const psy__re
     return engine->interface->bind(engine, &binding, out);
 }
 
-/* The engine for a shard program: the worker's own, or the cpu where it lacks an operation. */
-static psy__engine *engine_for(psy_worker *w, uint32_t program, const char *pipeline)
+/* A shard program on the worker's engine, or on the cpu where that lacks an operation or the program is too large for it. */
+static psy_status bind_shard(psy_worker *w, const psy__resident_data *residents, uint32_t program, const char *pipeline, psy__executable **out)
 {
-    if (w->engine->interface->supports(w->engine, &w->module->decoded, program) == PSY_OK) {
-        return w->engine;
+    psy_status status = w->engine->interface->supports(w->engine, &w->module->decoded, program);
+    if (status == PSY_OK) {
+        status = bind_program(w, w->engine, residents, program, out);
+    }
+    if (status != PSY_UNSUPPORTED || w->engine == w->cpu) {
+        return status;
     }
     size_t n = strlen(w->description);
     snprintf(w->description + n, sizeof w->description - n, "; pipeline %s on the cpu (%s)", pipeline, psy_detail());
-    return w->cpu;
+    return bind_program(w, w->cpu, residents, program, out);
 }
 
 psy_status psy__worker_bind(psy_worker *w)
@@ -253,8 +257,7 @@ psy_status psy__worker_bind(psy_worker *w)
     }
     for (uint32_t i = 0; status == PSY_OK && i < m->pipeline_count; i++) {
         const psy_psm_pipeline *p = &m->pipelines[i];
-        psy__engine *engine = engine_for(w, p->shard_program, psy__module_string(m, p->name));
-        status = bind_program(w, engine, residents, p->shard_program, &w->lanes[i].shard);
+        status = bind_shard(w, residents, p->shard_program, psy__module_string(m, p->name), &w->lanes[i].shard);
         if (status == PSY_OK && p->route == PSY_ROUTE_ALL) {
             /* A few hundred bytes per message: the cpu merges, whatever engine the shards have. */
             status = bind_program(w, w->cpu, residents, p->merge_program, &w->lanes[i].merge);

@@ -264,30 +264,14 @@ static psy_status get_all_memory(psy__cpu_executable *x)
 
 static psy_status take_residents(psy__cpu_executable *x, const psy__binding *b)
 {
-    const psy__module *m = b->module;
-    x->residents = calloc(m->resident_count + 1u, sizeof *x->residents);
+    x->residents = calloc(b->module->resident_count + 1u, sizeof *x->residents);
     if (!x->residents) {
         return psy_fail(PSY_NO_MEMORY, "no memory to bind a program");
     }
-    if (m->resident_count) {
-        memcpy(x->residents, b->residents, m->resident_count * sizeof *x->residents);
+    if (b->module->resident_count) {
+        memcpy(x->residents, b->residents, b->module->resident_count * sizeof *x->residents);
     }
-    for (uint32_t i = 0; i < x->bound.program->register_count; i++) {
-        const psy__bound_register *r = &x->bound.registers[i];
-        bool rows = r->home == PSY_HOME_RESIDENT, row = r->home == PSY_HOME_ROW;
-        if (!rows && !row) {
-            continue;
-        }
-        const psy__resident_data *d = &x->residents[r->source];
-        uint64_t bytes = r->count * psy__dtype_bytes(r->dtype);
-        if (rows ? !d->data && bytes : !d->index_rows || !d->keys || (!d->data && d->rows)) {
-            return psy_fail(PSY_INVALID, "resident %s is not loaded", psy__module_string(m, m->residents[r->source].name));
-        }
-        if (rows ? d->rows * d->row_bytes < bytes : d->row_bytes < bytes) {
-            return psy_fail(PSY_INVALID, "resident %s has fewer bytes than its sizes say", psy__module_string(m, m->residents[r->source].name));
-        }
-    }
-    return PSY_OK;
+    return psy__binding_check(b, &x->bound);
 }
 
 psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__executable **out)

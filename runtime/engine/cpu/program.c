@@ -173,35 +173,20 @@ void psy__steps_run(psy__cpu_executable *x, bool batched)
     }
 }
 
-static bool take_spans(const psy__span *spans, uint32_t span_count, uint32_t count, uint8_t **out)
-{
-    uint32_t n = 0;
-    for (uint32_t s = 0; s < span_count; s++) {
-        if (spans[s].count > count - n) {
-            return false;
-        }
-        for (uint32_t i = 0; i < spans[s].count; i++) {
-            out[n++] = spans[s].base + i * spans[s].stride;
-        }
-    }
-    return n == count;
-}
-
 psy_status psy__cpu_run(psy__executable *executable, const psy__batch *batch)
 {
     psy__cpu_executable *x = (psy__cpu_executable *)executable;
     const psy_psm_program *p = x->bound.program;
     const psy_psm_type *type = &x->module->types[p->output_type];
-    if (batch->count == 0 || batch->count > x->max_batch || !take_spans(batch->inputs, batch->input_spans, batch->count, x->inputs) ||
-        !take_spans(batch->outputs, batch->output_spans, batch->count, x->outputs) ||
-        (p->partial_type != PSY_NONE && !take_spans(batch->partials, batch->partial_spans, batch->count, x->partials))) {
+    if (batch->count == 0 || batch->count > x->max_batch || !psy__spans_take(batch->inputs, batch->input_spans, batch->count, x->inputs) ||
+        !psy__spans_take(batch->outputs, batch->output_spans, batch->count, x->outputs) ||
+        (p->partial_type != PSY_NONE && !psy__spans_take(batch->partials, batch->partial_spans, batch->count, x->partials))) {
         return psy_fail(PSY_INVALID, "a batch of %u messages whose spans do not add up, or over the limit of %u", batch->count, x->max_batch);
     }
     x->status = batch->status;
     memset(batch->status, PSY_OK, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
-        struct { uint32_t bytes; uint16_t version, reserved; } header = {type->bytes, (uint16_t)type->version, 0};
-        memcpy(x->outputs[i], &header, sizeof header);
+        psy__message_header(type, x->outputs[i]);
     }
     for (x->first = 0; x->first < batch->count; x->first += x->count) {
         x->count = batch->count - x->first < x->chunk ? batch->count - x->first : x->chunk;
