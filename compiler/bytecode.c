@@ -114,7 +114,7 @@ static void write_value(writer *w, const psc_value *v)
         }
     }
     bool result = v->op != PSY_OP_STORE;
-    write_words(w, v->op, v->dtype, result ? v->reg : PSY_NO_REG, operands, count);
+    write_words(w, v->op, psc_ir_dtype(v), result ? v->reg : PSY_NO_REG, operands, count);
 }
 
 static void write_region(writer *w, const psc_program *p, size_t first)

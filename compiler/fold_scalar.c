@@ -13,11 +13,15 @@
 /* Elementwise rows have an expression, the others none. */
 #define FOLD_MAP1(...) *out = PSY_SCALAR(__VA_ARGS__); return PSY_HAS_SCALAR(__VA_ARGS__);
 #define FOLD_MAP2(...) FOLD_MAP1(__VA_ARGS__)
+#define FOLD_MAP3(...) FOLD_MAP1(__VA_ARGS__)
+/* The truth value as a T: the caller makes a bool of it. */
+#define FOLD_COMPARE(...) FOLD_MAP1(__VA_ARGS__)
 #define FOLD_NONE(...) return false;
 #define FOLD_VIEW FOLD_NONE
 #define FOLD_SIZE FOLD_NONE
 #define FOLD_LOOKUP FOLD_NONE
 #define FOLD_CAST FOLD_NONE
+#define FOLD_CHOOSE FOLD_NONE
 #define FOLD_REDUCE1 FOLD_NONE
 #define FOLD_REDUCE2 FOLD_NONE
 #define FOLD_SELECT FOLD_NONE
@@ -25,37 +29,22 @@
 #define FOLD_REGION FOLD_NONE
 
 /* Each type's function: the same switch with another T. */
-static bool fold_f32(unsigned op, float a, float b, float *out)
+static bool fold_f32(unsigned op, float a, float b, float c, float *out)
 {
     typedef float T;
-#define PSY_FABS fabsf
-#define PSY_SQRT sqrtf
-#define PSY_EXP expf
-#define PSY_LOG logf
-#define PSY_TANH tanhf
-#define PSY_FLOOR floorf
+#define PSY_M(name) name##f
 #define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...) case code: FOLD_##class(c_float)
     switch (op) {
 #include "isa/ops.def"
     }
     return false;
-#undef PSY_FABS
-#undef PSY_SQRT
-#undef PSY_EXP
-#undef PSY_LOG
-#undef PSY_TANH
-#undef PSY_FLOOR
 }
 
-static bool fold_f64(unsigned op, double a, double b, double *out)
+static bool fold_f64(unsigned op, double a, double b, double c, double *out)
 {
     typedef double T;
-#define PSY_FABS fabs
-#define PSY_SQRT sqrt
-#define PSY_EXP exp
-#define PSY_LOG log
-#define PSY_TANH tanh
-#define PSY_FLOOR floor
+#undef PSY_M
+#define PSY_M(name) name
     switch (op) {
 #include "isa/ops.def"
     }
@@ -64,7 +53,8 @@ static bool fold_f64(unsigned op, double a, double b, double *out)
 #undef OP
 
 #define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...) case code: FOLD_##class(c_int)
-static bool fold_i32(unsigned op, int32_t a, int32_t b, int32_t *out)
+#define PSY_NOT(a) ((T)~(a))
+static bool fold_i32(unsigned op, int32_t a, int32_t b, int32_t c, int32_t *out)
 {
     typedef int32_t T;
     typedef uint32_t U;
@@ -74,7 +64,7 @@ static bool fold_i32(unsigned op, int32_t a, int32_t b, int32_t *out)
     return false;
 }
 
-static bool fold_i64(unsigned op, int64_t a, int64_t b, int64_t *out)
+static bool fold_i64(unsigned op, int64_t a, int64_t b, int64_t c, int64_t *out)
 {
     typedef int64_t T;
     typedef uint64_t U;
@@ -84,7 +74,7 @@ static bool fold_i64(unsigned op, int64_t a, int64_t b, int64_t *out)
     return false;
 }
 
-static bool fold_u32(unsigned op, uint32_t a, uint32_t b, uint32_t *out)
+static bool fold_u32(unsigned op, uint32_t a, uint32_t b, uint32_t c, uint32_t *out)
 {
     typedef uint32_t T;
     typedef uint32_t U;
@@ -94,7 +84,7 @@ static bool fold_u32(unsigned op, uint32_t a, uint32_t b, uint32_t *out)
     return false;
 }
 
-static bool fold_u64(unsigned op, uint64_t a, uint64_t b, uint64_t *out)
+static bool fold_u64(unsigned op, uint64_t a, uint64_t b, uint64_t c, uint64_t *out)
 {
     typedef uint64_t T;
     typedef uint64_t U;
@@ -103,24 +93,47 @@ static bool fold_u64(unsigned op, uint64_t a, uint64_t b, uint64_t *out)
     }
     return false;
 }
+#undef PSY_NOT
+#define PSY_NOT(a) ((T)((a) ^ 1))
+static bool fold_bool(unsigned op, uint8_t a, uint8_t b, uint8_t c, uint8_t *out)
+{
+    typedef uint8_t T;
+    typedef uint8_t U;
+    switch (op) {
+#include "isa/ops.def"
+    }
+    return false;
+}
 #undef OP
 
-#define FOLD(name, type)                    \
-    {                                       \
-        type x, y, z;                       \
-        memcpy(&x, &a, sizeof x);           \
-        memcpy(&y, &b, sizeof y);           \
-        if (!fold_##name(op, x, y, &z)) {   \
-            return false;                   \
-        }                                   \
-        *out = 0;                           \
-        memcpy(out, &z, sizeof z);          \
-        return true;                        \
+#define FOLD(name, type)                               \
+    {                                                  \
+        type x[3], y;                                  \
+        for (unsigned i = 0; i < 3; i++) {             \
+            memcpy(&x[i], &in[i], sizeof x[i]);        \
+        }                                              \
+        if (!fold_##name(op, x[0], x[1], x[2], &y)) {  \
+            return false;                              \
+        }                                              \
+        *out = 0;                                      \
+        if (compares) {                                \
+            *out = y != 0;                             \
+        } else {                                       \
+            memcpy(out, &y, sizeof y);                 \
+        }                                              \
+        return true;                                   \
     }
 
-bool psc_fold_scalar(unsigned op, unsigned dtype, uint64_t a, uint64_t b, uint64_t *out)
+bool psc_fold_scalar(unsigned op, unsigned dtype, const uint64_t in[3], uint64_t *out)
 {
+    const psy_op_info *info = psy__op_info(op);
+    bool compares = info->class_ == PSY_CLASS_COMPARE;
+    if (info->class_ == PSY_CLASS_CHOOSE) {
+        *out = in[0] & 1 ? in[1] : in[2];
+        return true;
+    }
     switch (dtype) {
+    case PSY_BOOL: FOLD(bool, uint8_t)
     case PSY_F32: FOLD(f32, float)
     case PSY_F64: FOLD(f64, double)
     case PSY_I32: FOLD(i32, int32_t)
@@ -131,12 +144,9 @@ bool psc_fold_scalar(unsigned op, unsigned dtype, uint64_t a, uint64_t b, uint64
     }
 }
 
-bool psc_fold_cast(unsigned from, unsigned to, uint64_t bits, uint64_t *out)
+uint64_t psc_fold_cast(unsigned from, unsigned to, uint64_t bits)
 {
-    if (from == PSY_F16 || from == PSY_BF16 || to == PSY_F16 || to == PSY_BF16) {
-        return false;
-    }
-    *out = 0;
-    psy__cast(from, &bits, to, out, 1);
-    return true;
+    uint64_t out = 0;
+    psy__cast(from, &bits, to, &out, 1);
+    return out;
 }

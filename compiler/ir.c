@@ -44,17 +44,10 @@ int psc_ir_sharded_axis(const psc_value *v, const psy_psm_symbol *symbols)
 
 psy_op_class psc_ir_class(const psc_value *v) { return v->op == PSC_OP_LABELS ? PSY_CLASS_VIEW : psy__op_info(v->op)->class_; }
 
-bool psc_ir_is_elementwise(const psc_value *v)
-{
-    psy_op_class c = psc_ir_class(v);
-    return c == PSY_CLASS_MAP1 || c == PSY_CLASS_MAP2 || c == PSY_CLASS_CAST;
-}
+bool psc_ir_is_elementwise(const psc_value *v) { return psy__class_is_map(psc_ir_class(v)); }
+bool psc_ir_is_reduction(const psc_value *v) { return psy__class_is_reduction(psc_ir_class(v)); }
 
-bool psc_ir_is_reduction(const psc_value *v)
-{
-    psy_op_class c = psc_ir_class(v);
-    return c == PSY_CLASS_REDUCE1 || c == PSY_CLASS_REDUCE2;
-}
+unsigned psc_ir_dtype(const psc_value *v) { return psc_ir_class(v) == PSY_CLASS_COMPARE ? v->operands[0]->dtype : v->dtype; }
 
 /* Names memory that is there already (LABELS is not: it is the TOPK's own). */
 bool psc_ir_is_view(const psc_value *v)
@@ -65,13 +58,14 @@ bool psc_ir_is_view(const psc_value *v)
 
 void psc_ir_space(const psc_value *v, psy_dim dims[PSY_RANK_MAX], uint8_t *rank)
 {
-    const psc_value *a = v->operands[0];
-    if (v->operand_count > 1 && (psc_ir_class(v) == PSY_CLASS_MAP2 || psc_ir_class(v) == PSY_CLASS_REDUCE2)) {
-        psc_ir_broadcast(a, v->operands[1], dims, rank);
-    } else {
-        *rank = a->rank;
-        memcpy(dims, a->dims, sizeof a->dims);
+    psc_value all = *v->operands[0];
+    for (unsigned k = 1; k < v->operand_count && (psc_ir_is_elementwise(v) || psc_ir_is_reduction(v)); k++) {
+        psc_ir_broadcast(&all, v->operands[k], dims, rank);
+        all.rank = *rank;
+        memcpy(all.dims, dims, sizeof all.dims);
     }
+    *rank = all.rank;
+    memcpy(dims, all.dims, sizeof all.dims);
 }
 
 uint32_t psc_ir_axis(const psc_value *v)
@@ -96,6 +90,9 @@ static bool infer(const psc_value *v, psy_dim dims[PSY_RANK_MAX], uint8_t *rank)
     switch (psc_ir_class(v)) {
     case PSY_CLASS_MAP1:
     case PSY_CLASS_MAP2:
+    case PSY_CLASS_MAP3:
+    case PSY_CLASS_COMPARE:
+    case PSY_CLASS_CHOOSE:
     case PSY_CLASS_CAST: psc_ir_space(v, dims, rank); return true;
     case PSY_CLASS_REDUCE1:
     case PSY_CLASS_REDUCE2: {
@@ -120,22 +117,31 @@ static const char *check_value(psc_arena *arena, const psc_program *p, psc_value
     }
     if (v->op != PSC_OP_LABELS) {
         const psy_op_info *info = psy__op_info(v->op);
-        if (!info || !psy__op_takes(info, v->dtype)) {
-            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info ? info->name : "no op", v->dtype);
+        if (!info || !psy__op_takes(info, psc_ir_dtype(v))) {
+            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info ? info->name : "no op", psc_ir_dtype(v));
+        }
+        if (v->dtype != psy__op_result_dtype(info, psc_ir_dtype(v))) {
+            return psc_format(arena, "value %u: %s does not give dtype %u", v->id, info->name, v->dtype);
         }
     }
     psy_dim dims[PSY_RANK_MAX] = {0};
     uint8_t rank = 0;
-    if (psc_ir_class(v) == PSY_CLASS_MAP2 || psc_ir_class(v) == PSY_CLASS_REDUCE2) {
-        if (!psc_ir_broadcast(v->operands[0], v->operands[1], dims, &rank)) {
-            return psc_format(arena, "value %u: its operands do not broadcast", v->id);
-        }
-    }
     if (psc_ir_is_elementwise(v) || psc_ir_is_reduction(v)) {
+        const psy_op_info *info = psy__op_info(v->op);
+        if (v->operand_count != psy__op_register_count(info)) {
+            return psc_format(arena, "value %u: %s has %u operands", v->id, info->name, v->operand_count);
+        }
+        psc_value all = *v->operands[0];
         for (unsigned i = 0; i < v->operand_count; i++) {
-            if (v->operands[i]->dtype != v->dtype && v->op != PSY_OP_CAST) {
+            unsigned wanted = psy__op_operand_dtype(info, psc_ir_dtype(v), i);
+            if (wanted && v->operands[i]->dtype != wanted) {
                 return psc_format(arena, "value %u: operand %u has another dtype", v->id, i);
             }
+            if (!psc_ir_broadcast(&all, v->operands[i], dims, &rank)) {
+                return psc_format(arena, "value %u: its operands do not broadcast", v->id);
+            }
+            all.rank = rank;
+            memcpy(all.dims, dims, sizeof all.dims);
         }
     }
     if (infer(v, dims, &rank) && (rank != v->rank || memcmp(dims, v->dims, rank * sizeof *dims) != 0)) {

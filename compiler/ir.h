@@ -68,6 +68,8 @@ void psc_ir_space(const psc_value *v, psy_dim dims[PSY_RANK_MAX], uint8_t *rank)
 uint32_t psc_ir_axis(const psc_value *v);
 
 psy_op_class psc_ir_class(const psc_value *v);
+/* The dtype of the instruction: the value's own, but for comparisons their operands'. */
+unsigned psc_ir_dtype(const psc_value *v);
 bool psc_ir_is_elementwise(const psc_value *v);
 bool psc_ir_is_reduction(const psc_value *v);
 bool psc_ir_is_view(const psc_value *v);

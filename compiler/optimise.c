@@ -52,16 +52,20 @@ static uint64_t bits_of(unsigned dtype, uint64_t integer)
 
 static psc_value *fold_value(psc_unit *u, psc_program *to, psc_value *v, void *context)
 {
-    uint64_t a = 0, b = 0, out;
+    uint64_t in[3] = {0}, a, b, out = 0;
     (void)context;
     if (v->op == PSY_OP_SIZE && !psy__dim_is_symbol(v->index)) {
         return add_constant(u, to, v, bits_of(v->dtype, v->index));
     }
-    if (psc_ir_is_elementwise(v) && v->rank == 0 && constant(v->operands[0], &a) && (v->operand_count < 2 || constant(v->operands[1], &b))) {
-        bool done = v->op == PSY_OP_CAST ? psc_fold_cast(v->operands[0]->dtype, v->dtype, a, &out) : psc_fold_scalar(v->op, v->dtype, a, b, &out);
-        if (done) {
-            return add_constant(u, to, v, out);
-        }
+    bool constants = psc_ir_is_elementwise(v) && v->rank == 0;
+    for (unsigned k = 0; constants && k < v->operand_count; k++) {
+        constants = constant(v->operands[k], &in[k]);
+    }
+    if (constants && v->op == PSY_OP_CAST) {
+        return add_constant(u, to, v, psc_fold_cast(v->operands[0]->dtype, v->dtype, in[0]));
+    }
+    if (constants && psc_fold_scalar(v->op, psc_ir_dtype(v), in, &out)) {
+        return add_constant(u, to, v, out);
     }
     /* x * 1, 1 * x and x / 1 are x, exactly. */
     if (v->op == PSY_OP_MUL || v->op == PSY_OP_DIV) {

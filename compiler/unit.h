@@ -99,8 +99,9 @@ const psc_resident *psc_resident_find(const psc_unit *unit, const char *name, ui
 const hrm_fn *psc_fn_find(const psc_unit *unit, const char *name);
 /* A constant expression of integers and reals; reports; `poisoned` on error. */
 psc_constant_value psc_evaluate(psc_unit *unit, const hrm_expr *e);
-/* Evaluates an operation of ops.def on scalars. False where it is not foldable. */
-bool psc_fold_scalar(unsigned op, unsigned dtype, uint64_t a, uint64_t b, uint64_t *out);
-bool psc_fold_cast(unsigned from, unsigned to, uint64_t bits, uint64_t *out);
+/* Evaluates an operation of ops.def on scalars. False where it is not foldable. `dtype` is the instruction's, that is the
+ * operands' where the result is a bool. */
+bool psc_fold_scalar(unsigned op, unsigned dtype, const uint64_t in[3], uint64_t *out);
+uint64_t psc_fold_cast(unsigned from, unsigned to, uint64_t bits);
 
 #endif

@@ -4,13 +4,15 @@
 #include <math.h>
 #include <spirv/unified1/GLSL.std.450.h>
 #include <spirv/unified1/spirv.h>
+#include <string.h>
 
 #include "codegen/maker.h"
+#include "isa/scalar.h"
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* ops.def has empty columns */
 
 /* How a column's entry is written. */
-enum form { NONE, PLAIN, EXTENDED, COMPARE, DIVIDE };
+enum form { NONE, PLAIN, EXTENDED, COMPARE, DIVIDE, SHIFTED };
 
 typedef struct entry {
     enum form form;
@@ -22,6 +24,7 @@ typedef struct entry {
 #define EXT32(op) EXTENDED, GLSLstd450##op
 #define CMP(op) COMPARE, Spv##op
 #define DIVZ(op) DIVIDE, Spv##op
+#define SHIFT(op) SHIFTED, Spv##op
 
 static entry entry_of(unsigned op, psy_dtype_class class_)
 {
@@ -82,6 +85,82 @@ static uint32_t float_to_int(psy__maker *k, unsigned to, uint32_t x)
     return psy__select(k, k->u32, below, psy__const_u32(k, least), value);
 }
 
+/* The bits of an f16 or bf16, in a word, as f32: every one of them is an f32. */
+static uint32_t from_half(psy__maker *k, unsigned from, uint32_t x)
+{
+    uint32_t bits = psy__op2(k, SpvOpShiftLeftLogical, k->u32, x, psy__const_u32(k, 16));
+    if (from == PSY_F16) {
+        uint32_t sign = psy__op2(k, SpvOpBitwiseAnd, k->u32, bits, psy__const_u32(k, UINT32_C(0x80000000)));
+        uint32_t magnitude = psy__op2(k, SpvOpBitwiseAnd, k->u32, x, psy__const_u32(k, 0x7fff));
+        uint32_t moved = psy__op2(k, SpvOpShiftLeftLogical, k->u32, magnitude, psy__const_u32(k, 13));
+        uint32_t normal = psy__op2(k, SpvOpIAdd, k->u32, moved, psy__const_u32(k, 112u << 23));
+        uint32_t special = psy__op2(k, SpvOpBitwiseOr, k->u32, moved, psy__const_u32(k, UINT32_C(0x7f800000)));
+        uint32_t small = psy__spirv_make(&k->s, SpvOpConvertUToF, k->f32, magnitude);
+        small = psy__spirv_make(&k->s, SpvOpBitcast, k->u32, psy__op2(k, SpvOpFMul, k->f32, small, psy__const_f32(k, 0x1p-24f)));
+        uint32_t is_small = psy__op2(k, SpvOpULessThan, k->boolean, magnitude, psy__const_u32(k, 0x400));
+        uint32_t is_special = psy__op2(k, SpvOpUGreaterThanEqual, k->boolean, magnitude, psy__const_u32(k, 0x7c00));
+        bits = psy__select(k, k->u32, is_small, small, psy__select(k, k->u32, is_special, special, normal));
+        bits = psy__op2(k, SpvOpBitwiseOr, k->u32, bits, sign);
+    }
+    return psy__spirv_make(&k->s, SpvOpBitcast, k->f32, bits);
+}
+
+/* bits >> drop, rounded to nearest, halves to even; drop is 1 .. 31. */
+static uint32_t rounded(psy__maker *k, uint32_t bits, uint32_t drop)
+{
+    uint32_t one = psy__const_u32(k, 1);
+    uint32_t kept = psy__op2(k, SpvOpShiftRightLogical, k->u32, bits, drop);
+    uint32_t half = psy__op2(k, SpvOpShiftLeftLogical, k->u32, one, psy__op2(k, SpvOpISub, k->u32, drop, one));
+    uint32_t low = psy__op2(k, SpvOpISub, k->u32, bits, psy__op2(k, SpvOpShiftLeftLogical, k->u32, kept, drop));
+    uint32_t above = psy__op2(k, SpvOpUGreaterThan, k->boolean, low, half), tie = psy__op2(k, SpvOpIEqual, k->boolean, low, half);
+    uint32_t odd = psy__op2(k, SpvOpINotEqual, k->boolean, psy__op2(k, SpvOpBitwiseAnd, k->u32, kept, one), psy__const_u32(k, 0));
+    uint32_t up = psy__op2(k, SpvOpLogicalOr, k->boolean, above, psy__op2(k, SpvOpLogicalAnd, k->boolean, tie, odd));
+    return psy__op2(k, SpvOpIAdd, k->u32, kept, psy__select(k, k->u32, up, one, psy__const_u32(k, 0)));
+}
+
+/* Rounded in whole numbers, so that every device does the same. */
+static uint32_t to_half(psy__maker *k, unsigned to, uint32_t x)
+{
+    uint32_t bits = psy__spirv_make(&k->s, SpvOpBitcast, k->u32, x);
+    uint32_t magnitude = psy__op2(k, SpvOpBitwiseAnd, k->u32, bits, psy__const_u32(k, UINT32_C(0x7fffffff)));
+    uint32_t sign = psy__op2(k, SpvOpShiftRightLogical, k->u32, psy__op2(k, SpvOpISub, k->u32, bits, magnitude), psy__const_u32(k, 16));
+    uint32_t is_nan = psy__op2(k, SpvOpUGreaterThan, k->boolean, magnitude, psy__const_u32(k, UINT32_C(0x7f800000))), half, nan;
+    if (to == PSY_BF16) {
+        half = rounded(k, magnitude, psy__const_u32(k, 16));
+        nan = psy__op2(k, SpvOpBitwiseOr, k->u32, psy__op2(k, SpvOpShiftRightLogical, k->u32, magnitude, psy__const_u32(k, 16)), psy__const_u32(k, 0x40));
+    } else {
+        uint32_t top = psy__const_u32(k, (127 + 16) << 23), least = psy__const_u32(k, (127 - 14) << 23);
+        uint32_t normal = rounded(k, psy__op2(k, SpvOpISub, k->u32, magnitude, psy__const_u32(k, 112u << 23)), psy__const_u32(k, 13));
+        uint32_t exponent = psy__op2(k, SpvOpShiftRightLogical, k->u32, magnitude, psy__const_u32(k, 23));
+        uint32_t fraction = psy__op2(k, SpvOpBitwiseOr, k->u32, psy__op2(k, SpvOpBitwiseAnd, k->u32, magnitude, psy__const_u32(k, 0x7fffff)), psy__const_u32(k, 0x800000));
+        /* 126 - exponent, 14 to 24 where it matters; at most 25 gives zero */
+        uint32_t drop = psy__spirv_make(&k->s, SpvOpExtInst, k->u32, k->s.glsl, GLSLstd450UMin, psy__op2(k, SpvOpISub, k->u32, psy__const_u32(k, 126), exponent), psy__const_u32(k, 25));
+        uint32_t is_small = psy__op2(k, SpvOpULessThan, k->boolean, magnitude, least);
+        uint32_t safe = psy__select(k, k->u32, is_small, drop, psy__const_u32(k, 13));
+        half = psy__select(k, k->u32, is_small, rounded(k, fraction, safe), normal);
+        half = psy__select(k, k->u32, psy__op2(k, SpvOpUGreaterThanEqual, k->boolean, magnitude, top), psy__const_u32(k, 0x7c00), half);
+        nan = psy__op2(k, SpvOpBitwiseAnd, k->u32, psy__op2(k, SpvOpShiftRightLogical, k->u32, magnitude, psy__const_u32(k, 13)), psy__const_u32(k, 0x3ff));
+        nan = psy__op2(k, SpvOpBitwiseOr, k->u32, nan, psy__const_u32(k, 0x7e00));
+    }
+    return psy__op2(k, SpvOpBitwiseOr, k->u32, sign, psy__select(k, k->u32, is_nan, nan, half));
+}
+
+/* An integer as f32, but what is lost leaves its mark in the last bit, so that the next rounding is right. */
+static uint32_t sticky(psy__maker *k, bool sint, uint32_t x)
+{
+    uint32_t zero = psy__const_u32(k, 0), magnitude = sint ? psy__spirv_make(&k->s, SpvOpExtInst, k->u32, k->s.glsl, GLSLstd450SAbs, x) : x;
+    uint32_t low = psy__op2(k, SpvOpBitwiseAnd, k->u32, magnitude, psy__const_u32(k, 0xff));
+    uint32_t mark = psy__select(k, k->u32, psy__op2(k, SpvOpINotEqual, k->boolean, low, zero), psy__const_u32(k, 0x100), zero);
+    uint32_t marked = psy__op2(k, SpvOpBitwiseOr, k->u32, psy__op2(k, SpvOpISub, k->u32, magnitude, low), mark);
+    uint32_t large = psy__op2(k, SpvOpUGreaterThanEqual, k->boolean, magnitude, psy__const_u32(k, 1u << 24));
+    uint32_t value = psy__spirv_make(&k->s, SpvOpConvertUToF, k->f32, psy__select(k, k->u32, large, marked, magnitude));
+    if (!sint) {
+        return value;
+    }
+    uint32_t minus = psy__spirv_make(&k->s, SpvOpFNegate, k->f32, value);
+    return psy__select(k, k->f32, psy__op2(k, SpvOpSLessThan, k->boolean, x, zero), minus, value);
+}
+
 static uint32_t cast(psy__maker *k, unsigned from, unsigned to, uint32_t x)
 {
     psy_dtype_class a = psy__dtype_class(from), b = psy__dtype_class(to);
@@ -93,13 +172,19 @@ static uint32_t cast(psy__maker *k, unsigned from, unsigned to, uint32_t x)
     if (from == to) {
         return x;
     }
-    if (a == PSY_DCLASS_BOOL) {
-        x = psy__select(k, k->u32, psy__op2(k, SpvOpINotEqual, k->boolean, x, zero), one, zero);
+    if (a == PSY_DCLASS_FLOAT && from != PSY_F32) {
+        x = from_half(k, from, x);
     }
     if (b == PSY_DCLASS_BOOL) {
         uint32_t set = a == PSY_DCLASS_FLOAT ? psy__op2(k, SpvOpFUnordNotEqual, k->boolean, x, psy__const_f32(k, 0))
                                              : psy__op2(k, SpvOpINotEqual, k->boolean, x, zero);
         return psy__select(k, k->u32, set, one, zero);
+    }
+    if (b == PSY_DCLASS_FLOAT && to != PSY_F32) {
+        return to_half(k, to, a == PSY_DCLASS_FLOAT ? x : sticky(k, a == PSY_DCLASS_SINT, x));
+    }
+    if (b == PSY_DCLASS_FLOAT && a == PSY_DCLASS_FLOAT) {
+        return x;
     }
     if (b == PSY_DCLASS_FLOAT) {
         return psy__spirv_make(&k->s, a == PSY_DCLASS_SINT ? SpvOpConvertSToF : SpvOpConvertUToF, k->f32, x);
@@ -114,26 +199,51 @@ static uint32_t cast(psy__maker *k, unsigned from, unsigned to, uint32_t x)
 
 /* ---- operations ---- */
 
-uint32_t psy__expression(psy__maker *k, const psy__instruction *at, uint32_t a, uint32_t b)
+static uint32_t word_of(psy__maker *k, uint32_t condition) { return psy__select(k, k->u32, condition, psy__const_u32(k, 1), psy__const_u32(k, 0)); }
+
+/* Operations on truth values: bit by bit is right for all but NOT. */
+static uint32_t logic(psy__maker *k, const psy__instruction *at, entry e, uint32_t a, uint32_t b)
 {
-    if (at->op == PSY_OP_CAST) {
+    if (at->op == PSY_OP_NOT) {
+        return psy__op2(k, SpvOpBitwiseXor, k->u32, a, psy__const_u32(k, 1));
+    }
+    return at->info->class_ == PSY_CLASS_COMPARE ? word_of(k, psy__op2(k, e.op, k->boolean, a, b)) : psy__op2(k, e.op, k->u32, a, b);
+}
+
+uint32_t psy__expression(psy__maker *k, const psy__instruction *at, const uint32_t operands[3])
+{
+    uint32_t a = operands[0], b = operands[1];
+    psy_op_class class_ = at->info->class_;
+    if (class_ == PSY_CLASS_CAST) {
         return cast(k, k->registers[at->operands[0]].dtype, at->dtype, a);
     }
     entry e = entry_of(at->op, psy__dtype_class(at->dtype));
     uint32_t type = type_of(k, at->dtype);
-    bool one = at->info->class_ == PSY_CLASS_MAP1;
+    if (class_ == PSY_CLASS_CHOOSE) {
+        return psy__select(k, type, psy__op2(k, SpvOpINotEqual, k->boolean, a, psy__const_u32(k, 0)), b, operands[2]);
+    }
+    if (at->dtype == PSY_BOOL && e.form == PLAIN) {
+        return logic(k, at, e, a, b);
+    }
     if (psy__dtype_bytes(at->dtype) != 4) {
         psy__maker_refuse(k, "%s of %s", at->info->name, psy__dtype_name(at->dtype));
         return a;
     }
+    bool one = class_ == PSY_CLASS_MAP1;
     switch (e.form) {
     case PLAIN: {
+        if (class_ == PSY_CLASS_COMPARE) {
+            return word_of(k, psy__op2(k, e.op, k->boolean, a, b));
+        }
         uint32_t value = one ? psy__spirv_make(&k->s, e.op, type, a) : psy__op2(k, e.op, type, a, b);
         return at->op == PSY_OP_DOT ? value : exact(k, e.op, value);
     }
-    case EXTENDED: return psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a);
+    case EXTENDED:
+        return class_ == PSY_CLASS_MAP3 ? psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a, b, operands[2])
+                                        : psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a);
     case COMPARE: return psy__select(k, type, psy__op2(k, e.op, k->boolean, a, b), a, b);
     case DIVIDE: return divide(k, e.op, a, b);
+    case SHIFTED: return psy__op2(k, e.op, type, a, psy__op2(k, SpvOpBitwiseAnd, k->u32, b, psy__const_u32(k, 31)));
     case NONE: break;
     }
     psy__maker_refuse(k, "%s of %s", at->info->name, psy__dtype_name(at->dtype));
@@ -142,10 +252,12 @@ uint32_t psy__expression(psy__maker *k, const psy__instruction *at, uint32_t a, 
 
 uint32_t psy__identity_id(psy__maker *k, const psy__instruction *at)
 {
-    bool low = at->op == PSY_OP_RMAX, minimum = at->op == PSY_OP_RMIN;
-    switch (psy__dtype_class(at->dtype)) {
-    case PSY_DCLASS_FLOAT: return psy__const_f32(k, low ? -INFINITY : minimum ? INFINITY : 0);
-    case PSY_DCLASS_SINT: return psy__const_u32(k, low ? UINT32_C(0x80000000) : minimum ? UINT32_C(0x7fffffff) : 0);
-    default: return psy__const_u32(k, minimum ? UINT32_MAX : 0);
+    uint64_t bits = 0;
+    float value;
+    psy__identity(at->op, at->dtype, &bits);
+    if (at->dtype != PSY_F32) {
+        return psy__const_u32(k, (uint32_t)bits); /* wider ones have no kernels */
     }
+    memcpy(&value, &bits, sizeof value);
+    return psy__const_f32(k, value);
 }

@@ -278,6 +278,9 @@ static uint32_t load_narrow(psy__maker *k, uint32_t reg, uint32_t element)
         uint32_t shift = psy__op2(k, SpvOpIMul, k->u32, psy__op2(k, SpvOpBitwiseAnd, k->u32, at, psy__const_u32(k, 3)), psy__const_u32(k, 8));
         value = psy__op2(k, SpvOpShiftRightLogical, k->u32, psy__load_word(k, binding, word), shift);
     }
+    if (dtype == PSY_BOOL) {
+        return psy__op2(k, SpvOpBitwiseAnd, k->u32, value, psy__const_u32(k, 1));
+    }
     uint32_t spare = psy__const_u32(k, 32 - 8 * size);
     value = psy__op2(k, SpvOpShiftLeftLogical, k->u32, value, spare);
     value = psy__op2(k, psy__dtype_class(dtype) == PSY_DCLASS_SINT ? SpvOpShiftRightArithmetic : SpvOpShiftRightLogical, k->u32, value, spare);
@@ -290,7 +293,7 @@ uint32_t psy__load_register(psy__maker *k, uint32_t reg, const uint32_t *coordin
         return k->values[reg];
     }
     unsigned dtype = k->registers[reg].dtype, bytes = psy__dtype_bytes(dtype), binding;
-    if (bytes > 4 || dtype == PSY_F16 || dtype == PSY_BF16) {
+    if (bytes > 4) {
         psy__maker_refuse(k, "%s arithmetic", psy__dtype_name(dtype));
         return psy__const_u32(k, 0);
     }

@@ -72,7 +72,8 @@ void psy__coordinates(psy__maker *k, uint32_t element, const psy_dim *dims, uint
 uint32_t psy__element(psy__maker *k);
 
 /* expression.c */
-uint32_t psy__expression(psy__maker *k, const psy__instruction *at, uint32_t a, uint32_t b);
+/* An elementwise operation or the step of a reduction (of the element, then the sum so far). Truth values are words, 0 or 1. */
+uint32_t psy__expression(psy__maker *k, const psy__instruction *at, const uint32_t operands[3]);
 uint32_t psy__identity_id(psy__maker *k, const psy__instruction *at);
 
 /* Words shared by a workgroup: array `which` of PSY_KERNEL_GROUP_MAX. */

@@ -6,10 +6,7 @@
 
 #include "codegen/maker.h"
 
-static bool reduces(const psy__instruction *at)
-{
-    return at->info->class_ == PSY_CLASS_REDUCE1 || at->info->class_ == PSY_CLASS_REDUCE2;
-}
+static bool reduces(const psy__instruction *at) { return psy__class_is_reduction(at->info->class_); }
 
 static uint32_t operand(psy__maker *k, const psy__instruction *at, unsigned i, const uint32_t *coordinates, uint32_t rank)
 {
@@ -18,11 +15,11 @@ static uint32_t operand(psy__maker *k, const psy__instruction *at, unsigned i, c
 
 static void map(psy__maker *k, const psy__instruction *at, const uint32_t *coordinates, uint32_t rank)
 {
-    uint32_t a = operand(k, at, 0, coordinates, rank), b = 0;
-    if (at->info->class_ == PSY_CLASS_MAP2) {
-        b = operand(k, at, 1, coordinates, rank);
+    uint32_t in[3] = {0};
+    for (unsigned i = 0; i < psy__op_register_count(at->info); i++) {
+        in[i] = operand(k, at, i, coordinates, rank);
     }
-    psy__store_register(k, at->dst, coordinates, rank, psy__expression(k, at, a, b));
+    psy__store_register(k, at->dst, coordinates, rank, psy__expression(k, at, in));
 }
 
 void psy__make_map(psy__maker *k, const psy__instruction *nodes, uint32_t count, const psy_dim *dims, uint32_t rank)
@@ -77,7 +74,7 @@ static uint32_t across(psy__maker *k, const psy__instruction *at, uint32_t value
     uint32_t mine = psy__if(k, psy__op2(k, SpvOpULessThan, k->boolean, k->local, h));
     uint32_t x = psy__bits_to(k, at->dtype, psy__shared_get(k, 0, k->local));
     uint32_t y = psy__bits_to(k, at->dtype, psy__shared_get(k, 0, psy__op2(k, SpvOpIAdd, k->u32, k->local, h)));
-    psy__shared_set(k, 0, k->local, psy__bits_of(k, at->dtype, psy__expression(k, at, y, x)));
+    psy__shared_set(k, 0, k->local, psy__bits_of(k, at->dtype, psy__expression(k, at, (const uint32_t[3]){y, x, 0})));
     psy__end_if(k, mine);
     psy__barrier(k);
     psy__end_for(k, loop, psy__op2(k, SpvOpShiftRightLogical, k->u32, h, psy__const_u32(k, 1)));
@@ -93,7 +90,7 @@ static uint32_t step(psy__maker *k, const psy__instruction *at, uint32_t sum, co
         bool is_float = psy__dtype_class(at->dtype) == PSY_DCLASS_FLOAT;
         a = psy__op2(k, is_float ? SpvOpFMul : SpvOpIMul, is_float ? k->f32 : k->u32, a, b);
     }
-    return psy__expression(k, at, a, sum);
+    return psy__expression(k, at, (const uint32_t[3]){a, sum, 0});
 }
 
 enum { REDUCTIONS_MAX = 64 };

@@ -86,6 +86,9 @@ static uint64_t work_of(const psy__bound_program *b, const psy__instruction *at)
     switch (at->info->class_) {
     case PSY_CLASS_MAP1:
     case PSY_CLASS_MAP2:
+    case PSY_CLASS_MAP3:
+    case PSY_CLASS_COMPARE:
+    case PSY_CLASS_CHOOSE:
     case PSY_CLASS_CAST: return dst->count;
     case PSY_CLASS_REDUCE1:
     case PSY_CLASS_SELECT: return b->registers[at->operands[0]].count;

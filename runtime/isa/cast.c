@@ -19,6 +19,89 @@ typedef union wide {
 } wide;
 
 
+/* ---- half floats: 1 sign, 5 exponent, 10 fraction bits; and the upper half of an f32 ---- */
+
+static float f16_value(uint16_t h)
+{
+    uint32_t magnitude = h & 0x7fffu, sign = (uint32_t)(h & 0x8000u) << 16, bits;
+    float value;
+    if (magnitude >= 0x7c00u) {
+        bits = 0x7f800000u | (magnitude & 0x3ffu) << 13;
+    } else if (magnitude >= 0x400u) {
+        bits = (magnitude << 13) + (112u << 23);
+    } else {
+        value = (float)magnitude * 0x1p-24f; /* zero, or below the least normal one */
+        memcpy(&bits, &value, sizeof bits);
+    }
+    bits |= sign;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* `bits` without its lowest `drop` bits, rounded to nearest, halves to even. */
+static uint64_t rounded(uint64_t bits, unsigned drop)
+{
+    uint64_t half = UINT64_C(1) << (drop - 1), low = bits & (2 * half - 1), kept = bits >> drop;
+    return kept + (low > half || (low == half && (kept & 1)));
+}
+
+/* From f64, rounded once: through f32 it could be twice. */
+static uint16_t f16_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 48 & 0x8000u);
+    int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
+    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
+    if (exponent == 1024) {
+        return (uint16_t)(sign | 0x7c00u | (fraction ? 0x200u | fraction >> 42 : 0));
+    }
+    if (exponent > 15) {
+        return (uint16_t)(sign | 0x7c00u);
+    }
+    if (exponent >= -14) {
+        uint64_t value = rounded((uint64_t)(exponent + 15) << 52 | fraction, 42); /* a carry goes into the exponent, up to infinity */
+        return (uint16_t)(sign | value);
+    }
+    if (exponent < -25) {
+        return sign;
+    }
+    return (uint16_t)(sign | rounded(fraction | UINT64_C(1) << 52, (unsigned)(28 - exponent)));
+}
+
+/* As f64, but what is lost leaves its mark in the last bit, so that the next rounding is right. */
+static double sticky(uint64_t x) { return (double)(x >> 53 ? (x & ~UINT64_C(0x7ff)) | (x & 0x7ff ? UINT64_C(0x800) : 0) : x); }
+
+static float bf16_value(uint16_t h)
+{
+    uint32_t bits = (uint32_t)h << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static uint16_t bf16_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 48 & 0x8000u);
+    int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
+    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
+    if (exponent == 1024) {
+        return (uint16_t)(sign | 0x7f80u | (fraction ? 0x40u | fraction >> 45 : 0));
+    }
+    if (exponent > 127) {
+        return (uint16_t)(sign | 0x7f80u);
+    }
+    if (exponent >= -126) {
+        return (uint16_t)(sign | rounded((uint64_t)(exponent + 127) << 52 | fraction, 45));
+    }
+    if (exponent < -134) {
+        return sign;
+    }
+    return (uint16_t)(sign | rounded(fraction | UINT64_C(1) << 52, (unsigned)(-exponent - 81)));
+}
+
 static int64_t sint_of(double x, unsigned bits)
 {
     double high = ldexp(1, (int)bits - 1);
@@ -30,13 +113,18 @@ static uint64_t uint_of(double x, unsigned bits)
     return isnan(x) || x <= -1 ? 0 : x >= ldexp(1, (int)bits) ? UINT64_MAX >> (64 - bits) : (uint64_t)x;
 }
 
-#define READ_BOOL(type) for (size_t i = 0; i < n; i++) { w->uint[i] = ((const type *)src)[i] != 0; }
+#define READ_BOOL(type) for (size_t i = 0; i < n; i++) { w->uint[i] = ((const type *)src)[i] & 1; }
 #define READ_SINT(type) for (size_t i = 0; i < n; i++) { w->sint[i] = ((const type *)src)[i]; }
 #define READ_UINT(type) for (size_t i = 0; i < n; i++) { w->uint[i] = ((const type *)src)[i]; }
 #define READ_FLOAT(type) for (size_t i = 0; i < n; i++) { w->real[i] = ((const type *)src)[i]; }
 
 static void widen(unsigned from, const void *src, wide *w, size_t n)
 {
+    switch (from) {
+    case PSY_F16: for (size_t i = 0; i < n; i++) { w->real[i] = f16_value(((const uint16_t *)src)[i]); } return;
+    case PSY_BF16: for (size_t i = 0; i < n; i++) { w->real[i] = bf16_value(((const uint16_t *)src)[i]); } return;
+    default: break;
+    }
     switch (from) {
 #define DTYPE(NAME, code, text, bytes, type, class, compute) case code: READ_##class(type) break;
 #include "isa/dtypes.def"
@@ -59,6 +147,15 @@ static void widen(unsigned from, const void *src, wide *w, size_t n)
 
 static void narrow(psy_dtype_class class_, const wide *w, unsigned to, void *dst, size_t n)
 {
+    if (to == PSY_F16 || to == PSY_BF16) {
+        for (size_t i = 0; i < n; i++) {
+            double x = class_ == PSY_DCLASS_FLOAT  ? w->real[i]
+                       : class_ == PSY_DCLASS_SINT ? (w->sint[i] < 0 ? -sticky(-(uint64_t)w->sint[i]) : sticky((uint64_t)w->sint[i]))
+                                                   : sticky(w->uint[i]);
+            ((uint16_t *)dst)[i] = to == PSY_F16 ? f16_of(x) : bf16_of(x);
+        }
+        return;
+    }
     switch (to) {
 #define DTYPE(NAME, code, text, bytes, type, class, compute) case code: WRITE_##class(type) break;
 #include "isa/dtypes.def"
@@ -70,9 +167,13 @@ static void narrow(psy_dtype_class class_, const wide *w, unsigned to, void *dst
 void psy__identity(unsigned op, unsigned dtype, void *out)
 {
     unsigned bytes = psy__dtype_bytes(dtype);
-    uint64_t bits = 0;
+    uint64_t bits = 0, one = 1;
     bool low = op == PSY_OP_RMAX;
-    if (op == PSY_OP_RMIN || op == PSY_OP_RMAX) {
+    if (op == PSY_OP_PROD) {
+        psy__cast(PSY_U64, &one, dtype, &bits, 1);
+    } else if (op == PSY_OP_ALL) {
+        bits = 1;
+    } else if (op == PSY_OP_RMIN || op == PSY_OP_RMAX) {
         float f = low ? -INFINITY : INFINITY;
         double d = f;
         switch (psy__dtype_class(dtype)) {

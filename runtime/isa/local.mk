@@ -5,6 +5,7 @@ runtime_sources += %D%/asm.c %D%/asm.h %D%/asm_program.c %D%/asm_state.h %D%/bin
 
 noinst_PROGRAMS += %D%/opsdoc
 %C%_opsdoc_SOURCES = %D%/opsdoc.c %D%/dtypes.def %D%/ops.def
+%C%_opsdoc_LDADD = runtime/libpsyne-core.la
 
 # The reference of operations is committed; tests/isa/ops_doc.sh says when it is out of date.
 update-docs: %D%/opsdoc$(EXEEXT)

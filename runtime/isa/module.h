@@ -50,14 +50,17 @@ typedef enum psy_op {
 } psy_op;
 
 typedef enum psy_op_class {
-    PSY_CLASS_VIEW, PSY_CLASS_SIZE, PSY_CLASS_LOOKUP, PSY_CLASS_MAP1, PSY_CLASS_MAP2, PSY_CLASS_CAST, PSY_CLASS_REDUCE1,
-    PSY_CLASS_REDUCE2, PSY_CLASS_SELECT, PSY_CLASS_STORE, PSY_CLASS_REGION
+    PSY_CLASS_VIEW, PSY_CLASS_SIZE, PSY_CLASS_LOOKUP, PSY_CLASS_MAP1, PSY_CLASS_MAP2, PSY_CLASS_MAP3, PSY_CLASS_COMPARE,
+    PSY_CLASS_CHOOSE, PSY_CLASS_CAST, PSY_CLASS_REDUCE1, PSY_CLASS_REDUCE2, PSY_CLASS_SELECT, PSY_CLASS_STORE, PSY_CLASS_REGION
 } psy_op_class;
 
 typedef enum psy_dtype_class { PSY_DCLASS_BOOL, PSY_DCLASS_SINT, PSY_DCLASS_UINT, PSY_DCLASS_FLOAT } psy_dtype_class;
 
 /* Which dtypes an op takes. */
-typedef enum psy_op_dtypes { PSY_TAKES_NONE, PSY_TAKES_ANY, PSY_TAKES_NUM, PSY_TAKES_SIG, PSY_TAKES_FLT } psy_op_dtypes;
+typedef enum psy_op_dtypes {
+    PSY_TAKES_NONE, PSY_TAKES_ANY, PSY_TAKES_NUM, PSY_TAKES_SIG, PSY_TAKES_FLT, PSY_TAKES_INT, PSY_TAKES_BIT, PSY_TAKES_TRU,
+    PSY_TAKES_BOOL, PSY_TAKES_WORD
+} psy_op_dtypes;
 
 typedef struct psy_op_info {
     psy_op op;
@@ -74,6 +77,13 @@ const psy_op_info *psy__op_named(const char *name);     /* NULL: no such op */
 unsigned psy__op_count(void);                           /* rows of ops.def */
 const psy_op_info *psy__op_row(unsigned row);           /* row of ops.def, in table order */
 bool psy__op_takes(const psy_op_info *info, unsigned dtype);
+/* MAP1 to MAP3, COMPARE, CHOOSE, CAST: an element of the result comes from the elements at its place. */
+bool psy__class_is_map(psy_op_class class_);
+bool psy__class_is_reduction(psy_op_class class_);
+unsigned psy__op_register_count(const psy_op_info *info);          /* operands that are registers (the optional ones too) */
+unsigned psy__op_result_dtype(const psy_op_info *info, unsigned dtype); /* of an instruction of that dtype */
+/* The dtype of register operand i; 0: any (CAST). */
+unsigned psy__op_operand_dtype(const psy_op_info *info, unsigned dtype, unsigned i);
 const char *psy__dtype_name(unsigned dtype);            /* NULL: no such dtype */
 unsigned psy__dtype_named(const char *name, size_t n);  /* 0: no such dtype */
 unsigned psy__dtype_bytes(unsigned dtype);              /* 0: no such dtype */

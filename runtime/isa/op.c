@@ -83,12 +83,42 @@ bool psy__dtype_computes(unsigned dtype) { return dtype_at(dtype) && dtype_at(dt
 bool psy__op_takes(const psy_op_info *info, unsigned dtype)
 {
     const dtype_row *d = dtype_at(dtype);
+    bool computes = d && d->computes, is_float = computes && d->class_ == PSY_DCLASS_FLOAT;
     switch (info->dtypes) {
     case PSY_TAKES_NONE: return dtype == 0;
     case PSY_TAKES_ANY: return d != NULL;
-    case PSY_TAKES_NUM: return d && d->computes;
-    case PSY_TAKES_SIG: return d && d->computes && d->class_ != PSY_DCLASS_UINT;
-    case PSY_TAKES_FLT: return d && d->computes && d->class_ == PSY_DCLASS_FLOAT;
+    case PSY_TAKES_NUM: return computes;
+    case PSY_TAKES_SIG: return computes && d->class_ != PSY_DCLASS_UINT;
+    case PSY_TAKES_FLT: return is_float;
+    case PSY_TAKES_INT: return computes && !is_float;
+    case PSY_TAKES_BIT: return (computes && !is_float) || dtype == PSY_BOOL;
+    case PSY_TAKES_TRU: return computes || dtype == PSY_BOOL;
+    case PSY_TAKES_BOOL: return dtype == PSY_BOOL;
+    case PSY_TAKES_WORD: return dtype == PSY_U32;
     }
     return false;
+}
+
+bool psy__class_is_map(psy_op_class class_)
+{
+    return class_ == PSY_CLASS_MAP1 || class_ == PSY_CLASS_MAP2 || class_ == PSY_CLASS_MAP3 || class_ == PSY_CLASS_COMPARE ||
+           class_ == PSY_CLASS_CHOOSE || class_ == PSY_CLASS_CAST;
+}
+
+bool psy__class_is_reduction(psy_op_class class_) { return class_ == PSY_CLASS_REDUCE1 || class_ == PSY_CLASS_REDUCE2; }
+
+unsigned psy__op_register_count(const psy_op_info *info)
+{
+    unsigned n = 0;
+    for (const char *kind = strchr(info->signature, ':') + 1; *kind; kind++) {
+        n += *kind == 'r' || *kind == 'o';
+    }
+    return n;
+}
+
+unsigned psy__op_result_dtype(const psy_op_info *info, unsigned dtype) { return info->class_ == PSY_CLASS_COMPARE ? PSY_BOOL : dtype; }
+
+unsigned psy__op_operand_dtype(const psy_op_info *info, unsigned dtype, unsigned i)
+{
+    return info->class_ == PSY_CLASS_CAST ? 0 : info->class_ == PSY_CLASS_CHOOSE && i == 0 ? PSY_BOOL : dtype;
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "isa/module.h"
+
 typedef struct op_row {
     const char *name, *text, *class_, *signature, *dtypes, *c_float, *c_int;
     int code, tolerance;
@@ -36,6 +38,9 @@ static const struct {
     {"MAP1", "Elementwise, one operand", "The result has the operand's dims."},
     {"MAP2", "Elementwise, two operands",
      "The result's dims are the operands' broadcast against each other: aligned at the last dim, equal, or 1."},
+    {"MAP3", "Elementwise, three operands", "The result's dims are the operands' broadcast against each other."},
+    {"COMPARE", "Comparisons", "Elementwise; the dtype is that of the operands, and the result is bool. A bool is its lowest bit."},
+    {"CHOOSE", "Choice", "Elementwise; the first operand is bool."},
     {"CAST", "Conversion", "Elementwise; from the operand's dtype to the instruction's."},
     {"REDUCE1", "Reductions of one operand", "The second operand is the axis, which the result has no more."},
     {"REDUCE2", "Reductions of two operands", "The operands are broadcast against each other; the last dim is reduced."},
@@ -65,9 +70,16 @@ static void put_operands(const char *signature)
 /* What the dtypes column of ops.def stands for. */
 static int takes(const char *column, const dtype_row *d)
 {
-    return strcmp(column, "ANY") == 0 ||
-           (strcmp(column, "NONE") != 0 && d->computes && (strcmp(column, "SIG") != 0 || strcmp(d->class_, "UINT") != 0) &&
-            (strcmp(column, "FLT") != 0 || strcmp(d->class_, "FLOAT") == 0));
+    static const char *const names[] = {"NONE", "ANY", "NUM", "SIG", "FLT", "INT", "BIT", "TRU", "BOOL", "WORD"};
+    static const psy_op_dtypes values[] = {PSY_TAKES_NONE, PSY_TAKES_ANY, PSY_TAKES_NUM, PSY_TAKES_SIG,  PSY_TAKES_FLT,
+                                           PSY_TAKES_INT,  PSY_TAKES_BIT, PSY_TAKES_TRU, PSY_TAKES_BOOL, PSY_TAKES_WORD};
+    psy_op_info info = {.name = column};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], column) == 0) {
+            info.dtypes = values[i];
+        }
+    }
+    return psy__op_takes(&info, (unsigned)d->code);
 }
 
 static void put_dtypes(const char *column)

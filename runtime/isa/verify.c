@@ -283,7 +283,7 @@ static psy_status place_in_region(context *c, const psy_dim *dims, uint32_t rank
         return PSY_OK;
     }
     if (!c->region_second && same_dims(dims, rank, c->space, c->space_rank)) {
-        for (uint32_t i = 0; i < c->at.operand_count; i++) {
+        for (uint32_t i = 0; i < psy__op_register_count(c->at.info); i++) {
             if (c->reduced[c->at.operands[i]]) {
                 return refuse(c, "it reads a reduction of its own region too early");
             }
@@ -301,30 +301,22 @@ static psy_status check_map(context *c)
 {
     psy_dim dims[PSY_RANK_MAX];
     const psy_psm_register *a = operand(c, 0);
-    uint32_t rank = a->rank;
-    memcpy(dims, a->dims, sizeof dims);
-    if (c->at.info->class_ == PSY_CLASS_CAST) {
-        for (unsigned i = 0; i < 2; i++) {
-            unsigned dtype = i ? c->at.dtype : a->dtype;
-            if (dtype == PSY_F16 || dtype == PSY_BF16) {
-                return psy_fail(PSY_UNSUPPORTED, "program %s: casts from and to %s are not supported",
-                                psy__module_string(c->m, c->p->name), psy__dtype_name(dtype));
-            }
-        }
-    } else {
-        psy_status status = operand_has_dtype(c, 0, c->at.dtype);
-        if (status == PSY_OK && c->at.info->class_ == PSY_CLASS_MAP2) {
-            status = operand_has_dtype(c, 1, c->at.dtype);
-            if (status == PSY_OK && !broadcast(a, operand(c, 1), dims, &rank)) {
-                return refuse(c, "its operands do not broadcast");
-            }
-        }
+    psy_psm_register all = *a;
+    for (uint32_t i = 0; i < psy__op_register_count(c->at.info); i++) {
+        unsigned dtype = psy__op_operand_dtype(c->at.info, c->at.dtype, i);
+        psy_status status = dtype ? operand_has_dtype(c, i, dtype) : PSY_OK;
         if (status != PSY_OK) {
             return status;
         }
+        uint32_t rank;
+        if (!broadcast(&all, operand(c, i), dims, &rank)) {
+            return refuse(c, "its operands do not broadcast");
+        }
+        all.rank = (uint8_t)rank;
+        memcpy(all.dims, dims, sizeof all.dims);
     }
-    psy_status status = place_in_region(c, dims, rank);
-    return status == PSY_OK ? result_is(c, 0, c->at.dtype, dims, rank) : status;
+    psy_status status = place_in_region(c, all.dims, all.rank);
+    return status == PSY_OK ? result_is(c, 0, psy__op_result_dtype(c->at.info, c->at.dtype), all.dims, all.rank) : status;
 }
 
 static psy_status check_reduce(context *c)
@@ -390,9 +382,7 @@ static psy_status check_region(context *c)
 static psy_status check_class(context *c)
 {
     psy_op_class class_ = c->at.info->class_;
-    bool elementwise = class_ == PSY_CLASS_MAP1 || class_ == PSY_CLASS_MAP2 || class_ == PSY_CLASS_CAST;
-    bool reduction = class_ == PSY_CLASS_REDUCE1 || class_ == PSY_CLASS_REDUCE2;
-    if (c->region_left > 0 && !elementwise && !reduction) {
+    if (c->region_left > 0 && !psy__class_is_map(class_) && !psy__class_is_reduction(class_)) {
         return refuse(c, "it cannot be in a region");
     }
     switch (class_) {
@@ -407,6 +397,9 @@ static psy_status check_class(context *c)
     case PSY_CLASS_LOOKUP: return check_lookup(c);
     case PSY_CLASS_MAP1:
     case PSY_CLASS_MAP2:
+    case PSY_CLASS_MAP3:
+    case PSY_CLASS_COMPARE:
+    case PSY_CLASS_CHOOSE:
     case PSY_CLASS_CAST: return check_map(c);
     case PSY_CLASS_REDUCE1:
     case PSY_CLASS_REDUCE2: return check_reduce(c);

@@ -30,7 +30,8 @@ static void *get_memory(uint64_t bytes)
 /* How the register lies over a space of `rank` dims: its own dims are the last ones. */
 static void place(const psy__bound_register *r, uint32_t reg, uint32_t rank, psy__operand *out)
 {
-    *out = (psy__operand){.reg = reg, .inside = r->home == PSY_HOME_REGION};
+    bool slot = r->home == PSY_HOME_SLOT || r->home == PSY_HOME_REGION;
+    *out = (psy__operand){.reg = reg, .inside = r->home == PSY_HOME_REGION, .raw = r->dtype == PSY_BOOL && !slot, .bytes = (uint8_t)psy__dtype_bytes(r->dtype)};
     for (uint32_t d = 0; d < r->rank; d++) {
         out->strides[rank - r->rank + d] = (int64_t)r->strides[d];
     }
@@ -110,14 +111,14 @@ static psy_status add_node(psy__cpu_executable *x, psy__region *r, const psy__in
     psy_op_class c = at->info->class_;
     n->info = at->info;
     n->dtype = (uint8_t)at->dtype;
-    n->element_bytes = (uint8_t)psy__dtype_bytes(at->dtype);
-    n->reduces = c == PSY_CLASS_REDUCE1 || c == PSY_CLASS_REDUCE2;
+    n->element_bytes = (uint8_t)psy__dtype_bytes(dst->dtype);
+    n->reduces = psy__class_is_reduction(c);
     n->first = n->reduces || !r->reduces || dst->rank == r->rank;
-    n->operand_count = c == PSY_CLASS_MAP2 || c == PSY_CLASS_REDUCE2 ? 2 : 1;
+    n->operand_count = (uint8_t)psy__op_register_count(at->info);
     uint32_t rank = n->first ? r->rank : r->rank - 1;
+    n->from = x->bound.registers[at->operands[0]].dtype;
     for (unsigned k = 0; k < n->operand_count; k++) {
         place(&x->bound.registers[at->operands[k]], at->operands[k], rank, &n->operands[k]);
-        n->from = x->bound.registers[at->operands[k]].dtype;
         for (uint32_t i = 0; i + 1 < r->node_count; i++) {
             if (r->nodes[i].result.reg == at->operands[k] && n->operands[k].inside) {
                 n->operands[k].buffer = r->nodes[i].result.buffer;
@@ -135,7 +136,7 @@ static void single(psy__cpu_executable *x, const psy__instruction *at, psy__regi
 {
     psy_op_class c = at->info->class_;
     const psy__bound_register *dst = &x->bound.registers[at->dst], *a = &x->bound.registers[at->operands[0]];
-    r->reduces = c == PSY_CLASS_REDUCE1 || c == PSY_CLASS_REDUCE2;
+    r->reduces = psy__class_is_reduction(c);
     r->rank = dst->rank + (r->reduces ? 1u : 0u);
     memcpy(r->dims, dst->dims, sizeof dst->dims);
     if (r->reduces) {
@@ -201,7 +202,7 @@ static psy_status make_steps(psy__cpu_executable *x)
             continue;
         }
         x->step_count++;
-        if (c == PSY_CLASS_REGION || c == PSY_CLASS_MAP1 || c == PSY_CLASS_MAP2 || c == PSY_CLASS_CAST || c == PSY_CLASS_REDUCE2 || last_axis) {
+        if (c == PSY_CLASS_REGION || psy__class_is_map(c) || c == PSY_CLASS_REDUCE2 || last_axis) {
             psy_status status = make_region(x, s, &at, &word);
             if (status != PSY_OK) {
                 return status;
@@ -252,7 +253,7 @@ static psy_status get_all_memory(psy__cpu_executable *x)
     x->rows = calloc(registers * x->chunk + 1, sizeof *x->rows);
     x->zero_row = get_memory(row);
     x->buffers = get_memory(buffers * PSY__BLOCK_BYTES);
-    x->gathers = get_memory(2 * PSY__BLOCK_BYTES);
+    x->gathers = get_memory(3 * PSY__BLOCK_BYTES);
     x->dots = get_memory((uint64_t)x->chunk * PSY__ROWS * 8);
     x->packed = get_memory(packed);
     x->vectors = calloc(x->chunk, sizeof *x->vectors);

@@ -27,6 +27,8 @@ typedef struct psy__cpu_engine {
 typedef struct psy__operand {
     uint32_t reg;
     bool inside; /* a register that lives only in the region: it is in a block buffer */
+    bool raw;    /* a bool as somebody else wrote it: any byte */
+    uint8_t bytes; /* of an element */
     uint32_t buffer;
     int64_t strides[PSY_RANK_MAX];
 } psy__operand;
@@ -37,8 +39,8 @@ typedef struct psy__node {
     uint8_t dtype, from; /* from: CAST's operand dtype */
     bool first;          /* over the whole space; else over the space without its last axis */
     bool reduces;
-    uint8_t operand_count, element_bytes;
-    psy__operand operands[2];
+    uint8_t operand_count, element_bytes; /* element_bytes: of the result */
+    psy__operand operands[3];
     psy__operand result; /* over the whole space, or for the second part and reductions over the rest */
 } psy__node;
 
@@ -82,7 +84,7 @@ typedef struct psy__cpu_executable {
     const uint8_t **rows;                    /* LOOKUP: by register, then message of the chunk */
     uint8_t *zero_row;
     uint8_t *buffers;                        /* blocks of region registers */
-    uint8_t *gathers;                        /* two blocks: operands with odd strides */
+    uint8_t *gathers;                        /* three blocks: operands with odd strides */
     uint8_t *dots;                           /* chunk * PSY__ROWS products */
     uint8_t *packed;
     const void **vectors;                    /* chunk */

@@ -10,10 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PSY__OPS = 128, PSY__DTYPES = 16 };
+enum { PSY__OPS = 160, PSY__DTYPES = 16 };
 
 typedef void psy__map1(void *out, const void *a, size_t stride_a, size_t n);
 typedef void psy__map2(void *out, const void *a, size_t stride_a, const void *b, size_t stride_b, size_t n);
+typedef void psy__map3(void *out, const void *a, size_t stride_a, const void *b, size_t stride_b, const void *c, size_t stride_c, size_t n);
 /* *acc = what *acc and the n elements (REDUCE2: of a and b) give together. */
 typedef void psy__reduce(void *acc, const void *a, size_t stride_a, const void *b, size_t stride_b, size_t n);
 /* acc[i] = what acc[i] and a[i] give together. */
@@ -37,6 +38,9 @@ typedef struct psy__kernels {
     const char *name;
     psy__map1 *map1[PSY__OPS][PSY__DTYPES];
     psy__map2 *map2[PSY__OPS][PSY__DTYPES];
+    psy__map2 *compare[PSY__OPS][PSY__DTYPES]; /* out: bool */
+    psy__map3 *map3[PSY__OPS][PSY__DTYPES];
+    psy__map3 *choose[4]; /* by log2 of the element's bytes; a: bool */
     psy__reduce *reduce[PSY__OPS][PSY__DTYPES];
     psy__accumulate *accumulate[PSY__OPS][PSY__DTYPES];
     psy__above *above[PSY__DTYPES];

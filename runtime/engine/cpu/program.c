@@ -71,6 +71,9 @@ static void run_reduce(psy__cpu_executable *x, const psy__instruction *at, uint3
                 }
             }
         }
+        for (uint64_t i = 0; at->dtype == PSY_BOOL && i < inner; i++) {
+            to[o * inner + i] &= 1;
+        }
         for (uint32_t d = axis; d-- > 0;) {
             if (++index[d] < a->dims[d]) {
                 break;

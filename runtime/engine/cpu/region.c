@@ -33,7 +33,7 @@ static uint8_t *operand_at(const spot *s, const psy__operand *o)
 }
 
 /* The operand's block with a stride of 0 or 1 elements: where it lies, or gathered. */
-static const void *block_of(const spot *s, const psy__operand *o, unsigned bytes, size_t n, unsigned which, size_t *stride)
+static const void *block_of(const spot *s, const psy__operand *o, size_t n, unsigned which, size_t *stride)
 {
     if (o->inside) {
         *stride = 1;
@@ -41,13 +41,17 @@ static const void *block_of(const spot *s, const psy__operand *o, unsigned bytes
     }
     int64_t step = s->rank ? o->strides[s->rank - 1] : 0;
     const uint8_t *p = operand_at(s, o);
-    if (step == 0 || step == (int64_t)bytes || n == 1) {
-        *stride = step != 0;
+    bool straight = step == 0 || step == (int64_t)o->bytes || n == 1;
+    *stride = straight ? step != 0 : 1;
+    if (straight && !o->raw) {
         return p;
     }
     uint8_t *to = s->x->gathers + which * PSY__BLOCK_BYTES;
-    psy__gather(to, p, step, n, bytes);
-    *stride = 1;
+    size_t count = step == 0 ? 1 : n;
+    psy__gather(to, p, step, count, o->bytes);
+    for (size_t i = 0; o->raw && i < count; i++) {
+        to[i] &= 1;
+    }
     return to;
 }
 
@@ -56,24 +60,36 @@ static void *result_of(const spot *s, const psy__node *node)
     return node->result.inside ? s->x->buffers + (size_t)node->result.buffer * PSY__BLOCK_BYTES : operand_at(s, &node->result);
 }
 
+static void run_cast(const spot *s, const psy__node *node, const void *a, size_t stride, void *out, size_t n)
+{
+    if (stride == 0 && n > 1) {
+        uint8_t *one = s->x->gathers + PSY__BLOCK_BYTES;
+        psy__cast(node->from, a, node->dtype, one, 1);
+        psy__gather(out, one, 0, n, node->element_bytes);
+    } else {
+        psy__cast(node->from, a, node->dtype, out, n);
+    }
+}
+
+static unsigned log2_of(unsigned bytes) { return bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3; }
+
 static void run_map(const spot *s, const psy__node *node, size_t n)
 {
     const psy__kernels *k = s->x->kernels;
-    size_t stride_a, stride_b;
-    const void *a = block_of(s, &node->operands[0], psy__dtype_bytes(node->from), n, 0, &stride_a);
+    const void *in[3];
+    size_t stride[3];
+    for (unsigned i = 0; i < node->operand_count; i++) {
+        in[i] = block_of(s, &node->operands[i], n, i, &stride[i]);
+    }
     void *out = result_of(s, node);
-    if (node->info->class_ == PSY_CLASS_CAST) {
-        if (stride_a == 0 && n > 1) {
-            psy__cast(node->from, a, node->dtype, s->x->gathers, 1);
-            psy__gather(out, s->x->gathers, 0, n, node->element_bytes);
-        } else {
-            psy__cast(node->from, a, node->dtype, out, n);
-        }
-    } else if (node->operand_count == 1) {
-        k->map1[node->info->op][node->dtype](out, a, stride_a, n);
-    } else {
-        const void *b = block_of(s, &node->operands[1], node->element_bytes, n, 1, &stride_b);
-        k->map2[node->info->op][node->dtype](out, a, stride_a, b, stride_b, n);
+    unsigned op = node->info->op, dtype = node->dtype;
+    switch (node->info->class_) {
+    case PSY_CLASS_CAST: run_cast(s, node, in[0], stride[0], out, n); break;
+    case PSY_CLASS_MAP1: k->map1[op][dtype](out, in[0], stride[0], n); break;
+    case PSY_CLASS_MAP2: k->map2[op][dtype](out, in[0], stride[0], in[1], stride[1], n); break;
+    case PSY_CLASS_COMPARE: k->compare[op][dtype](out, in[0], stride[0], in[1], stride[1], n); break;
+    case PSY_CLASS_MAP3: k->map3[op][dtype](out, in[0], stride[0], in[1], stride[1], in[2], stride[2], n); break;
+    default: k->choose[log2_of(node->element_bytes)](out, in[0], stride[0], in[1], stride[1], in[2], stride[2], n); break;
     }
 }
 
@@ -160,9 +176,9 @@ static void run_rows(psy__cpu_executable *x, const psy__region *r, const spot *r
                     continue;
                 }
                 size_t stride_a, stride_b = 0;
-                const void *a = block_of(&s, &node->operands[0], node->element_bytes, n, 0, &stride_a), *b = NULL;
+                const void *a = block_of(&s, &node->operands[0], n, 0, &stride_a), *b = NULL;
                 if (node->operand_count == 2) {
-                    b = block_of(&s, &node->operands[1], node->element_bytes, n, 1, &stride_b);
+                    b = block_of(&s, &node->operands[1], n, 1, &stride_b);
                 }
                 x->kernels->reduce[node->info->op][node->dtype](sums_at(rows, node) + k * node->element_bytes, a, stride_a, b, stride_b, n);
             }
