@@ -44,6 +44,9 @@ static psy_status place_registers(generator *g, uint32_t program)
             } else if (at.op == PSY_OP_RESIDENT || at.op == PSY_OP_CONST) {
                 g->places[r] = at.op == PSY_OP_RESIDENT ? PSY_PLACED_RESIDENT : PSY_PLACED_CONST;
                 g->sources[r] = at.operands[0];
+            } else if (at.info->class_ == PSY_CLASS_SHAPE) {
+                g->places[r] = PSY_PLACED_VIEW;
+                g->sources[r] = word;
             } else if (at.op == PSY_OP_PARTIAL || at.op == PSY_OP_LOOKUP) {
                 status = psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s", psy__module_string(m, g->p->name),
                                   at.info->name);
@@ -110,6 +113,10 @@ static void make(generator *g, uint32_t program, const job *j)
         psy__make_topk(&k, j->nodes, j->stage);
     } else if (op == PSY_OP_STORE) {
         psy__make_store(&k, j->nodes);
+    } else if (j->nodes[0].info->class_ == PSY_CLASS_SORT) {
+        psy__maker_refuse(&k, "sort");
+    } else if (!psy__class_is_map(j->nodes[0].info->class_) && !psy__class_is_reduction(j->nodes[0].info->class_)) {
+        psy__make_move(&k, j->nodes, j->space.dims, j->space.rank, j->space.axis);
     } else if (j->space.axis == PSY_NONE) {
         psy__make_map(&k, j->nodes, j->space.node_count, j->space.dims, j->space.rank);
     } else {
@@ -137,6 +144,7 @@ void psy__space_of(const psy__module *m, const psy_psm_program *p, const psy__in
     *out = (psy__space){.stages = 1, .axis = PSY_NONE, .node_count = 1, .next = at->next};
     switch (at->info->class_) {
     case PSY_CLASS_VIEW:
+    case PSY_CLASS_SHAPE:
     case PSY_CLASS_SIZE: /* the engine writes sizes itself */
     case PSY_CLASS_LOOKUP: out->stages = 0; return;
     case PSY_CLASS_REGION: {
@@ -156,6 +164,7 @@ void psy__space_of(const psy__module *m, const psy_psm_program *p, const psy__in
         from = &registers[at->operands[0]];
         break;
     case PSY_CLASS_STORE: from = &registers[at->operands[0]]; break;
+    case PSY_CLASS_SCAN:
     case PSY_CLASS_REDUCE1:
         from = &registers[at->operands[0]];
         out->axis = at->operands[1];

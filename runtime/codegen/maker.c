@@ -216,19 +216,56 @@ uint32_t psy__element(psy__maker *k)
     return psy__op2(k, SpvOpIAdd, k->u32, psy__op2(k, SpvOpIMul, k->u32, k->group, k->size), k->local);
 }
 
-/* Element number of the register at the coordinates; dims that are a literal 1 are broadcast. */
-static uint32_t element_of(psy__maker *k, uint32_t reg, const uint32_t *coordinates, uint32_t rank)
+/* Element number at the register's own coordinates. */
+static uint32_t element_of(psy__maker *k, uint32_t reg, const uint32_t *coordinates)
 {
     const psy_psm_register *r = &k->registers[reg];
     uint32_t element = psy__const_u32(k, 0);
     for (uint32_t d = 0; d < r->rank; d++) {
-        if (r->dims[d] == 1) {
-            continue;
+        if (r->dims[d] != 1) {
+            element = psy__op2(k, SpvOpIMul, k->u32, element, psy__dim_id(k, r->dims[d]));
+            element = psy__op2(k, SpvOpIAdd, k->u32, element, coordinates[d]);
         }
-        element = psy__op2(k, SpvOpIMul, k->u32, element, psy__dim_id(k, r->dims[d]));
-        element = psy__op2(k, SpvOpIAdd, k->u32, element, coordinates[rank - r->rank + d]);
     }
     return element;
+}
+
+/* The register's own coordinates: its dims are the last ones of `rank`; those that are a literal 1 are broadcast. */
+static void own_coordinates(psy__maker *k, uint32_t reg, const uint32_t *coordinates, uint32_t rank, uint32_t *out)
+{
+    const psy_psm_register *r = &k->registers[reg];
+    for (uint32_t d = 0; d < r->rank; d++) {
+        out[d] = r->dims[d] == 1 ? psy__const_u32(k, 0) : coordinates[rank - r->rank + d];
+    }
+}
+
+/* From a view to what it names, until that is no view: the register, and the coordinates there. */
+static uint32_t root_of(psy__maker *k, uint32_t reg, uint32_t *c)
+{
+    while (k->places[reg] == PSY_PLACED_VIEW) {
+        psy__instruction at;
+        psy__instruction_at(k->m, k->p, k->sources[reg], &at);
+        uint32_t from = at.operands[0], old[PSY_RANK_MAX];
+        const psy_psm_register *x = &k->registers[from], *y = &k->registers[reg];
+        memcpy(old, c, sizeof old);
+        switch (at.op) {
+        case PSY_OP_PERMUTE:
+            for (uint32_t d = 0; d < y->rank; d++) {
+                c[at.operands[1] >> 4 * d & 15] = old[d];
+            }
+            break;
+        case PSY_OP_SLICE: {
+            uint32_t axis = at.operands[1];
+            uint32_t way = psy__op2(k, SpvOpIMul, k->u32, c[axis], psy__const_u32(k, at.operands[3]));
+            c[axis] = psy__op2(k, SpvOpIAdd, k->u32, psy__dim_id(k, at.operands[2]), way);
+            break;
+        }
+        case PSY_OP_REPEAT: own_coordinates(k, from, old, y->rank, c); break;
+        default: psy__coordinates(k, element_of(k, reg, old), x->dims, x->rank, PSY_NONE, c); break;
+        }
+        reg = from;
+    }
+    return reg;
 }
 
 /* Byte offset within the place's first word, added to `bytes`; the place's first word is *base. */
@@ -256,6 +293,12 @@ static bool in_slot(const psy__maker *k, uint32_t reg) { return k->places[reg] =
 
 uint32_t psy__word_of(psy__maker *k, uint32_t reg, uint32_t element, unsigned *binding)
 {
+    if (k->places[reg] == PSY_PLACED_VIEW) {
+        uint32_t c[PSY_RANK_MAX] = {0};
+        psy__coordinates(k, element, k->registers[reg].dims, k->registers[reg].rank, PSY_NONE, c);
+        reg = root_of(k, reg, c);
+        element = element_of(k, reg, c);
+    }
     uint32_t bytes, base = base_of(k, reg, binding, &bytes), words = psy__dtype_bytes(k->registers[reg].dtype) / 4;
     if (words > 1) {
         element = psy__op2(k, SpvOpIMul, k->u32, element, psy__const_u32(k, words));
@@ -270,7 +313,8 @@ static uint32_t load_narrow(psy__maker *k, uint32_t reg, uint32_t element)
     unsigned binding, dtype = k->registers[reg].dtype, size = psy__dtype_bytes(dtype);
     uint32_t bytes, base = base_of(k, reg, &binding, &bytes), value;
     if (in_slot(k, reg)) {
-        value = psy__load_word(k, binding, base); /* scalars in slots have a word of their own */
+        /* in slots every element has a word of its own */
+        value = psy__load_word(k, binding, psy__op2(k, SpvOpIAdd, k->u32, base, element));
     } else {
         uint32_t at = psy__op2(k, SpvOpIMul, k->u32, element, psy__const_u32(k, size));
         at = psy__op2(k, SpvOpIAdd, k->u32, at, psy__const_u32(k, bytes));
@@ -297,7 +341,10 @@ uint32_t psy__load_register(psy__maker *k, uint32_t reg, const uint32_t *coordin
         psy__maker_refuse(k, "%s arithmetic", psy__dtype_name(dtype));
         return psy__const_u32(k, 0);
     }
-    uint32_t element = element_of(k, reg, coordinates, rank);
+    uint32_t c[PSY_RANK_MAX] = {0};
+    own_coordinates(k, reg, coordinates, rank, c);
+    reg = root_of(k, reg, c);
+    uint32_t element = element_of(k, reg, c);
     if (bytes < 4) {
         return load_narrow(k, reg, element);
     }
@@ -312,16 +359,19 @@ void psy__store_register(psy__maker *k, uint32_t reg, const uint32_t *coordinate
     if (k->places[reg] == PSY_PLACED_NOWHERE) {
         return;
     }
-    if (bytes > 4 || (bytes < 4 && k->registers[reg].rank > 0)) {
+    if (bytes > 4) {
         psy__maker_refuse(k, "%s values that are kept", psy__dtype_name(dtype));
         return;
     }
+    uint32_t c[PSY_RANK_MAX] = {0};
+    own_coordinates(k, reg, coordinates, rank, c);
+    uint32_t element = element_of(k, reg, c);
     if (bytes < 4) {
         uint32_t unused, base = base_of(k, reg, &binding, &unused);
-        psy__store_word(k, binding, base, value);
+        psy__store_word(k, binding, psy__op2(k, SpvOpIAdd, k->u32, base, element), value);
         return;
     }
-    uint32_t word = psy__word_of(k, reg, element_of(k, reg, coordinates, rank), &binding);
+    uint32_t word = psy__word_of(k, reg, element, &binding);
     psy__store_word(k, binding, word, psy__bits_of(k, dtype, value));
 }
 

@@ -7,7 +7,7 @@
 #include "codegen/spirv_module.h"
 #include "isa/module.h"
 
-typedef enum psy__place { PSY_PLACED_INPUT, PSY_PLACED_RESIDENT, PSY_PLACED_CONST, PSY_PLACED_ARENA, PSY_PLACED_UNIFORM, PSY_PLACED_NOWHERE } psy__place;
+typedef enum psy__place { PSY_PLACED_INPUT, PSY_PLACED_RESIDENT, PSY_PLACED_CONST, PSY_PLACED_ARENA, PSY_PLACED_UNIFORM, PSY_PLACED_NOWHERE, PSY_PLACED_VIEW } psy__place;
 
 typedef struct psy__maker {
     psy__spirv s;
@@ -15,7 +15,7 @@ typedef struct psy__maker {
     const psy_psm_program *p;
     const psy_psm_register *registers;
     psy__place *places;   /* by register */
-    uint32_t *sources;    /* INPUT: byte offset in the message; RESIDENT: number; CONST: byte offset; else slot */
+    uint32_t *sources;    /* INPUT: byte offset in the message; RESIDENT: number; CONST: byte offset; VIEW: the instruction's word; else slot */
     uint32_t *values;     /* id of the value a register has here and now, or 0 */
     psy_status status;    /* first thing that has no kernel */
     uint32_t u32, f32, boolean, u32x3;
@@ -83,6 +83,8 @@ void psy__shared_set(psy__maker *k, unsigned which, uint32_t index, uint32_t wor
 /* kernels */
 void psy__make_map(psy__maker *k, const psy__instruction *nodes, uint32_t count, const psy_dim *dims, uint32_t rank);
 void psy__make_reduce(psy__maker *k, const psy__instruction *nodes, uint32_t count, const psy_dim *dims, uint32_t rank, uint32_t axis);
+/* moves.c: INDEX, JOIN, GATHER, SCATTER over `dims`; SCAN over `axis` of them */
+void psy__make_move(psy__maker *k, const psy__instruction *at, const psy_dim *dims, uint32_t rank, uint32_t axis);
 void psy__make_store(psy__maker *k, const psy__instruction *at);
 void psy__make_topk(psy__maker *k, const psy__instruction *at, unsigned stage);
 

@@ -345,7 +345,7 @@ static void parse_type(psy__asm *a)
     }
 }
 
-/* size N global;  size N.local local N;  size shards shards; */
+/* size N global;  size N.local local N;  size shards shards;  size H div N 2; */
 static void parse_size(psy__asm *a)
 {
     psy_psm_symbol s = {.name = psy__asm_define(a, PSY_ASM_SYMBOL, 0, a->symbols.count, "size"), .of = PSY_NONE};
@@ -355,7 +355,13 @@ static void parse_size(psy__asm *a)
     } else if (psy__asm_accept_word(a, "shards")) {
         s.kind = PSY_SYMBOL_SHARDS;
     } else if (!psy__asm_accept_word(a, "global")) {
-        unexpected(a, "global, local or shards");
+        for (s.kind = PSY_SYMBOL_ADD; s.kind < PSY_SYMBOL_KIND_END && !psy__asm_accept_word(a, psy__symbol_word(s.kind)); s.kind++) {
+        }
+        if (s.kind == PSY_SYMBOL_KIND_END) {
+            unexpected(a, "global, local, shards, add, sub, mul or div");
+        }
+        s.of = psy__asm_dim(a);
+        s.with = psy__asm_dim(a);
     }
     psy__asm_expect(a, ';');
     psy_psm_symbol *to = psy__asm_add(a, &a->symbols, sizeof s, 256, "sizes");

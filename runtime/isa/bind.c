@@ -42,9 +42,10 @@ static psy_status bind_register(psy__bound_program *b, uint32_t r)
     to->rank = from->rank;
     to->slot = from->slot;
     to->count = 1;
+    to->root = r;
     for (uint32_t d = from->rank; d-- > 0;) {
         to->dims[d] = psy__dim_value(from->dims[d], b->symbols);
-        to->strides[d] = to->dims[d] == 1 ? 0 : bytes;
+        to->strides[d] = to->dims[d] == 1 ? 0 : (int64_t)bytes;
         if (__builtin_mul_overflow(bytes, to->dims[d], &bytes) || bytes > (UINT64_C(1) << 60)) {
             return too_large(b, "the size of a register", UINT64_C(1) << 60);
         }
@@ -79,6 +80,107 @@ static void bind_home(psy__bound_program *b, const psy__instruction *at)
     }
 }
 
+bool psy__slice_fits(uint64_t size, uint64_t from, uint64_t count, int64_t step)
+{
+    if (count == 0) {
+        return from <= size;
+    }
+    uint64_t way;
+    uint64_t by = step < 0 ? (uint64_t)-step : (uint64_t)step;
+    if (from >= size || __builtin_mul_overflow(count - 1, by, &way)) {
+        return false;
+    }
+    return step < 0 ? way <= from : way < size - from;
+}
+
+/* A view's strides and offset, from its operand's. */
+static void lay_over(psy__bound_program *b, const psy__instruction *at)
+{
+    const psy__bound_register *x = &b->registers[at->operands[0]];
+    psy__bound_register *y = &b->registers[at->dst];
+    y->home = x->home;
+    y->source = x->source;
+    y->slot = x->slot;
+    y->root = x->root;
+    y->offset = x->offset;
+    for (uint32_t d = 0; d < y->rank; d++) {
+        if (y->dims[d] <= 1) {
+            y->strides[d] = 0;
+            continue;
+        }
+        switch (at->op) {
+        case PSY_OP_PERMUTE: y->strides[d] = x->strides[at->operands[1] >> 4 * d & 15]; break;
+        case PSY_OP_SLICE: y->strides[d] = x->strides[d] * (d == at->operands[1] ? (int32_t)at->operands[3] : 1); break;
+        case PSY_OP_REPEAT: y->strides[d] = d + x->rank >= y->rank ? x->strides[d + x->rank - y->rank] : 0; break;
+        default: break; /* RESHAPE: one after the other, as they are */
+        }
+    }
+    if (at->op == PSY_OP_SLICE) {
+        y->offset += x->strides[at->operands[1]] * (int64_t)psy__dim_value(at->operands[2], b->symbols);
+    }
+}
+
+void psy__bound_views(psy__bound_program *b)
+{
+    psy__instruction at;
+    for (uint32_t word = 0; word < b->program->word_count; word = at.next) {
+        psy__instruction_at(b->module, b->program, word, &at);
+        if (at.info->class_ == PSY_CLASS_SHAPE) {
+            lay_over(b, &at);
+        }
+    }
+}
+
+/* What the verifier could not check without the sizes. */
+static psy_status check_bound(const psy__bound_program *b, const psy__instruction *at)
+{
+    const psy__bound_register *y = at->dst_count ? &b->registers[at->dst] : NULL;
+    bool fits = true;
+    if (at->op == PSY_OP_RESHAPE) {
+        fits = y->count == b->registers[at->operands[0]].count;
+    } else if (at->op == PSY_OP_SLICE) {
+        uint32_t axis = at->operands[1];
+        fits = psy__slice_fits(b->registers[at->operands[0]].dims[axis], psy__dim_value(at->operands[2], b->symbols), y->dims[axis],
+                               (int32_t)at->operands[3]);
+    } else if (at->info->class_ == PSY_CLASS_JOIN) {
+        uint64_t sum = 0;
+        for (uint32_t i = 1; i < at->operand_count; i++) {
+            sum += b->registers[at->operands[i]].dims[at->operands[0]];
+        }
+        fits = sum == y->dims[at->operands[0]];
+    } else if (at->info->class_ == PSY_CLASS_SORT) {
+        const psy__bound_register *x = &b->registers[at->operands[0]];
+        fits = y->dims[y->rank - 1] <= x->dims[x->rank - 1];
+    }
+    return fits ? PSY_OK
+                : psy_fail(PSY_INVALID, "program %s, word %u, %s: the sizes do not fit", psy__module_string(b->module, b->program->name), at->word,
+                           at->info->name);
+}
+
+/* Sizes that are made of others. */
+static psy_status compute_sizes(psy__bound_program *b)
+{
+    const psy__module *m = b->module;
+    for (uint32_t i = 0; i < m->symbol_count; i++) {
+        const psy_psm_symbol *s = &m->symbols[i];
+        if (!psy__symbol_word(s->kind)) {
+            continue;
+        }
+        uint64_t left = psy__dim_value(s->of, b->symbols), right = psy__dim_value(s->with, b->symbols), *out = &b->symbols[i];
+        bool bad = s->kind == PSY_SYMBOL_ADD        ? __builtin_add_overflow(left, right, out)
+                   : s->kind == PSY_SYMBOL_SUBTRACT ? __builtin_sub_overflow(left, right, out)
+                   : s->kind == PSY_SYMBOL_MULTIPLY ? __builtin_mul_overflow(left, right, out)
+                                                    : right == 0 || left % right != 0;
+        if (bad) {
+            return psy_fail(PSY_INVALID, "size %s: %" PRIu64 " and %" PRIu64 " cannot be put together so", psy__module_string(m, s->name), left, right);
+        }
+        if (s->kind == PSY_SYMBOL_DIVIDE) {
+            *out = left / right;
+        }
+    }
+    return PSY_OK;
+}
+
 /* Element operations of an instruction: what it reads, broadcast. */
 static uint64_t work_of(const psy__bound_program *b, const psy__instruction *at)
 {
@@ -99,6 +201,20 @@ static uint64_t work_of(const psy__bound_program *b, const psy__instruction *at)
         return __builtin_mul_overflow(dst->count, last, &work) ? UINT64_MAX : work;
     }
     case PSY_CLASS_STORE: return b->registers[at->operands[0]].count;
+    case PSY_CLASS_INDEX:
+    case PSY_CLASS_JOIN:
+    case PSY_CLASS_GATHER:
+    case PSY_CLASS_SCAN: return dst->count;
+    case PSY_CLASS_SCATTER: return dst->count + b->registers[at->operands[2]].count;
+    case PSY_CLASS_SORT: {
+        uint64_t log = 1;
+        const psy__bound_register *x = &b->registers[at->operands[0]];
+        for (uint64_t n = x->dims[x->rank - 1]; n > 1; n /= 2) {
+            log++;
+        }
+        uint64_t work;
+        return __builtin_mul_overflow(x->count, log, &work) ? UINT64_MAX : work;
+    }
     default: return 1;
     }
 }
@@ -109,7 +225,8 @@ static psy_status bind_all(psy__bound_program *b, const psy__limits *limits)
     const psy_psm_program *p = b->program;
     uint64_t work_max = limits && limits->work ? limits->work : work_default;
     uint64_t arena_max = limits && limits->arena_bytes ? limits->arena_bytes : arena_bytes_default;
-    psy_status status = check_sizes(m, b->symbols);
+    psy_status status = compute_sizes(b);
+    status = status == PSY_OK ? check_sizes(m, b->symbols) : status;
     for (uint32_t r = 0; status == PSY_OK && r < p->register_count; r++) {
         status = bind_register(b, r);
     }
@@ -120,6 +237,13 @@ static psy_status bind_all(psy__bound_program *b, const psy__limits *limits)
     for (uint32_t word = 0; word < p->word_count; word = at.next) {
         psy__instruction_at(m, p, word, &at);
         bind_home(b, &at);
+        status = check_bound(b, &at);
+        if (status != PSY_OK) {
+            return status;
+        }
+        if (at.info->class_ == PSY_CLASS_SHAPE) {
+            lay_over(b, &at);
+        }
         uint64_t work = work_of(b, &at);
         if (work > work_max - b->work) {
             return too_large(b, "the work for one message", work_max);
@@ -128,7 +252,7 @@ static psy_status bind_all(psy__bound_program *b, const psy__limits *limits)
     }
     for (uint32_t r = 0; r < p->register_count; r++) {
         const psy__bound_register *reg = &b->registers[r];
-        if (reg->slot != PSY_NO_SLOT) {
+        if (reg->slot != PSY_NO_SLOT && reg->root == r) {
             uint64_t bytes = (reg->count * psy__dtype_bytes(reg->dtype) + 63) & ~UINT64_C(63);
             psy__slot *slot = &b->slots[reg->slot];
             slot->bytes = bytes > slot->bytes ? bytes : slot->bytes;

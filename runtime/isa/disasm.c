@@ -123,6 +123,12 @@ static void put_sizes(writer *w)
         format(w, "size %s ", string(w, s->name));
         if (s->kind == PSY_SYMBOL_LOCAL) {
             format(w, "local %s;\n", string(w, m->symbols[s->of].name));
+        } else if (psy__symbol_word(s->kind)) {
+            format(w, "%s ", psy__symbol_word(s->kind));
+            put_dim(w, s->of);
+            put(w, " ");
+            put_dim(w, s->with);
+            put(w, ";\n");
         } else {
             put(w, s->kind == PSY_SYMBOL_SHARDS ? "shards;\n" : "global;\n");
         }
@@ -263,6 +269,7 @@ static void put_operand(writer *w, const psy_psm_program *p, const psy__instruct
     case 'n': put(w, string(w, m->residents[value].name)); break;
     case 'i':
     case 'c': format(w, "%u", value); break;
+    case 's': format(w, "%d", (int32_t)value); break;
     default:
         if (value == PSY_NONE) {
             put(w, "-");
@@ -298,7 +305,7 @@ static void put_instruction(writer *w, const psy_psm_program *p, const psy__inst
     } else {
         for (uint32_t i = 0; i < at->operand_count; i++) {
             put(w, i ? ", " : " ");
-            put_operand(w, p, at, kinds[i], at->operands[i]);
+            put_operand(w, p, at, psy__op_reads_register(at->info, i) ? 'o' : kinds[i], at->operands[i]);
         }
     }
     if (line) {

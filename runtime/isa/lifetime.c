@@ -9,9 +9,8 @@
 /* Calls `visit` for every register that an instruction reads. */
 static void each_read(const psy__instruction *at, void (*visit)(void *, uint32_t), void *context)
 {
-    const char *kind = strchr(at->info->signature, ':') + 1;
-    for (uint32_t i = 0; i < at->operand_count && kind[i] && kind[i] != '*'; i++) {
-        if ((kind[i] == 'r' || kind[i] == 'o') && at->operands[i] != PSY_NONE) {
+    for (uint32_t i = 0; i < at->operand_count; i++) {
+        if (psy__op_reads_register(at->info, i) && at->operands[i] != PSY_NONE) {
             visit(context, at->operands[i]);
         }
     }
@@ -70,6 +69,7 @@ void psy__program_batched(const psy__module *m, const psy_psm_program *p, bool *
 /* An instant is an instruction, or a whole region. */
 typedef struct interval {
     uint32_t first, last, slot, reg;
+    uint32_t root; /* a SHAPE's: whose elements it names; else itself */
 } interval;
 
 typedef struct walker {
@@ -82,7 +82,7 @@ typedef struct walker {
 static void mark_read(void *context, uint32_t r)
 {
     walker *w = context;
-    interval *i = &w->intervals[r];
+    interval *i = &w->intervals[w->intervals[r].root];
     i->last = !w->batched[r] && w->reader_batched ? UINT32_MAX : i->last > w->now ? i->last : w->now;
 }
 
@@ -105,7 +105,8 @@ static psy_status check(const psy__module *m, const psy_psm_program *p, interval
         psy__instruction_at(m, p, word, &at);
         for (uint32_t i = 0; i < at.dst_count; i++) {
             uint32_t r = at.dst + i;
-            intervals[r] = (interval){w.now, w.now, m->registers[p->first_register + r].slot, r};
+            uint32_t root = at.info->class_ == PSY_CLASS_SHAPE ? intervals[at.operands[0]].root : r;
+            intervals[r] = (interval){w.now, w.now, m->registers[p->first_register + r].slot, r, root};
         }
         w.reader_batched = at.dst_count == 0 || batched[at.dst];
         each_read(&at, mark_read, &w);

@@ -50,8 +50,9 @@ typedef enum psy_op {
 } psy_op;
 
 typedef enum psy_op_class {
-    PSY_CLASS_VIEW, PSY_CLASS_SIZE, PSY_CLASS_LOOKUP, PSY_CLASS_MAP1, PSY_CLASS_MAP2, PSY_CLASS_MAP3, PSY_CLASS_COMPARE,
-    PSY_CLASS_CHOOSE, PSY_CLASS_CAST, PSY_CLASS_REDUCE1, PSY_CLASS_REDUCE2, PSY_CLASS_SELECT, PSY_CLASS_STORE, PSY_CLASS_REGION
+    PSY_CLASS_VIEW, PSY_CLASS_SIZE, PSY_CLASS_LOOKUP, PSY_CLASS_SHAPE, PSY_CLASS_INDEX, PSY_CLASS_JOIN, PSY_CLASS_GATHER,
+    PSY_CLASS_SCATTER, PSY_CLASS_MAP1, PSY_CLASS_MAP2, PSY_CLASS_MAP3, PSY_CLASS_COMPARE, PSY_CLASS_CHOOSE, PSY_CLASS_CAST,
+    PSY_CLASS_REDUCE1, PSY_CLASS_REDUCE2, PSY_CLASS_SCAN, PSY_CLASS_SELECT, PSY_CLASS_SORT, PSY_CLASS_STORE, PSY_CLASS_REGION
 } psy_op_class;
 
 typedef enum psy_dtype_class { PSY_DCLASS_BOOL, PSY_DCLASS_SINT, PSY_DCLASS_UINT, PSY_DCLASS_FLOAT } psy_dtype_class;
@@ -80,7 +81,9 @@ bool psy__op_takes(const psy_op_info *info, unsigned dtype);
 /* MAP1 to MAP3, COMPARE, CHOOSE, CAST: an element of the result comes from the elements at its place. */
 bool psy__class_is_map(psy_op_class class_);
 bool psy__class_is_reduction(psy_op_class class_);
-unsigned psy__op_register_count(const psy_op_info *info);          /* operands that are registers (the optional ones too) */
+unsigned psy__op_register_count(const psy_op_info *info); /* operands that are registers, the optional ones too, without lists */
+/* Whether operand i is a register, one of a list or an optional one included. */
+bool psy__op_reads_register(const psy_op_info *info, unsigned i);
 unsigned psy__op_result_dtype(const psy_op_info *info, unsigned dtype); /* of an instruction of that dtype */
 /* The dtype of register operand i; 0: any (CAST). */
 unsigned psy__op_operand_dtype(const psy_op_info *info, unsigned dtype, unsigned i);
@@ -159,15 +162,21 @@ typedef struct psy_psm_type {
 static_assert(sizeof(psy_psm_type) == 32, "module type is ABI");
 
 /* A size known when data is loaded. GLOBAL: rows over all shards. LOCAL: this shard's rows of symbol `of`. SHARDS: how
- * many shards there are. */
-enum { PSY_SYMBOL_GLOBAL = 0, PSY_SYMBOL_LOCAL = 1, PSY_SYMBOL_SHARDS = 2 };
+ * many shards there are. The others are computed from two sizes that come before: a division leaves nothing over. */
+enum {
+    PSY_SYMBOL_GLOBAL = 0, PSY_SYMBOL_LOCAL = 1, PSY_SYMBOL_SHARDS = 2, PSY_SYMBOL_ADD = 3, PSY_SYMBOL_SUBTRACT = 4, PSY_SYMBOL_MULTIPLY = 5,
+    PSY_SYMBOL_DIVIDE = 6, PSY_SYMBOL_KIND_END
+};
 typedef struct psy_psm_symbol {
     uint32_t name;
     uint32_t kind;
-    uint32_t of; /* LOCAL: the GLOBAL symbol; else PSY_NONE */
-    uint32_t reserved;
+    uint32_t of;   /* LOCAL: the GLOBAL symbol; computed: the left dim; else PSY_NONE */
+    uint32_t with; /* computed: the right dim; else 0 */
 } psy_psm_symbol;
 static_assert(sizeof(psy_psm_symbol) == 16, "module symbol is ABI");
+
+/* "add", "sub", "mul", "div": how a computed size is written; NULL: the kind is another. */
+const char *psy__symbol_word(uint32_t kind);
 
 /* A condition on sizes that could not be decided at compile time: checked when data is loaded. left REL right */
 enum { PSY_CHECK_EQ = 0, PSY_CHECK_GE = 1 };

@@ -116,9 +116,24 @@ unsigned psy__op_register_count(const psy_op_info *info)
     return n;
 }
 
+bool psy__op_reads_register(const psy_op_info *info, unsigned i)
+{
+    const char *kinds = strchr(info->signature, ':') + 1;
+    size_t fixed = strcspn(kinds, "*+");
+    char kind = i < fixed ? kinds[i] : kinds[fixed];
+    return kind == 'r' || kind == 'o' || kind == '+';
+}
+
 unsigned psy__op_result_dtype(const psy_op_info *info, unsigned dtype) { return info->class_ == PSY_CLASS_COMPARE ? PSY_BOOL : dtype; }
 
 unsigned psy__op_operand_dtype(const psy_op_info *info, unsigned dtype, unsigned i)
 {
     return info->class_ == PSY_CLASS_CAST ? 0 : info->class_ == PSY_CLASS_CHOOSE && i == 0 ? PSY_BOOL : dtype;
+}
+
+const char *psy__symbol_word(uint32_t kind)
+{
+    static const char *const words[PSY_SYMBOL_KIND_END] = {
+        [PSY_SYMBOL_ADD] = "add", [PSY_SYMBOL_SUBTRACT] = "sub", [PSY_SYMBOL_MULTIPLY] = "mul", [PSY_SYMBOL_DIVIDE] = "div"};
+    return kind < PSY_SYMBOL_KIND_END ? words[kind] : NULL;
 }

@@ -35,6 +35,11 @@ static const struct {
     {"VIEW", "Views", "Name memory that exists; they cost nothing and their registers have no slot."},
     {"SIZE", "Sizes", "A size that is bound when data is loaded, as a value."},
     {"LOOKUP", "Keyed rows", "Find a row of resident data by its key; the result is a view."},
+    {"SHAPE", "Views of values", "Name the operand's memory under other dims; they cost nothing and their registers have no slot."},
+    {"INDEX", "Places", "Made from nothing."},
+    {"JOIN", "Joining", "The first number is the axis."},
+    {"GATHER", "Gathering", "The number is the axis."},
+    {"SCATTER", "Scattering", "Axis 0 of the first operand."},
     {"MAP1", "Elementwise, one operand", "The result has the operand's dims."},
     {"MAP2", "Elementwise, two operands",
      "The result's dims are the operands' broadcast against each other: aligned at the last dim, equal, or 1."},
@@ -44,6 +49,8 @@ static const struct {
     {"CAST", "Conversion", "Elementwise; from the operand's dtype to the instruction's."},
     {"REDUCE1", "Reductions of one operand", "The second operand is the axis, which the result has no more."},
     {"REDUCE2", "Reductions of two operands", "The operands are broadcast against each other; the last dim is reduced."},
+    {"SCAN", "Running reductions", "The number is the axis."},
+    {"SORT", "Order", "Two results in a row: the values, and their positions as u64."},
     {"SELECT", "Selection", "Two results in a row: the values, and their labels as u64."},
     {"STORE", "Results", "Write the output message; every field exactly once."},
     {"REGION", "Fusion", "Marks what becomes one kernel."},
@@ -53,7 +60,8 @@ static const struct {
     char letter;
     const char *text;
 } operands[] = {{'r', "register"}, {'o', "register or `-`"},      {'i', "number"}, {'d', "size"}, {'f', "field"},
-                {'n', "resident"}, {'c', "offset of a constant"}, {'*', "sizes"}};
+                {'n', "resident"}, {'c', "offset of a constant"}, {'*', "sizes"},
+                {'s', "signed number"}, {'+', "registers"}};
 
 static void put_operands(const char *signature)
 {

@@ -1,34 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One program: single assignment, dtypes, dims, regions, results. Slots are in lifetime.c. */
-#include "isa/verify.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "isa/lifetime.h"
+#include "isa/verify_state.h"
 
 enum { TOPK_K_MAX = 65536 };
 
-typedef struct context {
-    const psy__module *m;
-    const psy_psm_program *p;
-    const psy_psm_register *registers;
-    uint32_t *region_of; /* per register: 0 outside, else the region it lives in when it has no slot */
-    bool *defined, *reduced; /* reduced: written by a reduction of the current region */
-    bool *stored;        /* per output field */
-    uint32_t region, region_left; /* number of the current region; instructions still in it */
-    bool region_reduces, region_reduced, region_second; /* _reduced: the reduction came */
-    uint32_t space_rank;
-    psy_dim space[PSY_RANK_MAX];
-    psy__instruction at;
-} context;
+typedef psy__verifier context;
 
-#define refuse(c, ...) refuse_at((c), __VA_ARGS__)
-static psy_status refuse_at(const context *c, const char *format, ...) PSY_PRINTF(2, 3);
+#define refuse(c, ...) psy__verify_refuse((c), __VA_ARGS__)
 
-static psy_status refuse_at(const context *c, const char *format, ...)
+psy_status psy__verify_refuse(const context *c, const char *format, ...)
 {
     char text[256];
     va_list arguments;
@@ -39,7 +25,7 @@ static psy_status refuse_at(const context *c, const char *format, ...)
                     c->at.info ? ", " : "", c->at.info ? c->at.info->name : "", text);
 }
 
-static bool same_dims(const psy_dim *a, uint32_t a_rank, const psy_dim *b, uint32_t b_rank)
+bool psy__verify_same_dims(const psy_dim *a, uint32_t a_rank, const psy_dim *b, uint32_t b_rank)
 {
     return a_rank == b_rank && (a_rank == 0 || memcmp(a, b, a_rank * sizeof *a) == 0);
 }
@@ -81,8 +67,8 @@ static psy_status read_words(context *c, uint32_t word)
         return refuse(c, "it does not take dtype %u", c->at.dtype);
     }
     const char *operands = strchr(info->signature, ':') + 1;
-    size_t fixed = strcspn(operands, "*");
-    if (operands[fixed] ? count < fixed : count != fixed) {
+    size_t fixed = strcspn(operands, "*+");
+    if (operands[fixed] ? count < fixed + (operands[fixed] == '+') : count != fixed) {
         return refuse(c, "it has %u operands", count);
     }
     return PSY_OK;
@@ -91,12 +77,13 @@ static psy_status read_words(context *c, uint32_t word)
 static psy_status check_operands(context *c)
 {
     const char *kind = strchr(c->at.info->signature, ':') + 1;
-    for (uint32_t i = 0; i < c->at.operand_count && kind[i] && kind[i] != '*'; i++) {
+    size_t fixed = strcspn(kind, "*+");
+    for (uint32_t i = 0; i < c->at.operand_count; i++) {
         uint32_t value = c->at.operands[i];
-        if (kind[i] == 'o' && value == PSY_NONE) {
+        if (i < fixed && kind[i] == 'o' && value == PSY_NONE) {
             continue;
         }
-        if (kind[i] == 'r' || kind[i] == 'o') {
+        if (psy__op_reads_register(c->at.info, i)) {
             if (value >= c->p->register_count || !c->defined[value]) {
                 return refuse(c, "operand %u reads register %u, which is not written before", i, value);
             }
@@ -111,7 +98,8 @@ static psy_status check_operands(context *c)
     if ((uint32_t)c->at.dst + c->at.dst_count > c->p->register_count) {
         return refuse(c, "its result register %u does not exist", c->at.dst);
     }
-    bool view = c->at.info->class_ == PSY_CLASS_VIEW || c->at.info->class_ == PSY_CLASS_LOOKUP;
+    psy_op_class class_ = c->at.info->class_;
+    bool view = class_ == PSY_CLASS_VIEW || class_ == PSY_CLASS_LOOKUP || class_ == PSY_CLASS_SHAPE;
     for (uint32_t i = 0; i < c->at.dst_count; i++) {
         uint32_t r = c->at.dst + i;
         if (c->defined[r]) {
@@ -132,21 +120,21 @@ static psy_status check_operands(context *c)
 
 /* ---- what each class asks for ---- */
 
-static const psy_psm_register *operand(const context *c, uint32_t i) { return &c->registers[c->at.operands[i]]; }
+const psy_psm_register *psy__verify_operand(const context *c, uint32_t i) { return &c->registers[c->at.operands[i]]; }
 
-static psy_status result_is(context *c, uint32_t i, unsigned dtype, const psy_dim *dims, uint32_t rank)
+psy_status psy__verify_result(context *c, uint32_t i, unsigned dtype, const psy_dim *dims, uint32_t rank)
 {
     const psy_psm_register *r = &c->registers[c->at.dst + i];
     if (r->dtype != dtype) {
         return refuse(c, "its result has dtype %s, not %s", psy__dtype_name(r->dtype), psy__dtype_name(dtype));
     }
-    return same_dims(r->dims, r->rank, dims, rank) ? PSY_OK : refuse(c, "its result has the wrong dims");
+    return psy__verify_same_dims(r->dims, r->rank, dims, rank) ? PSY_OK : refuse(c, "its result has the wrong dims");
 }
 
-static psy_status operand_has_dtype(context *c, uint32_t i, unsigned dtype)
+psy_status psy__verify_dtype(context *c, uint32_t i, unsigned dtype)
 {
-    return operand(c, i)->dtype == dtype ? PSY_OK
-                                         : refuse(c, "operand %u has dtype %s, not %s", i, psy__dtype_name(operand(c, i)->dtype),
+    return psy__verify_operand(c, i)->dtype == dtype ? PSY_OK
+                                         : refuse(c, "operand %u has dtype %s, not %s", i, psy__dtype_name(psy__verify_operand(c, i)->dtype),
                                                   psy__dtype_name(dtype));
 }
 
@@ -179,6 +167,7 @@ static psy_status check_view(context *c)
                 return refuse(c, "its first dim is not the shards");
             }
             dims[rank++] = shards;
+            c->stridden[c->at.dst] = true;
         }
         if (f->kind == PSY_FIELD_ARRAY) {
             dims[rank++] = f->count;
@@ -208,7 +197,7 @@ static psy_status check_view(context *c)
             return refuse(c, "constant %u lies outside of the constants", value);
         }
     }
-    return result_is(c, 0, c->at.dtype, dims, rank);
+    return psy__verify_result(c, 0, c->at.dtype, dims, rank);
 }
 
 static psy_status check_lookup(context *c)
@@ -218,41 +207,41 @@ static psy_status check_lookup(context *c)
         c->m->residents[value].placement != PSY_PLACE_BY_KEY) {
         return refuse(c, "there is no resident %u by key of that dtype", value);
     }
-    if (operand(c, 1)->dtype != PSY_U64 || operand(c, 1)->rank != 0) {
+    if (psy__verify_operand(c, 1)->dtype != PSY_U64 || psy__verify_operand(c, 1)->rank != 0) {
         return refuse(c, "its key is no u64 scalar");
     }
     const psy_psm_resident *r = &c->m->residents[value];
-    return result_is(c, 0, c->at.dtype, r->dims + 1, r->rank - 1u);
+    return psy__verify_result(c, 0, c->at.dtype, r->dims + 1, r->rank - 1u);
 }
 
 static psy_status check_select(context *c)
 {
-    const psy_psm_register *x = operand(c, 0);
+    const psy_psm_register *x = psy__verify_operand(c, 0);
     uint32_t labels = c->at.operands[1];
     psy_dim k = c->at.operands[2], base = c->at.operands[3];
-    psy_status status = operand_has_dtype(c, 0, c->at.dtype);
+    psy_status status = psy__verify_dtype(c, 0, c->at.dtype);
     if (status != PSY_OK) {
         return status;
     }
     if (x->rank == 0 || k == 0 || k > TOPK_K_MAX) {
         return refuse(c, "it takes an operand of rank 1 or more and k of 1 to %d", TOPK_K_MAX);
     }
-    if (labels != PSY_NONE && (operand(c, 1)->dtype != PSY_U64 || !same_dims(operand(c, 1)->dims, operand(c, 1)->rank, x->dims, x->rank))) {
+    if (labels != PSY_NONE && (psy__verify_operand(c, 1)->dtype != PSY_U64 || !psy__verify_same_dims(psy__verify_operand(c, 1)->dims, psy__verify_operand(c, 1)->rank, x->dims, x->rank))) {
         return refuse(c, "its labels do not fit its operand");
     }
     if (base != PSY_NONE && (labels != PSY_NONE || !psy__dim_is_symbol(base) || psy__dim_symbol(base) >= c->m->symbol_count ||
                              c->m->symbols[psy__dim_symbol(base)].kind != PSY_SYMBOL_LOCAL)) {
         return refuse(c, "its row base is no local size");
     }
-    status = result_is(c, 0, c->at.dtype, &k, 1);
-    return status == PSY_OK ? result_is(c, 1, PSY_U64, &k, 1) : status;
+    status = psy__verify_result(c, 0, c->at.dtype, &k, 1);
+    return status == PSY_OK ? psy__verify_result(c, 1, PSY_U64, &k, 1) : status;
 }
 
 static psy_status check_store(context *c)
 {
     uint32_t field = c->at.operands[1], length = c->at.operands[2];
     const psy_psm_field *f = field_of(c, c->p->output_type, field);
-    const psy_psm_register *r = operand(c, 0);
+    const psy_psm_register *r = psy__verify_operand(c, 0);
     if (!f || c->stored[field]) {
         return refuse(c, "field %u does not exist, or is stored twice", field);
     }
@@ -266,7 +255,7 @@ static psy_status check_store(context *c)
         return refuse(c, "its operand does not fit field %s", psy__module_string(c->m, f->name));
     }
     if (length != PSY_NONE) {
-        const psy_psm_register *n = operand(c, 2);
+        const psy_psm_register *n = psy__verify_operand(c, 2);
         if (f->kind != PSY_FIELD_BOUNDED || n->rank != 0 || !psy__dtype_computes(n->dtype) ||
             psy__dtype_class(n->dtype) == PSY_DCLASS_FLOAT) {
             return refuse(c, "its length is no integer scalar, or field %s takes none", psy__module_string(c->m, f->name));
@@ -282,7 +271,7 @@ static psy_status place_in_region(context *c, const psy_dim *dims, uint32_t rank
     if (c->region_left == 0) {
         return PSY_OK;
     }
-    if (!c->region_second && same_dims(dims, rank, c->space, c->space_rank)) {
+    if (!c->region_second && psy__verify_same_dims(dims, rank, c->space, c->space_rank)) {
         for (uint32_t i = 0; i < psy__op_register_count(c->at.info); i++) {
             if (c->reduced[c->at.operands[i]]) {
                 return refuse(c, "it reads a reduction of its own region too early");
@@ -290,7 +279,7 @@ static psy_status place_in_region(context *c, const psy_dim *dims, uint32_t rank
         }
         return PSY_OK;
     }
-    if (c->region_reduces && same_dims(dims, rank, c->space, c->space_rank - 1)) {
+    if (c->region_reduces && psy__verify_same_dims(dims, rank, c->space, c->space_rank - 1)) {
         c->region_second = true;
         return PSY_OK;
     }
@@ -300,35 +289,35 @@ static psy_status place_in_region(context *c, const psy_dim *dims, uint32_t rank
 static psy_status check_map(context *c)
 {
     psy_dim dims[PSY_RANK_MAX];
-    const psy_psm_register *a = operand(c, 0);
+    const psy_psm_register *a = psy__verify_operand(c, 0);
     psy_psm_register all = *a;
     for (uint32_t i = 0; i < psy__op_register_count(c->at.info); i++) {
         unsigned dtype = psy__op_operand_dtype(c->at.info, c->at.dtype, i);
-        psy_status status = dtype ? operand_has_dtype(c, i, dtype) : PSY_OK;
+        psy_status status = dtype ? psy__verify_dtype(c, i, dtype) : PSY_OK;
         if (status != PSY_OK) {
             return status;
         }
         uint32_t rank;
-        if (!broadcast(&all, operand(c, i), dims, &rank)) {
+        if (!broadcast(&all, psy__verify_operand(c, i), dims, &rank)) {
             return refuse(c, "its operands do not broadcast");
         }
         all.rank = (uint8_t)rank;
         memcpy(all.dims, dims, sizeof all.dims);
     }
     psy_status status = place_in_region(c, all.dims, all.rank);
-    return status == PSY_OK ? result_is(c, 0, psy__op_result_dtype(c->at.info, c->at.dtype), all.dims, all.rank) : status;
+    return status == PSY_OK ? psy__verify_result(c, 0, psy__op_result_dtype(c->at.info, c->at.dtype), all.dims, all.rank) : status;
 }
 
 static psy_status check_reduce(context *c)
 {
     psy_dim dims[PSY_RANK_MAX] = {0};
-    const psy_psm_register *a = operand(c, 0);
+    const psy_psm_register *a = psy__verify_operand(c, 0);
     uint32_t rank = a->rank, axis = c->at.operands[1];
-    psy_status status = operand_has_dtype(c, 0, c->at.dtype);
+    psy_status status = psy__verify_dtype(c, 0, c->at.dtype);
     memcpy(dims, a->dims, sizeof dims);
     if (status == PSY_OK && c->at.info->class_ == PSY_CLASS_REDUCE2) {
-        status = operand_has_dtype(c, 1, c->at.dtype);
-        if (status == PSY_OK && !broadcast(a, operand(c, 1), dims, &rank)) {
+        status = psy__verify_dtype(c, 1, c->at.dtype);
+        if (status == PSY_OK && !broadcast(a, psy__verify_operand(c, 1), dims, &rank)) {
             return refuse(c, "its operands do not broadcast");
         }
         axis = rank - 1;
@@ -340,7 +329,7 @@ static psy_status check_reduce(context *c)
         return refuse(c, "there is no axis %u to reduce", axis);
     }
     if (c->region_left > 0) {
-        if (!c->region_reduces || c->region_second || axis != rank - 1 || !same_dims(dims, rank, c->space, c->space_rank)) {
+        if (!c->region_reduces || c->region_second || axis != rank - 1 || !psy__verify_same_dims(dims, rank, c->space, c->space_rank)) {
             return refuse(c, "it is not a reduction of its region's last dim, or comes too late");
         }
         for (uint32_t i = 0; i < (c->at.info->class_ == PSY_CLASS_REDUCE2 ? 2u : 1u); i++) {
@@ -351,7 +340,7 @@ static psy_status check_reduce(context *c)
         c->reduced[c->at.dst] = c->region_reduced = true;
     }
     memmove(dims + axis, dims + axis + 1, (PSY_RANK_MAX - axis - 1) * sizeof *dims);
-    return result_is(c, 0, c->at.dtype, dims, rank - 1);
+    return psy__verify_result(c, 0, c->at.dtype, dims, rank - 1);
 }
 
 static psy_status check_region(context *c)
@@ -392,7 +381,7 @@ static psy_status check_class(context *c)
         if (d == PSY_NONE || (psy__dim_is_symbol(d) && psy__dim_symbol(d) >= c->m->symbol_count)) {
             return refuse(c, "its dim does not exist");
         }
-        return result_is(c, 0, c->at.dtype, NULL, 0);
+        return psy__verify_result(c, 0, c->at.dtype, NULL, 0);
     }
     case PSY_CLASS_LOOKUP: return check_lookup(c);
     case PSY_CLASS_MAP1:
@@ -403,6 +392,13 @@ static psy_status check_class(context *c)
     case PSY_CLASS_CAST: return check_map(c);
     case PSY_CLASS_REDUCE1:
     case PSY_CLASS_REDUCE2: return check_reduce(c);
+    case PSY_CLASS_SHAPE:
+    case PSY_CLASS_INDEX:
+    case PSY_CLASS_JOIN:
+    case PSY_CLASS_GATHER:
+    case PSY_CLASS_SCATTER:
+    case PSY_CLASS_SCAN:
+    case PSY_CLASS_SORT: return psy__verify_shape(c);
     case PSY_CLASS_SELECT: return check_select(c);
     case PSY_CLASS_STORE: return check_store(c);
     case PSY_CLASS_REGION: return check_region(c);
@@ -452,13 +448,15 @@ psy_status psy__program_verify(const psy__module *m, uint32_t program)
     c.region_of = calloc(p->register_count + 1u, sizeof *c.region_of);
     c.defined = calloc(p->register_count + 1u, sizeof *c.defined);
     c.reduced = calloc(p->register_count + 1u, sizeof *c.reduced);
+    c.stridden = calloc(p->register_count + 1u, sizeof *c.stridden);
     c.stored = calloc(fields + 1u, sizeof *c.stored);
-    psy_status status = c.region_of && c.defined && c.reduced && c.stored
+    psy_status status = c.region_of && c.defined && c.reduced && c.stridden && c.stored
                             ? walk(&c)
                             : psy_fail(PSY_NO_MEMORY, "no memory to verify a program");
     free(c.region_of);
     free(c.defined);
     free(c.reduced);
+    free(c.stridden);
     free(c.stored);
     return status == PSY_OK ? psy__lifetimes_verify(m, p) : status;
 }

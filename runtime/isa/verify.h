@@ -8,6 +8,8 @@
  *     words, or a literal 1); REDUCE1 drops its axis; REDUCE2 broadcasts, then drops the last; TOPK gives [k] twice, its
  *     label operand has the operand's dims; LOAD, PARTIAL, RESIDENT, LOOKUP, CONST, STORE agree with the field, resident
  *     or constant they name; PARTIAL's first dim is the SHARDS symbol
+ *   - SHAPE names its operand's elements: a reshape only those that lie one after the other; what is read through a view keeps
+ *     its slot alive
  *   - every output field is stored exactly once
  *   - REGION: its instructions exist and are MAP, CAST or reductions of the space's last dim; results over the whole
  *     space come before results over the reduced space; operands broadcast to the space (or, in the second part, to the
@@ -40,11 +42,13 @@ typedef struct psy__bound_register {
     uint8_t dtype, rank;
     uint8_t home;    /* psy__home */
     bool batched;    /* differs from message to message */
-    uint16_t slot;
+    uint16_t slot;   /* SLOT: also of views */
     uint32_t def;    /* word of the instruction that writes it */
     uint32_t source; /* INPUT, PARTIAL: field (index in module->fields); RESIDENT, ROW: resident; CONST: offset */
+    uint32_t root;   /* SHAPE: the register whose memory this is; else itself */
+    int64_t offset;  /* SHAPE: bytes from where the root's elements start */
     uint64_t dims[PSY_RANK_MAX];
-    uint64_t strides[PSY_RANK_MAX];
+    int64_t strides[PSY_RANK_MAX];
     uint64_t count;  /* elements */
 } psy__bound_register;
 
@@ -85,6 +89,11 @@ PSY_NODISCARD psy_status psy__program_verify(const psy__module *m, uint32_t prog
 PSY_NODISCARD psy_status psy__program_bind(const psy__module *m, uint32_t program, const uint64_t *symbols,
                                            const uint64_t *bases, const psy__limits *limits, psy__bound_program *out);
 void psy__program_unbind(psy__bound_program *bound);
+/* Lays the views (SHAPE) over their operands again, after the caller changed strides of what they name. */
+void psy__bound_views(psy__bound_program *bound);
+
+/* Whether `count` elements from `from` on, `step` apart, lie within an axis of `size`. */
+bool psy__slice_fits(uint64_t size, uint64_t from, uint64_t count, int64_t step);
 
 /* The value of a dim word under bound symbols. */
 static inline uint64_t psy__dim_value(psy_dim d, const uint64_t *symbols)

@@ -174,7 +174,7 @@ Test(module, records)
         {SYMBOL(1, of), 2, 4, "symbol 1 is malformed"},
         {SYMBOL(1, of), 0xffffffff, 4, "symbol 1 is malformed"},
         {SYMBOL(0, of), 0, 4, "symbol 0 is malformed"},
-        {SYMBOL(0, reserved), 1, 4, "symbol 0 is malformed"},
+        {SYMBOL(0, with), 1, 4, "symbol 0 is malformed"},
         {CHECK(left), 0x80000005, 4, "check 0 is malformed"},
         {CHECK(left), 0xffffffff, 4, "check 0 is malformed"},
         {CHECK(relation), 2, 4, "check 0 is malformed"},

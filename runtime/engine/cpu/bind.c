@@ -33,7 +33,7 @@ static void place(const psy__bound_register *r, uint32_t reg, uint32_t rank, psy
     bool slot = r->home == PSY_HOME_SLOT || r->home == PSY_HOME_REGION;
     *out = (psy__operand){.reg = reg, .inside = r->home == PSY_HOME_REGION, .raw = r->dtype == PSY_BOOL && !slot, .bytes = (uint8_t)psy__dtype_bytes(r->dtype)};
     for (uint32_t d = 0; d < r->rank; d++) {
-        out->strides[rank - r->rank + d] = (int64_t)r->strides[d];
+        out->strides[rank - r->rank + d] = r->strides[d];
     }
 }
 
@@ -42,10 +42,24 @@ static void fix_partial_strides(psy__cpu_executable *x)
 {
     for (uint32_t i = 0; i < x->bound.program->register_count; i++) {
         psy__bound_register *r = &x->bound.registers[i];
-        if (r->home == PSY_HOME_PARTIAL && r->dims[0] != 1) {
-            r->strides[0] = x->partial_stride;
+        if (r->home == PSY_HOME_PARTIAL && r->root == i && r->dims[0] != 1) {
+            r->strides[0] = (int64_t)x->partial_stride;
         }
     }
+    psy__bound_views(&x->bound);
+}
+
+/* Whether the elements lie one after the other. */
+static bool is_contiguous(const psy__bound_register *r)
+{
+    int64_t bytes = psy__dtype_bytes(r->dtype);
+    for (uint32_t d = r->rank; d-- > 0;) {
+        if (r->dims[d] != 1 && r->strides[d] != bytes) {
+            return false;
+        }
+        bytes *= (int64_t)r->dims[d];
+    }
+    return true;
 }
 
 /* A space whose operands all run through it without gaps, or not at all, is one dim. */
@@ -62,8 +76,7 @@ static void collapse(const psy__cpu_executable *x, psy__region *r)
         for (unsigned k = 0; k < r->nodes[n].operand_count; k++) {
             const psy__operand *o = &r->nodes[n].operands[k];
             const psy__bound_register *b = &x->bound.registers[o->reg];
-            bool odd = b->home == PSY_HOME_PARTIAL && b->dims[0] != 1; /* records are apart */
-            if (!o->inside && b->count != 1 && (b->count != total || odd)) {
+            if (!o->inside && b->count != 1 && (b->count != total || !is_contiguous(b))) {
                 return;
             }
         }
@@ -81,11 +94,6 @@ static void collapse(const psy__cpu_executable *x, psy__region *r)
     r->dims[0] = total;
 }
 
-static bool contiguous_vector(const psy__bound_register *r)
-{
-    return r->rank == 1 && (r->dims[0] == 1 || r->strides[0] == psy__dtype_bytes(r->dtype));
-}
-
 /* DOT of [rows, depth] that is there before any message and [depth] of each message. */
 static void find_batched_dot(const psy__cpu_executable *x, psy__region *r)
 {
@@ -96,8 +104,8 @@ static void find_batched_dot(const psy__cpu_executable *x, psy__region *r)
     }
     for (unsigned k = 0; k < 2; k++) {
         const psy__bound_register *m = &x->bound.registers[dot->operands[k].reg], *v = &x->bound.registers[dot->operands[1 - k].reg];
-        bool matrix = m->rank == 2 && !m->batched && m->dims[0] == r->dims[0] && m->dims[1] == r->dims[1];
-        if (matrix && v->batched && contiguous_vector(v) && v->dims[0] == r->dims[1]) {
+        bool matrix = m->rank == 2 && !m->batched && m->dims[0] == r->dims[0] && m->dims[1] == r->dims[1] && is_contiguous(m);
+        if (matrix && v->batched && v->rank == 1 && is_contiguous(v) && v->dims[0] == r->dims[1]) {
             r->batched_dot = true;
             r->matrix = k;
         }
@@ -197,7 +205,7 @@ static psy_status make_steps(psy__cpu_executable *x)
         psy_op_class c = at.info->class_;
         bool last_axis = c == PSY_CLASS_REDUCE1 && at.operands[1] + 1u == x->bound.registers[at.operands[0]].rank;
         s->at = at;
-        if (c == PSY_CLASS_VIEW) {
+        if (c == PSY_CLASS_VIEW || c == PSY_CLASS_SHAPE) {
             word = at.next;
             continue;
         }
@@ -213,7 +221,8 @@ static psy_status make_steps(psy__cpu_executable *x)
                   : c == PSY_CLASS_SELECT ? PSY__STEP_TOPK
                   : c == PSY_CLASS_STORE  ? PSY__STEP_STORE
                   : c == PSY_CLASS_LOOKUP ? PSY__STEP_LOOKUP
-                                          : PSY__STEP_SIZE;
+                  : c == PSY_CLASS_SIZE   ? PSY__STEP_SIZE
+                                          : PSY__STEP_MOVE;
         s->batched = c == PSY_CLASS_STORE || x->bound.registers[at.dst].batched;
         word = at.next;
     }
@@ -239,10 +248,16 @@ static psy_status get_all_memory(psy__cpu_executable *x)
             }
         } else if (s->kind == PSY__STEP_TOPK) {
             picks = s->at.operands[2] > picks ? s->at.operands[2] : picks;
+        } else if (s->kind == PSY__STEP_MOVE && s->at.info->class_ == PSY_CLASS_SORT) {
+            const psy__bound_register *r = &x->bound.registers[s->at.operands[0]];
+            picks = 2 * r->dims[r->rank - 1] > picks ? 2 * r->dims[r->rank - 1] : picks;
         } else if (s->kind == PSY__STEP_LOOKUP) {
             uint64_t bytes = x->bound.registers[s->at.dst].count * psy__dtype_bytes(s->at.dtype);
             row = bytes > row ? bytes : row;
         }
+    }
+    if (picks > arena_total_max / sizeof *x->picks) {
+        return psy_fail(PSY_TOO_LARGE, "program %s puts too many elements in order", psy__module_string(x->module, x->bound.program->name));
     }
     uint64_t registers = x->bound.program->register_count;
     x->arena = get_memory(stride * x->chunk);

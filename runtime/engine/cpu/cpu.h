@@ -54,7 +54,7 @@ typedef struct psy__region {
     unsigned matrix;  /* which operand is the matrix */
 } psy__region;
 
-typedef enum psy__step_kind { PSY__STEP_REGION, PSY__STEP_REDUCE, PSY__STEP_TOPK, PSY__STEP_STORE, PSY__STEP_LOOKUP, PSY__STEP_SIZE } psy__step_kind;
+typedef enum psy__step_kind { PSY__STEP_REGION, PSY__STEP_REDUCE, PSY__STEP_TOPK, PSY__STEP_STORE, PSY__STEP_LOOKUP, PSY__STEP_SIZE, PSY__STEP_MOVE } psy__step_kind;
 
 typedef struct psy__step {
     psy__step_kind kind;
@@ -104,7 +104,15 @@ void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t coun
 /* Copies n elements `stride` bytes apart to `out`, one after the other. */
 void psy__gather(void *out, const uint8_t *from, int64_t stride, size_t n, unsigned element_bytes);
 
+/* move.c: INDEX, JOIN, GATHER, SCATTER, SCAN */
+void psy__move_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t m);
+
+/* sort.c */
+void psy__sort_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t m);
+
 /* select.c */
+/* The element's place in the order of its dtype: larger is better; NaN is 0, below -inf; -0 and 0 are the same. */
+uint64_t psy__order_key(unsigned dtype, const void *at, uint64_t *bits);
 void psy__topk_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t m);
 
 /* program.c */

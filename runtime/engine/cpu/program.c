@@ -11,13 +11,13 @@ uint8_t *psy__register_at(psy__cpu_executable *x, uint32_t reg, uint32_t m)
 {
     const psy__bound_register *r = &x->bound.registers[reg];
     switch ((psy__home)r->home) {
-    case PSY_HOME_INPUT: return x->inputs[x->first + m] + x->module->fields[r->source].offset;
-    case PSY_HOME_PARTIAL: return x->partials[x->first + m] + x->module->fields[r->source].offset;
-    case PSY_HOME_RESIDENT: return (uint8_t *)(uintptr_t)x->residents[r->source].data;
-    case PSY_HOME_CONST: return (uint8_t *)(uintptr_t)x->module->consts + r->source;
-    case PSY_HOME_ROW: return (uint8_t *)(uintptr_t)x->rows[(size_t)reg * x->chunk + m];
+    case PSY_HOME_INPUT: return x->inputs[x->first + m] + x->module->fields[r->source].offset + r->offset;
+    case PSY_HOME_PARTIAL: return x->partials[x->first + m] + x->module->fields[r->source].offset + r->offset;
+    case PSY_HOME_RESIDENT: return (uint8_t *)(uintptr_t)x->residents[r->source].data + r->offset;
+    case PSY_HOME_CONST: return (uint8_t *)(uintptr_t)x->module->consts + r->source + r->offset;
+    case PSY_HOME_ROW: return (uint8_t *)(uintptr_t)x->rows[(size_t)r->root * x->chunk + m] + r->offset;
     case PSY_HOME_SLOT:
-        return r->batched ? x->arena + m * x->arena_stride + x->bound.slots[r->slot].offset : x->uniform + x->bound.slots[r->slot].offset;
+        return (r->batched ? x->arena + m * x->arena_stride : x->uniform) + x->bound.slots[r->slot].offset + r->offset;
     case PSY_HOME_REGION: break;
     }
     return x->zero_row; /* never: registers inside a region are in its buffers */
@@ -56,17 +56,17 @@ static void run_reduce(psy__cpu_executable *x, const psy__instruction *at, uint3
                 index[axis] = k;
                 const uint8_t *row = from;
                 for (uint32_t d = 0; d + 1 < a->rank; d++) {
-                    row += index[d] * a->strides[d];
+                    row += (int64_t)index[d] * a->strides[d];
                 }
-                uint64_t step = a->strides[a->rank - 1];
+                int64_t step = a->strides[a->rank - 1];
                 uint8_t *sums = to + (o * inner + r * last) * bytes;
-                if (step == bytes || last == 1) {
+                if (step == (int64_t)bytes || last == 1) {
                     x->kernels->accumulate[at->op][at->dtype](sums, row, 1, last);
                     continue;
                 }
                 for (uint64_t i = 0; i < last; i += PSY__BLOCK) {
                     size_t n = last - i < PSY__BLOCK ? last - i : PSY__BLOCK;
-                    psy__gather(x->gathers, row + i * step, (int64_t)step, n, bytes);
+                    psy__gather(x->gathers, row + (int64_t)i * step, step, n, bytes);
                     x->kernels->accumulate[at->op][at->dtype](sums + i * bytes, x->gathers, 1, n);
                 }
             }
@@ -140,10 +140,10 @@ static void run_store(psy__cpu_executable *x, const psy__instruction *at, uint32
         }
         memcpy(out + f->count_offset, &n, sizeof n);
     }
-    if (r->rank == 0 || r->strides[0] == bytes || n <= 1) {
+    if (r->rank == 0 || r->strides[0] == (int64_t)bytes || n <= 1) {
         memcpy(out + f->offset, from, (size_t)n * bytes);
     } else {
-        psy__gather(out + f->offset, from, (int64_t)r->strides[0], n, bytes);
+        psy__gather(out + f->offset, from, r->strides[0], n, bytes);
     }
 }
 
@@ -162,6 +162,7 @@ static void run_step(psy__cpu_executable *x, const psy__step *s, uint32_t count)
         case PSY__STEP_STORE: run_store(x, &s->at, m); break;
         case PSY__STEP_LOOKUP: run_lookup(x, &s->at, m); break;
         case PSY__STEP_SIZE: run_size(x, &s->at); break;
+        case PSY__STEP_MOVE: psy__move_run(x, &s->at, m); break;
         case PSY__STEP_REGION: break;
         }
     }

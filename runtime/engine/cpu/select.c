@@ -6,7 +6,7 @@
 #include "engine/cpu/cpu.h"
 
 /* Larger is better; NaN is 0, below -inf; -0 and 0 are the same. */
-static uint64_t key_of(unsigned dtype, const void *at, uint64_t *bits)
+uint64_t psy__order_key(unsigned dtype, const void *at, uint64_t *bits)
 {
     *bits = 0;
     switch (dtype) {
@@ -108,7 +108,7 @@ static void scan(const psy__cpu_executable *x, heap *h, const uint8_t *values, c
             }
         }
         psy__pick p = {.label = labels ? labels[i] : base + i};
-        p.key = key_of(h->dtype, values + i * bytes, &p.bits);
+        p.key = psy__order_key(h->dtype, values + i * bytes, &p.bits);
         offer(h, &p);
     }
 }
@@ -125,18 +125,18 @@ static void scan_all(psy__cpu_executable *x, heap *h, const psy__instruction *at
     while (done < v->count) {
         const uint8_t *row = values, *row_labels = labels;
         for (uint32_t d = 0; d + 1 < v->rank; d++) {
-            row += index[d] * v->strides[d];
-            row_labels = l ? row_labels + index[d] * l->strides[d] : NULL;
+            row += (int64_t)index[d] * v->strides[d];
+            row_labels = l ? row_labels + (int64_t)index[d] * l->strides[d] : NULL;
         }
         for (uint64_t i = 0; i < last;) {
-            bool straight = v->strides[v->rank - 1] == bytes && (!l || l->strides[l->rank - 1] == 8);
+            bool straight = v->strides[v->rank - 1] == (int64_t)bytes && (!l || l->strides[l->rank - 1] == 8);
             size_t n = straight || last == 1 ? last - i : last - i < PSY__BLOCK ? last - i : PSY__BLOCK;
-            const uint8_t *from = row + i * v->strides[v->rank - 1], *from_labels = l ? row_labels + i * l->strides[l->rank - 1] : NULL;
+            const uint8_t *from = row + (int64_t)i * v->strides[v->rank - 1], *from_labels = l ? row_labels + (int64_t)i * l->strides[l->rank - 1] : NULL;
             if (!straight && last != 1) {
-                psy__gather(x->gathers, from, (int64_t)v->strides[v->rank - 1], n, bytes);
+                psy__gather(x->gathers, from, v->strides[v->rank - 1], n, bytes);
                 from = x->gathers;
                 if (l) {
-                    psy__gather(x->gathers + PSY__BLOCK_BYTES, from_labels, (int64_t)l->strides[l->rank - 1], n, 8);
+                    psy__gather(x->gathers + PSY__BLOCK_BYTES, from_labels, l->strides[l->rank - 1], n, 8);
                     from_labels = x->gathers + PSY__BLOCK_BYTES;
                 }
             }

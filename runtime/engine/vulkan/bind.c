@@ -66,6 +66,30 @@ static uint64_t scratch_words(const psy__vulkan_executable *x)
     return most;
 }
 
+/* In slots every element has a word or two of its own: kernels write no part of a word. */
+static psy_status plan_slots(psy__vulkan_executable *x)
+{
+    uint32_t count = x->bound.program->slot_count;
+    x->slots = calloc(count + 1u, sizeof *x->slots);
+    if (!x->slots) {
+        return psy_fail(PSY_NO_MEMORY, "no memory to bind a program");
+    }
+    for (uint32_t i = 0; i < x->bound.program->register_count; i++) {
+        const psy__bound_register *r = &x->bound.registers[i];
+        if (r->home == PSY_HOME_SLOT && r->root == i) {
+            unsigned element = psy__dtype_bytes(r->dtype);
+            uint64_t bytes = (r->count * (element < 4 ? 4 : element) + 63) & ~UINT64_C(63);
+            x->slots[r->slot] = bytes > x->slots[r->slot] ? bytes : x->slots[r->slot];
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t bytes = x->slots[i], *total = x->bound.slots[i].batched ? &x->arena_bytes : &x->uniform_bytes;
+        x->slots[i] = *total;
+        *total += bytes;
+    }
+    return PSY_OK;
+}
+
 /* How many messages run at once: as many as the arenas of one binding hold. */
 static psy_status plan_memory(psy__vulkan_executable *x)
 {
@@ -79,7 +103,7 @@ static psy_status plan_memory(psy__vulkan_executable *x)
     const struct {
         const char *what;
         uint64_t bytes;
-    } parts[] = {{"the working memory of a message", x->bound.message_arena_bytes},
+    } parts[] = {{"the working memory of a message", x->arena_bytes},
                  {"the lists of a top-k", x->scratch_words * 4},
                  {"a request", x->input_stride * 2}, /* a message fits a window */
                  {"a reply", x->output_stride * 2}};
@@ -105,14 +129,14 @@ static psy_status make_params(psy__vulkan_executable *x, const uint64_t *residen
     if (!words) {
         return psy_fail(PSY_NO_MEMORY, "no memory to bind a program");
     }
-    words[PSY_PARAM_STRIDE] = (uint32_t)(x->bound.message_arena_bytes / 4);
+    words[PSY_PARAM_STRIDE] = (uint32_t)(x->arena_bytes / 4);
     for (uint32_t i = 0; i < symbols; i++) {
         words[PSY_PARAM_SYMBOL(i)] = (uint32_t)x->bound.symbols[i];
         words[PSY_PARAM_BASE_LOW(symbols, i)] = (uint32_t)x->bound.bases[i];
         words[PSY_PARAM_BASE_HIGH(symbols, i)] = (uint32_t)(x->bound.bases[i] >> 32);
     }
     for (uint32_t i = 0; i < slots; i++) {
-        words[PSY_PARAM_SLOT(symbols, i)] = (uint32_t)(x->bound.slots[i].offset / 4);
+        words[PSY_PARAM_SLOT(symbols, i)] = (uint32_t)(x->slots[i] / 4);
     }
     for (uint32_t i = 0; i < m->resident_count; i++) {
         words[PSY_PARAM_RESIDENT(symbols, slots, i)] = (uint32_t)resident_words[i];
@@ -156,8 +180,8 @@ static psy_status make_buffers(psy__vulkan_executable *x, const psy__binding *b)
 {
     psy__vulkan_engine *e = engine_of(x);
     const psy__module *m = b->module;
-    if (m->consts_bytes > e->device_limits.range || x->bound.uniform_arena_bytes > e->device_limits.range) {
-        uint64_t bytes = m->consts_bytes > x->bound.uniform_arena_bytes ? m->consts_bytes : x->bound.uniform_arena_bytes;
+    if (m->consts_bytes > e->device_limits.range || x->uniform_bytes > e->device_limits.range) {
+        uint64_t bytes = m->consts_bytes > x->uniform_bytes ? m->consts_bytes : x->uniform_bytes;
         return over(x, "what all messages share", bytes, e->device_limits.range);
     }
     const struct {
@@ -165,8 +189,8 @@ static psy_status make_buffers(psy__vulkan_executable *x, const psy__binding *b)
         uint64_t bytes;
         psy__vulkan_buffer *buffer;
     } wanted[] = {{PSY__ON_DEVICE, m->consts_bytes, &x->consts},
-                  {PSY__ON_DEVICE, x->bound.message_arena_bytes * x->chunk, &x->arena},
-                  {PSY__ON_DEVICE, x->bound.uniform_arena_bytes, &x->uniform},
+                  {PSY__ON_DEVICE, x->arena_bytes * x->chunk, &x->arena},
+                  {PSY__ON_DEVICE, x->uniform_bytes, &x->uniform},
                   {PSY__ON_DEVICE, x->scratch_words * 4 * x->chunk, &x->scratch},
                   {PSY__ON_HOST, x->table_stride * PSY__GROUPS, &x->table}};
     psy_status status = PSY_OK;
@@ -239,7 +263,7 @@ static psy_status run_uniform(psy__vulkan_executable *x)
         if (at.op == PSY_OP_SIZE) {
             uint64_t value = psy__dim_value(at.operands[0], x->bound.symbols), as = 0;
             psy__cast(PSY_U64, &value, at.dtype, &as, 1);
-            status = psy__vulkan_upload(e, &x->uniform, x->bound.slots[x->bound.registers[at.dst].slot].offset, &as,
+            status = psy__vulkan_upload(e, &x->uniform, x->slots[x->bound.registers[at.dst].slot], &as,
                                         psy__dtype_bytes(at.dtype));
         }
     }
@@ -270,6 +294,7 @@ psy_status psy__vulkan_bind(psy__engine *engine, const psy__binding *binding, ps
                  : status;
     status = status == PSY_OK ? psy__binding_check(binding, &x->bound) : status;
     status = status == PSY_OK ? check_sizes(x) : status;
+    status = status == PSY_OK ? plan_slots(x) : status;
     status = status == PSY_OK ? psy__vulkan_make_steps(x) : status;
     status = status == PSY_OK ? plan_memory(x) : status;
     status = status == PSY_OK ? make_buffers(x, binding) : status;
@@ -304,6 +329,7 @@ void psy__vulkan_unbind(psy__executable *executable)
         psy__program_unbind(&x->bound);
     }
     free(x->steps);
+    free(x->slots);
     free(x->pipelines);
     free(x->inputs);
     free(x->outputs);

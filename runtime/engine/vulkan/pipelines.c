@@ -109,7 +109,7 @@ static psy_status too_much(const psy__vulkan_executable *x, const psy__instructi
 }
 
 /* Loop iterations of an invocation, over all loops together. */
-static uint64_t trips_of(const psy__vulkan_executable *x, const psy__space *space, const psy__vulkan_step *s)
+static uint64_t trips_of(const psy__vulkan_executable *x, const psy__instruction *at, const psy__space *space, const psy__vulkan_step *s)
 {
     const psy__vulkan_engine *e = (const psy__vulkan_engine *)x->base.engine;
     uint64_t tree = 0;
@@ -119,7 +119,14 @@ static uint64_t trips_of(const psy__vulkan_executable *x, const psy__space *spac
     if (s->op == PSY_OP_TOPK) {
         return s->k * (PSY_TOPK_CHUNK / e->group_size + tree + 1u);
     }
+    const psy_op_info *info = psy__op_info(s->op);
     uint64_t length = space->axis == PSY_NONE ? 0 : psy__dim_value(space->dims[space->axis], x->bound.symbols);
+    if (info->class_ == PSY_CLASS_SCAN) {
+        return length + 1; /* one invocation after the other */
+    }
+    if (info->class_ == PSY_CLASS_SCATTER) {
+        return x->bound.registers[at->operands[1]].count + 1;
+    }
     return length / e->group_size + 1 + space->node_count * tree;
 }
 
@@ -144,7 +151,7 @@ static psy_status fill_step(psy__vulkan_executable *x, const psy__instruction *a
     if (s->elements / per_group >= (uint64_t)l->groups[0] * l->groups[1]) {
         return too_much(x, at, "the device's number of workgroups");
     }
-    if (trips_of(x, space, s) > l->trips) {
+    if (trips_of(x, at, space, s) > l->trips) {
         return too_much(x, at, "the device's number of loop iterations");
     }
     return PSY_OK;

@@ -99,6 +99,8 @@ typedef struct psy__vulkan_executable {
     psy__vulkan_step *steps;
     VkPipeline *pipelines;
     uint32_t step_count, pipeline_count;
+    uint64_t *slots; /* where each is: narrow elements take a word here */
+    uint64_t arena_bytes, uniform_bytes;
     uint32_t chunk;                       /* messages that have an arena */
     uint64_t scratch_words;               /* of one message's two lists, half each */
     uint64_t table_stride;                /* bytes of one group's table */
