@@ -276,6 +276,13 @@ uint32_t build_output(build *b, uint32_t x)
     return field;
 }
 
+void build_output_ranked(build *b, uint32_t x, uint32_t count)
+{
+    uint32_t best = build_topk(b, x, PSY_NONE, count, PSY_NONE);
+    build_output(b, best);
+    build_output(b, best + 1);
+}
+
 void build_region(build *b, bool reduces, unsigned rank, const psy_dim *dims)
 {
     uint32_t operands[BUILD_OPERANDS] = {0, reduces};

@@ -163,8 +163,8 @@ static void run_broadcast(suite *s, unsigned dtype)
     snprintf(label, sizeof label, "broadcast %s[6, 10] with [10], [6, 1] and []", psy__dtype_name(dtype));
     suite_run(s, &(suite_case){.label = label, .b = b, .residents = data});
     build_destroy(b);
-    free((void *)(uintptr_t)data[0].data);
-    free((void *)(uintptr_t)data[1].data);
+    suite_resident_free(&data[0]);
+    suite_resident_free(&data[1]);
 }
 
 ENGINE_TEST(map, broadcast)
@@ -198,8 +198,8 @@ ENGINE_TEST(map, broadcast_of_three_axes)
     psy__resident_data data[] = {suite_resident(s, SUITE_PLAIN, PSY_F32, 2, 3), suite_resident(s, SUITE_PLAIN, PSY_F32, 2, 5)};
     suite_run(s, &(suite_case){.label = "f32[2, 3, 1] with [2, 1, 5] and [5]", .b = b, .residents = data});
     build_destroy(b);
-    free((void *)(uintptr_t)data[0].data);
-    free((void *)(uintptr_t)data[1].data);
+    suite_resident_free(&data[0]);
+    suite_resident_free(&data[1]);
 }
 
 /* ---- casts ---- */

@@ -6,7 +6,7 @@
 
 #include "engine/cpu/cpu.h"
 
-static const uint64_t arena_total_max = UINT64_C(1) << 30;
+static const uint64_t arena_bytes_default = UINT64_C(1) << 30;
 
 /* ---- memory ---- */
 
@@ -229,11 +229,11 @@ static uint64_t levels_of(const psy__region *r)
     return reductions * PSY__LEVELS * sizeof(uint64_t);
 }
 
-static psy_status get_all_memory(psy__cpu_executable *x)
+static psy_status get_all_memory(psy__cpu_executable *x, const psy__limits *limits)
 {
     uint64_t stride = x->bound.message_arena_bytes, buffers = 1, packed = 64, picks = 1, row = 64, levels = 0;
     stride += stride && stride % 4096 == 0 ? 64 : 0; /* messages do not meet in the same cache sets */
-    uint64_t fits = stride ? arena_total_max / stride : x->max_batch;
+    uint64_t most = limits->arena_bytes ? limits->arena_bytes : arena_bytes_default, fits = stride ? most / stride : x->max_batch;
     x->arena_stride = stride;
     x->chunk = fits >= x->max_batch ? x->max_batch : fits ? (uint32_t)fits : 1;
     for (uint32_t i = 0; i < x->step_count; i++) {
@@ -246,7 +246,7 @@ static psy_status get_all_memory(psy__cpu_executable *x)
                 const psy__node *dot = &s->region.nodes[0];
                 uint64_t lanes = x->kernels->dot[dot->dtype].lanes, groups = (x->chunk + lanes - 1) / lanes;
                 uint64_t need = (groups + 1) / 2 * 2 * lanes * s->region.dims[1] * dot->element_bytes;
-                s->region.batched_dot = need <= arena_total_max; /* vectors that long gain nothing from it */
+                s->region.batched_dot = need <= most; /* vectors that long gain nothing from it */
                 packed = s->region.batched_dot && need > packed ? need : packed;
             }
         } else if (s->kind == PSY__STEP_REDUCE) {
@@ -325,7 +325,7 @@ psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__
         status = take_residents(x, binding);
     }
     status = status == PSY_OK ? make_steps(x) : status;
-    status = status == PSY_OK ? get_all_memory(x) : status;
+    status = status == PSY_OK ? get_all_memory(x, &e->limits) : status;
     if (status != PSY_OK) {
         psy__cpu_unbind(&x->base);
         return status;
