@@ -188,7 +188,8 @@ static long double spread(psy_op op, const reference_cell *a, const reference_ce
     return most;
 }
 
-static reference_cell map_cell(const reference *r, const psy_op_info *info, unsigned dtype, const reference_cell *a, const reference_cell *b)
+static reference_cell map_cell(const reference *r, const psy_op_info *info, unsigned dtype, const reference_cell *a,
+                               const reference_cell *b)
 {
     if (!is_float(dtype)) {
         return (reference_cell){.bits = int_map(info->op, dtype, a->bits, b->bits)};
@@ -252,8 +253,8 @@ static reference_cell identity(psy_op op, unsigned dtype)
 }
 
 /* Elements a[i * step_a] (and b[i * step_b]) for i below n. */
-static reference_cell reduce(const reference *r, const psy_op_info *info, unsigned dtype, const reference_cell *a, uint64_t step_a,
-                             const reference_cell *b, uint64_t step_b, uint64_t n)
+static reference_cell reduce(const reference *r, const psy_op_info *info, unsigned dtype, const reference_cell *a,
+                             uint64_t step_a, const reference_cell *b, uint64_t step_b, uint64_t n)
 {
     reference_cell acc = identity(info->op, dtype);
     long double error = 0, size = 0;
@@ -276,9 +277,10 @@ static reference_cell reduce(const reference *r, const psy_op_info *info, unsign
         case PSY_OP_RMIN:
         case PSY_OP_RMAX: {
             bool low = info->op == PSY_OP_RMIN;
-            bool better = is_float(dtype)    ? (low ? x->real < acc.real : x->real > acc.real)
-                          : is_signed(dtype) ? (low ? signed_of(x->bits) < signed_of(acc.bits) : signed_of(x->bits) > signed_of(acc.bits))
-                                             : (low ? x->bits < acc.bits : x->bits > acc.bits);
+            bool better = is_float(dtype) ? (low ? x->real < acc.real : x->real > acc.real)
+                          : is_signed(dtype)
+                              ? (low ? signed_of(x->bits) < signed_of(acc.bits) : signed_of(x->bits) > signed_of(acc.bits))
+                              : (low ? x->bits < acc.bits : x->bits > acc.bits);
             acc = better ? *x : acc;
             error = (long double)x->error > error ? (long double)x->error : error;
             break;
@@ -320,7 +322,8 @@ static void run_map(const reference *r, const psy__instruction *at, reference_va
     for (uint64_t i = 0; i < out->count; i++) {
         const reference_cell *x = straight ? &a->cells[i] : element(a, out->dims, out->rank, i);
         const reference_cell *y = straight ? &b->cells[i] : element(b, out->dims, out->rank, i);
-        out->cells[i] = at->info->class_ == PSY_CLASS_CAST ? cast_cell(a->dtype, out->dtype, x) : map_cell(r, at->info, out->dtype, x, y);
+        out->cells[i] =
+            at->info->class_ == PSY_CLASS_CAST ? cast_cell(a->dtype, out->dtype, x) : map_cell(r, at->info, out->dtype, x, y);
     }
 }
 
@@ -345,7 +348,8 @@ static void run_reduce2(const reference *r, const psy__instruction *at, referenc
     uint64_t n = last_a == 1 ? last_b : last_a;
     dims[out->rank] = n;
     for (uint64_t i = 0; i < out->count; i++) {
-        const reference_cell *x = n ? element(a, dims, out->rank + 1, i * n) : NULL, *y = n ? element(b, dims, out->rank + 1, i * n) : NULL;
+        const reference_cell *x = n ? element(a, dims, out->rank + 1, i * n) : NULL,
+                             *y = n ? element(b, dims, out->rank + 1, i * n) : NULL;
         out->cells[i] = reduce(r, at->info, at->dtype, x, last_a != 1, y, last_b != 1, n);
     }
 }
@@ -433,7 +437,8 @@ static void run_store(const reference *r, const psy__instruction *at, const psy_
 }
 
 /* False: a key was not found. */
-static bool run_one(const reference *r, const psy__instruction *at, const uint8_t *input, const uint8_t *partials, reference_result *result)
+static bool run_one(const reference *r, const psy__instruction *at, const uint8_t *input, const uint8_t *partials,
+                    reference_result *result)
 {
     const psy__module *m = r->module;
     const psy_psm_program *p = &m->programs[r->program];
@@ -465,7 +470,9 @@ static bool run_one(const reference *r, const psy__instruction *at, const uint8_
     case PSY_CLASS_REDUCE1: run_reduce1(r, at, out); return true;
     case PSY_CLASS_REDUCE2: run_reduce2(r, at, out); return true;
     case PSY_CLASS_SELECT: run_topk(r, at); return true;
-    case PSY_CLASS_STORE: run_store(r, at, &m->fields[m->types[p->output_type].first_field + at->operands[1]], result); return true;
+    case PSY_CLASS_STORE:
+        run_store(r, at, &m->fields[m->types[p->output_type].first_field + at->operands[1]], result);
+        return true;
     case PSY_CLASS_REGION: return true; /* says how to run, not what */
     }
     return true;

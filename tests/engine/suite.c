@@ -94,12 +94,14 @@ static void compare_output(running *x, const char *where, uint32_t message, cons
     const psy__module *m = &x->c->b->module;
     const psy_psm_field *f = &m->fields[x->out->first_field + o->field];
     const psy_op_info *info = psy__op_info(o->value.op);
-    bool strict = s->cpu && (info->class_ == PSY_CLASS_MAP1 || info->class_ == PSY_CLASS_MAP2 || info->class_ == PSY_CLASS_VIEW);
+    bool strict =
+        s->cpu && (info->class_ == PSY_CLASS_MAP1 || info->class_ == PSY_CLASS_MAP2 || info->class_ == PSY_CLASS_VIEW);
     uint32_t n = o->count;
     if (f->kind == PSY_FIELD_BOUNDED) {
         memcpy(&n, at + f->count_offset, sizeof n);
         if (n != o->count) {
-            suite_mismatch(s, "%s, message %u: %s has %u elements, not %u", where, message, psy__module_string(m, f->name), n, o->count);
+            suite_mismatch(s, "%s, message %u: %s has %u elements, not %u", where, message, psy__module_string(m, f->name), n,
+                           o->count);
             return;
         }
     }
@@ -141,8 +143,8 @@ static void touch(running *x, const uint8_t *start, const uint8_t *at, const ref
     }
 }
 
-static void check_batch(running *x, const char *where, uint32_t count, const placed *in, const placed *partials, const placed *out,
-                        const uint8_t *start, const uint8_t *status)
+static void check_batch(running *x, const char *where, uint32_t count, const placed *in, const placed *partials,
+                        const placed *out, const uint8_t *start, const uint8_t *status)
 {
     suite *s = x->s;
     uint64_t used = (uint64_t)(out->end - start);
@@ -158,10 +160,14 @@ static void check_batch(running *x, const char *where, uint32_t count, const pla
             s->compared++;
             continue;
         }
-        struct { uint32_t bytes; uint16_t version, reserved; } header;
+        struct {
+            uint32_t bytes;
+            uint16_t version, reserved;
+        } header;
         memcpy(&header, out->at[i], sizeof header);
         if (header.bytes != x->out->bytes || header.version != x->out->version || header.reserved != 0) {
-            suite_mismatch(s, "%s, message %u: its header is %u, %u, %u", where, i, header.bytes, header.version, header.reserved);
+            suite_mismatch(s, "%s, message %u: its header is %u, %u, %u", where, i, header.bytes, header.version,
+                           header.reserved);
         }
         for (uint32_t o = 0; o < want->output_count; o++) {
             compare_output(x, where, i, &want->outputs[o], out->at[i]);
@@ -173,15 +179,16 @@ static void check_batch(running *x, const char *where, uint32_t count, const pla
     }
     for (uint64_t i = 0; i < used; i++) {
         if (!x->touched[i] && start[i] != CANARY) {
-            suite_mismatch(s, "%s: byte %llu of the outputs was written to and belongs to no result", where, (unsigned long long)i);
+            suite_mismatch(s, "%s: byte %llu of the outputs was written to and belongs to no result", where,
+                           (unsigned long long)i);
             break;
         }
     }
 }
 
 /* The same run once more gives the same bytes. */
-static void run_again(running *x, const suite_engine *e, psy__executable *executable, const psy__batch *batch, const char *where,
-                      uint8_t *outputs, size_t bytes)
+static void run_again(running *x, const suite_engine *e, psy__executable *executable, const psy__batch *batch,
+                      const char *where, uint8_t *outputs, size_t bytes)
 {
     uint8_t *first = malloc(bytes), status[SUITE_MESSAGES];
     cr_assert(first != NULL, "no memory");
@@ -195,13 +202,15 @@ static void run_again(running *x, const suite_engine *e, psy__executable *execut
     free(first);
 }
 
-static void run_batch(running *x, const suite_engine *e, psy__executable *executable, uint32_t count, unsigned in_layout, unsigned out_layout)
+static void run_batch(running *x, const suite_engine *e, psy__executable *executable, uint32_t count, unsigned in_layout,
+                      unsigned out_layout)
 {
     static const char *const layouts[LAYOUTS] = {"one span", "spans of one", "runs"};
     suite *s = x->s;
     static placed in, partials, out;
     char where[160];
-    snprintf(where, sizeof where, "%s: %s, batch of %u in %s to %s", e->label, x->c->label, count, layouts[in_layout], layouts[out_layout]);
+    snprintf(where, sizeof where, "%s: %s, batch of %u in %s to %s", e->label, x->c->label, count, layouts[in_layout],
+             layouts[out_layout]);
     place(s, &in, s->memory + 256, count, x->in->bytes, in_layout);
     place(s, &partials, in.end + 256, x->partial ? count : 0, x->partial_bytes, in_layout);
     uint8_t *start = partials.end;
@@ -392,7 +401,8 @@ bool suite_has(suite *s, const psy_op_info *info, unsigned dtype)
         if (status == PSY_UNSUPPORTED) {
             refused(s, "\n  %s %s: %s", info->name, psy__dtype_name(dtype), psy_detail());
         } else if (status != PSY_OK) {
-            suite_mismatch(s, "%s: supports gave %d for %s %s: %s", s->family, (int)status, info->name, psy__dtype_name(dtype), psy_detail());
+            suite_mismatch(s, "%s: supports gave %d for %s %s: %s", s->family, (int)status, info->name, psy__dtype_name(dtype),
+                           psy_detail());
         }
         build_destroy(b);
     }
