@@ -53,30 +53,17 @@ static psy_status place_registers(generator *g, uint32_t program)
     return status;
 }
 
-/* The source line of an instruction, for debuggers of the driver. */
-static void put_line(psy__maker *k, uint32_t program, uint32_t word)
+enum { FILE_NAME_MAX = 4096 }; /* longer ones would not fit an instruction */
+
+/* The source line of an instruction, or of a region or the first in it that has one, for debuggers of the driver. */
+static void put_line(psy__maker *k, uint32_t program, uint32_t word, uint32_t end)
 {
     for (uint32_t i = 0; i < k->m->line_count; i++) {
         const psy_psm_line *l = &k->m->lines[i];
-        if (l->program == program && l->word == word) {
+        const char *name = psy__module_string(k->m, l->file);
+        if (l->program == program && l->word >= word && l->word < end && strlen(name) <= FILE_NAME_MAX) {
             uint32_t file = psy__spirv_id(&k->s);
-            psy__words names = k->s.sections[PSY_SPIRV_NAMES];
-            k->s.sections[PSY_SPIRV_NAMES] = (psy__words){0}; /* strings come before names */
-            psy__spirv_put_name(&k->s, PSY_SPIRV_NAMES, SpvOpString, PSY_SPIRV_LIST(file), psy__module_string(k->m, l->file));
-            for (size_t n = 0; n < names.count; n++) {
-                psy__words *w = &k->s.sections[PSY_SPIRV_NAMES];
-                if (w->count == w->room) {
-                    uint32_t *bigger = realloc(w->at, (w->room * 2 + 64) * sizeof *bigger);
-                    if (!bigger) {
-                        k->s.failed = true;
-                        break;
-                    }
-                    w->at = bigger;
-                    w->room = w->room * 2 + 64;
-                }
-                w->at[w->count++] = names.at[n];
-            }
-            free(names.at);
+            psy__spirv_put_name(&k->s, PSY_SPIRV_STRINGS, SpvOpString, PSY_SPIRV_LIST(file), name);
             psy__spirv_emit(&k->s, PSY_SPIRV_CODE, SpvOpLine, file, l->line, l->column);
             return;
         }
@@ -87,7 +74,7 @@ typedef struct job {
     const psy__instruction *nodes;
     uint32_t count, rank, axis; /* axis: PSY_NONE: no reduction */
     psy_dim dims[PSY_RANK_MAX];
-    uint32_t word, stage, source_word;
+    uint32_t word, end, stage; /* words word .. end - 1 of the program */
 } job;
 
 static void make(generator *g, uint32_t program, const job *j)
@@ -99,7 +86,7 @@ static void make(generator *g, uint32_t program, const job *j)
     memset(g->values, 0, g->p->register_count * sizeof *g->values);
     psy__spirv_init(&k.s);
     psy__maker_begin(&k);
-    put_line(&k, program, j->source_word);
+    put_line(&k, program, j->word, j->end);
     psy_op op = j->nodes[0].op;
     if (op == PSY_OP_TOPK) {
         psy__make_topk(&k, j->nodes, j->stage);
@@ -154,7 +141,7 @@ static void make_all(generator *g, uint32_t program)
     }
     for (uint32_t word = 0; word < g->p->word_count && g->status == PSY_OK; word = at.next) {
         psy__instruction_at(g->m, g->p, word, &at);
-        job j = {.nodes = nodes, .count = 1, .word = word, .source_word = word, .axis = PSY_NONE};
+        job j = {.nodes = nodes, .count = 1, .word = word, .end = at.next, .axis = PSY_NONE};
         nodes[0] = at;
         switch (at.info->class_) {
         case PSY_CLASS_VIEW:
@@ -165,11 +152,11 @@ static void make_all(generator *g, uint32_t program)
             j.rank = at.operand_count - 2;
             j.axis = at.operands[1] ? j.rank - 1 : PSY_NONE;
             memcpy(j.dims, at.operands + 2, j.rank * sizeof *j.dims);
-            j.source_word = at.next;
             for (uint32_t i = 0; i < j.count; i++) {
                 psy__instruction_at(g->m, g->p, at.next, &nodes[i]);
                 at.next = nodes[i].next;
             }
+            j.end = at.next;
             make(g, program, &j);
             break;
         case PSY_CLASS_SELECT:
