@@ -156,7 +156,11 @@ static void step_topk(random_program *p, random_register a)
     }
     uint32_t best = build_topk(p->b, a.reg, labels, k, base);
     add(p, best, true);
-    add(p, best + 1, true);
+    if (p->limits.words_only) {
+        build_output(p->b, best + 1);
+    } else {
+        add(p, best + 1, true);
+    }
 }
 
 static void step_region(random_program *p, random_register a)
