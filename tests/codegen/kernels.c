@@ -71,7 +71,8 @@ static void check_one(const psy__module *m, uint32_t program, const kernels *k, 
     }
     cr_assert(class_ == PSY_CLASS_SELECT || kernel->stage == 0, "%s: kernel %u has stage %u", label, i, kernel->stage);
     const char *wrong = kernels_validate(kernel->words, kernel->word_count);
-    cr_assert(wrong == NULL, "%s: kernel %u (word %u, stage %u): %s", label, i, kernel->word, kernel->stage, wrong);
+    cr_assert(wrong == NULL, "%s: kernel %u (word %u, stage %u): %s", label, i, kernel->word, kernel->stage,
+              wrong ? wrong : "");
 }
 
 /* How many kernels the program takes: one for each instruction or region that does something, three for top-k. */

@@ -19,7 +19,7 @@ void kernels_free(kernels *k);
 
 /* What the validator says of the words: NULL if nothing, else until the next call. */
 const char *kernels_validate(const uint32_t *words, size_t count);
-/* Whether there is a validator; skips the test, saying so, where there is none. */
+/* Skips the test, saying so, where there is no validator: the other tests then check everything else. */
 void kernels_need_validator(void);
 
 /* The first instruction with the opcode at or after word `from`; 0: none. */

@@ -83,7 +83,6 @@ static bool must_accept(const psy_op_info *info, unsigned dtype)
 
 Test(codegen, every_row)
 {
-    kernels_need_validator();
     unsigned accepted = 0, refused = 0;
     for (unsigned row = 0; row < psy__op_count(); row++) {
         const psy_op_info *info = psy__op_row(row);
@@ -288,7 +287,6 @@ Test(codegen, refusals)
 
 Test(codegen, random_programs)
 {
-    kernels_need_validator();
     const char *wanted = getenv("PSYNE_TEST_RANDOM");
     uint64_t count = wanted && *wanted ? strtoull(wanted, NULL, 10) : 200, accepted = 0;
     for (uint64_t seed = 1; seed <= count; seed++) {

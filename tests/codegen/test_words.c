@@ -179,7 +179,6 @@ Test(words, samples)
 /* Modules made of random text, with everything that the assembler knows. */
 Test(words, random_modules)
 {
-    kernels_need_validator();
     unsigned accepted = 0;
     for (uint64_t seed = 1; seed <= 150; seed++) {
         size_t text_n;
