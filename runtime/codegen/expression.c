@@ -90,10 +90,10 @@ static uint32_t cast(psy__maker *k, unsigned from, unsigned to, uint32_t x)
         psy__maker_refuse(k, "casts from %s to %s", psy__dtype_name(from), psy__dtype_name(to));
         return x;
     }
-    if (from == to) {
+    if (from == to && from != PSY_BOOL) {
         return x;
     }
-    if (a == PSY_DCLASS_BOOL) {
+    if (a == PSY_DCLASS_BOOL) { /* whatever byte a message has */
         x = psy__select(k, k->u32, psy__op2(k, SpvOpINotEqual, k->boolean, x, zero), one, zero);
     }
     if (b == PSY_DCLASS_BOOL) {

@@ -13,8 +13,9 @@ typedef struct psy__words {
     size_t count, room;
 } psy__words;
 
+/* In the order of SPIR-V's logical layout. */
 typedef enum psy__spirv_section {
-    PSY_SPIRV_NAMES, PSY_SPIRV_DECORATIONS, PSY_SPIRV_GLOBALS, PSY_SPIRV_LOCALS, PSY_SPIRV_CODE, PSY_SPIRV_SECTIONS
+    PSY_SPIRV_STRINGS, PSY_SPIRV_NAMES, PSY_SPIRV_DECORATIONS, PSY_SPIRV_GLOBALS, PSY_SPIRV_LOCALS, PSY_SPIRV_CODE, PSY_SPIRV_SECTIONS
 } psy__spirv_section;
 
 typedef struct psy__spirv {

@@ -79,7 +79,9 @@ static void bind_home(psy__bound_program *b, const psy__instruction *at)
     }
 }
 
-/* Element operations of an instruction: what it reads, broadcast. */
+static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* Element operations of an instruction: what it reads, broadcast, or where that is nothing, what it writes. */
 static uint64_t work_of(const psy__bound_program *b, const psy__instruction *at)
 {
     const psy__bound_register *dst = at->dst_count ? &b->registers[at->dst] : NULL;
@@ -88,12 +90,12 @@ static uint64_t work_of(const psy__bound_program *b, const psy__instruction *at)
     case PSY_CLASS_MAP2:
     case PSY_CLASS_CAST: return dst->count;
     case PSY_CLASS_REDUCE1:
-    case PSY_CLASS_SELECT: return b->registers[at->operands[0]].count;
+    case PSY_CLASS_SELECT: return most(b->registers[at->operands[0]].count, dst->count);
     case PSY_CLASS_REDUCE2: {
         const psy__bound_register *x = &b->registers[at->operands[0]], *y = &b->registers[at->operands[1]];
         uint64_t last = x->rank ? x->dims[x->rank - 1] : 1, other = y->rank ? y->dims[y->rank - 1] : 1, work;
         last = last == 1 ? other : last;
-        return __builtin_mul_overflow(dst->count, last, &work) ? UINT64_MAX : work;
+        return __builtin_mul_overflow(dst->count, last, &work) ? UINT64_MAX : most(work, dst->count);
     }
     case PSY_CLASS_STORE: return b->registers[at->operands[0]].count;
     default: return 1;

@@ -7,7 +7,8 @@ static bool is_map(const psy_op_info *info) { return info->class_ == PSY_CLASS_M
 typedef uint32_t made[SUITE_OPS];
 
 /* All operations of the dtype on a and b, in one region over `dims` or one by one. */
-static unsigned map_all(suite *s, build *b, unsigned dtype, uint32_t x, uint32_t y, bool region, unsigned rank, const psy_dim *dims, made out)
+static unsigned map_all(suite *s, build *b, unsigned dtype, uint32_t x, uint32_t y, bool region, unsigned rank,
+                        const psy_dim *dims, made out)
 {
     unsigned n = 0;
     if (region) {
@@ -158,13 +159,14 @@ static void run_broadcast(suite *s, unsigned dtype)
     }
     build_end(b);
     build_finish(b);
-    psy__resident_data data[] = {suite_resident(s, SUITE_PLAIN, dtype, ROWS, COLUMNS), suite_resident(s, SUITE_PLAIN, dtype, ROWS, 1)};
+    psy__resident_data data[] = {suite_resident(s, SUITE_PLAIN, dtype, ROWS, COLUMNS),
+                                 suite_resident(s, SUITE_PLAIN, dtype, ROWS, 1)};
     char label[64];
     snprintf(label, sizeof label, "broadcast %s[6, 10] with [10], [6, 1] and []", psy__dtype_name(dtype));
     suite_run(s, &(suite_case){.label = label, .b = b, .residents = data});
     build_destroy(b);
-    free((void *)(uintptr_t)data[0].data);
-    free((void *)(uintptr_t)data[1].data);
+    suite_resident_free(&data[0]);
+    suite_resident_free(&data[1]);
 }
 
 ENGINE_TEST(map, broadcast)
@@ -198,8 +200,8 @@ ENGINE_TEST(map, broadcast_of_three_axes)
     psy__resident_data data[] = {suite_resident(s, SUITE_PLAIN, PSY_F32, 2, 3), suite_resident(s, SUITE_PLAIN, PSY_F32, 2, 5)};
     suite_run(s, &(suite_case){.label = "f32[2, 3, 1] with [2, 1, 5] and [5]", .b = b, .residents = data});
     build_destroy(b);
-    free((void *)(uintptr_t)data[0].data);
-    free((void *)(uintptr_t)data[1].data);
+    suite_resident_free(&data[0]);
+    suite_resident_free(&data[1]);
 }
 
 /* ---- casts ---- */
@@ -235,7 +237,8 @@ static void run_casts(suite *s, unsigned from, bool region, suite_data data)
     build_end(b);
     build_finish(b);
     char label[64];
-    snprintf(label, sizeof label, "casts from %s%s%s", psy__dtype_name(from), region ? " in a region" : "", data == SUITE_SPECIAL ? ", special" : "");
+    snprintf(label, sizeof label, "casts from %s%s%s", psy__dtype_name(from), region ? " in a region" : "",
+             data == SUITE_SPECIAL ? ", special" : "");
     suite_run(s, &(suite_case){.label = label, .b = b, .data = data});
     build_destroy(b);
 }

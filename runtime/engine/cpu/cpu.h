@@ -12,7 +12,9 @@
 enum {
     PSY__BLOCK = 256, /* elements a block has at most */
     PSY__ROWS = 128,  /* rows of a reducing region that are finished together */
-    PSY__BLOCK_BYTES = PSY__BLOCK * 8
+    PSY__BLOCK_BYTES = PSY__BLOCK * 8,
+    PSY__STRAIGHT = 8, /* blocks that are reduced one after the other; more go through a cascade */
+    PSY__LEVELS = 64
 };
 
 typedef struct psy__cpu_engine {
@@ -83,6 +85,7 @@ typedef struct psy__cpu_executable {
     uint8_t *zero_row;
     uint8_t *buffers;                        /* blocks of region registers */
     uint8_t *gathers;                        /* two blocks: operands with odd strides */
+    uint8_t *levels;                         /* of cascades */
     uint8_t *dots;                           /* chunk * PSY__ROWS products */
     uint8_t *packed;
     const void **vectors;                    /* chunk */
@@ -101,6 +104,15 @@ void psy__cpu_unbind(psy__executable *executable);
 void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t count);
 /* Copies n elements `stride` bytes apart to `out`, one after the other. */
 void psy__gather(void *out, const uint8_t *from, int64_t stride, size_t n, unsigned element_bytes);
+
+/* cascade.c: long reductions as sums of sums. Level i holds what 2^i blocks gave, so that rounding errors grow with the logarithm
+ * of the length. A level is `n` elements of the node's dtype, levels are `stride` bytes apart, reduction is a row of ops.def. */
+/* Takes block number `index`, from 0, and spoils it. */
+void psy__cascade_add(const psy__kernels *k, const psy_op_info *reduction, unsigned dtype, uint8_t *levels, size_t stride,
+                      uint8_t *block, uint64_t index, size_t n);
+/* What `count` blocks gave, one after the other at `out`. */
+void psy__cascade_end(const psy__kernels *k, const psy_op_info *reduction, unsigned dtype, const uint8_t *levels, size_t stride,
+                      uint64_t count, uint8_t *out, size_t n);
 
 /* select.c */
 void psy__topk_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t m);
