@@ -59,7 +59,6 @@ _Noreturn void thin_skip(const char *format, ...) __attribute__((format(printf, 
 #define cr_assert_fail(...) thin_fail(__FILE__, __LINE__, "reached", "" __VA_ARGS__)
 #define cr_skip_test(...) thin_skip("" __VA_ARGS__)
 #define cr_log_info(...) (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr))
-#define cr_log_warn cr_log_info
 
 #endif
 #endif

@@ -409,6 +409,24 @@ bool suite_has(suite *s, const psy_op_info *info, unsigned dtype)
     return *known == 1;
 }
 
+bool suite_casts(suite *s, unsigned from, unsigned to)
+{
+    build *b = build_create();
+    uint32_t in = build_type(b), out = build_type(b), x = build_field(b, in, from, PSY_FIELD_ARRAY, 7);
+    build_program(b, in, PSY_NONE, out);
+    build_output(b, build_cast(b, to, build_load(b, x)));
+    build_end(b);
+    build_finish(b);
+    psy_status status = s->engines[0].engine->interface->supports(s->engines[0].engine, &b->module, 0);
+    if (status == PSY_UNSUPPORTED) {
+        refused(s, "\n  cast from %s to %s", psy__dtype_name(from), psy__dtype_name(to));
+    } else if (status != PSY_OK) {
+        suite_mismatch(s, "%s: supports gave %d for a cast: %s", s->family, (int)status, psy_detail());
+    }
+    build_destroy(b);
+    return status == PSY_OK;
+}
+
 /* ---- engines ---- */
 
 /* Whether PSYNE_TEST_ENGINES has the word, or is not set. */
@@ -509,6 +527,6 @@ void suite_on(const char *family, void (*test)(suite *s))
     }
     cr_assert(s.compared > 0, "nothing was compared");
     if (s.refused[0]) {
-        cr_log_warn("%s does not support:%s", family, s.refused);
+        fprintf(stderr, "%s does not support:%s\n", family, s.refused);
     }
 }

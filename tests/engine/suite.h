@@ -65,6 +65,8 @@ struct suite_case {
 void suite_run(suite *s, const suite_case *c);
 /* Whether the engines have the operation for the dtype (CAST: to it); a refusal is remembered for the log. */
 bool suite_has(suite *s, const psy_op_info *info, unsigned dtype);
+/* Whether they have the cast between two dtypes. */
+bool suite_casts(suite *s, unsigned from, unsigned to);
 void suite_mismatch(suite *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 uint64_t suite_random(uint64_t *state);
