@@ -53,7 +53,7 @@ static void run_axes(suite *s, unsigned dtype, unsigned rank, const psy_dim *dim
     snprintf(label, sizeof label, "axes of %s[%u, %u, %u, %u] of rank %u", psy__dtype_name(dtype), dims[0], dims[1], dims[2],
              dims[3], rank);
     suite_run(s,
-              &(suite_case){.label = label, .b = b, .residents = &data, .data = SUITE_DYADIC, .exact = true, .batch_max = 9});
+              &(suite_case){.label = label, .b = b, .residents = &data, .data = SUITE_DYADIC, .exact = true, .batch_max = 3});
     build_destroy(b);
     suite_resident_free(&data);
 }
@@ -118,7 +118,7 @@ static void run_lengths(suite *s, unsigned dtype, suite_case c, bool sums)
     build_end(b);
     build_finish(b);
     c.b = b;
-    c.batch_max = 17;
+    c.batch_max = 5;
     suite_run(s, &c);
     build_destroy(b);
 }
