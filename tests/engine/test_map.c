@@ -4,6 +4,9 @@
 
 static bool is_map(const psy_op_info *info) { return info->class_ == PSY_CLASS_MAP1 || info->class_ == PSY_CLASS_MAP2; }
 
+/* Whether the engines compute with the dtype at all: what has a sum has the rest. */
+static bool has_maps(suite *s, unsigned dtype) { return suite_has(s, psy__op_info(PSY_OP_ADD), dtype); }
+
 typedef uint32_t made[SUITE_OPS];
 
 /* All operations of the dtype on a and b, in one region over `dims` or one by one. */
@@ -51,11 +54,8 @@ static void run_vectors(suite *s, unsigned dtype, uint32_t count, bool region, s
 ENGINE_TEST(map, vectors)
 {
     for (unsigned dtype = 1; dtype < SUITE_DTYPES; dtype++) {
-        if (!psy__dtype_computes(dtype)) {
-            continue;
-        }
-        static const uint32_t counts[] = {0, 1, 7, 64, 1000};
-        for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        static const uint32_t counts[] = {0, 1000, 1, 7, 64};
+        for (size_t i = 0; has_maps(s, dtype) && i < (s->cpu ? sizeof counts / sizeof counts[0] : 2); i++) {
             run_vectors(s, dtype, counts[i], true, SUITE_PLAIN);
         }
     }
@@ -64,7 +64,7 @@ ENGINE_TEST(map, vectors)
 ENGINE_TEST(map, one_by_one)
 {
     for (unsigned dtype = 1; dtype < SUITE_DTYPES; dtype++) {
-        if (!psy__dtype_computes(dtype)) {
+        if (!has_maps(s, dtype)) {
             continue;
         }
         run_vectors(s, dtype, 7, false, SUITE_PLAIN);
@@ -78,7 +78,7 @@ ENGINE_TEST(map, one_by_one)
 ENGINE_TEST(map, random_specials)
 {
     for (unsigned dtype = 1; dtype < SUITE_DTYPES; dtype++) {
-        if (psy__dtype_computes(dtype)) {
+        if (has_maps(s, dtype)) {
             run_vectors(s, dtype, 64, true, SUITE_SPECIAL);
         }
     }
@@ -101,7 +101,7 @@ static void fill_pairs(suite *s, const suite_case *c, uint32_t message, uint8_t 
 ENGINE_TEST(map, special_pairs)
 {
     for (unsigned dtype = 1; dtype < SUITE_DTYPES; dtype++) {
-        if (!psy__dtype_computes(dtype)) {
+        if (!has_maps(s, dtype)) {
             continue;
         }
         uint8_t specials[SUITE_SPECIALS * 8];
@@ -137,13 +137,13 @@ static void run_broadcast(suite *s, unsigned dtype)
     build_program(b, in, PSY_NONE, out);
     uint32_t rv = build_load(b, v), rw = build_load(b, w), rm = build_view(b, matrix), rc = build_view(b, column);
     const uint32_t pairs[][2] = {{rm, rv}, {rv, rm}, {rc, rv}, {rv, rc}, {rm, rw}, {rw, rm}, {rm, rc}, {rm, rm}};
-    enum { PAIRS = sizeof pairs / sizeof pairs[0] };
+    unsigned pair_count = s->cpu ? sizeof pairs / sizeof pairs[0] : 5; /* kernels hold 64 operations */
     made whole, sums;
     unsigned n = 0;
     build_region(b, true, 2, (psy_dim[]){ROWS, COLUMNS});
     for (unsigned row = 0; row < psy__op_count(); row++) {
         const psy_op_info *info = psy__op_row(row);
-        for (unsigned i = 0; info->class_ == PSY_CLASS_MAP2 && i < PAIRS && suite_has(s, info, dtype); i++) {
+        for (unsigned i = 0; info->class_ == PSY_CLASS_MAP2 && i < pair_count && suite_has(s, info, dtype); i++) {
             whole[n++] = build_map(b, info->op, pairs[i][0], pairs[i][1]);
         }
     }
@@ -172,7 +172,7 @@ static void run_broadcast(suite *s, unsigned dtype)
 ENGINE_TEST(map, broadcast)
 {
     for (unsigned dtype = 1; dtype < SUITE_DTYPES; dtype++) {
-        if (psy__dtype_computes(dtype)) {
+        if (has_maps(s, dtype) && (s->cpu || dtype != PSY_U32)) {
             run_broadcast(s, dtype);
         }
     }
@@ -206,6 +206,13 @@ ENGINE_TEST(map, broadcast_of_three_axes)
 
 /* ---- casts ---- */
 
+/* Engines that compute in words of four bytes keep narrower values as scalars, or inside a region only. */
+static bool has_cast(const suite *s, unsigned dtype)
+{
+    unsigned bytes = psy__dtype_bytes(dtype);
+    return bytes != 0 && dtype != PSY_F16 && dtype != PSY_BF16 && (s->cpu || bytes <= 4);
+}
+
 static void run_casts(suite *s, unsigned from, bool region, suite_data data)
 {
     uint32_t count = data == SUITE_SPECIAL ? 70 : 301;
@@ -218,8 +225,10 @@ static void run_casts(suite *s, unsigned from, bool region, suite_data data)
         build_region(b, false, 1, &count);
     }
     for (unsigned to = 1; to < SUITE_DTYPES; to++) {
-        if (psy__dtype_bytes(to) && to != PSY_F16 && to != PSY_BF16) {
-            made_to[n++] = build_cast(b, to, a);
+        bool narrow = !s->cpu && psy__dtype_bytes(to) < 4;
+        if (has_cast(s, to) && (region || !narrow)) {
+            uint32_t made = build_cast(b, to, a);
+            made_to[n++] = narrow ? build_cast(b, PSY_I32, made) : made;
         }
     }
     if (region) {
@@ -227,12 +236,11 @@ static void run_casts(suite *s, unsigned from, bool region, suite_data data)
     }
     for (uint32_t i = 0; i < n; i++) {
         build_output(b, made_to[i]);
-        if (!region) {
-            build_output(b, build_cast(b, build_register(b, made_to[i])->dtype, scalar));
-        }
     }
-    if (region) {
-        build_output(b, build_cast(b, from, scalar));
+    for (unsigned to = 1; to < SUITE_DTYPES; to++) {
+        if (has_cast(s, to) && (!region || to == from)) {
+            build_output(b, build_cast(b, to, scalar));
+        }
     }
     build_end(b);
     build_finish(b);
@@ -246,7 +254,7 @@ static void run_casts(suite *s, unsigned from, bool region, suite_data data)
 static void run_all_casts(suite *s, bool region, suite_data data)
 {
     for (unsigned from = 1; from < SUITE_DTYPES; from++) {
-        if (psy__dtype_bytes(from) && from != PSY_F16 && from != PSY_BF16) {
+        if (has_cast(s, from)) {
             run_casts(s, from, region, data);
         }
     }
