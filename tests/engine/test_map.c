@@ -227,8 +227,8 @@ static void run_casts(suite *s, unsigned from, bool region, suite_data data)
     for (unsigned to = 1; to < SUITE_DTYPES; to++) {
         bool narrow = !s->cpu && psy__dtype_bytes(to) < 4;
         if (has_cast(s, to) && (region || !narrow)) {
-            uint32_t made = build_cast(b, to, a);
-            made_to[n++] = narrow ? build_cast(b, PSY_I32, made) : made;
+            uint32_t value = build_cast(b, to, a);
+            made_to[n++] = narrow ? build_cast(b, PSY_I32, value) : value;
         }
     }
     if (region) {
