@@ -65,9 +65,15 @@ static void run_program(suite *s, uint64_t seed)
     random_program_fini(&p);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { PROGRAMS = 60 }; /* each takes ten times as long */
+#else
+enum { PROGRAMS = 250 };
+#endif
+
 ENGINE_TEST(random, programs)
 {
-    uint64_t first = number_of("PSYNE_TEST_SEED", 1), count = number_of("PSYNE_TEST_RANDOM", s->cpu ? 300 : 12);
+    uint64_t first = number_of("PSYNE_TEST_SEED", 1), count = number_of("PSYNE_TEST_RANDOM", s->cpu ? PROGRAMS : 8);
     for (uint64_t seed = first; seed < first + count; seed++) {
         run_program(s, seed);
     }

@@ -53,7 +53,7 @@ static void run_axes(suite *s, unsigned dtype, unsigned rank, const psy_dim *dim
     snprintf(label, sizeof label, "axes of %s[%u, %u, %u, %u] of rank %u", psy__dtype_name(dtype), dims[0], dims[1], dims[2],
              dims[3], rank);
     suite_run(s,
-              &(suite_case){.label = label, .b = b, .residents = &data, .data = SUITE_DYADIC, .exact = true, .batch_max = 9});
+              &(suite_case){.label = label, .b = b, .residents = &data, .data = SUITE_DYADIC, .exact = true, .batch_max = 3});
     build_destroy(b);
     suite_resident_free(&data);
 }
@@ -86,7 +86,7 @@ typedef struct lengths {
 static lengths lengths_of(const suite *s)
 {
     static const uint32_t many[] = {1, 2, 3, 63, 64, 65, 127, 128, 129, 255, 256, 257, 319, 320, 511, 512, 513, 1000, 4097};
-    static const uint32_t few[] = {1, 63, 65, 257};
+    static const uint32_t few[] = {1, 65, 257};
     return s->cpu ? (lengths){many, sizeof many / sizeof many[0]} : (lengths){few, sizeof few / sizeof few[0]};
 }
 
@@ -118,7 +118,7 @@ static void run_lengths(suite *s, unsigned dtype, suite_case c, bool sums)
     build_end(b);
     build_finish(b);
     c.b = b;
-    c.batch_max = 17;
+    c.batch_max = 5;
     suite_run(s, &c);
     build_destroy(b);
 }
@@ -126,7 +126,7 @@ static void run_lengths(suite *s, unsigned dtype, suite_case c, bool sums)
 ENGINE_TEST(reduce, lengths)
 {
     for (unsigned dtype = 1; dtype < SUITE_DTYPES; dtype++) {
-        if (!psy__dtype_computes(dtype)) {
+        if (!psy__dtype_computes(dtype) || (!s->cpu && dtype != PSY_F32 && dtype != PSY_I32)) {
             continue;
         }
         run_lengths(s, dtype, (suite_case){.label = "lengths, dyadic", .data = SUITE_DYADIC, .exact = true}, true);
@@ -163,7 +163,7 @@ ENGINE_TEST(reduce, not_numbers)
 ENGINE_TEST(reduce, empty)
 {
     for (unsigned dtype = 1; dtype < SUITE_DTYPES; dtype++) {
-        if (!psy__dtype_computes(dtype) || (!s->cpu && dtype != PSY_F32 && dtype != PSY_I32)) {
+        if (!psy__dtype_computes(dtype) || (!s->cpu && dtype != PSY_F32)) {
             continue;
         }
         build *b = build_create();

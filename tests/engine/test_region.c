@@ -27,7 +27,7 @@ static void run_chain(suite *s, unsigned dtype, uint32_t count, unsigned length,
     build_finish(b);
     char label[80];
     snprintf(label, sizeof label, "chain of %u over %s[%u]%s", length, psy__dtype_name(dtype), count, tight ? ", tight" : "");
-    suite_run(s, &(suite_case){.label = label, .b = b, .data = SUITE_DYADIC, .exact = true, .batch_max = 9});
+    suite_run(s, &(suite_case){.label = label, .b = b, .data = SUITE_DYADIC, .exact = true, .batch_max = 3});
     build_destroy(b);
 }
 
@@ -86,7 +86,7 @@ static void run_reducing(suite *s, unsigned dtype, uint32_t rank, const psy_dim 
     snprintf(label, sizeof label, "reducing %s of rank %u, last %u%s", psy__dtype_name(dtype), rank, dims[rank - 1],
              keep ? ", kept" : "");
     suite_run(s,
-              &(suite_case){.label = label, .b = b, .residents = &data, .data = SUITE_DYADIC, .exact = true, .batch_max = 9});
+              &(suite_case){.label = label, .b = b, .residents = &data, .data = SUITE_DYADIC, .exact = true, .batch_max = 3});
     build_destroy(b);
     suite_resident_free(&data);
 }
