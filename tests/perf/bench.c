@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
 #include "tests/perf/bench.h"
 
 #include <stdarg.h>
@@ -53,7 +54,10 @@ void bench_begin(int argc, char **argv, const char *name)
             exit(2);
         }
     }
-    printf("\n%s\n%-20s %10s %-4s %10s  %-36s %5s  %s\n", name, "", "psyne", "", "peer", "", "ratio", "core to core, ns");
+    double load = 0;
+    (void)!getloadavg(&load, 1);
+    printf("\n%s (load average %.1f)\n%-20s %10s %-4s %10s  %-36s %5s  %s\n", name, load, "", "psyne", "", "peer", "", "ratio",
+           "core to core, ns");
 }
 
 bool bench_wants(const char *name)

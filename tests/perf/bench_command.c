@@ -57,7 +57,7 @@ static void remove_folder(void) { nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PH
 static double nearest(void *unused, uint64_t amount)
 {
     (void)unused, (void)amount;
-    char *const arguments[] = {NEAREST, "--module", NEAREST_MODULE, "--engine", "cpu", "--quiet", "--sample", "6000", NULL};
+    char *const arguments[] = {NEAREST, "--module", NEAREST_MODULE, "--engine", "cpu", "--quiet", "--sample", "4000", NULL};
     char *path = inside("nearest.out"), line[512] = "";
     double first, tenth, qps;
     int status = run_command(arguments, path);
@@ -71,7 +71,7 @@ static double nearest(void *unused, uint64_t amount)
     if (status != 0) {
         return -1; /* it has said why: the word lists may not be installed */
     }
-    if (sscanf(line, "nearest: queries=6000 recall@1=%lf recall@10=%lf qps=%lf", &first, &tenth, &qps) != 3 || qps <= 0) {
+    if (sscanf(line, "nearest: queries=4000 recall@1=%lf recall@10=%lf qps=%lf", &first, &tenth, &qps) != 3 || qps <= 0) {
         bench_fail("nearest says \"%s\"", line);
     }
     if (first < 0.76 || tenth < 0.95) {

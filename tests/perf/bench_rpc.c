@@ -23,11 +23,11 @@
 
 static_assert(ECHO_ASK_VALUES_COUNT == RPC_WIDTH && ECHO_ANSWER_VALUES_COUNT == RPC_WIDTH, "both sides send the same");
 
-int rpc_processor(int process)
+int rpc_processor(int which)
 {
     /* With two processors the broker shares the worker's. */
     static const int with_two[RPC_PROCESSES] = {[RPC_CLIENT] = 0, [RPC_BROKER] = 1, [RPC_WORKER] = 1};
-    return cores_count() >= RPC_PROCESSES ? process : with_two[process];
+    return cores_count() >= RPC_PROCESSES ? which : with_two[which];
 }
 
 void rpc_fill(float *values, uint64_t number)

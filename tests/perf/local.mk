@@ -49,7 +49,7 @@ endif
     -DNEAREST_SOURCE='"$(abs_top_srcdir)/examples/nearest/nearest.hrm"'
 
 bench: $(BENCHES) $(ECHO_GENERATED) compiler/psynec$(EXEEXT) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
-	@bash $(srcdir)/%D%/run bench.json $(foreach b,$(if $(BENCH),$(BENCH),$(BENCHES)),./$b)
+	@bash $(srcdir)/%D%/run bench.json $${BENCH:-$(BENCHES)}
 .PHONY: bench
 
 check_PROGRAMS += %D%/test_bench
@@ -58,5 +58,5 @@ check_PROGRAMS += %D%/test_bench
 %C%_test_bench_LDADD = $(TEST_LDADD)
 test_scripts += %D%/test_run.sh
 
-EXTRA_DIST += %D%/echo.hrm %D%/echo.psy %D%/run
+EXTRA_DIST += %D%/echo.hrm %D%/echo.psy %D%/run doc/benchmarks.md
 CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED)

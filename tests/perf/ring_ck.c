@@ -12,7 +12,7 @@ struct word {
     uint64_t words[1];
 };
 struct line {
-    uint64_t words[8];
+    _Alignas(16) uint64_t words[8];
 };
 CK_RING_PROTOTYPE(word, word)
 CK_RING_PROTOTYPE(line, line)

@@ -135,7 +135,7 @@ FLOW(dpdk_4096_32_zc_large, _zc, 4096, LARGE_SLOTS_4KIB, 32, GROUP_4KIB)
 
 static void send(void *r, uint64_t number)
 {
-    uint64_t message[8];
+    _Alignas(16) uint64_t message[8];
     message_write(message, number, sizeof message);
     while (rte_ring_sp_enqueue_elem(r, message, sizeof message) != 0) {
         psy__relax();
@@ -144,7 +144,7 @@ static void send(void *r, uint64_t number)
 
 static uint64_t receive(void *r, uint64_t number)
 {
-    uint64_t message[8];
+    _Alignas(16) uint64_t message[8];
     while (rte_ring_sc_dequeue_elem(r, message, sizeof message) != 0) {
         psy__relax();
     }

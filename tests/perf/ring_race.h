@@ -25,23 +25,31 @@ enum { SMALL_SLOTS = 4096, SMALL_SLOTS_4KIB = 64, LARGE_SLOTS = 131072, LARGE_SL
 /* Messages of one timed group. */
 enum { GROUP = 4 * SMALL_SLOTS, GROUP_LARGE = LARGE_SLOTS / 4, GROUP_4KIB = LARGE_SLOTS_4KIB / 4, GROUP_TRIPS = 16 };
 
+/* Messages of more than a word are aligned to 16. */
+typedef uint64_t word_pair __attribute__((vector_size(16), may_alias));
+
 RING_INLINE void message_write(void *message, uint64_t number, size_t stride)
 {
-    uint64_t *words = message;
-    for (size_t i = 0; i < stride / 8; i++) {
-        words[i] = number;
+    if (stride == 8) {
+        *(uint64_t *)message = number;
+        return;
+    }
+    for (size_t i = 0; i < stride / 16; i++) {
+        ((word_pair *)message)[i] = (word_pair){number, number};
     }
 }
 
 /* 0 if it is the message of that number. */
 RING_INLINE uint64_t message_differs(const void *message, uint64_t number, size_t stride)
 {
-    const uint64_t *words = message;
-    uint64_t differs = 0;
-    for (size_t i = 0; i < stride / 8; i++) {
-        differs |= words[i] ^ number;
+    if (stride == 8) {
+        return *(const uint64_t *)message ^ number;
     }
-    return differs;
+    word_pair differs = {0, 0};
+    for (size_t i = 0; i < stride / 16; i++) {
+        differs |= ((const word_pair *)message)[i] ^ (word_pair) { number, number };
+    }
+    return differs[0] | differs[1];
 }
 
 /* Sends messages 0 to amount - 1. */

@@ -13,7 +13,7 @@ enum { RPC_WIDTH = 16, RPC_IN_FLIGHT = 256, RPC_GROUP = 1024 };
 
 /* The processor of each process, the same for both systems. */
 enum { RPC_CLIENT, RPC_BROKER, RPC_WORKER, RPC_PROCESSES };
-int rpc_processor(int process);
+int rpc_processor(int which);
 
 /* Request number `number`: small whole numbers, which floats hold exactly. */
 void rpc_fill(float *values, uint64_t number);
