@@ -53,6 +53,16 @@ static inline uint64_t psy__reply_state(uint32_t generation, uint32_t writer, ui
     return (uint64_t)generation << 32 | (uint64_t)(writer & 0xffff) << 16 | phase;
 }
 
+/* The least power of two that is n or more, up to 2^31. */
+static inline uint32_t psy__power_of_two_above(uint32_t n)
+{
+    uint32_t p = 1;
+    while (p < n) {
+        p *= 2;
+    }
+    return p;
+}
+
 /* Bytes of slab data that this geometry needs; 0 if it is out of range. */
 uint64_t psy__responses_bytes(uint32_t slots, uint32_t stride, uint32_t writers);
 
