@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Spelling search: the words whose vectors are nearest to a misspelt one's. Run without arguments it starts a service of a broker
- * and two shards, searches for every misspelling that it has the answer of, and says how good and how fast that was.
+/* Spelling search: the words whose vectors are nearest to a misspelt one's. Run without arguments it starts a service of a
+ * broker and two shards, searches for every misspelling that it has the answer of, and says how good and how fast that was.
  * `nearest --help` lists what else it does. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -98,8 +98,8 @@ static int wait_connected(service *service_, const char *uri, searcher *s, char 
 
 static int show(searcher *s, const words *w, char *error, size_t n)
 {
-    static const char *const wrong[] = {"recieve", "definately", "seperate", "occured",  "accomodate", "wierd",
-                                        "goverment", "tommorow", "neccessary", "begining", "embarass",   "rythm"};
+    static const char *const wrong[] = {"recieve",   "definately", "seperate",   "occured",  "accomodate", "wierd",
+                                        "goverment", "tommorow",   "neccessary", "begining", "embarass",   "rythm"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         hits found;
         if (search_one(s, wrong[i], &found, error, n)) {
@@ -114,12 +114,18 @@ static int show(searcher *s, const words *w, char *error, size_t n)
     return 0;
 }
 
-static int run_engine(const options *o, const char *engine, const words *w, const misspellings *m, const size_t *picked, size_t count,
-                      int talk, outcome *out, char *error, size_t n)
+static int run_engine(const options *o, const char *engine, const words *w, const misspellings *m, const size_t *picked,
+                      size_t count, int talk, outcome *out, char *error, size_t n)
 {
     char uri[600];
     snprintf(uri, sizeof uri, "ipc://%s", socket_path);
-    service_options so = {.uri = uri, .module = o->module, .engine = engine, .device = o->device, .shards = o->shards, .words = w, .verbose = o->verbose};
+    service_options so = {.uri = uri,
+                          .module = o->module,
+                          .engine = engine,
+                          .device = o->device,
+                          .shards = o->shards,
+                          .words = w,
+                          .verbose = o->verbose};
     service *running;
     searcher s = {.k = (uint16_t)o->k, .in_flight = o->in_flight};
     if (service_start(&so, &running, error, n)) {
@@ -164,8 +170,9 @@ static void print_line(const outcome *r, const options *o, const char *engine)
 {
     const measure *m = &r->measured;
     double n = m->queries ? (double)m->queries : 1;
-    printf("nearest: queries=%" PRIu64 " recall@1=%.2f recall@10=%.2f qps=%.0f p50_us=%.0f p99_us=%.0f shards=%u engine=%s\n", m->queries,
-           (double)m->first / n, (double)m->tenth / n, m->seconds > 0 ? (double)m->queries / m->seconds : 0, m->p50_us, m->p99_us, o->shards, engine);
+    printf("nearest: queries=%" PRIu64 " recall@1=%.2f recall@10=%.2f qps=%.0f p50_us=%.0f p99_us=%.0f shards=%u engine=%s\n",
+           m->queries, (double)m->first / n, (double)m->tenth / n, m->seconds > 0 ? (double)m->queries / m->seconds : 0,
+           m->p50_us, m->p99_us, o->shards, engine);
     fflush(stdout);
 }
 
@@ -299,7 +306,8 @@ static int query(const options *o, char **word, int n)
         status = search_one(&s, word[i], &found, error, sizeof error);
         printf("%s ->", word[i]);
         for (uint32_t k = 0; status == 0 && k < found.count; k++) {
-            printf("%s %s (%.2f)", k ? "," : "", found.index[k] < w.count ? w.word[found.index[k]] : "?", (double)found.score[k]);
+            printf("%s %s (%.2f)", k ? "," : "", found.index[k] < w.count ? w.word[found.index[k]] : "?",
+                   (double)found.score[k]);
         }
         putchar('\n');
     }
@@ -324,10 +332,22 @@ static uint32_t number(const char *name, const char *text, uint32_t least, uint3
 
 static void parse(int argc, char **argv, options *o)
 {
-    static const struct option known[] = {
-        {"engine", 1, 0, 'e'}, {"device", 1, 0, 'd'}, {"shards", 1, 0, 's'}, {"shard", 1, 0, 'i'},   {"k", 1, 0, 'k'},
-        {"in-flight", 1, 0, 'f'}, {"sample", 1, 0, 'n'}, {"words", 1, 0, 'w'}, {"misspellings", 1, 0, 'm'}, {"module", 1, 0, 'p'},
-        {"socket", 1, 0, 'u'}, {"quiet", 0, 0, 'q'}, {"verbose", 0, 0, 'v'}, {"help", 0, 0, 'h'}, {"kill-after", 1, 0, 'x'}, {0, 0, 0, 0}};
+    static const struct option known[] = {{"engine", 1, 0, 'e'},
+                                          {"device", 1, 0, 'd'},
+                                          {"shards", 1, 0, 's'},
+                                          {"shard", 1, 0, 'i'},
+                                          {"k", 1, 0, 'k'},
+                                          {"in-flight", 1, 0, 'f'},
+                                          {"sample", 1, 0, 'n'},
+                                          {"words", 1, 0, 'w'},
+                                          {"misspellings", 1, 0, 'm'},
+                                          {"module", 1, 0, 'p'},
+                                          {"socket", 1, 0, 'u'},
+                                          {"quiet", 0, 0, 'q'},
+                                          {"verbose", 0, 0, 'v'},
+                                          {"help", 0, 0, 'h'},
+                                          {"kill-after", 1, 0, 'x'},
+                                          {0, 0, 0, 0}};
     int c;
     while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
         switch (c) {
@@ -360,7 +380,13 @@ static void clean_up(int signal_number)
 
 int main(int argc, char **argv)
 {
-    options o = {.words = WORDS_PATH, .misspellings = MISSPELLINGS_PATH, .module = "gen/nearest.psm", .engine = "both", .shards = 2, .in_flight = 256, .k = 10};
+    options o = {.words = WORDS_PATH,
+                 .misspellings = MISSPELLINGS_PATH,
+                 .module = "gen/nearest.psm",
+                 .engine = "both",
+                 .shards = 2,
+                 .in_flight = 256,
+                 .k = 10};
     const char *role = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
     optind = role ? 2 : 1;
     parse(argc, argv, &o);
@@ -386,7 +412,12 @@ int main(int argc, char **argv)
     }
     char uri[600];
     snprintf(uri, sizeof uri, "ipc://%s", o.socket);
-    service_options so = {.uri = uri, .module = o.module, .engine = strcmp(o.engine, "both") == 0 ? "cpu" : o.engine, .device = o.device, .shards = o.shards, .verbose = 1};
+    service_options so = {.uri = uri,
+                          .module = o.module,
+                          .engine = strcmp(o.engine, "both") == 0 ? "cpu" : o.engine,
+                          .device = o.device,
+                          .shards = o.shards,
+                          .verbose = 1};
     if (strcmp(role, "serve") == 0) {
         return serve(&so);
     }

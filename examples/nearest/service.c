@@ -80,7 +80,8 @@ static psy_status row_key(void *context, uint64_t row, uint64_t *key)
 
 static psy_status load(psy_worker *worker, const words *w)
 {
-    psy_rows rows = {.resident = "words", .rank = 2, .dims = {w->count, NEAREST_DIM}, .fill = fill_row, .context = (void *)(uintptr_t)w};
+    psy_rows rows = {
+        .resident = "words", .rank = 2, .dims = {w->count, NEAREST_DIM}, .fill = fill_row, .context = (void *)(uintptr_t)w};
     psy_status status = psy_worker_load(worker, &rows);
     if (status == PSY_OK) {
         rows.resident = "stored";

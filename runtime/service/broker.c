@@ -21,8 +21,9 @@ static psy_status make_tables(psy_broker *b, uint32_t in_flight)
     uint64_t partial_bytes;
     psy__module_extents(&b->module->decoded, &b->request_bytes, &b->reply_bytes, &partial_bytes);
     b->ring_stride = PSY_FRAME_PAYLOAD + b->request_bytes;
-    /* A frame for every ticket, so that a shard's ring is never full: one shard that stalls holds up only its own requests. And as
-     * many again, since a shard reports on a whole batch, and tickets may be free for others, before it gives its frames back. */
+    /* A frame for every ticket, so that a shard's ring is never full: one shard that stalls holds up only its own requests. And
+     * as many again, since a shard reports on a whole batch, and tickets may be free for others, before it gives its frames
+     * back. */
     b->ring_slots = 2;
     while (b->ring_slots / 2 < in_flight) {
         b->ring_slots *= 2;
@@ -62,8 +63,10 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
 {
     if (!o || !out || !o->uri || !o->module || o->shards > PSY_SHARDS_MAX || o->in_flight > (UINT32_C(1) << 20) ||
         o->clients > 4096) {
-        return psy_fail(PSY_INVALID, "psy_broker_create: uri and module are needed; at most %d shards, %u requests in flight, "
-                                     "4096 clients", PSY_SHARDS_MAX, UINT32_C(1) << 20);
+        return psy_fail(PSY_INVALID,
+                        "psy_broker_create: uri and module are needed; at most %d shards, %u requests in flight, "
+                        "4096 clients",
+                        PSY_SHARDS_MAX, UINT32_C(1) << 20);
     }
     if (o->module->decoded.symbol_count > PSY_SYMBOLS_MAX) {
         return psy_fail(PSY_LIMIT, "the module has %u sizes; a service takes at most %d", o->module->decoded.symbol_count,

@@ -20,10 +20,8 @@ static const uint64_t guest_ns = 5000000000, attach_ns = 30000000000;
 static psy_status tell_channel(psy_broker *b, uint32_t shard, uint32_t index)
 {
     psy__client *c = &b->clients[index];
-    psy__channel_said said = {.channel = index,
-                              .epoch = c->epoch,
-                              .reply_slots = c->responses.slots,
-                              .reply_stride = c->responses.stride};
+    psy__channel_said said = {
+        .channel = index, .epoch = c->epoch, .reply_slots = c->responses.slots, .reply_stride = c->responses.stride};
     int fds[2] = {psy_slab_fd(c->response_slab), c->bell};
     return psy__say(b->shards[shard].link, PSY_SAY_CHANNEL, &said, sizeof said, fds, 2);
 }
@@ -104,8 +102,9 @@ static psy_status same_type(const psy_broker *b, uint32_t type, const char *name
     if (t->layout_hash == hash) {
         return PSY_OK;
     }
-    return psy_fail(PSY_LAYOUT, "pipeline %s: the %s is %s with layout %016" PRIx64 " here, and %s with layout %016" PRIx64
-                                " in the client: compile both from the same schema",
+    return psy_fail(PSY_LAYOUT,
+                    "pipeline %s: the %s is %s with layout %016" PRIx64 " here, and %s with layout %016" PRIx64
+                    " in the client: compile both from the same schema",
                     pipeline, role, psy__module_string(m, t->name), t->layout_hash, name, hash);
 }
 
@@ -124,8 +123,7 @@ static psy_status open_pipeline(psy_broker *b, psy__open *said, psy__opened *ope
         return psy_fail(PSY_NOT_FOUND, "no pipeline `%s` here; there is: %s", said->pipeline, names);
     }
     const psy_psm_pipeline *p = &m->pipelines[index];
-    psy_status status =
-        same_type(b, p->input_type, said->request_name, said->request_hash, "request", said->pipeline);
+    psy_status status = same_type(b, p->input_type, said->request_name, said->request_hash, "request", said->pipeline);
     if (status == PSY_OK) {
         status = same_type(b, p->output_type, said->reply_name, said->reply_hash, "reply", said->pipeline);
     }
@@ -217,7 +215,8 @@ static psy_status make_shard_slab(psy_broker *b, psy__shard *s)
 static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
 {
     if (hello->module_hash != psy_module_hash(b->module)) {
-        return psy_fail(PSY_LAYOUT, "the service runs module %016" PRIx64 ", the worker %016" PRIx64 ": give both the same file",
+        return psy_fail(PSY_LAYOUT,
+                        "the service runs module %016" PRIx64 ", the worker %016" PRIx64 ": give both the same file",
                         psy_module_hash(b->module), hello->module_hash);
     }
     if (hello->shard >= b->shard_count) {
@@ -274,9 +273,9 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     for (uint32_t other = 0; other < b->shard_count; other++) {
         for (uint32_t i = 0; b->shards[other].phase == SHARD_READY && i < m->symbol_count; i++) {
             if (m->symbols[i].kind == PSY_SYMBOL_GLOBAL && said.symbols[i] != b->shards[other].symbols[i]) {
-                status = psy_fail(PSY_INVALID, "shard %u loaded %s = %" PRIu64 ", shard %u %" PRIu64, index,
-                                  psy__module_string(m, m->symbols[i].name), said.symbols[i], other,
-                                  b->shards[other].symbols[i]);
+                status =
+                    psy_fail(PSY_INVALID, "shard %u loaded %s = %" PRIu64 ", shard %u %" PRIu64, index,
+                             psy__module_string(m, m->symbols[i].name), said.symbols[i], other, b->shards[other].symbols[i]);
                 psy__refuse(s->link, status, 1);
                 return status;
             }

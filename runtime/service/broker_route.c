@@ -48,8 +48,8 @@ static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status st
     psy__ticket_record *record = &b->tickets[id];
     psy__ticket *ticket = psy__ticket_at(&b->gather, id);
     uint64_t open = psy__ticket_state(record->generation, 0, PSY_TICKET_OPEN);
-    if (record->failed || !atomic_compare_exchange_strong(&ticket->state, &open,
-                                                          psy__ticket_state(record->generation, 0, PSY_TICKET_FAILED))) {
+    if (record->failed ||
+        !atomic_compare_exchange_strong(&ticket->state, &open, psy__ticket_state(record->generation, 0, PSY_TICKET_FAILED))) {
         return; /* failed before, or a shard is just answering */
     }
     record->failed = true;
@@ -246,11 +246,8 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
             scatter(b, channel, &e, frame + PSY_ENVELOPE_BYTES, to);
         } else {
             b->counts.refused++;
-            psy__ticket_record refused = {.channel = channel,
-                                          .epoch = c->epoch,
-                                          .slot = e.slot,
-                                          .slot_generation = e.generation,
-                                          .request = e.request};
+            psy__ticket_record refused = {
+                .channel = channel, .epoch = c->epoch, .slot = e.slot, .slot_generation = e.generation, .request = e.request};
             answer(b, &refused, NOBODY, why);
         }
     }

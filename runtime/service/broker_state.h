@@ -61,9 +61,9 @@ typedef struct psy__ticket_record {
 struct psy_broker {
     const psy_module *module;
     psy__listener *listener;
-    psy__link *guests[PSY_GUESTS_MAX]; /* connected, not introduced */
+    psy__link *guests[PSY_GUESTS_MAX];     /* connected, not introduced */
     uint64_t guest_due_ns[PSY_GUESTS_MAX]; /* who says nothing until then makes place for others */
-    bool crowded; /* no place or no descriptor for another guest: not worth being woken for */
+    bool crowded;                          /* no place or no descriptor for another guest: not worth being woken for */
     psy__client *clients;
     uint32_t client_room, next_client;
     psy__shard *shards;

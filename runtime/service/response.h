@@ -14,8 +14,8 @@
  *   WRITING -> DONE            the same writer; then it puts (generation, slot) into its completion ring
  *   DONE -> FREE               client, at release
  *   PENDING | WRITING -> QUARANTINED   client, when it gives up waiting; `writer` stays, or is PSY_WRITER_NONE
- *   QUARANTINED -> FREE        that writer acknowledges: it will not touch the slot again. Where there was none, whoever comes to
- *                              write: the generation keeps all others out.
+ *   QUARANTINED -> FREE        that writer acknowledges: it will not touch the slot again. Where there was none, whoever comes
+ * to write: the generation keeps all others out.
  *
  * Whoever loses a compare-and-swap reads the word again and follows the table; nobody waits. A lying client can only spoil its
  * own replies: writers compute every address from the agreed geometry and never from what the slab says.

@@ -83,9 +83,8 @@ static psy_status join(psy_worker *w, const char *uri, uint32_t shard)
     uint64_t partial_bytes;
     psy__module_extents(m, &request_bytes, &w->reply_bytes, &partial_bytes);
     if (said.shard != shard || said.shards == 0 || said.shards > PSY_SHARDS_MAX || said.shard >= said.shards ||
-        said.ring_stride != PSY_FRAME_PAYLOAD + request_bytes || said.partial_bytes != partial_bytes ||
-        said.ring_slots == 0 || said.ring_slots > (UINT32_C(1) << 21) || said.tickets == 0 ||
-        said.tickets > said.ring_slots / 2) {
+        said.ring_stride != PSY_FRAME_PAYLOAD + request_bytes || said.partial_bytes != partial_bytes || said.ring_slots == 0 ||
+        said.ring_slots > (UINT32_C(1) << 21) || said.tickets == 0 || said.tickets > said.ring_slots / 2) {
         psy__close_fds(fds, 2);
         return psy_fail(PSY_PROTOCOL, "the service's geometry does not fit the module");
     }
@@ -330,8 +329,8 @@ void psy_worker_destroy(psy_worker *w)
     if (w->bell >= 0) {
         close(w->bell);
     }
-    void *tables[] = {w->residents, w->lanes, w->symbols, w->bases, w->symbol_bound, w->inputs, w->outputs, w->partials,
-                      w->owners, w->merges, w->waiting, w->frames, w->statuses};
+    void *tables[] = {w->residents, w->lanes,  w->symbols, w->bases,   w->symbol_bound, w->inputs,  w->outputs,
+                      w->partials,  w->owners, w->merges,  w->waiting, w->frames,       w->statuses};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         free(tables[i]);
     }

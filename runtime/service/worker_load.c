@@ -30,14 +30,14 @@ static psy_status bind_symbol(psy_worker *w, psy_dim dim, uint64_t value, const 
 {
     const psy__module *m = &w->module->decoded;
     if (!psy__dim_is_symbol(dim)) {
-        return dim == value ? PSY_OK
-                            : psy_fail(PSY_INVALID, "resident %s: a size is %" PRIu64 ", the module says %u", resident, value,
-                                       dim);
+        return dim == value
+                   ? PSY_OK
+                   : psy_fail(PSY_INVALID, "resident %s: a size is %" PRIu64 ", the module says %u", resident, value, dim);
     }
     uint32_t symbol = psy__dim_symbol(dim);
     if (w->symbol_bound[symbol] && w->symbols[symbol] != value) {
-        return psy_fail(PSY_INVALID, "resident %s: %s is %" PRIu64 " here and %" PRIu64 " in a resident loaded before", resident,
-                        psy__module_string(m, m->symbols[symbol].name), value, w->symbols[symbol]);
+        return psy_fail(PSY_INVALID, "resident %s: %s is %" PRIu64 " here and %" PRIu64 " in a resident loaded before",
+                        resident, psy__module_string(m, m->symbols[symbol].name), value, w->symbols[symbol]);
     }
     w->symbols[symbol] = value;
     w->symbol_bound[symbol] = true;
@@ -111,8 +111,8 @@ static psy_status check_shape(const psy_rows *rows, const psy_psm_resident *decl
     if (!rows->fill || (declared->placement == PSY_PLACE_BY_KEY) != (rows->key != NULL)) {
         return psy_fail(PSY_INVALID, "resident %s: %s", rows->resident,
                         !rows->fill ? "fill is missing"
-                                    : rows->key ? "it is not `by key`, but a key callback is given"
-                                                : "it is `by key` and needs a key callback");
+                        : rows->key ? "it is not `by key`, but a key callback is given"
+                                    : "it is `by key` and needs a key callback");
     }
     if (rows->dims[0] >= UINT32_MAX) {
         return psy_fail(PSY_TOO_LARGE, "resident %s: %" PRIu64 " rows; at most %u", rows->resident, rows->dims[0],

@@ -62,7 +62,7 @@ struct psy_worker {
     uint64_t *symbols, *bases;
     bool *symbol_bound;
     psy__patron *patrons[PSY_PATRONS_MAX];
-    psy__patron *retired; /* gone, but perhaps named in the batch at hand: unmapped before the next one */
+    psy__patron *retired;  /* gone, but perhaps named in the batch at hand: unmapped before the next one */
     uint32_t patron_count; /* places in use: 0 .. patron_count - 1 may be set */
     psy__span *inputs, *outputs, *partials;
     psy__patron **owners; /* of the outputs; NULL: dropped */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Channel, broker and workers together, over a stand-in for the engine that checks what it is given: saturation, deadlines, deaths
- * and liars, in threads (inproc) and processes (ipc). Every call must end in exactly one right reply. */
+/* Channel, broker and workers together, over a stand-in for the engine that checks what it is given: saturation, deadlines,
+ * deaths and liars, in threads (inproc) and processes (ipc). Every call must end in exactly one right reply. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -258,7 +258,8 @@ static void *run_client(void *argument)
         psy_status status = PSY_OK;
         while (sent < c->calls && (status = psy_channel_claim(channel, &lanes[sent % 3], &call)) == PSY_OK) {
             question *q = call.message;
-            *q = (question){.key = sent * 7919u, .number = sent + 1, .stall_ns = c->stall_ns && sent % 50 == 49 ? c->stall_ns : 0};
+            *q = (question){
+                .key = sent * 7919u, .number = sent + 1, .stall_ns = c->stall_ns && sent % 50 == 49 ? c->stall_ns : 0};
             expected[sent] = digest(q);
             psy_channel_commit(channel, &call, (void *)(uintptr_t)(sent + 1));
             sent++;
@@ -499,8 +500,8 @@ static psy__link *call_as_client(const char *uri, psy__welcome *welcome)
     psy__hello hello = {.role = PSY_ROLE_CLIENT};
     cr_assert_eq(psy__connect(uri, second_ns, &link), PSY_OK);
     cr_assert_eq(psy__say(link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0), PSY_OK);
-    cr_assert_eq(psy__hear(link, PSY_SAY_WELCOME, welcome, sizeof *welcome, NULL, 0, psy__now_ns() + 5 * second_ns), PSY_OK, "%s",
-                 psy_detail());
+    cr_assert_eq(psy__hear(link, PSY_SAY_WELCOME, welcome, sizeof *welcome, NULL, 0, psy__now_ns() + 5 * second_ns), PSY_OK,
+                 "%s", psy_detail());
     return link;
 }
 
@@ -578,8 +579,9 @@ Test(agents, liars_lose_their_own_connection_only)
             cr_assert_eq(psy__say(link, PSY_SAY_ATTACH, &attach, sizeof attach, fds, 3), PSY_OK);
             if (lie == 8 || lie == 0) { /* attached; then requests that are none, and impossible positions */
                 psy__attached attached;
-                cr_assert_eq(psy__hear(link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0, psy__now_ns() + 5 * second_ns),
-                             PSY_OK, "%s", psy_detail());
+                cr_assert_eq(
+                    psy__hear(link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0, psy__now_ns() + 5 * second_ns),
+                    PSY_OK, "%s", psy_detail());
                 uint32_t got;
                 uint8_t *frame = psy_ring_claim(&ring, slots, &got);
                 for (uint32_t k = 0; k < got * stride; k++) {
@@ -587,8 +589,14 @@ Test(agents, liars_lose_their_own_connection_only)
                     frame[k] = (uint8_t)(seed >> 33);
                 }
                 for (uint32_t k = 0; k < got / 2; k++) { /* half of them look right, and name slots and phases that are wild */
-                    psy_envelope e = {.length = sizeof(question), .kind = PSY_KIND_REQUEST, .pipeline = k % 3, .type = 0,
-                                      .sequence = k + 1, .slot = k % 20, .generation = k, .route = seed};
+                    psy_envelope e = {.length = sizeof(question),
+                                      .kind = PSY_KIND_REQUEST,
+                                      .pipeline = k % 3,
+                                      .type = 0,
+                                      .sequence = k + 1,
+                                      .slot = k % 20,
+                                      .generation = k,
+                                      .route = seed};
                     memcpy(frame + (size_t)k * stride, &e, sizeof e);
                     ((question *)(void *)(frame + (size_t)k * stride + 64))->stall_ns = 0;
                     atomic_store(&psy__reply_at(&view, k % slots)->state, psy__reply_state(k, (uint32_t)seed, k % 7));
