@@ -139,6 +139,11 @@ PSY_NODISCARD psy_status psy__say(psy__link *link, psy__word what, void *message
 PSY_NODISCARD psy_status psy__heard(const psy__control *control, psy__word what, void *message, uint32_t bytes,
                                     uint32_t fd_count);
 
+/* Whether a message is a well-formed REFUSED; if so, `*status` is what it says (never OK), its text is this thread's detail,
+ * and
+ * `*fatal` says that the link ends. */
+bool psy__heard_refusal(const psy__control *control, psy_status *status, bool *fatal);
+
 /* What a message says it is (0: too short to say), unchecked otherwise. */
 psy__word psy__heard_what(const psy__control *control);
 

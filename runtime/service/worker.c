@@ -276,7 +276,7 @@ psy_status psy_worker_run(psy_worker *w)
         if (psy_worker_do_work(w)) {
             idle = 0;
         } else if (w->dead) {
-            return psy_fail(PSY_PEER_DIED, "the broker is gone");
+            return w->end ? psy_fail(w->end, "%s", w->end_text) : psy_fail(PSY_PEER_DIED, "the broker is gone");
         } else if (++idle < SPINS) {
             psy__relax();
         } else if (idle < SPINS + YIELDS) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the broker says: clients that come and go, and its own death. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,7 +93,13 @@ void psy__worker_links(psy_worker *w)
         }
         psy__channel_said channel;
         psy__gone gone;
-        if (psy__heard_what(&control) == PSY_SAY_GONE) {
+        psy_status status;
+        bool fatal;
+        if (psy__heard_refusal(&control, &status, &fatal)) {
+            w->dead = true;
+            w->end = status;
+            snprintf(w->end_text, sizeof w->end_text, "%s", psy_detail());
+        } else if (psy__heard_what(&control) == PSY_SAY_GONE) {
             if (psy__heard(&control, PSY_SAY_GONE, &gone, sizeof gone, 0) == PSY_OK && gone.channel < PSY_PATRONS_MAX &&
                 w->patrons[gone.channel] && w->patrons[gone.channel]->epoch == gone.epoch) {
                 retire(w, gone.channel);

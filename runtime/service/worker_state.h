@@ -73,6 +73,8 @@ struct psy_worker {
     int doorbell; /* for psy_worker_stop */
     int bell;     /* the broker rings it, and it rings the broker; -1 until the worker is started */
     bool started, dead;
+    psy_status end; /* why it is dead, where the broker said so; else OK */
+    char end_text[512];
     _Atomic bool stop;
     psy_worker_counts counts;
     char description[512];
