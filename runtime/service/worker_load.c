@@ -44,6 +44,21 @@ static psy_status bind_symbol(psy_worker *w, psy_dim dim, uint64_t value, const 
     return PSY_OK;
 }
 
+/* The caller's callback failed: its own words if it left some, and which row it was. */
+static psy_status callback_failed(psy_status status, const psy_rows *rows, uint64_t row, const char *which)
+{
+    char said[400];
+    snprintf(said, sizeof said, "%s", psy_detail());
+    return psy_fail(status, "resident %s: row %" PRIu64 ": %s", rows->resident, row, said[0] ? said : which);
+}
+
+static psy_status key_of(const psy_rows *rows, uint64_t row, uint64_t *key)
+{
+    (void)psy_fail(PSY_OK, "%s", ""); /* nothing that somebody said before */
+    psy_status status = rows->key(rows->context, row, key);
+    return status == PSY_OK ? status : callback_failed(status, rows, row, "the key callback failed");
+}
+
 static bool ours(const psy_worker *w, uint64_t key)
 {
     return psy__shard_of(psy__siphash(w->route_salt, &key, sizeof key), w->shards) == w->shard;
@@ -54,7 +69,7 @@ static psy_status choose_rows(psy_worker *w, const psy_rows *rows, psy__resident
 {
     uint64_t count = 0, key;
     for (uint64_t row = 0; row < rows->dims[0]; row++) {
-        psy_status status = rows->key(rows->context, row, &key);
+        psy_status status = key_of(rows, row, &key);
         if (status != PSY_OK) {
             return status;
         }
@@ -80,7 +95,7 @@ static psy_status choose_rows(psy_worker *w, const psy_rows *rows, psy__resident
     r->data.index_mask = slots - 1;
     uint64_t local = 0;
     for (uint64_t row = 0; row < rows->dims[0] && local < count; row++) {
-        status = rows->key(rows->context, row, &key);
+        status = key_of(rows, row, &key);
         if (status != PSY_OK) {
             return status;
         }
@@ -160,10 +175,15 @@ static psy_status load(psy_worker *w, const psy_rows *rows, const psy_psm_reside
         return status;
     }
     r->data.row_bytes = row_bytes;
-    for (uint64_t i = 0; status == PSY_OK && i < r->data.rows; i++) {
-        status = rows->fill(rows->context, *chosen ? (*chosen)[i] : first + i, (uint8_t *)data + i * row_bytes);
+    (void)psy_fail(PSY_OK, "%s", "");
+    for (uint64_t i = 0; i < r->data.rows; i++) {
+        uint64_t row = *chosen ? (*chosen)[i] : first + i;
+        status = rows->fill(rows->context, row, (uint8_t *)data + i * row_bytes);
+        if (status != PSY_OK) {
+            return callback_failed(status, rows, row, "the fill callback failed");
+        }
     }
-    return status;
+    return PSY_OK;
 }
 
 static void unload(psy__resident *r)
@@ -195,12 +215,17 @@ psy_status psy_worker_load(psy_worker *w, const psy_rows *rows)
         return psy_fail(PSY_INVALID, "resident %s is loaded already", rows->resident);
     }
     psy_status status = check_shape(rows, &m->residents[index]);
-    uint64_t *chosen = NULL;
+    uint64_t *chosen = NULL, symbols[PSY_SYMBOLS_MAX];
+    bool bound[PSY_SYMBOLS_MAX];
+    memcpy(symbols, w->symbols, m->symbol_count * sizeof *symbols);
+    memcpy(bound, w->symbol_bound, m->symbol_count * sizeof *bound);
     if (status == PSY_OK) {
         status = load(w, rows, &m->residents[index], r, &chosen);
     }
     free(chosen);
-    if (status != PSY_OK) {
+    if (status != PSY_OK) { /* as if it had not been tried: it may come again with other sizes */
+        memcpy(w->symbols, symbols, m->symbol_count * sizeof *symbols);
+        memcpy(w->symbol_bound, bound, m->symbol_count * sizeof *bound);
         unload(r);
         return status;
     }

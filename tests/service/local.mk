@@ -16,3 +16,22 @@ check_PROGRAMS += %D%/test_agents %D%/test_deaths %D%/test_liars
 check_PROGRAMS += %D%/test_response
 %C%_test_response_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_response_LDADD = $(TEST_LDADD)
+
+# With the real engine and a module that psynec compiled.
+SHOP_GENERATED = %D%/gen/shop.psy.h %D%/gen/shop.psm
+check_LTLIBRARIES += %D%/libshop-test.la
+%C%_libshop_test_la_SOURCES = %D%/shop.c %D%/shop.h
+%C%_libshop_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
+SHOP_LDADD = %D%/libshop-test.la $(TEST_LDADD)
+check_PROGRAMS += %D%/test_load %D%/test_shop
+%C%_test_load_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_load_LDADD = $(SHOP_LDADD)
+%C%_test_shop_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_shop_LDADD = $(SHOP_LDADD)
+$(%C%_libshop_test_la_OBJECTS) $(%C%_test_load_OBJECTS) $(%C%_test_shop_OBJECTS): $(SHOP_GENERATED)
+%D%/gen/shop.psy.h: %D%/shop.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.psy -o %D%/gen && touch $@
+%D%/gen/shop.psm: %D%/shop.hrm %D%/shop.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.hrm -o %D%/gen && touch $@
+EXTRA_DIST += %D%/shop.psy %D%/shop.hrm
+CLEANFILES += $(SHOP_GENERATED)
