@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "service/channel_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,6 +126,19 @@ psy_status psy_channel_connect(const char *uri, const psy_channel_options *optio
     return PSY_OK;
 }
 
+void psy__channel_end(psy_channel *c)
+{
+    if (!c->dead) {
+        c->dead = true;
+        snprintf(c->end_text, sizeof c->end_text, "%s", psy_detail());
+    }
+}
+
+psy_status psy__channel_closed(const psy_channel *c)
+{
+    return psy_fail(PSY_CLOSED, "the connection is closed: %s", c->end_text[0] ? c->end_text : "the service is gone");
+}
+
 static psy_status copy_name(char to[PSY_NAME_BYTES], const char *name)
 {
     size_t n = strlen(name);
@@ -142,7 +156,7 @@ psy_status psy_channel_open(psy_channel *c, const char *pipeline, const psy_type
         return psy_fail(PSY_INVALID, "psy_channel_open: a null argument");
     }
     if (c->dead) {
-        return psy_fail(PSY_CLOSED, "the service is gone");
+        return psy__channel_closed(c);
     }
     psy__open open = {.request_hash = request->layout_hash, .reply_hash = reply->layout_hash};
     psy_status status = copy_name(open.pipeline, pipeline);
@@ -157,8 +171,12 @@ psy_status psy_channel_open(psy_channel *c, const char *pipeline, const psy_type
         status = psy__hear(c->link, PSY_SAY_OPENED, &opened, sizeof opened, NULL, 0,
                            psy__add_ns(psy__now_ns(), c->connect_timeout_ns));
     }
-    if (status != PSY_OK) {
+    if (status == PSY_LAYOUT || status == PSY_NOT_FOUND) {
         return status;
+    }
+    if (status != PSY_OK) { /* an answer that comes later would be taken for that to another question */
+        psy__channel_end(c);
+        return status == PSY_PEER_DIED ? psy__channel_closed(c) : status;
     }
     if (opened.request_bytes != request->bytes || opened.reply_bytes != reply->bytes ||
         opened.reply_bytes > c->responses.stride || PSY_ENVELOPE_BYTES + opened.request_bytes > c->requests.stride ||

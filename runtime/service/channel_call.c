@@ -19,7 +19,10 @@ psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_c
                         c && c->claimed ? "one claim is open already" : "a null argument");
     }
     if (c->dead) {
-        return psy_fail(PSY_CLOSED, "the service is gone");
+        return psy__channel_closed(c);
+    }
+    if (pipeline->request_bytes > c->requests.stride - PSY_ENVELOPE_BYTES || pipeline->reply_bytes > c->responses.stride) {
+        return psy_fail(PSY_INVALID, "psy_channel_claim: the pipeline is another channel's");
     }
     if (c->idle_count == 0) {
         return PSY_FULL;
@@ -27,8 +30,9 @@ psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_c
     uint32_t got;
     uint8_t *frame = psy_ring_claim(&c->requests, 1, &got);
     if (!frame && psy_ring_broken(&c->requests)) {
-        c->dead = true;
-        return psy_fail(PSY_CLOSED, "the service broke the request ring");
+        (void)psy_fail(PSY_PROTOCOL, "the service broke the request ring");
+        psy__channel_end(c);
+        return psy__channel_closed(c);
     }
     if (!frame) {
         return PSY_FULL;

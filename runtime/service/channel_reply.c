@@ -130,15 +130,20 @@ static uint32_t tick(psy_channel *c, psy_reply *replies, uint32_t max, uint64_t 
     c->tick_due_ns = now + tick_ns;
     psy__control control;
     psy__event event = psy__link_poll(c->link, &control);
-    if (event == PSY_EVENT_CONTROL) {
+    bool over = event == PSY_EVENT_CLOSED, fatal;
+    psy_status status;
+    if (over) {
+        (void)psy_fail(PSY_PEER_DIED, "the service is gone");
+    } else if (event == PSY_EVENT_CONTROL) {
         psy__close_fds(control.fds, control.fd_count);
-        psy__refused refused;
-        event = psy__heard(&control, PSY_SAY_REFUSED, &refused, sizeof refused, 0) == PSY_OK && !refused.fatal
-                    ? PSY_EVENT_NONE
-                    : PSY_EVENT_CLOSED;
+        if (!psy__heard_refusal(&control, &status, &fatal)) {
+            (void)psy_fail(PSY_PROTOCOL, "the service sent a message out of turn");
+            fatal = true;
+        }
+        over = fatal;
     }
-    if (event == PSY_EVENT_CLOSED) {
-        c->dead = true;
+    if (over) {
+        psy__channel_end(c);
     }
     reclaim_quarantined(c);
     return c->dead ? 0 : give_up_late(c, replies, max, now);
@@ -183,7 +188,7 @@ psy_status psy_channel_poll(psy_channel *c, psy_reply *replies, uint32_t max, ui
         n += fail_outstanding(c, replies + n, max - n, now);
         if (n == 0) {
             *count = 0;
-            return psy_fail(PSY_CLOSED, "the service is gone");
+            return psy__channel_closed(c);
         }
     }
     *count = n;
@@ -234,7 +239,7 @@ psy_status psy_channel_wait(psy_channel *c, uint64_t timeout_ns)
             return PSY_OK;
         }
         if (c->dead) {
-            return c->outstanding ? PSY_OK : psy_fail(PSY_CLOSED, "the service is gone");
+            return c->outstanding ? PSY_OK : psy__channel_closed(c);
         }
         if (round < SPINS) {
             psy__relax();

@@ -40,6 +40,12 @@ struct psy_channel {
     uint64_t connect_timeout_ns;
     int bell; /* the broker and the workers ring it, and it rings the broker */
     bool claimed, dead;
+    char end_text[512]; /* why it is dead, where that is known */
 };
+
+/* The connection is over; this thread's detail says why. */
+void psy__channel_end(psy_channel *c);
+/* CLOSED, with the reason. */
+psy_status psy__channel_closed(const psy_channel *c);
 
 #endif

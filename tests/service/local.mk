@@ -5,9 +5,11 @@ check_LTLIBRARIES += %D%/libservice-test.la
 %C%_libservice_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 STAND_IN_LDADD = %D%/libservice-test.la $(TEST_LDADD)
 
-check_PROGRAMS += %D%/test_agents %D%/test_deaths %D%/test_liars
+check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_deaths %D%/test_liars
 %C%_test_agents_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_agents_LDADD = $(STAND_IN_LDADD)
+%C%_test_channel_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_channel_LDADD = $(STAND_IN_LDADD)
 %C%_test_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_deaths_LDADD = $(STAND_IN_LDADD)
 %C%_test_liars_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -23,12 +25,14 @@ check_LTLIBRARIES += %D%/libshop-test.la
 %C%_libshop_test_la_SOURCES = %D%/shop.c %D%/shop.h
 %C%_libshop_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 SHOP_LDADD = %D%/libshop-test.la $(TEST_LDADD)
-check_PROGRAMS += %D%/test_load %D%/test_shop
+check_PROGRAMS += %D%/test_load %D%/test_module_file %D%/test_shop
 %C%_test_load_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_load_LDADD = $(SHOP_LDADD)
+%C%_test_module_file_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_module_file_LDADD = $(TEST_LDADD)
 %C%_test_shop_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_shop_LDADD = $(SHOP_LDADD)
-$(%C%_libshop_test_la_OBJECTS) $(%C%_test_load_OBJECTS) $(%C%_test_shop_OBJECTS): $(SHOP_GENERATED)
+$(%C%_libshop_test_la_OBJECTS) $(%C%_test_load_OBJECTS) $(%C%_test_module_file_OBJECTS) $(%C%_test_shop_OBJECTS): $(SHOP_GENERATED)
 %D%/gen/shop.psy.h: %D%/shop.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.psy -o %D%/gen && touch $@
 %D%/gen/shop.psm: %D%/shop.hrm %D%/shop.psy compiler/psynec$(EXEEXT)

@@ -69,7 +69,8 @@ typedef struct psy_reply {
 PSY_NODISCARD psy_status psy_channel_connect(const char *uri, const psy_channel_options *options, psy_channel **out);
 
 /* Agrees on a pipeline by name. NOT_FOUND; LAYOUT when request or reply differ from the service's schema (both hashes are in
- * the detail); CLOSED. Blocks for one round trip. */
+ * the detail); CLOSED; TIMEOUT when the service does not answer within connect_timeout_ns: the channel is closed then. Blocks
+ * for one round trip. */
 PSY_NODISCARD psy_status psy_channel_open(psy_channel *channel, const char *pipeline, const psy_type *request,
                                           const psy_type *reply, psy_pipeline *out);
 
