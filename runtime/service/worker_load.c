@@ -292,18 +292,22 @@ psy_status psy__worker_bind(psy_worker *w)
     return status;
 }
 
+void psy__worker_unbind(psy_worker *w)
+{
+    for (uint32_t i = 0; w->lanes && i < w->module->decoded.pipeline_count; i++) {
+        psy__executable *bound[2] = {w->lanes[i].shard, w->lanes[i].merge};
+        for (int k = 0; k < 2; k++) {
+            if (bound[k]) {
+                bound[k]->engine->interface->unbind(bound[k]);
+            }
+        }
+        w->lanes[i] = (psy__lane){NULL, NULL};
+    }
+}
+
 void psy__worker_unload(psy_worker *w)
 {
-    const psy__module *m = &w->module->decoded;
-    for (uint32_t i = 0; w->lanes && i < m->pipeline_count; i++) {
-        if (w->lanes[i].shard) {
-            w->lanes[i].shard->engine->interface->unbind(w->lanes[i].shard);
-        }
-        if (w->lanes[i].merge) {
-            w->lanes[i].merge->engine->interface->unbind(w->lanes[i].merge);
-        }
-    }
-    for (uint32_t i = 0; w->residents && i < m->resident_count; i++) {
+    for (uint32_t i = 0; w->residents && i < w->module->decoded.resident_count; i++) {
         unload(&w->residents[i]);
     }
 }
