@@ -17,13 +17,39 @@ static const uint64_t guest_ns = 5000000000, attach_ns = 30000000000;
 
 /* ---- clients ---- */
 
-static psy_status tell_channel(psy_broker *b, uint32_t shard, uint32_t index)
+static void remember_untold(psy_broker *b, uint32_t shard, uint32_t client)
 {
-    psy__client *c = &b->clients[index];
-    psy__channel_said said = {
-        .channel = index, .epoch = c->epoch, .reply_slots = c->responses.slots, .reply_stride = c->responses.stride};
-    int fds[2] = {psy_slab_fd(c->response_slab), c->bell};
-    return psy__say(b->shards[shard].link, PSY_SAY_CHANNEL, &said, sizeof said, fds, 2);
+    b->clients[client].untold |= UINT64_C(1) << shard;
+    b->shards[shard].untold++;
+}
+
+static void forget_untold(psy_broker *b, uint32_t shard, uint32_t client)
+{
+    uint64_t bit = UINT64_C(1) << shard;
+    if (b->clients[client].untold & bit) {
+        b->clients[client].untold &= ~bit;
+        b->shards[shard].untold--;
+    }
+}
+
+/* Tells a shard of the clients that it does not know yet: OK, also where its link is full and some have to wait. */
+static psy_status tell_clients(psy_broker *b, uint32_t shard)
+{
+    for (uint32_t i = 0; i < b->client_room && b->shards[shard].untold > 0; i++) {
+        psy__client *c = &b->clients[i];
+        if (!(c->untold >> shard & 1)) {
+            continue;
+        }
+        psy__channel_said said = {
+            .channel = i, .epoch = c->epoch, .reply_slots = c->responses.slots, .reply_stride = c->responses.stride};
+        int fds[2] = {psy_slab_fd(c->response_slab), c->bell};
+        psy_status status = psy__say(b->shards[shard].link, PSY_SAY_CHANNEL, &said, sizeof said, fds, 2);
+        if (status != PSY_OK) {
+            return status == PSY_FULL ? PSY_OK : status;
+        }
+        forget_untold(b, shard, i);
+    }
+    return PSY_OK;
 }
 
 static void welcome(psy_broker *b, uint32_t index)
@@ -86,8 +112,11 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
     fds[2] = -1;
     c->phase = CLIENT_SERVED;
     for (uint32_t s = 0; s < b->shard_count; s++) {
-        if (b->shards[s].phase != SHARD_NONE && tell_channel(b, s, index) != PSY_OK) {
-            psy__broker_drop_shard(b, s); /* it does not read its messages */
+        if (b->shards[s].phase != SHARD_NONE) {
+            remember_untold(b, s, index);
+            if (tell_clients(b, s) != PSY_OK) {
+                psy__broker_drop_shard(b, s);
+            }
         }
     }
     psy__attached attached = {0};
@@ -173,7 +202,9 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
     if (c->phase == CLIENT_SERVED) {
         psy__gone said = {.channel = index, .epoch = c->epoch};
         for (uint32_t s = 0; s < b->shard_count; s++) {
-            if (b->shards[s].phase != SHARD_NONE) {
+            if (c->untold >> s & 1) {
+                forget_untold(b, s, index);
+            } else if (b->shards[s].phase != SHARD_NONE) {
                 /* A worker that misses this keeps a mapping until the place is given to another client. */
                 (void)!psy__say(b->shards[s].link, PSY_SAY_GONE, &said, sizeof said, NULL, 0);
             }
@@ -247,11 +278,37 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
     s->phase = SHARD_HIRED;
     s->bell = -1;
     for (uint32_t i = 0; i < b->client_room; i++) {
-        if (b->clients[i].phase == CLIENT_SERVED && tell_channel(b, hello->shard, i) != PSY_OK) {
-            return psy_fail(PSY_FULL, "the worker does not read its messages");
+        if (b->clients[i].phase == CLIENT_SERVED) {
+            remember_untold(b, hello->shard, i);
         }
     }
-    return PSY_OK;
+    return tell_clients(b, hello->shard);
+}
+
+/* Ready when it has said so and knows every client. */
+static void settle_shard(psy_broker *b, uint32_t index)
+{
+    psy__shard *s = &b->shards[index];
+    if (s->phase == SHARD_HIRED && s->loaded && s->untold == 0) {
+        s->phase = SHARD_READY;
+        b->ready_count++;
+        welcome_callers(b);
+    }
+}
+
+/* A worker cannot take a client's memory: that client cannot be served. */
+static psy_status hear_gone(psy_broker *b, uint32_t shard, const psy__control *control)
+{
+    psy__gone said;
+    psy_status status = psy__heard(control, PSY_SAY_GONE, &said, sizeof said, 0);
+    if (status == PSY_OK && said.channel < b->client_room && b->clients[said.channel].phase == CLIENT_SERVED &&
+        b->clients[said.channel].epoch == said.epoch) {
+        psy__refuse(b->clients[said.channel].link,
+                    psy_fail(PSY_LIMIT, "shard %u cannot take this client's memory: it is out of descriptors or memory", shard),
+                    1);
+        psy__broker_drop_client(b, said.channel);
+    }
+    return status;
 }
 
 static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *control)
@@ -259,11 +316,14 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     const psy__module *m = &b->module->decoded;
     psy__shard *s = &b->shards[index];
     psy__ready said;
+    if (psy__heard_what(control) == PSY_SAY_GONE) {
+        return hear_gone(b, index, control);
+    }
     psy_status status = psy__heard(control, PSY_SAY_READY, &said, sizeof said, 1);
     if (status != PSY_OK) {
         return status;
     }
-    if (s->phase != SHARD_HIRED || said.symbol_count != m->symbol_count) {
+    if (s->phase != SHARD_HIRED || s->loaded || said.symbol_count != m->symbol_count) {
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
     status = psy__bell_check(control->fds[0]);
@@ -271,7 +331,7 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
         return status;
     }
     for (uint32_t other = 0; other < b->shard_count; other++) {
-        for (uint32_t i = 0; b->shards[other].phase == SHARD_READY && i < m->symbol_count; i++) {
+        for (uint32_t i = 0; b->shards[other].loaded && i < m->symbol_count; i++) {
             if (m->symbols[i].kind == PSY_SYMBOL_GLOBAL && said.symbols[i] != b->shards[other].symbols[i]) {
                 status =
                     psy_fail(PSY_INVALID, "shard %u loaded %s = %" PRIu64 ", shard %u %" PRIu64, index,
@@ -284,9 +344,8 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     memcpy(s->symbols, said.symbols, sizeof s->symbols);
     s->bell = control->fds[0];
     control->fds[0] = -1;
-    s->phase = SHARD_READY;
-    b->ready_count++;
-    welcome_callers(b);
+    s->loaded = true;
+    settle_shard(b, index);
     return PSY_OK;
 }
 
@@ -300,6 +359,9 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
         b->ready_count--;
         s->phase = SHARD_HIRED; /* takes no more requests while its tickets are ended */
         psy__broker_bury(b, index);
+    }
+    for (uint32_t i = 0; i < b->client_room; i++) {
+        forget_untold(b, index, i);
     }
     psy__link_close(s->link);
     psy_slab_destroy(s->slab);
@@ -418,6 +480,10 @@ uint32_t psy__broker_links(psy_broker *b)
                 psy__broker_drop_shard(b, i);
             }
         }
+        if (b->shards[i].untold && tell_clients(b, i) != PSY_OK) {
+            psy__broker_drop_shard(b, i);
+        }
+        settle_shard(b, i);
     }
     n += accept_guests(b); /* after the deaths: a worker that comes in the place of a dead one finds it free */
     return n;

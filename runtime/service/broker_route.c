@@ -129,33 +129,50 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
     }
 }
 
-/* Where a request goes: the shards as bits, or 0 with the status to answer. */
-static uint64_t targets(psy_broker *b, const psy_psm_pipeline *pipeline, const psy_envelope *e, psy_status *why)
+/* Whether a shard takes requests of this client, or what to answer in its place. */
+static psy_status shard_status(const psy_broker *b, const psy__client *c, uint32_t s)
 {
-    uint64_t all = b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1, to;
-    if (pipeline->route == PSY_ROUTE_ALL) {
-        to = all;
-    } else if (pipeline->route == PSY_ROUTE_KEY) {
-        to = UINT64_C(1) << psy__shard_of(e->route, b->shard_count);
-    } else { /* ANY: the next one that is there */
-        for (uint32_t tries = 0; tries < b->shard_count; tries++) {
-            b->next_shard = (b->next_shard + 1) % b->shard_count;
-            if (b->shards[b->next_shard].phase == SHARD_READY) {
-                break;
-            }
-        }
-        to = UINT64_C(1) << b->next_shard;
+    const psy__shard *shard = &b->shards[s];
+    if (shard->phase != SHARD_READY) {
+        return PSY_PEER_DIED;
     }
-    for (uint32_t s = 0; s < b->shard_count; s++) {
-        if (to >> s & 1) {
-            if (b->shards[s].phase != SHARD_READY) {
-                *why = PSY_PEER_DIED;
-                return 0;
-            }
-            if (b->shards[s].late > b->ticket_count / 4) { /* it stalls: no more tickets for it to sit on */
-                *why = PSY_TIMEOUT;
-                return 0;
-            }
+    /* It stalls: no more tickets for it to sit on; or it has not even read of this client. */
+    return shard->late > b->ticket_count / 4 || (c->untold >> s & 1) ? PSY_TIMEOUT : PSY_OK;
+}
+
+/* The next shard in turn, preferably one that is not late with anything. */
+static uint32_t any_shard(psy_broker *b, const psy__client *c)
+{
+    uint32_t best = b->next_shard;
+    psy_status best_status = PSY_PEER_DIED;
+    for (uint32_t i = 1; i <= b->shard_count; i++) {
+        uint32_t s = (b->next_shard + i) % b->shard_count;
+        psy_status status = shard_status(b, c, s);
+        if (status == PSY_OK && b->shards[s].late == 0) {
+            best = s;
+            break;
+        }
+        if (status != PSY_PEER_DIED && best_status != PSY_OK) {
+            best = s;
+            best_status = status;
+        }
+    }
+    b->next_shard = best;
+    return best;
+}
+
+/* Where a request goes: the shards as bits, or 0 with the status to answer. */
+static uint64_t targets(psy_broker *b, const psy__client *c, const psy_psm_pipeline *pipeline, const psy_envelope *e,
+                        psy_status *why)
+{
+    uint64_t to = b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1;
+    if (pipeline->route != PSY_ROUTE_ALL) {
+        to = UINT64_C(1) << (pipeline->route == PSY_ROUTE_KEY ? psy__shard_of(e->route, b->shard_count) : any_shard(b, c));
+    }
+    for (uint64_t rest = to; rest; rest &= rest - 1) {
+        *why = shard_status(b, c, (uint32_t)__builtin_ctzll(rest));
+        if (*why != PSY_OK) {
+            return 0;
         }
     }
     return to;
@@ -240,7 +257,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
             b->counts.refused++;
             continue; /* nowhere to answer */
         }
-        uint64_t to = why == PSY_OK ? targets(b, &b->module->decoded.pipelines[e.pipeline], &e, &why) : 0;
+        uint64_t to = why == PSY_OK ? targets(b, c, &b->module->decoded.pipelines[e.pipeline], &e, &why) : 0;
         if (to) {
             b->counts.requests++;
             scatter(b, channel, &e, frame + PSY_ENVELOPE_BYTES, to);

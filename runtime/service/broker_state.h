@@ -30,6 +30,7 @@ typedef struct psy__client {
     psy__responses responses;
     psy_ring completions; /* the broker's own, for errors */
     bool completed;       /* something was put there in this round */
+    uint64_t untold;      /* shards (bits) that have not been told of this client yet */
     int bell;
     uint64_t sequence;
     uint64_t attach_due_ns; /* WELCOMED: it has handed over its slabs by then */
@@ -43,7 +44,9 @@ typedef struct psy__shard {
     psy_slab *slab; /* its request ring, then its finish ring */
     psy_ring requests, finished;
     int bell;
-    uint32_t late; /* failed tickets that it has not reported on: it stalls */
+    uint32_t late;   /* failed tickets that it has not reported on: it stalls */
+    uint32_t untold; /* clients that it has not been told of: its link was full */
+    bool loaded;     /* said READY; it is when nobody is untold */
     bool sent;
     uint64_t symbols[PSY_SYMBOLS_MAX];
 } psy__shard;

@@ -7,7 +7,7 @@
  *          <- WELCOME                     HIRED  ring, gather
  *   ATTACH  requests, responses,                                                READY  symbol values; bell
  *           bell      (every side owns    CHANNEL  responses, bell
- *           <- ATTACHED  the memory it    GONE
+ *           <- ATTACHED  the memory it    GONE                                  GONE  (cannot take the memory)
  *   OPEN         must trust)
  *          <- OPENED | REFUSED            REFUSED
  *
@@ -125,6 +125,7 @@ typedef struct psy__channel_said {
     uint32_t reply_slots, reply_stride;
 } psy__channel_said;
 
+/* To a worker: the client has gone. From a worker: it cannot map the client's memory. */
 typedef struct psy__gone {
     psy__said said;
     uint32_t channel, epoch;

@@ -105,7 +105,10 @@ void psy__worker_links(psy_worker *w)
                 retire(w, gone.channel);
             }
         } else if (psy__heard(&control, PSY_SAY_CHANNEL, &channel, sizeof channel, 2) == PSY_OK) {
-            (void)add_patron(w, &channel, control.fds); /* without it the client's requests are dropped and time out */
+            if (add_patron(w, &channel, control.fds) != PSY_OK) { /* the broker ends what cannot be answered */
+                psy__gone without = {.channel = channel.channel, .epoch = channel.epoch};
+                (void)!psy__say(w->link, PSY_SAY_GONE, &without, sizeof without, NULL, 0);
+            }
         }
         psy__close_fds(control.fds, control.fd_count);
     }

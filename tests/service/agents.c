@@ -76,9 +76,11 @@ service open_broker(const char *uri, uint32_t shards, uint32_t in_flight)
     psy_broker_options o = {
         .uri = s.uri, .module = &stand_in_module, .shards = shards, .in_flight = in_flight, .clients = CLIENTS_ROOM};
     cr_assert_eq(psy_broker_create(&o, &s.broker), PSY_OK, "%s", psy_detail());
-    cr_assert_eq(pthread_create(&s.broker_thread, NULL, run_broker, s.broker), 0);
+    run_broker_of(&s);
     return s;
 }
+
+void run_broker_of(service *s) { cr_assert_eq(pthread_create(&s->broker_thread, NULL, run_broker, s->broker), 0); }
 
 void close_broker(service *s)
 {

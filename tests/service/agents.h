@@ -37,6 +37,7 @@ typedef struct service {
 
 /* Everything that starts fails the test if it does not. Stopping is by the name of what was started. */
 service open_broker(const char *uri, uint32_t shards, uint32_t in_flight);
+void run_broker_of(service *s); /* one that the test has made itself */
 void close_broker(service *s);
 void hire(service *s, uint32_t shard, uint32_t max_batch);
 void fire(service *s, uint32_t shard);

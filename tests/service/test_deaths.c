@@ -291,6 +291,14 @@ Test(deaths, a_stopped_worker_costs_its_own_requests_a_timeout)
     cr_assert_geq(took_ms, (uint64_t)TIMEOUT_MS);
     cr_assert_lt(took_ms, (uint64_t)TIMEOUT_MS + 2000);
 
+    /* Who may go to any shard goes to one that answers. */
+    for (uint32_t i = 0; i < 4; i++) { /* as many as have slots: those of the late ones are still its */
+        question q = {.key = i, .number = i + 1};
+        cr_assert_eq(ask(channel, &lanes[LANE_ANY], &q), PSY_OK);
+    }
+    cr_assert_eq(take_replies(channel, 4, 5 * second_ns, statuses, NULL), 4u);
+    cr_assert_eq(count_of(statuses, 4, PSY_OK), 4u);
+
     /* It goes on: its late replies hit nobody, and every slot can be used again. */
     kill(p.workers[1], SIGCONT);
     for (uint32_t round = 0; round < 20; round++) {
@@ -309,6 +317,47 @@ Test(deaths, a_stopped_worker_costs_its_own_requests_a_timeout)
         cr_assert_eq(count_of(statuses, CALLS, PSY_OK), (uint32_t)CALLS);
     }
     psy_channel_close(channel);
+    end_service(&p);
+}
+
+/* A worker dies after it has answered a batch and before it tells anybody: the answers of its last breath are lost or come, but
+ * no caller waits for its deadline. */
+Test(deaths, a_worker_killed_between_two_batches)
+{
+    ONLY_WHERE_PROCESSES_MAY_FORK();
+    enum { EACH = 7, PEERS = 2 };
+    processes p = start_service();
+    psy_pipeline lanes[LANES];
+    psy_channel *channels[PEERS];
+    uint64_t theirs = key_of(&p, 1);
+    for (int c = 0; c < PEERS; c++) {
+        channels[c] = open_channel(p.uri, EACH + 1, 20000, lanes);
+    }
+    psy_status statuses[EACH + 1];
+    kill(p.workers[1], SIGSTOP); /* so that all of them wait when it looks again */
+    for (int c = 0; c < PEERS; c++) {
+        for (uint32_t i = 0; i < EACH; i++) {
+            question q = {.key = theirs, .number = i + 1};
+            cr_assert_eq(ask(channels[c], &lanes[LANE_ALL], &q), PSY_OK);
+        }
+        cr_assert_eq(take_replies(channels[c], 1, second_ns / 20, statuses, NULL), 0u);
+    }
+    question deadly = {.key = theirs, .number = EACH + 1, .die = 1};
+    cr_assert_eq(ask(channels[0], &lanes[LANE_KEY], &deadly), PSY_OK);
+    cr_assert_eq(take_replies(channels[0], 1, second_ns / 20, statuses, NULL), 0u);
+    uint64_t start_ns = psy__now_ns();
+    kill(p.workers[1], SIGCONT);
+    for (uint32_t c = 0; c < PEERS; c++) {
+        uint32_t wanted = c == 0 ? EACH + 1 : EACH;
+        cr_assert_eq(take_replies(channels[c], wanted, 5 * second_ns, statuses, NULL), wanted, "client %u waits", c);
+        cr_assert_eq(count_of(statuses, EACH, PSY_OK) + count_of(statuses, EACH, PSY_PEER_DIED), (uint32_t)EACH);
+    }
+    cr_assert_lt(psy__now_ns() - start_ns, 5 * second_ns);
+    for (int c = 0; c < PEERS; c++) {
+        psy_channel_close(channels[c]);
+    }
+    end(p.workers[1], SIGKILL);
+    p.workers[1] = start_worker(p.uri, 1);
     end_service(&p);
 }
 
