@@ -107,10 +107,10 @@ static psy_status fake_run(psy__executable *x, const psy__batch *b)
     uint64_t stall = 0;
     for (uint32_t i = 0; i < b->count; i++) {
         const question *q = (const void *)b->inputs[i].base;
-        if (q->die) {
+        if (q->die == DIE) {
             kill(getpid(), SIGKILL);
         }
-        stall = q->stall_ns > stall ? q->stall_ns : stall;
+        stall = q->stall_ns > stall && q->stall_ns < UINT64_C(5000000000) ? q->stall_ns : stall;
     }
     if (stall) {
         usleep((useconds_t)(stall / 1000));

@@ -14,11 +14,13 @@ enum { LANE_ALL, LANE_KEY, LANE_ANY, LANES };
 
 typedef struct question {
     uint64_t header, key, number;
-    uint64_t stall_ns; /* the run takes so long */
-    uint64_t die;      /* a run that meets this one kills its process */
+    uint64_t stall_ns; /* the run takes so long; more than a few seconds is noise and no wish */
+    uint64_t die;      /* DIE: a run that meets this one kills its process */
     uint64_t status;   /* what the run says of it */
     uint64_t fill[10];
 } question;
+
+#define DIE UINT64_C(0x6e6f7720646965) /* no scribbler hits upon it */
 
 typedef struct answer {
     uint64_t header, number, digest;

@@ -342,7 +342,7 @@ Test(deaths, a_worker_killed_between_two_batches)
         }
         cr_assert_eq(take_replies(channels[c], 1, second_ns / 20, statuses, NULL), 0u);
     }
-    question deadly = {.key = theirs, .number = EACH + 1, .die = 1};
+    question deadly = {.key = theirs, .number = EACH + 1, .die = DIE};
     cr_assert_eq(ask(channels[0], &lanes[LANE_KEY], &deadly), PSY_OK);
     cr_assert_eq(take_replies(channels[0], 1, second_ns / 20, statuses, NULL), 0u);
     uint64_t start_ns = psy__now_ns();

@@ -106,15 +106,15 @@ Test(module_file, another_version)
     free(bytes);
 }
 
-/* Cut off anywhere, or one bit another: refused. The file is only written for some, the bytes are tried for all. */
+/* Cut off, or one bit another, at every place of the header and the sections' table and at many after them: refused. */
 Test(module_file, cut_off_or_changed)
 {
     psy_module *module = NULL;
     read_module();
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i += i < 600 ? 1 : 31) {
         cr_assert_eq(psy_module_copy(bytes, i, &module), PSY_CORRUPT, "cut off at %zu", i);
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i += i < 600 ? 1 : 13) {
         bytes[i] ^= (uint8_t)(1u << (i * 7 % 8));
         psy_status status = psy_module_copy(bytes, n, &module);
         cr_assert(status == PSY_CORRUPT || status == PSY_VERSION, "byte %zu: %s", i, psy_status_name(status));
