@@ -115,8 +115,9 @@ uint32_t psy_broker_do_work(psy_broker *b)
             }
         }
     }
-    for (uint32_t i = 0; i < b->client_room; i++) {
-        uint32_t client = (b->next_client + i) % b->client_room;
+    uint32_t top = b->client_top; /* dropping the last one lowers it */
+    for (uint32_t i = 0; i < top; i++) {
+        uint32_t client = (b->next_client + i) % top;
         if (b->clients[client].phase == CLIENT_SERVED) {
             n += psy__broker_drain(b, client);
             if (psy_ring_broken(&b->clients[client].requests)) {
@@ -126,7 +127,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
             }
         }
     }
-    b->next_client = (b->next_client + 1) % b->client_room;
+    b->next_client = top ? (b->next_client + 1) % top : 0;
     psy__broker_flush(b);
     return n;
 }
@@ -135,7 +136,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
 static bool all_empty(psy_broker *b)
 {
     bool empty = true;
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_SERVED) {
             bool none = psy_ring_sleep_begin(&b->clients[i].requests);
             empty = empty && (none || b->free_count == 0);
@@ -151,7 +152,7 @@ static bool all_empty(psy_broker *b)
 
 static void awake(psy_broker *b)
 {
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_SERVED) {
             psy_ring_sleep_end(&b->clients[i].requests);
         }
@@ -172,7 +173,7 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
 {
     /* Guests, then two for each peer that is there, shards first: bell and link. */
     struct pollfd *p = b->polls, *peers = b->polls + 2 + PSY_GUESTS_MAX;
-    uint32_t place_count = b->shard_count + b->client_room, peer_count = 0;
+    uint32_t place_count = b->shard_count + b->client_top, peer_count = 0;
     p[0] = (struct pollfd){.fd = b->doorbell, .events = POLLIN};
     p[1] = (struct pollfd){.fd = b->crowded ? -1 : psy__listener_fd(b->listener), .events = POLLIN};
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
@@ -242,7 +243,7 @@ void psy_broker_get_counts(const psy_broker *b, psy_broker_counts *out)
     out->shards_ready = b->ready_count;
     out->in_flight = b->ticket_count - b->free_count;
     out->clients = 0;
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         out->clients += b->clients[i].phase == CLIENT_SERVED;
     }
 }
@@ -252,7 +253,7 @@ void psy_broker_destroy(psy_broker *b)
     if (!b) {
         return;
     }
-    for (uint32_t i = 0; b->clients && i < b->client_room; i++) {
+    for (uint32_t i = b->client_top; i-- > 0;) {
         if (b->clients[i].phase != CLIENT_NONE) {
             psy__broker_drop_client(b, i);
         }

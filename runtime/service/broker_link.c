@@ -35,7 +35,7 @@ static void forget_untold(psy_broker *b, uint32_t shard, uint32_t client)
 /* Tells a shard of the clients that it does not know yet: OK, also where its link is full and some have to wait. */
 static psy_status tell_clients(psy_broker *b, uint32_t shard)
 {
-    for (uint32_t i = 0; i < b->client_room && b->shards[shard].untold > 0; i++) {
+    for (uint32_t i = 0; i < b->client_top && b->shards[shard].untold > 0; i++) {
         psy__client *c = &b->clients[i];
         if (!(c->untold >> shard & 1)) {
             continue;
@@ -217,13 +217,16 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
         close(c->bell);
     }
     *c = (psy__client){.epoch = c->epoch + 1, .bell = -1};
+    while (b->client_top > 0 && b->clients[b->client_top - 1].phase == CLIENT_NONE) {
+        b->client_top--;
+    }
 }
 
 /* ---- shards ---- */
 
 static void welcome_callers(psy_broker *b)
 {
-    for (uint32_t i = 0; b->ready_count == b->shard_count && i < b->client_room; i++) {
+    for (uint32_t i = 0; b->ready_count == b->shard_count && i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_CALLED) {
             welcome(b, i);
         }
@@ -277,7 +280,7 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
     s->link = link;
     s->phase = SHARD_HIRED;
     s->bell = -1;
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_SERVED) {
             remember_untold(b, hello->shard, i);
         }
@@ -360,7 +363,7 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
         s->phase = SHARD_HIRED; /* takes no more requests while its tickets are ended */
         psy__broker_bury(b, index);
     }
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         forget_untold(b, index, i);
     }
     psy__link_close(s->link);
@@ -393,6 +396,7 @@ static bool introduce(psy_broker *b, psy__link *link, psy__control *control)
             psy__client *c = &b->clients[i];
             if (c->phase == CLIENT_NONE) {
                 *c = (psy__client){.phase = CLIENT_CALLED, .epoch = c->epoch, .link = link, .bell = -1};
+                b->client_top = i >= b->client_top ? i + 1 : b->client_top;
                 welcome_callers(b);
                 return true;
             }
@@ -441,7 +445,7 @@ uint32_t psy__broker_links(psy_broker *b)
 {
     uint32_t n = 0;
     psy__control control;
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         for (uint32_t k = 0; k < CONTROLS_PER_ROUND && b->clients[i].phase != CLIENT_NONE; k++) {
             psy__event event = psy__link_poll(b->clients[i].link, &control);
             if (event == PSY_EVENT_NONE) {

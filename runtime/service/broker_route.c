@@ -81,16 +81,26 @@ uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
 
 uint32_t psy__broker_overdue(psy_broker *b)
 {
+    if (b->now_ns <= b->overdue_ns) {
+        return 0;
+    }
     uint32_t n = 0;
+    uint64_t next_ns = UINT64_MAX;
     for (uint32_t id = 0; id < b->ticket_count; id++) {
-        if (b->tickets[id].used && !b->tickets[id].failed && b->now_ns > b->tickets[id].deadline_ns) {
+        const psy__ticket_record *record = &b->tickets[id];
+        if (!record->used || record->failed) {
+            continue;
+        }
+        if (b->now_ns > record->deadline_ns) {
             fail_ticket(b, id, NOBODY, PSY_TIMEOUT);
-            if (b->tickets[id].failed) {
-                b->counts.timeouts++;
-                n++;
-            }
+            b->counts.timeouts += record->failed;
+            n += record->failed;
+        }
+        if (!record->failed && record->deadline_ns < next_ns) {
+            next_ns = record->deadline_ns; /* passed already: a shard is just answering, or has died while it did */
         }
     }
+    b->overdue_ns = next_ns;
     return n;
 }
 
@@ -207,6 +217,7 @@ static void scatter(psy_broker *b, uint32_t channel, const psy_envelope *e, cons
                                    .expected = to,
                                    .request = e->request,
                                    .deadline_ns = b->now_ns + wait_ns};
+    b->overdue_ns = record->deadline_ns < b->overdue_ns ? record->deadline_ns : b->overdue_ns;
     psy__ticket *ticket = psy__ticket_at(&b->gather, id);
     ticket->expected = to;
     atomic_store_explicit(&ticket->done, 0, memory_order_relaxed);
@@ -285,7 +296,7 @@ void psy__broker_flush(psy_broker *b)
             }
         }
     }
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         psy__client *c = &b->clients[i];
         if (c->completed) {
             c->completed = false;

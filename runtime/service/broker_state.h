@@ -69,6 +69,7 @@ struct psy_broker {
     bool crowded;                          /* no place or no descriptor for another guest: not worth being woken for */
     psy__client *clients;
     uint32_t client_room, next_client;
+    uint32_t client_top; /* places in use: 0 .. client_top - 1 may be */
     psy__shard *shards;
     uint32_t shard_count, ready_count, next_shard;
     psy_slab *gather_slab;
@@ -79,6 +80,7 @@ struct psy_broker {
     uint32_t request_bytes, reply_bytes, ring_stride, ring_slots;
     uint64_t route_salt[2];
     uint64_t now_ns, tick_due_ns;
+    uint64_t overdue_ns; /* no deadline passes before */
     struct pollfd *polls;
     int doorbell; /* for psy_broker_stop; peers ring their bells */
     _Atomic bool stop;

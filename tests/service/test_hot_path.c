@@ -14,8 +14,11 @@
 
 static _Atomic uint64_t allocations, system_calls, looks;
 static _Atomic bool counting;
-static const char *_Atomic last_call = "";
+static const char *_Atomic last_call = "none";
 
+/* What the runtime calls, in front of the C library's. Sanitizers stand there themselves. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define IN_FRONT 1
 static void count(_Atomic uint64_t *what, const char *call)
 {
     if (counting) {
@@ -24,9 +27,6 @@ static void count(_Atomic uint64_t *what, const char *call)
     }
 }
 
-/* What the runtime calls, in front of the C library's. Sanitizers stand there themselves. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define IN_FRONT 1
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
