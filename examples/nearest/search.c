@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "search.h"
 
 #include <inttypes.h>
@@ -8,7 +9,6 @@
 #include <time.h>
 
 #include "embed.h"
-#include "nearest.psy.h"
 
 static double seconds(void)
 {

@@ -6,9 +6,10 @@
 #include <psyne/channel.h>
 #include <stdint.h>
 
+#include "nearest.psy.h"
 #include "words.h"
 
-enum { HITS_MAX = 64 };
+enum { HITS_MAX = NEAREST_HITS_INDEX_COUNT }; /* as the schema says */
 
 typedef struct hits {
     uint32_t count;
