@@ -27,6 +27,7 @@ include %D%/vulkan/local.mk
 include %D%/service/local.mk
 include %D%/example/local.mk
 include %D%/planted/local.mk
+include %D%/install/local.mk
 include %D%/perf/local.mk
 
 EXTRA_DIST += %D%/thin.c %D%/runner/run %D%/lsan.supp $(test_scripts)
