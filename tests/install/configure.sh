@@ -6,6 +6,11 @@ set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# The source, as if nothing had been configured in it.
+mkdir "$work/source"
+ln -s "$PSYNE_SOURCE"/* "$work/source/"
+rm -f "$work/source/config.status"
+
 # A folder with links to all programs of PATH but those whose names match.
 tools_without() { # folder, patterns...
     local folder=$1 from pattern
@@ -25,7 +30,7 @@ configure_without() { # name, patterns, configure options...
     tools_without "$work/$name.bin" $patterns
     mkdir "$work/$name"
     cp "$work/known" "$work/$name/cache"
-    (cd "$work/$name" && env -i PATH="$work/$name.bin" HOME=/ TMPDIR="$TMPDIR" "$PSYNE_SOURCE/configure" \
+    (cd "$work/$name" && env -i PATH="$work/$name.bin" HOME=/ TMPDIR="$TMPDIR" ../source/configure \
         --cache-file=cache "$@") >"$work/$name.log" 2>&1 || status=$?
     echo $status >"$work/$name.status"
 }
