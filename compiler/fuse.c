@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups of values that one kernel computes: an index space, the reductions of its last axis, and what is made of them.
  *
- * Every elementwise value and every reduction of a last axis starts as a group of its own. Groups are merged along the edges from
- * producer to consumer as long as the result is still one region (runtime/isa/verify.h says what that is) and no path leaves it
- * and comes back. What runs once (uniform) and what runs for every message never share a region. The list is then put in an
- * order in which every region is in one piece.
+ * Every elementwise value and every reduction of a last axis starts as a group of its own. Groups are merged along the edges
+ * from producer to consumer as long as the result is still one region (runtime/isa/verify.h says what that is) and no path
+ * leaves it and comes back. What runs once (uniform) and what runs for every message never share a region. The list is then put
+ * in an order in which every region is in one piece.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +22,8 @@ typedef struct group {
 typedef struct fuser {
     psc_unit *unit;
     psc_program *program;
-    group **of;               /* by value id; NULL: cannot be in a region */
-    PSC_LIST(psc_value *) *users; /* by value id */
+    group **of;                    /* by value id; NULL: cannot be in a region */
+    PSC_LIST(psc_value *) * users; /* by value id */
 } fuser;
 
 static bool fusable(const psc_value *v)

@@ -105,7 +105,10 @@ static bool infer(const psc_value *v, psy_dim dims[PSY_RANK_MAX], uint8_t *rank)
         (*rank)--;
         return true;
     }
-    case PSY_CLASS_SELECT: dims[0] = v->index; *rank = 1; return true;
+    case PSY_CLASS_SELECT:
+        dims[0] = v->index;
+        *rank = 1;
+        return true;
     default: return false;
     }
 }

@@ -35,7 +35,8 @@ psc_value *psc_emit(psc_lowering *l, psc_span span, unsigned op, unsigned dtype,
         }
         return NULL;
     }
-    psc_value v = {.op = op, .dtype = (uint8_t)dtype, .rank = (uint8_t)rank, .operand_count = count, .base = PSY_NONE, .span = span};
+    psc_value v = {
+        .op = op, .dtype = (uint8_t)dtype, .rank = (uint8_t)rank, .operand_count = count, .base = PSY_NONE, .span = span};
     if (rank) {
         memcpy(v.dims, dims, rank * sizeof *dims);
     }
@@ -66,7 +67,8 @@ static bool is_local(const psc_unit *u, psy_dim d)
 static void shape_error(psc_lowering *l, psc_span span, const psc_value *a, const psc_value *b, const char *how)
 {
     psc_unit *u = l->unit;
-    psc_diagnostic *d = ERROR(PSC_E_SHAPE, span, "%s and %s %s", psc_shape_text(u, a->dims, a->rank), psc_shape_text(u, b->dims, b->rank), how);
+    psc_diagnostic *d =
+        ERROR(PSC_E_SHAPE, span, "%s and %s %s", psc_shape_text(u, a->dims, a->rank), psc_shape_text(u, b->dims, b->rank), how);
     psc_note(d, a->span, "this is %s", psc_type_text(l, a));
     psc_note(d, b->span, "this is %s", psc_type_text(l, b));
     int x = psc_ir_sharded_axis(a, u->symbols.at), y = psc_ir_sharded_axis(b, u->symbols.at);
@@ -180,7 +182,8 @@ static psc_value *number_as(psc_lowering *l, const psc_term *t, unsigned dtype)
         return psc_emit_number(l, t->span, dtype, real);
     }
     if (t->kind == PSC_TERM_REAL) {
-        psc_help(ERROR(PSC_E_TYPE, t->span, "a fraction meets values of %s", psy__dtype_name(dtype)), "cast the other side: `f32(...)`");
+        psc_help(ERROR(PSC_E_TYPE, t->span, "a fraction meets values of %s", psy__dtype_name(dtype)),
+                 "cast the other side: `f32(...)`");
         return NULL;
     }
     unsigned bits = psy__dtype_bytes(dtype) * 8;
@@ -209,7 +212,8 @@ psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
         ERROR(PSC_E_UNSUPPORTED, t->span, "`x[..n]` stands only where a bounded field gets its value, in this version");
         return NULL;
     case PSC_TERM_MESSAGE:
-        psc_help(ERROR(PSC_E_TYPE, t->span, "a message is no value"), "use its fields: `%s.FIELD`", l->pipeline->node->parameters.at[0].name.text);
+        psc_help(ERROR(PSC_E_TYPE, t->span, "a message is no value"), "use its fields: `%s.FIELD`",
+                 l->pipeline->node->parameters.at[0].name.text);
         return NULL;
     case PSC_TERM_KEYED:
         psc_help(ERROR(PSC_E_SPLIT, t->span, "data `by key` lies on the shard that owns the key, and is read by key only"),
@@ -257,7 +261,8 @@ bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term
         return false;
     }
     if ((*x)->dtype != (*y)->dtype) {
-        psc_diagnostic *d = ERROR(PSC_E_TYPE, span, "%s and %s are different types", psy__dtype_name((*x)->dtype), psy__dtype_name((*y)->dtype));
+        psc_diagnostic *d = ERROR(PSC_E_TYPE, span, "%s and %s are different types", psy__dtype_name((*x)->dtype),
+                                  psy__dtype_name((*y)->dtype));
         psc_note(d, a->span, "this is %s", psc_type_text(l, *x));
         psc_note(d, b->span, "this is %s", psc_type_text(l, *y));
         unsigned wide = psy__dtype_class((*x)->dtype) == PSY_DCLASS_FLOAT ? (*x)->dtype : (*y)->dtype;
@@ -275,7 +280,8 @@ psc_term psc_lower_binary(psc_lowering *l, psc_span span, char op, const psc_ter
     }
     if (op == '@') {
         if (y->rank > 1) {
-            psc_help(ERROR(PSC_E_UNSUPPORTED, span, "`@` with %s on the right is not supported by this version", psc_type_text(l, y)),
+            psc_help(ERROR(PSC_E_UNSUPPORTED, span, "`@` with %s on the right is not supported by this version",
+                           psc_type_text(l, y)),
                      "write `matrix @ vector`");
             return psc_poison(span);
         }
@@ -351,12 +357,14 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
             continue;
         }
         if (f->layout.kind == PSY_FIELD_BOUNDED) {
-            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading the bounded field `%s` is not supported by this version", f->name), f->span,
-                     "it is declared here");
+            psc_note(
+                ERROR(PSC_E_UNSUPPORTED, e->span, "reading the bounded field `%s` is not supported by this version", f->name),
+                f->span, "it is declared here");
             return psc_poison(e->span);
         }
         if (f->layout.dtype == PSY_F16 || f->layout.dtype == PSY_BF16) {
-            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading %s fields is not supported by this version", psy__dtype_name(f->layout.dtype)),
+            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading %s fields is not supported by this version",
+                           psy__dtype_name(f->layout.dtype)),
                      f->span, "it is declared here");
             return psc_poison(e->span);
         }
@@ -440,8 +448,9 @@ static bool unify_dim(psc_lowering *l, const hrm_expr *declared, psy_dim actual)
                                                      : b->term.kind == PSC_TERM_INTEGER && b->term.integer == (int64_t)actual;
             }
         }
-        psc_term size = psy__dim_is_symbol(actual) ? (psc_term){.kind = PSC_TERM_SIZE, .span = declared->span, .dim = actual}
-                                                   : (psc_term){.kind = PSC_TERM_INTEGER, .span = declared->span, .integer = actual};
+        psc_term size = psy__dim_is_symbol(actual)
+                            ? (psc_term){.kind = PSC_TERM_SIZE, .span = declared->span, .dim = actual}
+                            : (psc_term){.kind = PSC_TERM_INTEGER, .span = declared->span, .integer = actual};
         bind(l, declared->name.text, size);
         return true;
     }
@@ -472,7 +481,8 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
     psc_term *given = psc_alloc(u->arena, (n + 1) * sizeof *given);
     bool *set = psc_alloc(u->arena, n + 1), ok = true;
     if (e->arguments.count != n) {
-        psc_note(ERROR(PSC_E_ARGUMENTS, e->span, "`%s` takes %zu argument%s, not %zu", f->name.text, n, n == 1 ? "" : "s", e->arguments.count),
+        psc_note(ERROR(PSC_E_ARGUMENTS, e->span, "`%s` takes %zu argument%s, not %zu", f->name.text, n, n == 1 ? "" : "s",
+                       e->arguments.count),
                  f->name.span, "it is declared here");
         return psc_poison(e->span);
     }
@@ -481,8 +491,8 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
         size_t at = i;
         for (size_t k = 0; a->name.text && k <= n; k++) {
             if (k == n) {
-                psc_note(ERROR(PSC_E_ARGUMENTS, a->name.span, "`%s` has no parameter `%s`", f->name.text, a->name.text), f->name.span,
-                         "it is declared here");
+                psc_note(ERROR(PSC_E_ARGUMENTS, a->name.span, "`%s` has no parameter `%s`", f->name.text, a->name.text),
+                         f->name.span, "it is declared here");
                 return psc_poison(e->span);
             }
             if (strcmp(f->parameters.at[k].name.text, a->name.text) == 0) {
@@ -512,7 +522,8 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
         psc_value *v = psc_as_value(l, &given[i], psy__dtype_named(q->type.dtype.text, strlen(q->type.dtype.text)));
         ok = v != NULL;
         if (ok && !has_type(l, &q->type, v)) {
-            psc_note(ERROR(PSC_E_SHAPE, given[i].span, "`%s` takes %s, and this is %s", f->name.text, declared_text(l, &q->type), psc_type_text(l, v)),
+            psc_note(ERROR(PSC_E_SHAPE, given[i].span, "`%s` takes %s, and this is %s", f->name.text,
+                           declared_text(l, &q->type), psc_type_text(l, v)),
                      q->type.span, "as declared here");
             ok = false;
         }
@@ -527,7 +538,8 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
         l->depth--;
         psc_value *v = psc_as_value(l, &result, psy__dtype_named(f->result.dtype.text, strlen(f->result.dtype.text)));
         if (v && !has_type(l, &f->result, v)) {
-            psc_note(ERROR(PSC_E_SHAPE, f->body->span, "`%s` gives %s here, not %s", f->name.text, psc_type_text(l, v), declared_text(l, &f->result)),
+            psc_note(ERROR(PSC_E_SHAPE, f->body->span, "`%s` gives %s here, not %s", f->name.text, psc_type_text(l, v),
+                           declared_text(l, &f->result)),
                      e->span, "when called from here");
             v = NULL;
         }
@@ -549,12 +561,20 @@ psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e)
     case HRM_NEGATE:
     case HRM_BINARY: {
         psc_term a = psc_lower_expr(l, e->left), b = e->kind == HRM_BINARY ? psc_lower_expr(l, e->right) : a;
-        bool numbers = (a.kind == PSC_TERM_INTEGER || a.kind == PSC_TERM_REAL) && (b.kind == PSC_TERM_INTEGER || b.kind == PSC_TERM_REAL);
+        bool numbers =
+            (a.kind == PSC_TERM_INTEGER || a.kind == PSC_TERM_REAL) && (b.kind == PSC_TERM_INTEGER || b.kind == PSC_TERM_REAL);
         if (numbers) {
             /* Evaluated from the terms, since names may be sizes of a function. */
-            hrm_expr x = {.kind = a.kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER, .span = e->span, .real = a.real, .integer = (uint64_t)a.integer};
-            hrm_expr y = {.kind = b.kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER, .span = e->span, .real = b.real, .integer = (uint64_t)b.integer};
-            hrm_expr minus_x = {.kind = HRM_NEGATE, .span = e->span, .left = &x}, minus_y = {.kind = HRM_NEGATE, .span = e->span, .left = &y};
+            hrm_expr x = {.kind = a.kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER,
+                          .span = e->span,
+                          .real = a.real,
+                          .integer = (uint64_t)a.integer};
+            hrm_expr y = {.kind = b.kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER,
+                          .span = e->span,
+                          .real = b.real,
+                          .integer = (uint64_t)b.integer};
+            hrm_expr minus_x = {.kind = HRM_NEGATE, .span = e->span, .left = &x},
+                     minus_y = {.kind = HRM_NEGATE, .span = e->span, .left = &y};
             x.integer = (uint64_t)(a.integer < 0 ? -a.integer : a.integer);
             y.integer = (uint64_t)(b.integer < 0 ? -b.integer : b.integer);
             hrm_expr both = *e;
@@ -568,7 +588,8 @@ psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e)
         }
         psc_value *v = a.kind == PSC_TERM_POISON ? NULL : psc_promote(l, psc_as_value(l, &a, PSY_I64));
         if (v && psy__dtype_class(v->dtype) == PSY_DCLASS_UINT) {
-            psc_help(ERROR(PSC_E_TYPE, e->span, "%s has no negative numbers", psy__dtype_name(v->dtype)), "cast it: `-i64(...)`");
+            psc_help(ERROR(PSC_E_TYPE, e->span, "%s has no negative numbers", psy__dtype_name(v->dtype)),
+                     "cast it: `-i64(...)`");
             v = NULL;
         }
         return psc_of_value(psc_emit_map1(l, e->span, PSY_OP_NEG, v), e->span);

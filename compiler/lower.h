@@ -11,7 +11,7 @@ typedef enum psc_term_kind {
     PSC_TERM_POISON, /* had an error: silences what follows */
     PSC_TERM_INTEGER,
     PSC_TERM_REAL,
-    PSC_TERM_SIZE,    /* dim */
+    PSC_TERM_SIZE, /* dim */
     PSC_TERM_VALUE,
     PSC_TERM_PAIR,    /* value, labels: what topk gives */
     PSC_TERM_PREFIX,  /* the first `length` elements of value */

@@ -15,7 +15,8 @@ static void lower_let(psc_lowering *l, const hrm_let *let)
         if (pair && let->names.count == 1) {
             psc_help(ERROR(PSC_E_TYPE, let->value->span, "topk gives two things"), "write `let (score, index) = topk(...)`");
         } else {
-            ERROR(PSC_E_TYPE, let->value->span, "this gives %s, not %zu things", pair ? "two things" : "one thing", let->names.count);
+            ERROR(PSC_E_TYPE, let->value->span, "this gives %s, not %zu things", pair ? "two things" : "one thing",
+                  let->names.count);
         }
         t = psc_poison(t.span);
     }
@@ -45,17 +46,20 @@ static bool widens(unsigned from, unsigned to)
 static void no_fit(psc_lowering *l, psc_span span, const psc_field *f, const psc_value *v)
 {
     psc_unit *u = l->unit;
-    const char *kind = f->layout.kind == PSY_FIELD_SCALAR    ? psy__dtype_name(f->layout.dtype)
-                       : f->layout.kind == PSY_FIELD_BOUNDED ? psc_format(u->arena, "%s[<=%u]", psy__dtype_name(f->layout.dtype), f->layout.count)
-                                                             : psc_format(u->arena, "%s[%u]", psy__dtype_name(f->layout.dtype), f->layout.count);
+    const char *kind = f->layout.kind == PSY_FIELD_SCALAR ? psy__dtype_name(f->layout.dtype)
+                       : f->layout.kind == PSY_FIELD_BOUNDED
+                           ? psc_format(u->arena, "%s[<=%u]", psy__dtype_name(f->layout.dtype), f->layout.count)
+                           : psc_format(u->arena, "%s[%u]", psy__dtype_name(f->layout.dtype), f->layout.count);
     bool sized = false;
     for (uint32_t d = 0; d < v->rank; d++) {
         sized = sized || psy__dim_is_symbol(v->dims[d]);
     }
-    psc_diagnostic *d = ERROR(sized ? PSC_E_SPLIT : PSC_E_SHAPE, span, "field `%s` is %s, and this is %s", f->name, kind, psc_type_text(l, v));
+    psc_diagnostic *d =
+        ERROR(sized ? PSC_E_SPLIT : PSC_E_SHAPE, span, "field `%s` is %s, and this is %s", f->name, kind, psc_type_text(l, v));
     psc_note(d, f->span, "the field is declared here");
     if (sized) {
-        psc_help(d, "a message holds a fixed number of elements: take the best with `topk`, or reduce with `sum`, `mean`, `min`, `max`");
+        psc_help(d, "a message holds a fixed number of elements: take the best with `topk`, or reduce with `sum`, `mean`, "
+                    "`min`, `max`");
     }
 }
 
@@ -74,7 +78,8 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
     }
     if (v->dtype != f->layout.dtype) {
         if (!widens(v->dtype, f->layout.dtype) || f->layout.dtype == PSY_F16 || f->layout.dtype == PSY_BF16) {
-            psc_diagnostic *d = ERROR(PSC_E_TYPE, t->span, "field `%s` is %s, and this is %s", f->name, psy__dtype_name(f->layout.dtype), psc_type_text(l, v));
+            psc_diagnostic *d = ERROR(PSC_E_TYPE, t->span, "field `%s` is %s, and this is %s", f->name,
+                                      psy__dtype_name(f->layout.dtype), psc_type_text(l, v));
             psc_note(d, f->span, "the field is declared here");
             if (f->layout.dtype != PSY_F16 && f->layout.dtype != PSY_BF16) {
                 psc_help(d, "cast it: `%s(...)`", psy__dtype_name(f->layout.dtype));
@@ -86,9 +91,10 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
             return;
         }
     }
-    bool fits = f->layout.kind == PSY_FIELD_SCALAR  ? v->rank == 0
-                : f->layout.kind == PSY_FIELD_ARRAY ? v->rank == 1 && v->dims[0] == f->layout.count
-                                                    : v->rank == 1 && !psy__dim_is_symbol(v->dims[0]) && v->dims[0] <= f->layout.count;
+    bool fits = f->layout.kind == PSY_FIELD_SCALAR ? v->rank == 0
+                : f->layout.kind == PSY_FIELD_ARRAY
+                    ? v->rank == 1 && v->dims[0] == f->layout.count
+                    : v->rank == 1 && !psy__dim_is_symbol(v->dims[0]) && v->dims[0] <= f->layout.count;
     if (!fits) {
         no_fit(l, t->span, f, v);
         return;
@@ -118,7 +124,8 @@ static void lower_record(psc_lowering *l)
             names[k < 256 ? k : 255] = m->fields[k].name;
         }
         if (k == m->field_count) {
-            psc_diagnostic *d = ERROR(PSC_E_UNKNOWN_NAME, a->name.span, "message `%s` has no field `%s`", m->name, a->name.text);
+            psc_diagnostic *d =
+                ERROR(PSC_E_UNKNOWN_NAME, a->name.span, "message `%s` has no field `%s`", m->name, a->name.text);
             const char *near = psc_did_you_mean(a->name.text, names, k < 256 ? k : 256);
             if (near) {
                 psc_help(d, "did you mean `%s`?", near);
@@ -139,7 +146,8 @@ static void lower_record(psc_lowering *l)
             continue;
         }
         if (!f->has_default) {
-            psc_note(ERROR(PSC_E_FIELD, n->record.span, "field `%s` is not given and has no default", f->name), f->span, "it is declared here");
+            psc_note(ERROR(PSC_E_FIELD, n->record.span, "field `%s` is not given and has no default", f->name), f->span,
+                     "it is declared here");
             continue;
         }
         psc_value *v = psc_emit(l, n->record.span, PSY_OP_CONST, f->layout.dtype, NULL, 0, NULL, 0);
@@ -161,7 +169,8 @@ void psc_lower(psc_unit *unit)
         p->whole->input_type = psc_type_of(unit, p->input);
         p->whole->output_type = psc_type_of(unit, p->output);
         psc_lowering lowering = {.unit = unit, .pipeline = p, .program = p->whole}, *l = &lowering;
-        psc_binding input = {p->node->parameters.at[0].name.text, {.kind = PSC_TERM_MESSAGE, .span = p->node->parameters.at[0].name.span}, NULL};
+        psc_binding input = {
+            p->node->parameters.at[0].name.text, {.kind = PSC_TERM_MESSAGE, .span = p->node->parameters.at[0].name.span}, NULL};
         l->scope = &input;
         for (size_t k = 0; k < p->node->lets.count; k++) {
             lower_let(l, p->node->lets.at[k]);

@@ -18,8 +18,8 @@ typedef struct slot {
 typedef struct planner {
     psc_unit *unit;
     psc_program *program;
-    interval *alive;        /* by value id */
-    bool *outside;          /* by value id: used outside of its region */
+    interval *alive; /* by value id */
+    bool *outside;   /* by value id: used outside of its region */
     PSC_LIST(slot) slots;
 } planner;
 
@@ -106,7 +106,8 @@ static void plan_program(psc_unit *u, psc_program *program)
             psc_value *x = program->values.at[k];
             labels = x->op == PSC_OP_LABELS && x->operands[0] == v ? x : NULL;
         }
-        psc_value unused = {.op = PSC_OP_LABELS, .dtype = PSY_U64, .rank = 1, .dims = {v->dims[0]}, .id = v->id, .batched = v->batched};
+        psc_value unused = {
+            .op = PSC_OP_LABELS, .dtype = PSY_U64, .rank = 1, .dims = {v->dims[0]}, .id = v->id, .batched = v->batched};
         if (!labels) {
             labels = psc_new(u->arena, psc_value);
             *labels = unused;

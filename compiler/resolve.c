@@ -165,7 +165,10 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
     case HRM_INTEGER:
         v.integer = (int64_t)e->integer;
         return e->integer > INT64_MAX ? no_constant(u, e, "this number does not fit into 64 bits") : v;
-    case HRM_REAL: v.is_float = true; v.real = e->real; return v;
+    case HRM_REAL:
+        v.is_float = true;
+        v.real = e->real;
+        return v;
     case HRM_NAME: return constant_name(u, e);
     case HRM_NEGATE:
         v = psc_evaluate(u, e->left);
@@ -219,7 +222,8 @@ static void place_resident(psc_unit *u, psc_resident *r)
     const char *symbol = psy__dim_is_symbol(rec->dims[0]) ? u->symbol_names.at[psy__dim_symbol(rec->dims[0])] : NULL;
     if (!symbol || (split && !same_text(&n->by, symbol))) {
         psc_help(ERROR(PSC_E_SHAPE, n->by.text ? n->by.span : n->placement.span,
-                       split ? "data is split along its first axis, and that has a named size" : "the rows of `by key` data have a named size"),
+                       split ? "data is split along its first axis, and that has a named size"
+                             : "the rows of `by key` data have a named size"),
                  split && symbol ? "write `split %s`" : "write `%s[N, ...]`", split && symbol ? symbol : n->type.dtype.text);
         r->poisoned = true;
         return;
@@ -249,7 +253,8 @@ static void resolve_resident(psc_unit *u, const hrm_resident *n)
         ERROR(PSC_E_UNKNOWN_NAME, n->type.dtype.span, "there is no type `%s`", n->type.dtype.text);
         r.poisoned = true;
     } else if (r.record.dtype == PSY_F16 || r.record.dtype == PSY_BF16) {
-        ERROR(PSC_E_UNSUPPORTED, n->type.dtype.span, "resident data of %s is not supported by this version", n->type.dtype.text);
+        ERROR(PSC_E_UNSUPPORTED, n->type.dtype.span, "resident data of %s is not supported by this version",
+              n->type.dtype.text);
         r.poisoned = true;
     }
     if (n->type.dims.count == 0 || n->type.dims.count > PSY_RANK_MAX) {
@@ -309,7 +314,8 @@ static void check_names(psc_unit *u, const hrm_expr *e, const names *scope)
     unsigned detail;
     if (e->kind == HRM_NAME && !has_name(scope, e->name.text)) {
         unknown(u, &e->name, "", scope);
-    } else if (e->kind == HRM_CALL && psc_builtin_find(e->name.text, &detail) == PSC_NO_BUILTIN && !psc_fn_find(u, e->name.text)) {
+    } else if (e->kind == HRM_CALL && psc_builtin_find(e->name.text, &detail) == PSC_NO_BUILTIN &&
+               !psc_fn_find(u, e->name.text)) {
         names functions = {.count = 0};
         functions.count = psc_builtin_names(functions.at, 256);
         for (size_t i = 0; i < u->file->fns.count; i++) {
@@ -379,7 +385,8 @@ static void visit_calls(psc_unit *u, const hrm_expr *e, uint8_t *state)
             continue;
         }
         if (state[i] == OPEN) {
-            psc_note(ERROR(PSC_E_RECURSION, e->span, "`%s` calls itself", e->name.text), u->file->fns.at[i]->name.span, "it is declared here");
+            psc_note(ERROR(PSC_E_RECURSION, e->span, "`%s` calls itself", e->name.text), u->file->fns.at[i]->name.span,
+                     "it is declared here");
         } else if (state[i] == UNSEEN) {
             visit_fn(u, i, state);
         }
@@ -409,7 +416,8 @@ static void resolve_fns(psc_unit *u)
         }
         for (size_t k = 0; k < f->parameters.count; k++) {
             if (has_name(&scope, f->parameters.at[k].name.text)) {
-                ERROR(PSC_E_DUPLICATE, f->parameters.at[k].name.span, "`%s` is taken in this function", f->parameters.at[k].name.text);
+                ERROR(PSC_E_DUPLICATE, f->parameters.at[k].name.span, "`%s` is taken in this function",
+                      f->parameters.at[k].name.text);
             }
             add_name(&scope, f->parameters.at[k].name.text);
         }
@@ -471,8 +479,8 @@ static void resolve_pipeline(psc_unit *u, const hrm_pipeline *n)
     }
     p->output = resolve_message(u, &n->output);
     if (p->output && strcmp(n->record.text, n->output.text) != 0) {
-        psc_note(ERROR(PSC_E_TYPE, n->record.span, "the pipeline gives `%s`, not `%s`", n->output.text, n->record.text), n->output.span,
-                 "as declared here");
+        psc_note(ERROR(PSC_E_TYPE, n->record.span, "the pipeline gives `%s`, not `%s`", n->output.text, n->record.text),
+                 n->output.span, "as declared here");
     }
     for (size_t i = 0; i < n->lets.count; i++) {
         const hrm_let *l = n->lets.at[i];

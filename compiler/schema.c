@@ -40,7 +40,9 @@ static value name_value(resolver *r, const psy_expr *e)
     for (uint32_t i = 0; i < r->schema->constant_count; i++) {
         const psc_constant *c = &r->schema->constants[i];
         if (strcmp(c->name, e->name) == 0) {
-            return c->poisoned ? (value){POISON, 0, 0} : c->is_float ? (value){REAL, 0, c->real} : (value){INTEGER, c->integer, 0};
+            return c->poisoned   ? (value){POISON, 0, 0}
+                   : c->is_float ? (value){REAL, 0, c->real}
+                                 : (value){INTEGER, c->integer, 0};
         }
         if (count < 256) {
             names[count++] = c->name;
@@ -117,8 +119,13 @@ static void resolve_constants(resolver *r)
         const psy_const_node *node = &r->file->constants.at[i];
         psc_constant *c = &s->constants[s->constant_count];
         value v = evaluate(r, node->value);
-        *c = (psc_constant){.name = node->name.text, .span = node->name.span, .doc = node->name.doc, .is_float = v.kind == REAL,
-                            .integer = v.integer, .real = v.real, .poisoned = v.kind == POISON};
+        *c = (psc_constant){.name = node->name.text,
+                            .span = node->name.span,
+                            .doc = node->name.doc,
+                            .is_float = v.kind == REAL,
+                            .integer = v.integer,
+                            .real = v.real,
+                            .poisoned = v.kind == POISON};
         bool taken = false;
         for (uint32_t k = 0; k < s->constant_count && !taken; k++) {
             taken = strcmp(s->constants[k].name, c->name) == 0;
@@ -205,12 +212,14 @@ static void resolve_attributes(resolver *r, const psy_field_node *node, psc_fiel
         } else if (strcmp(a->name.text, "since") == 0) {
             value v = a->argument ? evaluate(r, a->argument) : (value){REAL, 0, 0};
             if (v.kind != POISON && (v.kind != INTEGER || v.integer < 1 || v.integer > 65535)) {
-                psc_help(psc_error(r->diags, PSC_E_FIELD, a->name.span, "`@since` takes a version from 1 to 65535"), "write `@since(2)`");
+                psc_help(psc_error(r->diags, PSC_E_FIELD, a->name.span, "`@since` takes a version from 1 to 65535"),
+                         "write `@since(2)`");
             } else if (v.kind == INTEGER) {
                 f->layout.since = (uint32_t)v.integer;
             }
         } else {
-            psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, a->name.span, "there is no attribute `@%s`", a->name.text);
+            psc_diagnostic *d =
+                psc_error(r->diags, PSC_E_UNKNOWN_NAME, a->name.span, "there is no attribute `@%s`", a->name.text);
             const char *near = psc_did_you_mean(a->name.text, known, 2);
             psc_help(d, near ? "did you mean `@%s`?" : "there are `@key` and `@since(n)`", near);
         }
@@ -225,8 +234,11 @@ static bool resolve_type(resolver *r, const psy_field_node *node, psc_field *f)
 #undef DTYPE
     };
     const psy_type_node *t = &node->type;
-    static const char *const later[][2] = {{"string", "strings"}, {"bytes", "byte strings"}, {"variant", "variants"}, {"union", "unions"}};
-    const char *refused = t->kind == PSY_TYPE_UNBOUNDED ? "arrays without a bound" : t->kind == PSY_TYPE_OPTIONAL ? "optional fields" : NULL;
+    static const char *const later[][2] = {
+        {"string", "strings"}, {"bytes", "byte strings"}, {"variant", "variants"}, {"union", "unions"}};
+    const char *refused = t->kind == PSY_TYPE_UNBOUNDED  ? "arrays without a bound"
+                          : t->kind == PSY_TYPE_OPTIONAL ? "optional fields"
+                                                         : NULL;
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         refused = strcmp(t->name.text, later[i][0]) == 0 ? later[i][1] : refused;
     }
@@ -238,7 +250,8 @@ static bool resolve_type(resolver *r, const psy_field_node *node, psc_field *f)
     f->layout.dtype = (uint8_t)psy__dtype_named(t->name.text, strlen(t->name.text));
     if (refused) {
         psc_help(psc_error(r->diags, PSC_E_UNSUPPORTED, t->span, "%s are not supported by this version", refused),
-                 t->kind == PSY_TYPE_UNBOUNDED ? "give a bound: `%s[<=64]`" : "messages have fields of numbers, `T[N]` and `T[<=N]`",
+                 t->kind == PSY_TYPE_UNBOUNDED ? "give a bound: `%s[<=64]`"
+                                               : "messages have fields of numbers, `T[N]` and `T[<=N]`",
                  t->name.text);
         return false;
     }
@@ -250,7 +263,9 @@ static bool resolve_type(resolver *r, const psy_field_node *node, psc_field *f)
         }
         return false;
     }
-    f->layout.kind = t->kind == PSY_TYPE_ARRAY ? PSY_FIELD_ARRAY : t->kind == PSY_TYPE_BOUNDED ? PSY_FIELD_BOUNDED : PSY_FIELD_SCALAR;
+    f->layout.kind = t->kind == PSY_TYPE_ARRAY     ? PSY_FIELD_ARRAY
+                     : t->kind == PSY_TYPE_BOUNDED ? PSY_FIELD_BOUNDED
+                                                   : PSY_FIELD_SCALAR;
     f->layout.count = 1;
     if (t->count) {
         value v = evaluate(r, t->count);
@@ -308,8 +323,9 @@ static void resolve_message(resolver *r, const psy_message_node *node, psc_messa
         *f = (psc_field){.name = from->name.text, .span = from->name.span, .doc = from->name.doc, .layout = {.since = 1}};
         for (uint32_t k = 0; k < m->field_count; k++) {
             if (strcmp(m->fields[k].name, f->name) == 0) {
-                psc_note(psc_error(r->diags, PSC_E_DUPLICATE, f->span, "message `%s` has a field `%s` already", m->name, f->name),
-                         m->fields[k].span, "it is here");
+                psc_note(
+                    psc_error(r->diags, PSC_E_DUPLICATE, f->span, "message `%s` has a field `%s` already", m->name, f->name),
+                    m->fields[k].span, "it is here");
             }
         }
         m->field_count++;
@@ -321,7 +337,8 @@ static void resolve_message(resolver *r, const psy_message_node *node, psc_messa
         }
         resolve_attributes(r, from, f);
         if ((f->layout.flags & PSY_FIELD_KEY) && key) {
-            psc_note(psc_error(r->diags, PSC_E_KEY, f->span, "message `%s` has a key already", m->name), key->span, "it is here");
+            psc_note(psc_error(r->diags, PSC_E_KEY, f->span, "message `%s` has a key already", m->name), key->span,
+                     "it is here");
         }
         key = f->layout.flags & PSY_FIELD_KEY ? f : key;
         if (m->field_count > 1 && f->layout.since < f[-1].layout.since) {
@@ -357,7 +374,8 @@ psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc
         const psc_message *other = psc_schema_message(s, m->name);
         s->message_count++;
         if (other) {
-            psc_note(psc_error(diags, PSC_E_DUPLICATE, m->span, "there is a message `%s` already", m->name), other->span, "it is here");
+            psc_note(psc_error(diags, PSC_E_DUPLICATE, m->span, "there is a message `%s` already", m->name), other->span,
+                     "it is here");
         }
     }
     if (diags->errors == errors) {

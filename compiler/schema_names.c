@@ -12,7 +12,8 @@ const char *psc_snake(psc_arena *arena, const char *name)
         unsigned char c = (unsigned char)name[i], next = (unsigned char)name[i + 1];
         unsigned char last = i ? (unsigned char)name[i - 1] : 0;
         /* A word starts at a capital after a small letter or digit, and at the last capital of an acronym. */
-        if (isupper(c) && i > 0 && last != '.' && last != '_' && (islower(last) || isdigit(last) || (isupper(last) && islower(next)))) {
+        if (isupper(c) && i > 0 && last != '.' && last != '_' &&
+            (islower(last) || isdigit(last) || (isupper(last) && islower(next)))) {
             *to++ = '_';
         }
         *to++ = c == '.' ? '_' : (char)tolower(c);
@@ -35,12 +36,15 @@ const char *psc_schema_prefix(psc_arena *arena, const psc_schema *schema)
 }
 
 static const char *const keywords[] = {
-    "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "concept", "const", "constexpr",
-    "continue", "decltype", "default", "delete", "do", "double", "else", "enum", "explicit", "export", "extern", "false", "float",
-    "for", "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "nullptr", "operator",
-    "or", "private", "protected", "public", "register", "requires", "restrict", "return", "short", "signed", "sizeof", "static",
-    "struct", "switch", "template", "this", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using",
-    "virtual", "void", "volatile", "wchar_t", "while", "xor", "thread_local", "static_assert"};
+    "alignas",      "alignof",      "and",      "asm",     "auto",      "bool",     "break",    "case",      "catch",
+    "char",         "class",        "concept",  "const",   "constexpr", "continue", "decltype", "default",   "delete",
+    "do",           "double",       "else",     "enum",    "explicit",  "export",   "extern",   "false",     "float",
+    "for",          "friend",       "goto",     "if",      "inline",    "int",      "long",     "mutable",   "namespace",
+    "new",          "noexcept",     "not",      "nullptr", "operator",  "or",       "private",  "protected", "public",
+    "register",     "requires",     "restrict", "return",  "short",     "signed",   "sizeof",   "static",    "struct",
+    "switch",       "template",     "this",     "throw",   "true",      "try",      "typedef",  "typeid",    "typename",
+    "union",        "unsigned",     "using",    "virtual", "void",      "volatile", "wchar_t",  "while",     "xor",
+    "thread_local", "static_assert"};
 
 typedef struct taken {
     const char *name;
@@ -90,7 +94,8 @@ static void check_field(names *n, const char *type, const char *upper, const psc
 
 void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, const psc_schema *schema)
 {
-    static const char *const functions[] = {"init", "verify", "type"}, *const macros[] = {"BYTES", "LAYOUT_HASH", "VERSION", "NAME"};
+    static const char *const functions[] = {"init", "verify", "type"}, *const macros[] = {"BYTES", "LAYOUT_HASH", "VERSION",
+                                                                                          "NAME"};
     names n = {.arena = arena, .diags = diags};
     const char *prefix = psc_schema_prefix(arena, schema);
     for (uint32_t i = 0; i < schema->constant_count; i++) {
@@ -121,8 +126,8 @@ void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, const psc_
         }
         for (size_t k = 1; k < members.count; k++) {
             if (strcmp(members.at[k - 1].name, members.at[k].name) == 0) {
-                psc_note(psc_error(diags, PSC_E_DUPLICATE, members.at[k].span, "the generated struct would have two members `%s`",
-                                   members.at[k].name),
+                psc_note(psc_error(diags, PSC_E_DUPLICATE, members.at[k].span,
+                                   "the generated struct would have two members `%s`", members.at[k].name),
                          members.at[k - 1].span, "the other comes from here");
             }
         }
@@ -132,7 +137,8 @@ void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, const psc_
     }
     for (size_t i = 1; i < n.list.count; i++) {
         if (strcmp(n.list.at[i - 1].name, n.list.at[i].name) == 0 && n.list.at[i].span.begin != n.list.at[i - 1].span.begin) {
-            psc_note(psc_error(diags, PSC_E_DUPLICATE, n.list.at[i].span, "the generated header would have two `%s`", n.list.at[i].name),
+            psc_note(psc_error(diags, PSC_E_DUPLICATE, n.list.at[i].span, "the generated header would have two `%s`",
+                               n.list.at[i].name),
                      n.list.at[i - 1].span, "the other comes from here");
         }
     }

@@ -21,7 +21,8 @@ static char *digits(psc_syntax *s, psc_span span)
 bool psc_syntax_integer(psc_syntax *s, psc_span span, uint64_t *out)
 {
     char *text = digits(s, span), *end;
-    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X'), binary = text[0] == '0' && (text[1] == 'b' || text[1] == 'B');
+    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X'),
+         binary = text[0] == '0' && (text[1] == 'b' || text[1] == 'B');
     errno = 0;
     *out = strtoull(hex || binary ? text + 2 : text, &end, hex ? 16 : binary ? 2 : 10);
     if (errno != 0) {

@@ -45,11 +45,11 @@ void psc_syntax_close(psc_syntax *s);
  * start with "a " or "the " are words, the others are shown in quotes. */
 void psc_syntax_error(psc_syntax *s, psc_span span, const char *found, const char *const *expected, size_t count);
 
-#define PSC_LOCATION(current, rhs, n)                                                                              \
-    do {                                                                                                           \
-        (current).source = (rhs)[(n) ? 1 : 0].source;                                                              \
-        (current).begin = (n) ? (rhs)[1].begin : (rhs)[0].end;                                                     \
-        (current).end = (n) ? (rhs)[n].end : (rhs)[0].end;                                                         \
+#define PSC_LOCATION(current, rhs, n)                                                                                          \
+    do {                                                                                                                       \
+        (current).source = (rhs)[(n) ? 1 : 0].source;                                                                          \
+        (current).begin = (n) ? (rhs)[1].begin : (rhs)[0].end;                                                                 \
+        (current).end = (n) ? (rhs)[n].end : (rhs)[0].end;                                                                     \
     } while (0)
 
 #endif

@@ -62,7 +62,10 @@ uint32_t psc_type_of(psc_unit *unit, const psc_message *message)
             return (uint32_t)i;
         }
     }
-    psc_type t = {.name = message->full_name, .message = message, .fields = message->fields, .field_count = message->field_count,
+    psc_type t = {.name = message->full_name,
+                  .message = message,
+                  .fields = message->fields,
+                  .field_count = message->field_count,
                   .layout = message->layout};
     psc_push(unit->arena, &unit->types, t);
     return (uint32_t)(unit->types.count - 1);
