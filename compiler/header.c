@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "isa/layout.h"
 #include "schema.h"
 #include "schema_names.h"
 #include "template.h"
@@ -72,16 +73,18 @@ static void put_doc(writer *w, const char *doc)
 
 static const char *integer_text(writer *w, int64_t v)
 {
-    return v == INT64_MIN                    ? "INT64_MIN"
-           : v > INT32_MAX || v < -INT32_MAX ? TEXT("INT64_C(%" PRId64 ")", v)
-           : v < 0                           ? TEXT("(%" PRId64 ")", v)
-                                             : TEXT("%" PRId64, v);
+    return v == INT64_MIN   ? "INT64_MIN"
+           : v > INT32_MAX  ? TEXT("INT64_C(%" PRId64 ")", v)
+           : v < -INT32_MAX ? TEXT("(-INT64_C(%" PRId64 "))", -v)
+           : v < 0          ? TEXT("(%" PRId64 ")", v)
+                            : TEXT("%" PRId64, v);
 }
 
 static const char *real_text(writer *w, double v)
 {
     const char *text = TEXT("%.17g", v);
-    return strpbrk(text, ".en") ? text : TEXT("%s.0", text);
+    text = strpbrk(text, ".en") ? text : TEXT("%s.0", text);
+    return *text == '-' ? TEXT("(%s)", text) : text;
 }
 
 static const char *number(writer *w, uint64_t n) { return TEXT("%" PRIu64, n); }
@@ -191,6 +194,42 @@ static void init_field(writer *w, const psc_field *f)
     put(w, "init_scalar", PAIRS({"name", f->name}, {"value", text}));
 }
 
+/* Where the fields that version `version` knows end. */
+static uint32_t known_end(const psc_message *m, uint32_t version)
+{
+    uint32_t end = PSY_MESSAGE_HEADER_BYTES;
+    for (uint32_t i = 0; i < m->field_count && m->fields[i].layout.since <= version; i++) {
+        end = m->fields[i].layout.offset + m->fields[i].layout.count * psy__dtype_bytes(m->fields[i].layout.dtype);
+    }
+    return end;
+}
+
+static void put_version(writer *w, uint32_t version)
+{
+    uint32_t known = known_end(w->message, version);
+    uint32_t bytes = (known + PSY_MESSAGE_ALIGN - 1) & ~(uint32_t)(PSY_MESSAGE_ALIGN - 1);
+    put(w, "read_version", PAIRS({"version", number(w, version)}, {"known", number(w, known)}, {"bytes", number(w, bytes)}));
+}
+
+/* The versions that there were are those that a field came with, and the first. */
+static void put_read(writer *w)
+{
+    const psc_message *m = w->message;
+    uint32_t last = 1;
+    put(w, "read_begin", PAIRS({"type", w->type}));
+    put_version(w, 1);
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        if (m->fields[i].layout.since > last) {
+            last = m->fields[i].layout.since;
+            put_version(w, last);
+        }
+    }
+    /* Version numbers below the newest that no field came with. */
+    put(w, "read_end",
+        PAIRS({"type", w->type}, {"TYPE", w->upper}, {"known", number(w, known_end(m, last))},
+              {"gap", last > 1 ? TEXT(" || (least != most && header.version < %s_VERSION)", w->upper) : ""}));
+}
+
 static void put_functions(writer *w)
 {
     const psc_message *m = w->message;
@@ -209,6 +248,7 @@ static void put_functions(writer *w)
         }
     }
     put(w, "verify_end", names);
+    put_read(w);
     for (uint32_t i = 0; i < m->field_count; i++) {
         const psc_field *f = &m->fields[i];
         const psc_pair *pairs = PAIRS({"type", w->type}, {"name", f->name}, {"ctype", ctype(f->layout.dtype)},
