@@ -106,7 +106,9 @@ static bool wants(psc_lowering *l, const hrm_expr *e, unsigned op, const psc_val
     if (psy__op_takes(psy__op_info(op), v->dtype)) {
         return true;
     }
-    psc_diagnostic *d = ERROR(PSC_E_TYPE, e->span, "`%s` does not take %s", e->name.text, psy__dtype_name(v->dtype));
+    /* As the user declared it, where it was made to compute. */
+    const psc_value *given = v->op == PSY_OP_CAST && !psy__dtype_computes(v->operands[0]->dtype) ? v->operands[0] : v;
+    psc_diagnostic *d = ERROR(PSC_E_TYPE, e->span, "`%s` does not take %s", e->name.text, psy__dtype_name(given->dtype));
     if (psy__dtype_class(v->dtype) != PSY_DCLASS_FLOAT) {
         psc_help(d, "cast it: `f32(...)`");
     }

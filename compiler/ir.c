@@ -185,6 +185,7 @@ void psc_ir_dump(const psc_program *p, const char *(*dim)(void *, psy_dim), cons
             const psc_region *r = &p->regions.at[v->group - 1];
             fprintf(to, "  region over ");
             dump_dims(r->dims, r->rank, dim, context, to);
+            fputs(r->rank ? "" : "[]", to);
             fputs(r->reduces ? ", reducing the last\n" : "\n", to);
         }
         group = v->group;
@@ -192,6 +193,9 @@ void psc_ir_dump(const psc_program *p, const char *(*dim)(void *, psy_dim), cons
         if (v->op != PSY_OP_STORE) {
             fprintf(to, "%%%u: %s", v->id, psy__dtype_name(v->dtype));
             dump_dims(v->dims, v->rank, dim, context, to);
+            if (p->registers.count && p->registers.at[v->reg].slot != PSY_NO_SLOT) {
+                fprintf(to, " @%u", p->registers.at[v->reg].slot);
+            }
             fputs(" = ", to);
         }
         fputs(v->op == PSC_OP_LABELS ? "labels" : psy__op_info(v->op)->name, to);

@@ -76,7 +76,7 @@ bool psc_ir_is_view(const psc_value *v);
 /* Checks the whole list: order, dtypes, dims; sets id and batched. Returns NULL, or what is wrong (an internal error). */
 const char *psc_ir_check(psc_arena *arena, psc_program *p);
 
-/* A line per value. `dim` names dim words. */
+/* A line per value; `@` and its slot, once it has one. `dim` names dim words. */
 void psc_ir_dump(const psc_program *p, const char *(*dim)(void *, psy_dim), const char *(*index)(void *, const psc_value *),
                  void *context, FILE *to);
 

@@ -106,56 +106,70 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
     }
 }
 
+/* The field that a `name: value` is for; field_count after an error. */
+static uint32_t field_of(psc_lowering *l, const psc_message *m, const hrm_argument *a, const bool *set)
+{
+    const char *names[256];
+    uint32_t k = 0;
+    if (!a->name.text) {
+        psc_help(ERROR(PSC_E_SYNTAX, a->value->span, "which field is this?"), "write `FIELD: value`");
+        return m->field_count;
+    }
+    for (; k < m->field_count && strcmp(m->fields[k].name, a->name.text) != 0; k++) {
+        names[k < 256 ? k : 255] = m->fields[k].name;
+    }
+    if (k == m->field_count) {
+        psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, a->name.span, "message `%s` has no field `%s`", m->name, a->name.text),
+                         a->name.text, names, k < 256 ? k : 256);
+    } else if (set[k]) {
+        ERROR(PSC_E_DUPLICATE, a->name.span, "field `%s` is given twice", a->name.text);
+        return m->field_count;
+    }
+    return k;
+}
+
+static void store_default(psc_lowering *l, uint32_t k)
+{
+    const psc_field *f = &l->pipeline->output->fields[k];
+    psc_span span = l->pipeline->node->record.span;
+    psc_value *v = psc_emit(l, span, PSY_OP_CONST, f->layout.dtype, NULL, 0, NULL, 0);
+    if (v) {
+        v->bits = f->layout.default_bits;
+        psc_term t = psc_of_value(v, span);
+        store(l, k, &t);
+    }
+}
+
 static void lower_record(psc_lowering *l)
 {
     const hrm_pipeline *n = l->pipeline->node;
     const psc_message *m = l->pipeline->output;
     psc_term *given = psc_alloc(l->unit->arena, (m->field_count + 1) * sizeof *given);
-    bool *set = psc_alloc(l->unit->arena, m->field_count + 1);
+    bool *set = psc_alloc(l->unit->arena, m->field_count + 1), ok = true;
     for (size_t i = 0; i < n->fields.count; i++) {
-        const hrm_argument *a = &n->fields.at[i];
-        const char *names[256];
-        uint32_t k = 0;
-        if (!a->name.text) {
-            psc_help(ERROR(PSC_E_SYNTAX, a->value->span, "which field is this?"), "write `FIELD: value`");
-            continue;
+        uint32_t k = field_of(l, m, &n->fields.at[i], set);
+        psc_term t = psc_lower_expr(l, n->fields.at[i].value);
+        ok = ok && k < m->field_count;
+        if (k < m->field_count) {
+            set[k] = true;
+            given[k] = t;
         }
-        for (; k < m->field_count && strcmp(m->fields[k].name, a->name.text) != 0; k++) {
-            names[k < 256 ? k : 255] = m->fields[k].name;
-        }
-        if (k == m->field_count) {
-            psc_diagnostic *d =
-                ERROR(PSC_E_UNKNOWN_NAME, a->name.span, "message `%s` has no field `%s`", m->name, a->name.text);
-            const char *near = psc_did_you_mean(a->name.text, names, k < 256 ? k : 256);
-            if (near) {
-                psc_help(d, "did you mean `%s`?", near);
-            }
-            continue;
-        }
-        if (set[k]) {
-            ERROR(PSC_E_DUPLICATE, a->name.span, "field `%s` is given twice", a->name.text);
-            continue;
-        }
-        set[k] = true;
-        given[k] = psc_lower_expr(l, a->value);
     }
+    const char *missing = "";
+    psc_diagnostic *d = NULL;
     for (uint32_t k = 0; k < m->field_count; k++) {
-        const psc_field *f = &m->fields[k];
         if (set[k]) {
             store(l, k, &given[k]);
-            continue;
+        } else if (m->fields[k].has_default) {
+            store_default(l, k);
+        } else {
+            missing = psc_format(l->unit->arena, "%s%s`%s`", missing, *missing ? ", " : "", m->fields[k].name);
         }
-        if (!f->has_default) {
-            psc_note(ERROR(PSC_E_FIELD, n->record.span, "field `%s` is not given and has no default", f->name), f->span,
-                     "it is declared here");
-            continue;
-        }
-        psc_value *v = psc_emit(l, n->record.span, PSY_OP_CONST, f->layout.dtype, NULL, 0, NULL, 0);
-        if (v) {
-            v->bits = f->layout.default_bits;
-            psc_term t = psc_of_value(v, n->record.span);
-            store(l, k, &t);
-        }
+    }
+    /* Which of them are missing is unclear where a name was wrong. */
+    if (ok && *missing) {
+        d = ERROR(PSC_E_FIELD, n->record.span, "not given, and without a default: %s", missing);
+        psc_note(d, m->span, "message `%s` is declared here", m->name);
     }
 }
 
@@ -163,6 +177,9 @@ void psc_lower(psc_unit *unit)
 {
     for (size_t i = 0; i < unit->pipelines.count; i++) {
         psc_pipeline *p = unit->pipelines.at[i];
+        if (p->poisoned) {
+            continue;
+        }
         p->whole = psc_new(unit->arena, psc_program);
         p->whole->name = p->node->name.text;
         p->whole->partial_type = PSY_NONE;

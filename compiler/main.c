@@ -255,13 +255,29 @@ static void compile_program(command *c, const psc_source *source)
     }
 }
 
+/* The assembler says "line L, column C: what": the place, and *what moves on to the rest. */
+static psc_span place_in(const psc_source *source, const char **what)
+{
+    unsigned line, column;
+    int n = 0;
+    psc_span at = {source, 0, 0};
+    if (sscanf(*what, "line %u, column %u: %n", &line, &column, &n) == 2 && n > 0 && line >= 1 && line <= source->line_count &&
+        column >= 1) {
+        uint64_t offset = (uint64_t)source->line_starts[line - 1] + column - 1;
+        at.begin = at.end = offset < source->bytes ? (uint32_t)offset : (uint32_t)source->bytes;
+        *what += n;
+    }
+    return at;
+}
+
 static void compile_assembly(command *c, const psc_source *source)
 {
     uint8_t *bytes;
     uint64_t n;
-    psc_span whole = {source, 0, 0};
     if (psy__assemble(source->text, source->bytes, &bytes, &n) != PSY_OK) {
-        psc_error(c->diags, PSC_E_SYNTAX, whole, "%s", psy_detail());
+        const char *what = psy_detail();
+        psc_span at = place_in(source, &what);
+        psc_error(c->diags, PSC_E_SYNTAX, at, "%s", what);
         return;
     }
     if (c->emit && !(c->emit & (EMIT_BYTECODE | EMIT_ASM))) {
@@ -291,10 +307,7 @@ static void compile(command *c, const char *path)
     }
     const psc_source *source = psc_source_read(c->arena, path);
     if (!source) {
-        psc_error(c->diags, PSC_E_FILE, nowhere, "%s: %s", path,
-                  errno == EFBIG    ? "larger than 16 MiB"
-                  : errno == EILSEQ ? "not a text file"
-                                    : strerror(errno));
+        psc_error(c->diags, PSC_E_FILE, nowhere, "%s: %s", path, psc_source_problem(errno));
         return;
     }
     if (k == SCHEMA) {

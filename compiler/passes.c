@@ -15,11 +15,14 @@ static const struct {
     void (*run)(psc_unit *unit);
     bool optimises; /* left out under -O0 */
     bool has_ir;    /* its result is checked */
+    bool tolerant;  /* runs after errors too, over what is sound, and finds more of them */
 } passes[] = {
-    {"parse", psc_parse, false, false},      {"resolve", psc_resolve, false, false}, {"lower", psc_lower, false, true},
-    {"split", psc_split, false, true},       {"fold", psc_fold, true, true},         {"cse", psc_cse, true, true},
-    {"dce", psc_dce, false, true},           {"fuse", psc_fuse, true, true},         {"plan", psc_plan, false, true},
-    {"bytecode", psc_bytecode, false, true}, {"kernels", psc_kernels, false, true},
+    {"parse", psc_parse, false, false, false},    {"resolve", psc_resolve, false, false, false},
+    {"lower", psc_lower, false, true, true},      {"split", psc_split, false, true, false},
+    {"fold", psc_fold, true, true, false},        {"cse", psc_cse, true, true, false},
+    {"dce", psc_dce, false, true, false},         {"fuse", psc_fuse, true, true, false},
+    {"plan", psc_plan, false, true, false},       {"bytecode", psc_bytecode, false, true, false},
+    {"kernels", psc_kernels, false, true, false},
 };
 
 enum { PASSES = sizeof passes / sizeof passes[0] };
@@ -133,7 +136,7 @@ static double seconds(void)
 void psc_passes_run(psc_unit *u, const psc_passes_options *options)
 {
     double all = seconds();
-    for (size_t i = 0; i < PASSES && u->diags->errors == 0; i++) {
+    for (size_t i = 0; i < PASSES && (u->diags->errors == 0 || passes[i].tolerant); i++) {
         double start = seconds();
         if (!passes[i].optimises || u->options->optimise) {
             passes[i].run(u);

@@ -23,7 +23,8 @@ typedef struct psy_expr {
     uint64_t integer;
     double real;
     const char *name;
-    char op; /* BINARY: + - * / */
+    char op;        /* BINARY: + - * / */
+    unsigned depth; /* of the tree below and this */
     struct psy_expr *left, *right;
 } psy_expr;
 

@@ -11,6 +11,9 @@
 #include "isa/module.h"
 #include "source.h"
 
+/* More are refused: checks over all pairs stay quick, and a module has room for them. */
+enum { PSC_CONSTANTS_MAX = 1024, PSC_MESSAGES_MAX = 512, PSC_FIELDS_MAX = 4096 };
+
 typedef struct psc_constant {
     const char *name;
     psc_span span; /* of the name */
@@ -42,6 +45,7 @@ typedef struct psc_message {
 typedef struct psc_schema {
     const psc_source *source;
     const char *space; /* namespace: "nearest", "a.b"; empty if there is none */
+    psc_span space_span;
     psc_constant *constants;
     uint32_t constant_count;
     psc_message *messages;

@@ -12,7 +12,7 @@
 
 #include "unit.h"
 
-typedef enum state { PLAIN, SHARDED, PARTIAL, MERGED } state;
+typedef enum state { PLAIN, SHARDED, PARTIAL, MERGED, FAILED } state; /* FAILED: reported, here or in an operand */
 
 typedef struct splitter {
     psc_unit *unit;
@@ -78,11 +78,16 @@ static state classify(splitter *s, const psc_value *v)
 {
     psc_unit *u = s->unit;
     const psc_value *merged = NULL, *rows = NULL;
+    bool failed = false;
     for (unsigned k = 0; k < v->operand_count; k++) {
         const psc_value *o = v->operands[k];
         state of = o ? s->states[o->id] : PLAIN;
         merged = of == PARTIAL || of == MERGED ? o : merged;
         rows = of == SHARDED ? o : rows;
+        failed = failed || of == FAILED;
+    }
+    if (failed) {
+        return FAILED;
     }
     bool is_rows = v->op == PSY_OP_RESIDENT && u->residents.at[v->index].record.placement == PSY_PLACE_SPLIT;
     if (is_rows && !s->sharded) {
@@ -98,7 +103,7 @@ static state classify(splitter *s, const psc_value *v)
         psc_diagnostic *d = ERROR(PSC_E_SPLIT, v->span, "%s has two axes that are spread over the shards: %s", name_of(u, v),
                                   psc_shape_text(u, v->dims, v->rank));
         psc_help(d, "no shard has all pairs: reduce one of the axes first, or keep one side `replicated`");
-        return PLAIN;
+        return FAILED;
     }
     if (rows && merged) {
         psc_diagnostic *d =
@@ -106,7 +111,7 @@ static state classify(splitter *s, const psc_value *v)
         psc_note(d, merged->span, "this is known only after all shards are done");
         psc_note(d, rows->span, "this is spread over the shards");
         psc_help(d, "it would take a second round over the shards, which this version does not make");
-        return PLAIN;
+        return FAILED;
     }
     return is_rows || psc_ir_sharded_axis(v, u->symbols.at) >= 0 ? SHARDED
            : rows && is_local(u, reduced_dim(v))                 ? PARTIAL
@@ -231,7 +236,7 @@ static void make_shard(splitter *s, psc_program *shard)
 /* A field of all shards' records: [shards], or [shards, n]. */
 static psc_value *read_partial(splitter *s, psc_program *merge, const psc_value *v, unsigned dtype, uint32_t field)
 {
-    psy_dim shards = psc_symbol_find(s->unit, "shards", PSY_SYMBOL_SHARDS);
+    psy_dim shards = psc_symbol_find(s->unit, PSC_SHARDS, PSY_SYMBOL_SHARDS);
     psc_value p = {.op = PSY_OP_PARTIAL,
                    .dtype = (uint8_t)dtype,
                    .rank = (uint8_t)(v->rank + 1),
@@ -322,8 +327,8 @@ static void split_rows(splitter *s)
               psy_detail());
         return;
     }
-    if (psc_symbol_find(u, "shards", PSY_SYMBOL_SHARDS) == PSY_NONE) {
-        psc_symbol_add(u, "shards", PSY_SYMBOL_SHARDS, PSY_NONE);
+    if (psc_symbol_find(u, PSC_SHARDS, PSY_SYMBOL_SHARDS) == PSY_NONE) {
+        psc_symbol_add(u, PSC_SHARDS, PSY_SYMBOL_SHARDS, PSY_NONE);
     }
     psc_push(u->arena, &u->types, type);
     uint32_t partial = (uint32_t)u->types.count - 1;
