@@ -34,18 +34,24 @@ struct psc_diagnostic {
     PSC_LIST(remark) remarks;
 };
 
+bool psc_errors_are_kept(const psc_diagnostics *diags) { return diags->list.count < KEPT_MAX; }
+
 static psc_diagnostic *report(psc_diagnostics *diags, psc_code code, psc_span span, const char *format, va_list arguments)
 {
+    diags->errors += codes[code].severity == ERROR;
+    if (!psc_errors_are_kept(diags)) {
+        /* What is said of it goes nowhere. */
+        diags->dropped = diags->dropped ? diags->dropped : psc_new(diags->arena, psc_diagnostic);
+        diags->dropped->order = KEPT_MAX;
+        return diags->dropped;
+    }
     psc_diagnostic *d = psc_new(diags->arena, psc_diagnostic);
     d->arena = diags->arena;
     d->code = code;
     d->span = span;
     d->text = psc__format_va(diags->arena, format, arguments);
     d->order = diags->list.count;
-    diags->errors += codes[code].severity == ERROR;
-    if (diags->list.count < KEPT_MAX) {
-        psc_push(diags->arena, &diags->list, d);
-    }
+    psc_push(diags->arena, &diags->list, d);
     return d;
 }
 
@@ -67,25 +73,29 @@ psc_diagnostic *psc_warn(psc_diagnostics *diags, psc_code code, psc_span span, c
     return d;
 }
 
+static void add_remark(psc_diagnostic *d, bool help, psc_span span, const char *format, va_list arguments)
+{
+    if (d->order < KEPT_MAX) {
+        remark r = {span, help, psc__format_va(d->arena, format, arguments)};
+        psc_push(d->arena, &d->remarks, r);
+    }
+}
+
 void psc_note(psc_diagnostic *d, psc_span span, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    remark r = {span, false, psc__format_va(d->arena, format, arguments)};
+    add_remark(d, false, span, format, arguments);
     va_end(arguments);
-    psc_push(d->arena, &d->remarks, r);
 }
 
 void psc_help(psc_diagnostic *d, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    remark r = {{0}, true, psc__format_va(d->arena, format, arguments)};
+    add_remark(d, true, (psc_span){0}, format, arguments);
     va_end(arguments);
-    psc_push(d->arena, &d->remarks, r);
 }
-
-bool psc_errors_are_kept(const psc_diagnostics *diags) { return diags->list.count < KEPT_MAX; }
 
 bool psc_help_nearest(psc_diagnostic *d, const char *name, const char *const *candidates, size_t count)
 {

@@ -35,7 +35,8 @@ typedef struct psc_diagnostic psc_diagnostic;
 typedef struct psc_diagnostics {
     psc_arena *arena;
     PSC_LIST(psc_diagnostic *) list;
-    unsigned errors; /* all of them, also those over the cap */
+    unsigned errors;         /* all of them, also those over the cap */
+    psc_diagnostic *dropped; /* stands for what is not kept */
 } psc_diagnostics;
 
 enum { PSC_ERRORS_SHOWN_MAX = 20 };

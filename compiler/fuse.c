@@ -24,6 +24,7 @@ typedef struct fuser {
     psc_program *program;
     group **of;                    /* by value id; NULL: cannot be in a region */
     PSC_LIST(psc_value *) * users; /* by value id */
+    bool *seen;                    /* by value id: of one search */
 } fuser;
 
 static bool fusable(const psc_value *v)
@@ -122,7 +123,8 @@ static bool leads_in(const fuser *f, const psc_value *from, const group *a, cons
 
 static bool comes_back(const fuser *f, const group *a, const group *b)
 {
-    bool *seen = psc_alloc(f->unit->arena, f->program->values.count + 1), found = false;
+    bool *seen = f->seen, found = false;
+    memset(seen, 0, f->program->values.count);
     for (unsigned which = 0; which < 2 && !found; which++) {
         const group *g = which ? b : a;
         for (size_t i = 0; i < g->members.count && !found; i++) {
@@ -216,6 +218,7 @@ static void fuse_program(psc_unit *u, psc_program *p)
     size_t n = p->values.count;
     f->of = psc_alloc(u->arena, (n + 1) * sizeof *f->of);
     f->users = psc_alloc(u->arena, (n + 1) * sizeof *f->users);
+    f->seen = psc_alloc(u->arena, n + 1);
     for (size_t i = 0; i < n; i++) {
         psc_value *v = p->values.at[i];
         v->id = (uint32_t)i;

@@ -199,8 +199,9 @@ static void resolve_fn(psc_unit *u, size_t index, const scope *file)
     const hrm_fn *f = fn->node;
     unsigned errors = u->diags->errors;
     psc_name_is_free(u, &f->name);
-    for (size_t k = 0; k < index; k++) {
-        if (strcmp(u->fns.at[k].node->name.text, f->name.text) == 0) {
+    for (size_t k = 0, taken = 0; k < index && !taken; k++) {
+        taken = strcmp(u->fns.at[k].node->name.text, f->name.text) == 0;
+        if (taken) {
             psc_note(ERROR(PSC_E_DUPLICATE, f->name.span, "there is a function `%s` already", f->name.text),
                      u->fns.at[k].node->name.span, "it is here");
         }
@@ -342,8 +343,9 @@ static void resolve_pipeline(psc_unit *u, const hrm_pipeline *n, const scope *fi
     psc_pipeline *p = psc_new(u->arena, psc_pipeline);
     unsigned errors = u->diags->errors;
     p->node = n;
-    for (size_t i = 0; i < u->pipelines.count; i++) {
-        if (strcmp(u->pipelines.at[i]->node->name.text, n->name.text) == 0) {
+    for (size_t i = 0, taken = 0; i < u->pipelines.count && !taken; i++) {
+        taken = strcmp(u->pipelines.at[i]->node->name.text, n->name.text) == 0;
+        if (taken) {
             psc_note(ERROR(PSC_E_DUPLICATE, n->name.span, "there is a pipeline `%s` already", n->name.text),
                      u->pipelines.at[i]->node->name.span, "it is here");
         }

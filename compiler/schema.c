@@ -394,8 +394,9 @@ static void resolve_message(resolver *r, const psy_message_node *node, psc_messa
         const psy_field_node *from = node->fields.at[i];
         psc_field *f = &m->fields[m->field_count];
         *f = (psc_field){.name = from->name.text, .span = from->name.span, .doc = from->name.doc, .layout = {.since = 1}};
-        for (uint32_t k = 0; k < m->field_count; k++) {
-            if (strcmp(m->fields[k].name, f->name) == 0) {
+        for (uint32_t k = 0, taken = 0; k < m->field_count && !taken; k++) {
+            taken = strcmp(m->fields[k].name, f->name) == 0;
+            if (taken) {
                 psc_note(
                     psc_error(r->diags, PSC_E_DUPLICATE, f->span, "message `%s` has a field `%s` already", m->name, f->name),
                     m->fields[k].span, "it is here");

@@ -11,6 +11,7 @@
 #include "schema.h"
 
 /* What a file may have; a module has room for it. */
+enum { PSC_UNIT_VALUES_MAX = 16000 }; /* fuse takes the square of a program's */
 enum { PSC_IMPORTS_MAX = 64, PSC_RESIDENTS_MAX = 64, PSC_FNS_MAX = 1024, PSC_PIPELINES_MAX = 64 };
 
 typedef struct psc_constant_value {
@@ -74,7 +75,8 @@ typedef struct psc_unit {
     PSC_LIST(psc_fn) fns;
     PSC_LIST(psc_type) types;
     PSC_LIST(psc_pipeline *) pipelines;
-    uint8_t *module; /* bytecode: the encoded module, malloc'd by the encoder and kept in the arena */
+    uint32_t value_count; /* of all whole programs */
+    uint8_t *module;      /* bytecode: the encoded module, malloc'd by the encoder and kept in the arena */
     uint64_t module_bytes;
     const char *kernels_left_out; /* why some program has no kernels, or NULL */
 } psc_unit;
