@@ -40,14 +40,15 @@ psc_value *psc_emit(psc_lowering *l, psc_span span, unsigned op, unsigned dtype,
         over_limit(l, PSC_VALUES_MAX, "operations, functions written out");
         return NULL;
     }
-    if (l->unit->value_count++ >= PSC_UNIT_VALUES_MAX) {
-        if (!l->over_limit) {
-            l->over_limit = true;
+    if (l->unit->value_count >= PSC_UNIT_VALUES_MAX) {
+        l->over_limit = true;
+        if (l->unit->value_count++ == PSC_UNIT_VALUES_MAX) {
             ERROR(PSC_E_LIMIT, l->pipeline->node->name.span,
                   "the pipelines up to here have more than %d operations, functions written out", PSC_UNIT_VALUES_MAX);
         }
         return NULL;
     }
+    l->unit->value_count++;
     psc_value v = {
         .op = op, .dtype = (uint8_t)dtype, .rank = (uint8_t)rank, .operand_count = count, .base = PSY_NONE, .span = span};
     if (rank) {

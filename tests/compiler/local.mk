@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-test_scripts += %D%/golden.sh
+test_scripts += %D%/golden.sh %D%/cli.sh
 EXTRA_DIST += tests/golden
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.
