@@ -239,12 +239,18 @@ static void put_functions(writer *w)
     each_gap(w, init_gap, init_field);
     put(w, "init_end", names);
     put(w, "verify_begin", names);
+    bool begun = false;
     for (uint32_t i = 0; i < m->field_count; i++) {
         const psc_field *f = &m->fields[i];
-        if (f->layout.kind == PSY_FIELD_BOUNDED) {
-            put(w, "verify_count", PAIRS({"name", f->name}, {"count", number(w, f->layout.count)}));
-        } else if (f->layout.kind == PSY_FIELD_SCALAR && f->layout.dtype == PSY_BOOL) {
-            put(w, "verify_bool", PAIRS({"name", f->name}));
+        const char *check = f->layout.kind == PSY_FIELD_BOUNDED                                 ? "verify_count"
+                            : f->layout.kind == PSY_FIELD_SCALAR && f->layout.dtype == PSY_BOOL ? "verify_bool"
+                                                                                                : NULL;
+        if (check && !begun) {
+            put(w, "verify_fields", names);
+            begun = true;
+        }
+        if (check) {
+            put(w, check, PAIRS({"name", f->name}, {"count", number(w, f->layout.count)}));
         }
     }
     put(w, "verify_end", names);
