@@ -155,6 +155,8 @@ static void lower_record(psc_lowering *l)
             given[k] = t;
         }
     }
+    enum { MISSING_SHOWN_MAX = 8 };
+    unsigned missing_count = 0;
     const char *missing = "";
     psc_diagnostic *d = NULL;
     for (uint32_t k = 0; k < m->field_count; k++) {
@@ -163,12 +165,15 @@ static void lower_record(psc_lowering *l)
         } else if (m->fields[k].has_default) {
             store_default(l, k);
         } else {
-            missing = psc_format(l->unit->arena, "%s%s`%s`", missing, *missing ? ", " : "", m->fields[k].name);
+            missing = missing_count++ < MISSING_SHOWN_MAX
+                          ? psc_format(l->unit->arena, "%s%s`%s`", missing, *missing ? ", " : "", m->fields[k].name)
+                          : missing;
         }
     }
     /* Which of them are missing is unclear where a name was wrong. */
     if (ok && *missing) {
-        d = ERROR(PSC_E_FIELD, n->record.span, "not given, and without a default: %s", missing);
+        d = ERROR(PSC_E_FIELD, n->record.span, "not given, and without a default: %s%s", missing,
+                  missing_count > MISSING_SHOWN_MAX ? " and more" : "");
         psc_note(d, m->span, "message `%s` is declared here", m->name);
     }
 }

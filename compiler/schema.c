@@ -430,12 +430,15 @@ psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc
     unsigned errors = diags->errors;
     psc_syntax syntax = {.arena = arena, .diags = diags, .source = source};
     const psy_file *file = psc_psy_parse_file(&syntax);
+    if (syntax.gave_up) {
+        return NULL;
+    }
     psc_schema *s = psc_new(arena, psc_schema);
     resolver r = {arena, diags, file, s};
     s->source = source;
     s->space = "";
     s->space_span = file->space_span;
-    for (size_t i = 0; i < file->space.count; i++) {
+    for (size_t i = 0; i < file->space.count && strlen(s->space) <= PSC_NAMESPACE_MAX; i++) {
         s->space = psc_format(arena, "%s%s%s", s->space, i ? "." : "", file->space.at[i].text);
     }
     if (strlen(s->space) > PSC_NAMESPACE_MAX) {

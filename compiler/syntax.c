@@ -147,13 +147,18 @@ void psc_syntax_doc(psc_syntax *s, const char *text, size_t n)
         text++;
         n--;
     }
-    s->doc = s->doc ? psc_format(s->arena, "%s\n%.*s", s->doc, (int)n, text) : psc_strndup(s->arena, text, n);
+    if (s->doc.count) {
+        psc_push(s->arena, &s->doc, '\n');
+    }
+    for (size_t i = 0; i < n; i++) {
+        psc_push(s->arena, &s->doc, text[i]);
+    }
 }
 
 const char *psc_syntax_take_doc(psc_syntax *s)
 {
-    const char *doc = s->doc;
-    s->doc = NULL;
+    const char *doc = s->doc.count ? psc_strndup(s->arena, s->doc.at, s->doc.count) : NULL;
+    s->doc.count = 0;
     return doc;
 }
 

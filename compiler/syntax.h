@@ -27,7 +27,7 @@ typedef struct psc_syntax {
     const char *const *later;       /* words of the language's future, ended by NULL; NULL: none */
     uint32_t at;                    /* offset of the next byte */
     uint32_t spoiled;               /* syntax errors that start before this offset follow from one that was reported */
-    const char *doc;                /* doc comment waiting for its name */
+    PSC_LIST(char) doc;             /* doc comment waiting for its name */
     psc_span open[PSC_NESTING_MAX]; /* brackets */
     unsigned nesting;
     bool gave_up; /* reported: what follows makes no sense any more */

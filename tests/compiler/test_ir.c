@@ -12,7 +12,9 @@ static psc_value *add(fixture *f, unsigned op, unsigned dtype, unsigned rank, co
 {
     psc_value v = {.op = op, .dtype = (uint8_t)dtype, .rank = (uint8_t)rank, .operands = {a, b}, .base = PSY_NONE};
     v.operand_count = b ? 2 : a ? 1 : 0;
-    memcpy(v.dims, dims, rank * sizeof *dims);
+    for (unsigned d = 0; d < rank; d++) {
+        v.dims[d] = dims[d];
+    }
     return psc_ir_add(&f->arena, &f->program, &v);
 }
 

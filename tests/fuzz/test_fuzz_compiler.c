@@ -336,3 +336,109 @@ Test(fuzz_compiler, assembly)
     const char *const patterns[] = {GOLDEN "asm/*.out", GOLDEN "bytecode/*.out", PSY_SOURCE_DIR "/tests/isa/*.hra", NULL};
     fuzz(FUZZ_ASSEMBLY, patterns, 4000, 1000, 200);
 }
+
+/* As large as is allowed, and one piece again and again: what is deep, long, or wrong everywhere. */
+static void fuzz_large(fuzz_kind kind, const char *start, const char *piece, const char *end)
+{
+    size_t room = 1 << 20, n = strlen(piece);
+    input in = {malloc(room), strlen(start)};
+    cr_assert_not_null(in.bytes);
+    memcpy(in.bytes, start, in.n);
+    for (unsigned number = 0; in.n + n + 16 + strlen(end) < room; number++) {
+        /* `%` in a piece becomes a number. */
+        for (const char *c = piece; *c; c++) {
+            if (*c == '%') {
+                in.n += (size_t)snprintf((char *)in.bytes + in.n, 12, "%u", number);
+            } else {
+                in.bytes[in.n++] = (uint8_t)*c;
+            }
+        }
+    }
+    memcpy(in.bytes + in.n, end, strlen(end));
+    in.n += strlen(end);
+    check_one(kind, &in);
+    free(in.bytes);
+}
+
+Test(fuzz_compiler, large_schemas)
+{
+    static const char *const rows[][3] = {
+        {"", "(", ""},
+        {"", "/*", ""},
+        {"", "\"\n", ""},
+        {"", "\xc3", ""},
+        {"const X = ", "-", "1;"},
+        {"const X = 1", "+1", ";"},
+        {"", "const c% = c% * 2;\n", ""},
+        {"message M {\n", "f%: u8[<=4];\n", "}"},
+        {"message M {\n", "f: u8;\n", "}"},
+        {"message M {\n", "f%: f%;\n", "}"},
+        {"", "message M% { x: u8; }\n", ""},
+        {"message M { x: u8", " @since(1)", "; }"},
+        {"namespace a", ".a", "; message M { x: u8; }"},
+        {"", "a", ""},
+        {"", "///a\n", "message M { x: u8; }"},
+        {"", "enum E {{}}", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fuzz_large(FUZZ_SCHEMA, rows[i][0], rows[i][1], rows[i][2]);
+    }
+}
+
+Test(fuzz_compiler, large_programs)
+{
+#define IMPORT   "import \"messages.psy\"\nresident words: f32[N, DIM] split N\n"
+#define PIPELINE IMPORT "pipeline p(q: Query) -> Number { "
+    static const char *const rows[][3] = {
+        {"", "[", ""},
+        {"", "pipeline ( ) { let = -> ", ""},
+        {PIPELINE "Number { value: q", ".a", " } }"},
+        {PIPELINE "Number { value: q.scale", " |> exp", " } }"},
+        {PIPELINE "Number { value: q.scale", " + z%", " } }"},
+        {PIPELINE "Number { value: q.scale", "[..1]", " } }"},
+        {PIPELINE, "let a% = q.scale\n", "Number { value: a0 } }"},
+        {PIPELINE, "let (a%, b%) = topk(words @ q.vector, k: 3)\n", "Number { value: max(a0) } }"},
+        {PIPELINE "Number { value: sum(q.vector", ", q.vector", ") } }"},
+        {PIPELINE "Number { value: 1", ", value%: 1", " } }"},
+        {IMPORT, "const c% = DIM\n", "pipeline p(q: Query) -> Number { Number { value: 1 } }"},
+        {IMPORT, "fn f%_(x: f32) -> f32 = g(x)\n", "pipeline p(q: Query) -> Number { Number { value: 1 } }"},
+        {IMPORT, "resident r%: f32[A%, B%] split A%\n", "pipeline p(q: Query) -> Number { Number { value: 1 } }"},
+        {IMPORT, "pipeline p%(q: Query) -> Number { Number { value: max(words @ q.vector) } }\n", ""},
+        {"", "import \"messages.psy\"\n", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fuzz_large(FUZZ_PROGRAM, rows[i][0], rows[i][1], rows[i][2]);
+    }
+    /* Functions that call the one before at the bottom of a deep expression. */
+    char *program = malloc(1 << 20), *at = program + sprintf(program, IMPORT "fn f0_(x: f32) -> f32 = x\n");
+    cr_assert_not_null(program);
+    for (unsigned i = 1; i < 900; i++) {
+        at += sprintf(at, "fn f%u_(x: f32) -> f32 = f%u_(x)", i, i - 1);
+        for (unsigned k = 0; k < 250; k++) {
+            at += sprintf(at, "+x");
+        }
+        at += sprintf(at, "\n");
+    }
+    at += sprintf(at, "pipeline p(q: Query) -> Number { Number { value: f899_(q.scale) } }\n");
+    input in = {(uint8_t *)program, (size_t)(at - program)};
+    cr_assert_lt(in.n, 1 << 20);
+    cr_assert_not(check_one(FUZZ_PROGRAM, &in));
+    free(program);
+}
+
+Test(fuzz_compiler, large_assembly)
+{
+    static const char *const rows[][3] = {
+        {"", "module 1.0;\n", ""},
+        {"module 1.0;\n", "type t%.T {\n    x: f32;\n}\n", ""},
+        {"module 1.0;\ntype T {\n", "x%: f32;\n", "}\n"},
+        {"module 1.0;\nconsts 8 {\n", "%: f32 1;\n", "}\n"},
+        {"module 1.0;\n", "size N% global;\n", ""},
+        {"module 1.0;\n", "program p%(T) -> T slots 0 {\n}\n", ""},
+        {"", "\"", ""},
+        {"", "9", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fuzz_large(FUZZ_ASSEMBLY, rows[i][0], rows[i][1], rows[i][2]);
+    }
+}
