@@ -11,30 +11,33 @@
 #pragma GCC diagnostic ignored "-Wtype-limits"
 
 /* Elementwise rows have an expression, the others none. */
-#define FOLD_MAP1(...) *out = PSY_SCALAR(__VA_ARGS__); return PSY_HAS_SCALAR(__VA_ARGS__);
+#define FOLD_MAP1(...)                                                                                                         \
+    *out = PSY_SCALAR(__VA_ARGS__);                                                                                            \
+    return PSY_HAS_SCALAR(__VA_ARGS__);
 #define FOLD_MAP2(...) FOLD_MAP1(__VA_ARGS__)
 #define FOLD_NONE(...) return false;
-#define FOLD_VIEW FOLD_NONE
-#define FOLD_SIZE FOLD_NONE
-#define FOLD_LOOKUP FOLD_NONE
-#define FOLD_CAST FOLD_NONE
-#define FOLD_REDUCE1 FOLD_NONE
-#define FOLD_REDUCE2 FOLD_NONE
-#define FOLD_SELECT FOLD_NONE
-#define FOLD_STORE FOLD_NONE
-#define FOLD_REGION FOLD_NONE
+#define FOLD_VIEW      FOLD_NONE
+#define FOLD_SIZE      FOLD_NONE
+#define FOLD_LOOKUP    FOLD_NONE
+#define FOLD_CAST      FOLD_NONE
+#define FOLD_REDUCE1   FOLD_NONE
+#define FOLD_REDUCE2   FOLD_NONE
+#define FOLD_SELECT    FOLD_NONE
+#define FOLD_STORE     FOLD_NONE
+#define FOLD_REGION    FOLD_NONE
 
 /* Each type's function: the same switch with another T. */
 static bool fold_f32(unsigned op, float a, float b, float *out)
 {
     typedef float T;
-#define PSY_FABS fabsf
-#define PSY_SQRT sqrtf
-#define PSY_EXP expf
-#define PSY_LOG logf
-#define PSY_TANH tanhf
+#define PSY_FABS  fabsf
+#define PSY_SQRT  sqrtf
+#define PSY_EXP   expf
+#define PSY_LOG   logf
+#define PSY_TANH  tanhf
 #define PSY_FLOOR floorf
-#define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...) case code: FOLD_##class(c_float)
+#define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...)                                                     \
+    case code: FOLD_##class(c_float)
     switch (op) {
 #include "isa/ops.def"
     }
@@ -50,11 +53,11 @@ static bool fold_f32(unsigned op, float a, float b, float *out)
 static bool fold_f64(unsigned op, double a, double b, double *out)
 {
     typedef double T;
-#define PSY_FABS fabs
-#define PSY_SQRT sqrt
-#define PSY_EXP exp
-#define PSY_LOG log
-#define PSY_TANH tanh
+#define PSY_FABS  fabs
+#define PSY_SQRT  sqrt
+#define PSY_EXP   exp
+#define PSY_LOG   log
+#define PSY_TANH  tanh
 #define PSY_FLOOR floor
     switch (op) {
 #include "isa/ops.def"
@@ -63,7 +66,8 @@ static bool fold_f64(unsigned op, double a, double b, double *out)
 }
 #undef OP
 
-#define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...) case code: FOLD_##class(c_int)
+#define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...)                                                     \
+    case code: FOLD_##class(c_int)
 static bool fold_i32(unsigned op, int32_t a, int32_t b, int32_t *out)
 {
     typedef int32_t T;
@@ -105,17 +109,17 @@ static bool fold_u64(unsigned op, uint64_t a, uint64_t b, uint64_t *out)
 }
 #undef OP
 
-#define FOLD(name, type)                    \
-    {                                       \
-        type x, y, z;                       \
-        memcpy(&x, &a, sizeof x);           \
-        memcpy(&y, &b, sizeof y);           \
-        if (!fold_##name(op, x, y, &z)) {   \
-            return false;                   \
-        }                                   \
-        *out = 0;                           \
-        memcpy(out, &z, sizeof z);          \
-        return true;                        \
+#define FOLD(name, type)                                                                                                       \
+    {                                                                                                                          \
+        type x, y, z;                                                                                                          \
+        memcpy(&x, &a, sizeof x);                                                                                              \
+        memcpy(&y, &b, sizeof y);                                                                                              \
+        if (!fold_##name(op, x, y, &z)) {                                                                                      \
+            return false;                                                                                                      \
+        }                                                                                                                      \
+        *out = 0;                                                                                                              \
+        memcpy(out, &z, sizeof z);                                                                                             \
+        return true;                                                                                                           \
     }
 
 bool psc_fold_scalar(unsigned op, unsigned dtype, uint64_t a, uint64_t b, uint64_t *out)
