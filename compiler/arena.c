@@ -36,7 +36,7 @@ void *psc_alloc(psc_arena *arena, size_t bytes)
     if (bytes > arena_bytes_max) {
         no_memory("one object needs more than 1 GiB");
     }
-    bytes = (bytes + 15) & ~(size_t)15;
+    bytes = bytes ? (bytes + 15) & ~(size_t)15 : 16; /* nothing has a place of its own too */
     if ((size_t)(arena->end - arena->at) < bytes) {
         size_t room = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
         if (arena->total + room > arena_bytes_max) {

@@ -25,10 +25,14 @@ char *psc__format_va(psc_arena *arena, const char *format, va_list arguments) __
 #define psc_new(arena, type) ((type *)psc_alloc((arena), sizeof(type)))
 
 /* A growable array in an arena: PSC_LIST(T) list = {0}; psc_push(arena, &list, value); list.at[i], list.count */
-#define PSC_LIST(type) struct { type *at; size_t count, room; }
-#define psc_push(arena, list, value) \
-    ((list)->count == (list)->room \
-         ? (void)((list)->at = psc__grow((arena), (list)->at, &(list)->room, sizeof *(list)->at)) : (void)0, \
+#define PSC_LIST(type)                                                                                                         \
+    struct {                                                                                                                   \
+        type *at;                                                                                                              \
+        size_t count, room;                                                                                                    \
+    }
+#define psc_push(arena, list, value)                                                                                           \
+    ((list)->count == (list)->room ? (void)((list)->at = psc__grow((arena), (list)->at, &(list)->room, sizeof *(list)->at))    \
+                                   : (void)0,                                                                                  \
      (list)->at[(list)->count++] = (value))
 void *psc__grow(psc_arena *arena, void *at, size_t *room, size_t element_bytes);
 

@@ -70,7 +70,8 @@ static bool take(psc_lowering *l, const hrm_expr *e, unsigned least, unsigned mo
         const hrm_argument *a = &e->arguments.at[i];
         if (a->name.text) {
             if (!name || strcmp(a->name.text, name) != 0) {
-                psc_diagnostic *d = ERROR(PSC_E_ARGUMENTS, a->name.span, "`%s` has no argument `%s`", e->name.text, a->name.text);
+                psc_diagnostic *d =
+                    ERROR(PSC_E_ARGUMENTS, a->name.span, "`%s` has no argument `%s`", e->name.text, a->name.text);
                 if (name) {
                     psc_help(d, "it has `%s:`", name);
                 }
@@ -105,7 +106,9 @@ static bool wants(psc_lowering *l, const hrm_expr *e, unsigned op, const psc_val
     if (psy__op_takes(psy__op_info(op), v->dtype)) {
         return true;
     }
-    psc_diagnostic *d = ERROR(PSC_E_TYPE, e->span, "`%s` does not take %s", e->name.text, psy__dtype_name(v->dtype));
+    /* As the user declared it, where it was made to compute. */
+    const psc_value *given = v->op == PSY_OP_CAST && !psy__dtype_computes(v->operands[0]->dtype) ? v->operands[0] : v;
+    psc_diagnostic *d = ERROR(PSC_E_TYPE, e->span, "`%s` does not take %s", e->name.text, psy__dtype_name(given->dtype));
     if (psy__dtype_class(v->dtype) != PSY_DCLASS_FLOAT) {
         psc_help(d, "cast it: `f32(...)`");
     }
@@ -121,7 +124,8 @@ static bool take_axis(psc_lowering *l, const hrm_expr *e, const hrm_expr *named,
     }
     if (!named) {
         if (v->rank > 1) {
-            psc_help(ERROR(PSC_E_ARGUMENTS, e->span, "which axis of %s?", psc_type_text(l, v)), "write `%s(..., axis: %u)`", e->name.text, v->rank - 1u);
+            psc_help(ERROR(PSC_E_ARGUMENTS, e->span, "which axis of %s?", psc_type_text(l, v)), "write `%s(..., axis: %u)`",
+                     e->name.text, v->rank - 1u);
             return false;
         }
         *axis = 0;
@@ -158,7 +162,8 @@ static psc_term mean(psc_lowering *l, const hrm_expr *e, const arguments *a)
     if (!v || !wants(l, e, PSY_OP_SQRT, v) || !take_axis(l, e, a->named, v, &axis)) {
         return psc_poison(e->span);
     }
-    psc_value *sum = psc_emit_reduce(l, e->span, PSY_OP_SUM, v, axis), *count = psc_emit_size(l, e->span, v->dtype, v->dims[axis]);
+    psc_value *sum = psc_emit_reduce(l, e->span, PSY_OP_SUM, v, axis),
+              *count = psc_emit_size(l, e->span, v->dtype, v->dims[axis]);
     return psc_of_value(psc_emit_map2(l, e->span, PSY_OP_DIV, sum, count), e->span);
 }
 
@@ -169,8 +174,9 @@ static psc_term norm(psc_lowering *l, const hrm_expr *e, const arguments *a)
     if (!v || !wants(l, e, PSY_OP_SQRT, v) || !take_axis(l, e, a->named, v, &axis)) {
         return psc_poison(e->span);
     }
-    psc_value *squares = axis + 1u == v->rank ? psc_emit_dot(l, e->span, v, v)
-                                              : psc_emit_reduce(l, e->span, PSY_OP_SUM, psc_emit_map2(l, e->span, PSY_OP_MUL, v, v), axis);
+    psc_value *squares = axis + 1u == v->rank
+                             ? psc_emit_dot(l, e->span, v, v)
+                             : psc_emit_reduce(l, e->span, PSY_OP_SUM, psc_emit_map2(l, e->span, PSY_OP_MUL, v, v), axis);
     return psc_of_value(psc_emit_map1(l, e->span, PSY_OP_SQRT, squares), e->span);
 }
 
@@ -217,8 +223,9 @@ static bool check_k(psc_lowering *l, const hrm_expr *at, int64_t k, psy_dim have
         }
     }
     psc_push(u->arena, &u->checks, c);
-    psc_push(u->arena, &u->check_texts,
-             psc_format(u->arena, "topk with k = %lld needs at least as many rows of %s", (long long)k, psc_dim_text(u, global)));
+    psc_push(
+        u->arena, &u->check_texts,
+        psc_format(u->arena, "topk with k = %lld needs at least as many rows of %s", (long long)k, psc_dim_text(u, global)));
     return true;
 }
 
@@ -288,7 +295,8 @@ psc_term psc_lower_builtin(psc_lowering *l, const hrm_expr *e, psc_builtin built
 {
     arguments a;
     bool pair = builtin == PSC_MIN || builtin == PSC_MAX || builtin == PSC_DOT;
-    bool axis = builtin == PSC_MIN || builtin == PSC_MAX || builtin == PSC_SUM || builtin == PSC_MEAN || builtin == PSC_NORM || builtin == PSC_SIZE;
+    bool axis = builtin == PSC_MIN || builtin == PSC_MAX || builtin == PSC_SUM || builtin == PSC_MEAN || builtin == PSC_NORM ||
+                builtin == PSC_SIZE;
     const char *name = axis ? "axis" : builtin == PSC_TOPK ? "k" : NULL;
     if (!take(l, e, builtin == PSC_DOT ? 2 : 1, pair ? 2 : 1, name, &a)) {
         return psc_poison(e->span);

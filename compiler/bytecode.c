@@ -131,9 +131,14 @@ static void write_region(writer *w, const psc_program *p, size_t first)
 static uint32_t write_program(writer *w, const psc_program *p)
 {
     uint32_t first_word = (uint32_t)w->code.count;
-    psy_psm_program record = {.name = string(w, p->name), .input_type = p->input_type, .partial_type = p->partial_type,
-                              .output_type = p->output_type, .first_register = (uint32_t)w->registers.count,
-                              .register_count = (uint32_t)p->registers.count, .first_word = first_word, .slot_count = p->slot_count};
+    psy_psm_program record = {.name = string(w, p->name),
+                              .input_type = p->input_type,
+                              .partial_type = p->partial_type,
+                              .output_type = p->output_type,
+                              .first_register = (uint32_t)w->registers.count,
+                              .register_count = (uint32_t)p->registers.count,
+                              .first_word = first_word,
+                              .slot_count = p->slot_count};
     for (size_t i = 0; i < p->registers.count; i++) {
         psc_push(w->unit->arena, &w->registers, p->registers.at[i]);
     }
@@ -178,13 +183,29 @@ static const char *base_name(const char *path)
 static psy__module as_module(const writer *w, const psy_psm_symbol *symbols, const psy_psm_check *checks)
 {
     const psc_unit *u = w->unit;
-    return (psy__module){.strings = w->strings.at, .strings_bytes = w->strings.count, .types = w->types.at, .type_count = (uint32_t)w->types.count,
-                         .fields = w->fields.at, .field_count = (uint32_t)w->fields.count, .symbols = symbols,
-                         .symbol_count = (uint32_t)u->symbols.count, .checks = checks, .check_count = (uint32_t)u->checks.count,
-                         .residents = w->residents.at, .resident_count = (uint32_t)w->residents.count, .pipelines = w->pipelines.at,
-                         .pipeline_count = (uint32_t)w->pipelines.count, .programs = w->programs.at, .program_count = (uint32_t)w->programs.count,
-                         .registers = w->registers.at, .register_count = (uint32_t)w->registers.count, .code = w->code.at,
-                         .code_words = w->code.count, .consts = w->consts.at, .consts_bytes = w->consts.count, .lines = w->lines.at,
+    return (psy__module){.strings = w->strings.at,
+                         .strings_bytes = w->strings.count,
+                         .types = w->types.at,
+                         .type_count = (uint32_t)w->types.count,
+                         .fields = w->fields.at,
+                         .field_count = (uint32_t)w->fields.count,
+                         .symbols = symbols,
+                         .symbol_count = (uint32_t)u->symbols.count,
+                         .checks = checks,
+                         .check_count = (uint32_t)u->checks.count,
+                         .residents = w->residents.at,
+                         .resident_count = (uint32_t)w->residents.count,
+                         .pipelines = w->pipelines.at,
+                         .pipeline_count = (uint32_t)w->pipelines.count,
+                         .programs = w->programs.at,
+                         .program_count = (uint32_t)w->programs.count,
+                         .registers = w->registers.at,
+                         .register_count = (uint32_t)w->registers.count,
+                         .code = w->code.at,
+                         .code_words = w->code.count,
+                         .consts = w->consts.at,
+                         .consts_bytes = w->consts.count,
+                         .lines = w->lines.at,
                          .line_count = (uint32_t)w->lines.count};
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "diagnostic.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,9 @@ static const struct {
 #include "diagnostics.def"
 #undef DIAGNOSTIC
 };
+
+/* Far more than is ever shown is not kept. */
+enum { KEPT_MAX = 10 * PSC_ERRORS_SHOWN_MAX };
 
 typedef struct remark {
     psc_span span; /* help: unused */
@@ -30,19 +34,24 @@ struct psc_diagnostic {
     PSC_LIST(remark) remarks;
 };
 
+bool psc_errors_are_kept(const psc_diagnostics *diags) { return diags->list.count < KEPT_MAX; }
+
 static psc_diagnostic *report(psc_diagnostics *diags, psc_code code, psc_span span, const char *format, va_list arguments)
 {
+    diags->errors += codes[code].severity == ERROR;
+    if (!psc_errors_are_kept(diags)) {
+        /* What is said of it goes nowhere. */
+        diags->dropped = diags->dropped ? diags->dropped : psc_new(diags->arena, psc_diagnostic);
+        diags->dropped->order = KEPT_MAX;
+        return diags->dropped;
+    }
     psc_diagnostic *d = psc_new(diags->arena, psc_diagnostic);
     d->arena = diags->arena;
     d->code = code;
     d->span = span;
     d->text = psc__format_va(diags->arena, format, arguments);
     d->order = diags->list.count;
-    diags->errors += codes[code].severity == ERROR;
-    /* Far more than is ever shown is not kept. */
-    if (diags->list.count < 10 * PSC_ERRORS_SHOWN_MAX) {
-        psc_push(diags->arena, &diags->list, d);
-    }
+    psc_push(diags->arena, &diags->list, d);
     return d;
 }
 
@@ -64,22 +73,38 @@ psc_diagnostic *psc_warn(psc_diagnostics *diags, psc_code code, psc_span span, c
     return d;
 }
 
+static void add_remark(psc_diagnostic *d, bool help, psc_span span, const char *format, va_list arguments)
+{
+    if (d->order < KEPT_MAX) {
+        remark r = {span, help, psc__format_va(d->arena, format, arguments)};
+        psc_push(d->arena, &d->remarks, r);
+    }
+}
+
 void psc_note(psc_diagnostic *d, psc_span span, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    remark r = {span, false, psc__format_va(d->arena, format, arguments)};
+    add_remark(d, false, span, format, arguments);
     va_end(arguments);
-    psc_push(d->arena, &d->remarks, r);
 }
 
 void psc_help(psc_diagnostic *d, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    remark r = {{0}, true, psc__format_va(d->arena, format, arguments)};
+    add_remark(d, true, (psc_span){0}, format, arguments);
     va_end(arguments);
-    psc_push(d->arena, &d->remarks, r);
+}
+
+bool psc_help_nearest(psc_diagnostic *d, const char *name, const char *const *candidates, size_t count)
+{
+    /* What is never shown needs no search. */
+    const char *near = d->order < KEPT_MAX ? psc_did_you_mean(name, candidates, count) : NULL;
+    if (near) {
+        psc_help(d, "did you mean `%s`?", near);
+    }
+    return near != NULL;
 }
 
 /* ---- printing ---- */
@@ -98,18 +123,59 @@ static int compare(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* Whether both say the same of the same place: the second one follows from the first. */
 static bool same(const psc_diagnostic *a, const psc_diagnostic *b)
 {
-    return a->code == b->code && a->span.source == b->span.source && a->span.begin == b->span.begin &&
-           a->span.end == b->span.end && strcmp(a->text, b->text) == 0;
+    bool here =
+        a->code == b->code && a->span.source == b->span.source && a->span.begin == b->span.begin && a->span.end == b->span.end;
+    return here && (a->span.source || strcmp(a->text, b->text) == 0);
 }
 
-/* Bytes that start a character: columns of a terminal, near enough. */
+/* Bytes of the character at the front of `n` bytes: UTF-8 that can be shown, or 0. */
+static uint32_t character(const char *text, uint32_t n)
+{
+    const unsigned char *t = (const unsigned char *)text;
+    uint32_t length = t[0] < 0x80                   ? 1
+                      : t[0] >= 0xc2 && t[0] < 0xe0 ? 2
+                      : (t[0] & 0xf0) == 0xe0       ? 3
+                      : t[0] >= 0xf0 && t[0] < 0xf5 ? 4
+                                                    : 0;
+    bool control = t[0] == 0x7f || (t[0] < 0x20 && t[0] != '\t') || (t[0] == 0xc2 && n > 1 && t[1] < 0xa0);
+    if (control || length == 0 || length > n) {
+        return 0;
+    }
+    for (uint32_t i = 1; i < length; i++) {
+        if ((t[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    /* Overlong forms, surrogates, and what is above U+10FFFF. */
+    bool wrong = (t[0] == 0xe0 && t[1] < 0xa0) || (t[0] == 0xed && t[1] > 0x9f) || (t[0] == 0xf0 && t[1] < 0x90) ||
+                 (t[0] == 0xf4 && t[1] > 0x8f);
+    return wrong ? 0 : length;
+}
+
+/* Text from a file: a terminal must not take it for more than text. */
+static void print_text(const char *text, uint32_t n, FILE *to)
+{
+    for (uint32_t i = 0; i < n;) {
+        uint32_t length = character(text + i, n - i);
+        if (length) {
+            fwrite(text + i, 1, length, to);
+        } else {
+            fputs("\xef\xbf\xbd", to);
+        }
+        i += length ? length : 1;
+    }
+}
+
+/* Characters: columns of a terminal, near enough. */
 static uint32_t columns(const char *text, uint32_t n)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        count += ((unsigned char)text[i] & 0xc0) != 0x80;
+    for (uint32_t i = 0; i < n; count++) {
+        uint32_t length = character(text + i, n - i);
+        i += length ? length : 1;
     }
     return count;
 }
@@ -119,7 +185,8 @@ static void print_place(psc_span span, FILE *to)
     if (span.source) {
         uint32_t line, column;
         psc_source_place(span.source, span.begin, &line, &column);
-        fprintf(to, "%s:%u:%u: ", span.source->path, line, column);
+        print_text(span.source->path, (uint32_t)strlen(span.source->path), to);
+        fprintf(to, ":%u:%u: ", line, column);
     } else {
         fputs("psynec: ", to);
     }
@@ -146,13 +213,13 @@ static void print_line(psc_span span, FILE *to, const char *paint, const char *p
         from++;
     }
     uint32_t shown = length - from > SHOWN_MAX ? SHOWN_MAX : length - from;
-    fprintf(to, "%5u | %.*s\n      | ", line, (int)shown, text + from);
-    for (uint32_t i = from; i < before; i++) {
-        if (text[i] == '\t') {
-            fputc('\t', to);
-        } else if (((unsigned char)text[i] & 0xc0) != 0x80) {
-            fputc(' ', to);
-        }
+    fprintf(to, "%5u |%s", line, shown ? " " : "");
+    print_text(text + from, shown, to);
+    fputs("\n      | ", to);
+    for (uint32_t i = from; i < before;) {
+        uint32_t one = character(text + i, length - i);
+        fputc(text[i] == '\t' ? '\t' : ' ', to);
+        i += one ? one : 1;
     }
     uint32_t end = span.end - s->line_starts[line - 1];
     end = end > from + shown ? from + shown : end;
@@ -165,21 +232,30 @@ static void print_line(psc_span span, FILE *to, const char *paint, const char *p
     fprintf(to, "%s\n", plain);
 }
 
+static void print_words(const char *text, FILE *to)
+{
+    print_text(text, (uint32_t)strlen(text), to);
+    fputc('\n', to);
+}
+
 static void print_one(const psc_diagnostic *d, FILE *to, bool colour)
 {
     bool error = codes[d->code].severity == ERROR;
     const char *paint = !colour ? "" : error ? "\033[1;31m" : "\033[1;35m", *plain = colour ? "\033[0m" : "";
     const char *note = colour ? "\033[1;36m" : "";
     print_place(d->span, to);
-    fprintf(to, "%s%s[%s]%s: %s\n", paint, error ? "error" : "warning", codes[d->code].code, plain, d->text);
+    fprintf(to, "%s%s[%s]%s: ", paint, error ? "error" : "warning", codes[d->code].code, plain);
+    print_words(d->text, to);
     print_line(d->span, to, paint, plain);
     for (size_t i = 0; i < d->remarks.count; i++) {
         const remark *r = &d->remarks.at[i];
         if (r->help) {
-            fprintf(to, "   %shelp%s: %s\n", note, plain, r->text);
+            fprintf(to, "   %shelp%s: ", note, plain);
+            print_words(r->text, to);
         } else {
             print_place(r->span, to);
-            fprintf(to, "%snote%s: %s\n", note, plain, r->text);
+            fprintf(to, "%snote%s: ", note, plain);
+            print_words(r->text, to);
             print_line(r->span, to, note, plain);
         }
     }
@@ -193,24 +269,28 @@ void psc_diagnostics_print(const psc_diagnostics *diags, FILE *to, bool colour)
     psc_diagnostic **sorted = psc_alloc(diags->arena, diags->list.count * sizeof *sorted);
     memcpy(sorted, diags->list.at, diags->list.count * sizeof *sorted);
     qsort(sorted, diags->list.count, sizeof *sorted, compare);
-    unsigned shown = 0;
+    unsigned shown = 0, again = 0;
     for (size_t i = 0; i < diags->list.count; i++) {
-        if (i > 0 && same(sorted[i], sorted[i - 1])) {
-            continue;
+        bool error = codes[sorted[i]->code].severity == ERROR, twice = false;
+        for (size_t k = i; k-- > 0 && !twice && sorted[k]->span.begin == sorted[i]->span.begin;) {
+            twice = same(sorted[i], sorted[k]);
         }
-        bool error = codes[sorted[i]->code].severity == ERROR;
-        if (error && shown == PSC_ERRORS_SHOWN_MAX) {
+        again += error && twice;
+        if (twice || (error ? shown == PSC_ERRORS_SHOWN_MAX : diags->errors > 0)) {
             continue;
         }
         print_one(sorted[i], to, colour);
         shown += error;
     }
-    if (diags->errors > shown && shown == PSC_ERRORS_SHOWN_MAX) {
-        fprintf(to, "psynec: %u more errors\n", diags->errors - shown);
+    unsigned left = diags->errors - shown - again;
+    if (left > 0) {
+        fprintf(to, "psynec: %u more error%s\n", left, left == 1 ? "" : "s");
     }
 }
 
 /* ---- did you mean ---- */
+
+static bool alike(char a, char b) { return tolower((unsigned char)a) == tolower((unsigned char)b); }
 
 /* Edits (insert, delete, replace, swap of neighbours) from a to b; more than `most` gives most + 1. */
 static size_t distance(const char *a, const char *b, size_t most)
@@ -228,10 +308,10 @@ static size_t distance(const char *a, const char *b, size_t most)
         size_t *now = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
         now[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+            size_t best = last[j - 1] + !alike(a[i - 1], b[j - 1]);
             best = last[j] + 1 < best ? last[j] + 1 : best;
             best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best) {
+            if (i > 1 && j > 1 && alike(a[i - 1], b[j - 2]) && alike(a[i - 2], b[j - 1]) && before[j - 2] + 1 < best) {
                 best = before[j - 2] + 1;
             }
             now[j] = best;
@@ -242,7 +322,7 @@ static size_t distance(const char *a, const char *b, size_t most)
 
 const char *psc_did_you_mean(const char *name, const char *const *candidates, size_t count)
 {
-    size_t most = (strlen(name) + 2) / 3, best = most + 1;
+    size_t n = strlen(name), most = n < 3 ? 0 : (n + 1) / 3, best = most + 1;
     const char *found = NULL;
     for (size_t i = 0; i < count; i++) {
         size_t d = distance(name, candidates[i], most);

@@ -35,7 +35,8 @@ typedef struct psc_diagnostic psc_diagnostic;
 typedef struct psc_diagnostics {
     psc_arena *arena;
     PSC_LIST(psc_diagnostic *) list;
-    unsigned errors; /* all of them, also those over the cap */
+    unsigned errors;         /* all of them, also those over the cap */
+    psc_diagnostic *dropped; /* stands for what is not kept */
 } psc_diagnostics;
 
 enum { PSC_ERRORS_SHOWN_MAX = 20 };
@@ -47,10 +48,16 @@ psc_diagnostic *psc_warn(psc_diagnostics *diags, psc_code code, psc_span span, c
 void psc_note(psc_diagnostic *d, psc_span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void psc_help(psc_diagnostic *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Prints all, in order of file and place, each once; colour if `colour`. */
+/* False when so many errors were reported that another will never be shown. */
+bool psc_errors_are_kept(const psc_diagnostics *diags);
+/* "did you mean `words`?" of the nearest candidate. False where none is near. */
+bool psc_help_nearest(psc_diagnostic *d, const char *name, const char *const *candidates, size_t count);
+
+/* Prints all errors, or, where there are none, the warnings, in order of file and place, each once; colour if `colour`. Bytes
+ * that are no text are shown as U+FFFD. */
 void psc_diagnostics_print(const psc_diagnostics *diags, FILE *to, bool colour);
 
-/* The candidate nearest to `name` (edit distance at most a third of its length), or NULL. */
+/* The candidate nearest to `name` (edit distance at most about a third of its length; case does not count), or NULL. */
 const char *psc_did_you_mean(const char *name, const char *const *candidates, size_t count);
 
 #endif

@@ -11,36 +11,39 @@
 #pragma GCC diagnostic ignored "-Wtype-limits"
 
 /* Elementwise rows have an expression, the others none. */
-#define FOLD_MAP1(...) *out = PSY_SCALAR(__VA_ARGS__); return PSY_HAS_SCALAR(__VA_ARGS__);
+#define FOLD_MAP1(...)                                                                                                         \
+    *out = PSY_SCALAR(__VA_ARGS__);                                                                                            \
+    return PSY_HAS_SCALAR(__VA_ARGS__);
 #define FOLD_MAP2(...) FOLD_MAP1(__VA_ARGS__)
 #define FOLD_MAP3(...) FOLD_MAP1(__VA_ARGS__)
 /* The truth value as a T: the caller makes a bool of it. */
 #define FOLD_COMPARE(...) FOLD_MAP1(__VA_ARGS__)
-#define FOLD_NONE(...) return false;
-#define FOLD_VIEW FOLD_NONE
-#define FOLD_SIZE FOLD_NONE
-#define FOLD_LOOKUP FOLD_NONE
-#define FOLD_CAST FOLD_NONE
-#define FOLD_CHOOSE FOLD_NONE
-#define FOLD_SHAPE FOLD_NONE
-#define FOLD_INDEX FOLD_NONE
-#define FOLD_JOIN FOLD_NONE
-#define FOLD_GATHER FOLD_NONE
-#define FOLD_SCATTER FOLD_NONE
-#define FOLD_SCAN FOLD_NONE
-#define FOLD_SORT FOLD_NONE
-#define FOLD_REDUCE1 FOLD_NONE
-#define FOLD_REDUCE2 FOLD_NONE
-#define FOLD_SELECT FOLD_NONE
-#define FOLD_STORE FOLD_NONE
-#define FOLD_REGION FOLD_NONE
+#define FOLD_NONE(...)    return false;
+#define FOLD_VIEW         FOLD_NONE
+#define FOLD_SIZE         FOLD_NONE
+#define FOLD_LOOKUP       FOLD_NONE
+#define FOLD_CAST         FOLD_NONE
+#define FOLD_CHOOSE       FOLD_NONE
+#define FOLD_SHAPE        FOLD_NONE
+#define FOLD_INDEX        FOLD_NONE
+#define FOLD_JOIN         FOLD_NONE
+#define FOLD_GATHER       FOLD_NONE
+#define FOLD_SCATTER      FOLD_NONE
+#define FOLD_SCAN         FOLD_NONE
+#define FOLD_SORT         FOLD_NONE
+#define FOLD_REDUCE1      FOLD_NONE
+#define FOLD_REDUCE2      FOLD_NONE
+#define FOLD_SELECT       FOLD_NONE
+#define FOLD_STORE        FOLD_NONE
+#define FOLD_REGION       FOLD_NONE
 
 /* Each type's function: the same switch with another T. */
 static bool fold_f32(unsigned op, float a, float b, float c, float *out)
 {
     typedef float T;
 #define PSY_M(name) name##f
-#define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...) case code: FOLD_##class(c_float)
+#define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...)                                                     \
+    case code: FOLD_##class(c_float)
     switch (op) {
 #include "isa/ops.def"
     }
@@ -59,8 +62,10 @@ static bool fold_f64(unsigned op, double a, double b, double c, double *out)
 }
 #undef OP
 
-#define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...) case code: FOLD_##class(c_int)
-#define PSY_NOT(a) ((T)~(a))
+#define OP(NAME, code, text, class, signature, takes, c_float, c_int, ...)                                                     \
+    case code:                                                                                                                 \
+        FOLD_##class(c_int)
+#define PSY_NOT(a) ((T) ~(a))
 static bool fold_i32(unsigned op, int32_t a, int32_t b, int32_t c, int32_t *out)
 {
     typedef int32_t T;
@@ -113,22 +118,22 @@ static bool fold_bool(unsigned op, uint8_t a, uint8_t b, uint8_t c, uint8_t *out
 }
 #undef OP
 
-#define FOLD(name, type)                               \
-    {                                                  \
-        type x[3], y;                                  \
-        for (unsigned i = 0; i < 3; i++) {             \
-            memcpy(&x[i], &in[i], sizeof x[i]);        \
-        }                                              \
-        if (!fold_##name(op, x[0], x[1], x[2], &y)) {  \
-            return false;                              \
-        }                                              \
-        *out = 0;                                      \
-        if (compares) {                                \
-            *out = y != 0;                             \
-        } else {                                       \
-            memcpy(out, &y, sizeof y);                 \
-        }                                              \
-        return true;                                   \
+#define FOLD(name, type)                                                                                                       \
+    {                                                                                                                          \
+        type x[3], y;                                                                                                          \
+        for (unsigned i = 0; i < 3; i++) {                                                                                     \
+            memcpy(&x[i], &in[i], sizeof x[i]);                                                                                \
+        }                                                                                                                      \
+        if (!fold_##name(op, x[0], x[1], x[2], &y)) {                                                                          \
+            return false;                                                                                                      \
+        }                                                                                                                      \
+        *out = 0;                                                                                                              \
+        if (compares) {                                                                                                        \
+            *out = y != 0;                                                                                                     \
+        } else {                                                                                                               \
+            memcpy(out, &y, sizeof y);                                                                                         \
+        }                                                                                                                      \
+        return true;                                                                                                           \
     }
 
 bool psc_fold_scalar(unsigned op, unsigned dtype, const uint64_t in[3], uint64_t *out)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups of values that one kernel computes: an index space, the reductions of its last axis, and what is made of them.
  *
- * Every elementwise value and every reduction of a last axis starts as a group of its own. Groups are merged along the edges from
- * producer to consumer as long as the result is still one region (runtime/isa/verify.h says what that is) and no path leaves it
- * and comes back. What runs once (uniform) and what runs for every message never share a region. The list is then put in an
- * order in which every region is in one piece.
+ * Every elementwise value and every reduction of a last axis starts as a group of its own. Groups are merged along the edges
+ * from producer to consumer as long as the result is still one region (runtime/isa/verify.h says what that is) and no path
+ * leaves it and comes back. What runs once (uniform) and what runs for every message never share a region. The list is then put
+ * in an order in which every region is in one piece.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +22,9 @@ typedef struct group {
 typedef struct fuser {
     psc_unit *unit;
     psc_program *program;
-    group **of;               /* by value id; NULL: cannot be in a region */
-    PSC_LIST(psc_value *) *users; /* by value id */
+    group **of;                    /* by value id; NULL: cannot be in a region */
+    PSC_LIST(psc_value *) * users; /* by value id */
+    bool *seen;                    /* by value id: of one search */
 } fuser;
 
 static bool fusable(const psc_value *v)
@@ -122,7 +123,8 @@ static bool leads_in(const fuser *f, const psc_value *from, const group *a, cons
 
 static bool comes_back(const fuser *f, const group *a, const group *b)
 {
-    bool *seen = psc_alloc(f->unit->arena, f->program->values.count + 1), found = false;
+    bool *seen = f->seen, found = false;
+    memset(seen, 0, f->program->values.count);
     for (unsigned which = 0; which < 2 && !found; which++) {
         const group *g = which ? b : a;
         for (size_t i = 0; i < g->members.count && !found; i++) {
@@ -216,6 +218,7 @@ static void fuse_program(psc_unit *u, psc_program *p)
     size_t n = p->values.count;
     f->of = psc_alloc(u->arena, (n + 1) * sizeof *f->of);
     f->users = psc_alloc(u->arena, (n + 1) * sizeof *f->users);
+    f->seen = psc_alloc(u->arena, n + 1);
     for (size_t i = 0; i < n; i++) {
         psc_value *v = p->values.at[i];
         v->id = (uint32_t)i;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "isa/layout.h"
 #include "schema.h"
 #include "schema_names.h"
 #include "template.h"
@@ -16,15 +17,24 @@ typedef struct writer {
     const psc_message *message;
 } writer;
 
-#define PAIRS(...) (const psc_pair[]){__VA_ARGS__, {NULL, NULL}}
+#define PAIRS(...)                                                                                                             \
+    (const psc_pair[])                                                                                                         \
+    {                                                                                                                          \
+        __VA_ARGS__, { NULL, NULL }                                                                                            \
+    }
 #define TEXT(...) psc_format(&w->arena, __VA_ARGS__)
 
-static void put(writer *w, const char *section, const psc_pair *pairs) { psc_template_write(psc_template_header, section, pairs, w->to); }
+static void put(writer *w, const char *section, const psc_pair *pairs)
+{
+    psc_template_write(psc_template_header, section, pairs, w->to);
+}
 
 static const char *ctype(unsigned dtype)
 {
     switch (dtype) {
-#define DTYPE(NAME, code, text, bytes, type, ...) case code: return #type;
+#define DTYPE(NAME, code, text, bytes, type, ...)                                                                              \
+    case code:                                                                                                                 \
+        return #type;
 #include "isa/dtypes.def"
 #undef DTYPE
     default: return "";
@@ -54,7 +64,8 @@ static void put_doc(writer *w, const char *doc)
     }
     for (const char *line = doc; line;) {
         const char *end = strchr(line, '\n');
-        put(w, line == doc ? "doc_begin" : "doc_line", PAIRS({"doc", harmless(w, line, end ? (size_t)(end - line) : strlen(line))}));
+        put(w, line == doc ? "doc_begin" : "doc_line",
+            PAIRS({"doc", harmless(w, line, end ? (size_t)(end - line) : strlen(line))}));
         line = end ? end + 1 : NULL;
     }
     put(w, "doc_end", NULL);
@@ -62,16 +73,18 @@ static void put_doc(writer *w, const char *doc)
 
 static const char *integer_text(writer *w, int64_t v)
 {
-    return v == INT64_MIN                      ? "INT64_MIN"
-           : v > INT32_MAX || v < -INT32_MAX ? TEXT("INT64_C(%" PRId64 ")", v)
-           : v < 0                             ? TEXT("(%" PRId64 ")", v)
-                                               : TEXT("%" PRId64, v);
+    return v == INT64_MIN   ? "INT64_MIN"
+           : v > INT32_MAX  ? TEXT("INT64_C(%" PRId64 ")", v)
+           : v < -INT32_MAX ? TEXT("(-INT64_C(%" PRId64 "))", -v)
+           : v < 0          ? TEXT("(%" PRId64 ")", v)
+                            : TEXT("%" PRId64, v);
 }
 
 static const char *real_text(writer *w, double v)
 {
     const char *text = TEXT("%.17g", v);
-    return strpbrk(text, ".en") ? text : TEXT("%s.0", text);
+    text = strpbrk(text, ".en") ? text : TEXT("%s.0", text);
+    return *text == '-' ? TEXT("(%s)", text) : text;
 }
 
 static const char *number(writer *w, uint64_t n) { return TEXT("%" PRIu64, n); }
@@ -115,8 +128,9 @@ static void member(writer *w, const psc_field *f)
             member_gap(w, f->layout.count_offset + 4, f->layout.offset - f->layout.count_offset - 4);
         }
     }
-    put(w, "member", PAIRS({"ctype", ctype(f->layout.dtype)}, {"name", f->name},
-                           {"array", f->layout.kind == PSY_FIELD_SCALAR ? "" : TEXT("[%u]", f->layout.count)}));
+    put(w, "member",
+        PAIRS({"ctype", ctype(f->layout.dtype)}, {"name", f->name},
+              {"array", f->layout.kind == PSY_FIELD_SCALAR ? "" : TEXT("[%u]", f->layout.count)}));
 }
 
 static void put_struct(writer *w)
@@ -128,14 +142,17 @@ static void put_struct(writer *w)
     put(w, "struct_end", PAIRS({"type", w->type}, {"bytes", number(w, m->layout.bytes)}, {"full_name", m->full_name}));
     for (uint32_t i = 0; i < m->field_count; i++) {
         const psc_field *f = &m->fields[i];
-        put(w, "offset", PAIRS({"type", w->type}, {"name", f->name}, {"at", number(w, f->layout.offset)}, {"full_name", m->full_name}));
+        put(w, "offset",
+            PAIRS({"type", w->type}, {"name", f->name}, {"at", number(w, f->layout.offset)}, {"full_name", m->full_name}));
     }
-    put(w, "facts", PAIRS({"TYPE", w->upper}, {"full_name", m->full_name}, {"bytes", number(w, m->layout.bytes)},
-                          {"hash", TEXT("%016" PRIx64, m->layout.layout_hash)}, {"version", number(w, m->layout.version)}));
+    put(w, "facts",
+        PAIRS({"TYPE", w->upper}, {"full_name", m->full_name}, {"bytes", number(w, m->layout.bytes)},
+              {"hash", TEXT("%016" PRIx64, m->layout.layout_hash)}, {"version", number(w, m->layout.version)}));
     for (uint32_t i = 0; i < m->field_count; i++) {
         if (m->fields[i].layout.kind != PSY_FIELD_SCALAR) {
-            put(w, "count", PAIRS({"TYPE", w->upper}, {"FIELD", psc_upper(&w->arena, m->fields[i].name)},
-                                  {"count", number(w, m->fields[i].layout.count)}));
+            put(w, "count",
+                PAIRS({"TYPE", w->upper}, {"FIELD", psc_upper(&w->arena, m->fields[i].name)},
+                      {"count", number(w, m->fields[i].layout.count)}));
         }
     }
 }
@@ -160,8 +177,10 @@ static void init_field(writer *w, const psc_field *f)
         return;
     }
     if ((l->dtype == PSY_F32 || l->dtype == PSY_F64) && l->default_bits) {
-        put(w, "init_float", PAIRS({"name", f->name}, {"bits", l->dtype == PSY_F32 ? "32" : "64"},
-                                   {"value", TEXT(l->dtype == PSY_F32 ? "UINT32_C(0x%08" PRIx64 ")" : "UINT64_C(0x%016" PRIx64 ")", l->default_bits)}));
+        put(w, "init_float",
+            PAIRS({"name", f->name}, {"bits", l->dtype == PSY_F32 ? "32" : "64"},
+                  {"value",
+                   TEXT(l->dtype == PSY_F32 ? "UINT32_C(0x%08" PRIx64 ")" : "UINT64_C(0x%016" PRIx64 ")", l->default_bits)}));
         return;
     }
     int64_t value = (int64_t)l->default_bits;
@@ -175,6 +194,42 @@ static void init_field(writer *w, const psc_field *f)
     put(w, "init_scalar", PAIRS({"name", f->name}, {"value", text}));
 }
 
+/* Where the fields that version `version` knows end. */
+static uint32_t known_end(const psc_message *m, uint32_t version)
+{
+    uint32_t end = PSY_MESSAGE_HEADER_BYTES;
+    for (uint32_t i = 0; i < m->field_count && m->fields[i].layout.since <= version; i++) {
+        end = m->fields[i].layout.offset + m->fields[i].layout.count * psy__dtype_bytes(m->fields[i].layout.dtype);
+    }
+    return end;
+}
+
+static void put_version(writer *w, uint32_t version)
+{
+    uint32_t known = known_end(w->message, version);
+    uint32_t bytes = (known + PSY_MESSAGE_ALIGN - 1) & ~(uint32_t)(PSY_MESSAGE_ALIGN - 1);
+    put(w, "read_version", PAIRS({"version", number(w, version)}, {"known", number(w, known)}, {"bytes", number(w, bytes)}));
+}
+
+/* The versions that there were are those that a field came with, and the first. */
+static void put_read(writer *w)
+{
+    const psc_message *m = w->message;
+    uint32_t last = 1;
+    put(w, "read_begin", PAIRS({"type", w->type}));
+    put_version(w, 1);
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        if (m->fields[i].layout.since > last) {
+            last = m->fields[i].layout.since;
+            put_version(w, last);
+        }
+    }
+    /* Version numbers below the newest that no field came with. */
+    put(w, "read_end",
+        PAIRS({"type", w->type}, {"TYPE", w->upper}, {"known", number(w, known_end(m, last))},
+              {"gap", last > 1 ? TEXT(" || (least != most && header.version < %s_VERSION)", w->upper) : ""}));
+}
+
 static void put_functions(writer *w)
 {
     const psc_message *m = w->message;
@@ -184,15 +239,22 @@ static void put_functions(writer *w)
     each_gap(w, init_gap, init_field);
     put(w, "init_end", names);
     put(w, "verify_begin", names);
+    bool begun = false;
     for (uint32_t i = 0; i < m->field_count; i++) {
         const psc_field *f = &m->fields[i];
-        if (f->layout.kind == PSY_FIELD_BOUNDED) {
-            put(w, "verify_count", PAIRS({"name", f->name}, {"count", number(w, f->layout.count)}));
-        } else if (f->layout.kind == PSY_FIELD_SCALAR && f->layout.dtype == PSY_BOOL) {
-            put(w, "verify_bool", PAIRS({"name", f->name}));
+        const char *check = f->layout.kind == PSY_FIELD_BOUNDED                                 ? "verify_count"
+                            : f->layout.kind == PSY_FIELD_SCALAR && f->layout.dtype == PSY_BOOL ? "verify_bool"
+                                                                                                : NULL;
+        if (check && !begun) {
+            put(w, "verify_fields", names);
+            begun = true;
+        }
+        if (check) {
+            put(w, check, PAIRS({"name", f->name}, {"count", number(w, f->layout.count)}));
         }
     }
     put(w, "verify_end", names);
+    put_read(w);
     for (uint32_t i = 0; i < m->field_count; i++) {
         const psc_field *f = &m->fields[i];
         const psc_pair *pairs = PAIRS({"type", w->type}, {"name", f->name}, {"ctype", ctype(f->layout.dtype)},
@@ -213,14 +275,17 @@ int psc_header_write(const psc_schema *schema, const char *stem, FILE *to)
     for (char *c = guard; *c; c++) {
         *c = (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ? *c : '_';
     }
-    put(w, "top", PAIRS({"file", TEXT("%s.psy", stem)}, {"guard", TEXT("%s%s_PSY_H", *guard >= '0' && *guard <= '9' ? "PSY_" : "", guard)}));
+    put(w, "top",
+        PAIRS({"file", TEXT("%s.psy", stem)},
+              {"guard", TEXT("%s%s_PSY_H", *guard >= '0' && *guard <= '9' ? "PSY_" : "", guard)}));
     const char *prefix = psc_schema_prefix(&w->arena, schema);
     for (uint32_t i = 0; i < schema->constant_count; i++) {
         const psc_constant *c = &schema->constants[i];
         put(w, "blank", NULL);
         put_doc(w, c->doc);
-        put(w, "constant", PAIRS({"NAME", psc_upper(&w->arena, TEXT("%s%s", prefix, c->name))},
-                                 {"value", c->is_float ? real_text(w, c->real) : integer_text(w, c->integer)}));
+        put(w, "constant",
+            PAIRS({"NAME", psc_upper(&w->arena, TEXT("%s%s", prefix, c->name))},
+                  {"value", c->is_float ? real_text(w, c->real) : integer_text(w, c->integer)}));
     }
     for (uint32_t i = 0; i < schema->message_count; i++) {
         w->message = &schema->messages[i];

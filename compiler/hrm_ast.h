@@ -31,6 +31,7 @@ struct hrm_expr {
     hrm_expr_kind kind;
     psc_span span;
     char op;
+    unsigned depth; /* of the tree below and this */
     uint64_t integer;
     double real;
     psc_name name;

@@ -62,40 +62,46 @@ int psc_hrm_lex_destroy(void *scanner);
 static void psc_hrm_error(const psc_span *span, void *scanner, psc_syntax *syntax, const char *message)
 {
     (void)scanner;
-    psc_error(syntax->diags, PSC_E_LIMIT, *span, "%s", message);
+    (void)message; /* "memory exhausted": the parser's stack */
+    psc_error(syntax->diags, PSC_E_LIMIT, *span, "this nests too deep");
 }
 
 static hrm_file *file(psc_syntax *s) { return s->result; }
 
-static hrm_expr *make(psc_syntax *s, hrm_expr_kind kind, psc_span span)
+static hrm_expr *make(psc_syntax *s, hrm_expr_kind kind, psc_span span, hrm_expr *left, hrm_expr *right)
 {
     hrm_expr *e = psc_new(s->arena, hrm_expr);
     e->kind = kind;
     e->span = span;
+    e->left = left;
+    e->right = right;
+    e->depth = psc_syntax_depth(s, span, left ? left->depth : 0, right ? right->depth : 0);
     return e;
 }
 
 static hrm_expr *binary(psc_syntax *s, psc_span span, char op, hrm_expr *left, hrm_expr *right)
 {
-    hrm_expr *e = make(s, HRM_BINARY, span);
+    hrm_expr *e = make(s, HRM_BINARY, span, left, right);
     e->op = op;
-    e->left = left;
-    e->right = right;
     return e;
 }
 
 /* name(first, arguments ...); `first` may be NULL. */
 static hrm_expr *call(psc_syntax *s, psc_span span, psc_name name, hrm_expr *first, const hrm_arguments *arguments)
 {
-    hrm_expr *e = make(s, HRM_CALL, span);
+    hrm_expr *e = make(s, HRM_CALL, span, NULL, NULL);
+    unsigned deepest = first ? first->depth : 0;
     e->name = name;
     if (first) {
         hrm_argument a = {{NULL, first->span, NULL}, first};
         psc_push(s->arena, &e->arguments, a);
     }
     for (size_t i = 0; arguments && i < arguments->count; i++) {
+        unsigned depth = arguments->at[i].value->depth;
+        deepest = depth > deepest ? depth : deepest;
         psc_push(s->arena, &e->arguments, arguments->at[i]);
     }
+    e->depth = psc_syntax_depth(s, span, deepest, 0);
     return e;
 }
 }
@@ -156,14 +162,14 @@ term: unary
     | term '/' unary                    { $$ = binary(syntax, @$, '/', $1, $3); }
     | term '@' unary                    { $$ = binary(syntax, @$, '@', $1, $3); };
 unary: postfix
-    | '-' unary                         { $$ = make(syntax, HRM_NEGATE, @$); $$->left = $2; };
+    | '-' unary                         { $$ = make(syntax, HRM_NEGATE, @$, $2, NULL); };
 postfix: primary
-    | postfix '.' NAME                  { $$ = make(syntax, HRM_MEMBER, @$); $$->left = $1; $$->name = $NAME; }
-    | postfix '[' expr ']'              { $$ = make(syntax, HRM_INDEX, @$); $$->left = $1; $$->right = $3; }
-    | postfix '[' DOTS expr ']'         { $$ = make(syntax, HRM_PREFIX, @$); $$->left = $1; $$->right = $4; };
-primary: INTEGER                        { $$ = make(syntax, HRM_INTEGER, @$); $$->integer = $1; }
-    | REAL                              { $$ = make(syntax, HRM_REAL, @$); $$->real = $1; }
-    | NAME                              { $$ = make(syntax, HRM_NAME, @$); $$->name = $1; }
+    | postfix '.' NAME                  { $$ = make(syntax, HRM_MEMBER, @$, $1, NULL); $$->name = $NAME; }
+    | postfix '[' expr ']'              { $$ = make(syntax, HRM_INDEX, @$, $1, $3); }
+    | postfix '[' DOTS expr ']'         { $$ = make(syntax, HRM_PREFIX, @$, $1, $4); };
+primary: INTEGER                        { $$ = make(syntax, HRM_INTEGER, @$, NULL, NULL); $$->integer = $1; }
+    | REAL                              { $$ = make(syntax, HRM_REAL, @$, NULL, NULL); $$->real = $1; }
+    | NAME                              { $$ = make(syntax, HRM_NAME, @$, NULL, NULL); $$->name = $1; }
     | NAME '(' arguments ')'            { $$ = call(syntax, @$, $NAME, NULL, $arguments); }
     | '(' expr ')'                      { $$ = $2; };
 
@@ -176,51 +182,38 @@ argument: expr                          { $$ = (hrm_argument){{NULL, @$, NULL}, 
     | NAME ':' expr                     { $$ = (hrm_argument){$NAME, $expr}; };
 %%
 
-/* Words of the language's future: a clear refusal instead of a puzzle. */
-static bool refused(psc_syntax *s, psc_span span)
+/* A pipeline that gives nothing is a likely slip, and its list of what could stand there is long. */
+static bool is_without_result(const yypcontext_t *context)
 {
-    static const char *const later[] = {"param", "model", "state", "update", "variant", "if", "grad", "match", "enum", "for", "while"};
-    uint32_t n = span.end - span.begin;
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        if (strlen(later[i]) == n && strncmp(s->source->text + span.begin, later[i], n) == 0) {
-            psc_error(s->diags, PSC_E_UNSUPPORTED, span, "`%s` is not supported by this version", later[i]);
-            return true;
-        }
+    yysymbol_kind_t kinds[YYNTOKENS];
+    bool lets = false;
+    for (int i = yypcontext_expected_tokens(context, kinds, YYNTOKENS); i-- > 0;) {
+        lets = lets || kinds[i] == YYSYMBOL_LET;
     }
-    return false;
+    return lets && strcmp(yysymbol_name(yypcontext_token(context)), "'}'") == 0;
 }
 
 static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, psc_syntax *syntax)
 {
-    enum { SHOWN_MAX = 8 };
-    yysymbol_kind_t kinds[SHOWN_MAX];
-    const char *names[SHOWN_MAX];
     (void)scanner;
-    psc_span at = *yypcontext_location(context);
-    if (syntax->too_deep || refused(syntax, at)) {
+    if (is_without_result(context) && !syntax->gave_up) {
+        psc_help(psc_error(syntax->diags, PSC_E_SYNTAX, *yypcontext_location(context), "the pipeline ends without a result"),
+                 "write the message that it gives at its end: `NAME { FIELD: value }`");
         return 0;
     }
-    int count = yypcontext_expected_tokens(context, kinds, SHOWN_MAX);
-    for (int i = 0; i < count; i++) {
-        names[i] = yysymbol_name(kinds[i]);
-        if (names[i][0] == '\'') {
-            names[i] = psc_strndup(syntax->arena, names[i] + 1, 1);
-        }
-    }
-    const char *found = yysymbol_name(yypcontext_token(context));
-    if (found[0] == '\'') {
-        found = psc_strndup(syntax->arena, found + 1, 1);
-    }
-    psc_syntax_error(syntax, at, found, names, count > 0 ? (size_t)count : 0);
+    PSC_SYNTAX_REPORT(context, syntax);
     return 0;
 }
 
 hrm_file *psc_hrm_parse_file(psc_syntax *syntax)
 {
+    static const char *const later[] = {"param", "model", "state", "update", "variant", "if",  "grad",
+                                        "match", "enum",  "for",   "while",  "struct",  NULL};
     hrm_file *f = psc_new(syntax->arena, hrm_file);
     void *scanner;
+    syntax->later = later;
     syntax->result = f;
-    if (psc_hrm_lex_init_extra(syntax, &scanner) == 0) {
+    if (psc_syntax_begin(syntax) && psc_hrm_lex_init_extra(syntax, &scanner) == 0) {
         psc_hrm__scan_bytes(syntax->source->text, (int)syntax->source->bytes, scanner);
         psc_hrm_parse(scanner, syntax);
         psc_hrm_lex_destroy(scanner);

@@ -102,9 +102,28 @@ static bool infer(const psc_value *v, psy_dim dims[PSY_RANK_MAX], uint8_t *rank)
         (*rank)--;
         return true;
     }
-    case PSY_CLASS_SELECT: dims[0] = v->index; *rank = 1; return true;
+    case PSY_CLASS_SELECT:
+        dims[0] = v->index;
+        *rank = 1;
+        return true;
     default: return false;
     }
+}
+
+/* Operands are there where the op's signature wants registers, and only there. */
+static bool has_operands(const psc_value *v, const psy_op_info *info)
+{
+    unsigned k = 0;
+    for (const char *kind = strchr(info->signature, ':') + 1; *kind; kind++) {
+        if (*kind != 'r' && *kind != 'o') {
+            continue;
+        }
+        if (*kind == 'r' && (k >= v->operand_count || !v->operands[k])) {
+            return false;
+        }
+        k++;
+    }
+    return v->operand_count <= k;
 }
 
 static const char *check_value(psc_arena *arena, const psc_program *p, psc_value *v)
@@ -118,14 +137,29 @@ static const char *check_value(psc_arena *arena, const psc_program *p, psc_value
     if (v->op != PSC_OP_LABELS) {
         const psy_op_info *info = psy__op_info(v->op);
         if (!info || !psy__op_takes(info, psc_ir_dtype(v))) {
-            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info ? info->name : "no op", psc_ir_dtype(v));
+            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info ? info->name : "no op",
+                              psc_ir_dtype(v));
         }
         if (v->dtype != psy__op_result_dtype(info, psc_ir_dtype(v))) {
             return psc_format(arena, "value %u: %s does not give dtype %u", v->id, info->name, v->dtype);
         }
+        if (!has_operands(v, info)) {
+            return psc_format(arena, "value %u: %s has other operands", v->id, info->name);
+        }
+    } else if (v->operand_count != 1 || !v->operands[0] || v->operands[0]->op != PSY_OP_TOPK || v->dtype != PSY_U64) {
+        return psc_format(arena, "value %u: labels of no topk", v->id);
+    }
+    if (v->rank > PSY_RANK_MAX) {
+        return psc_format(arena, "value %u: %u axes", v->id, v->rank);
+    }
+    if (psc_ir_class(v) == PSY_CLASS_REDUCE1 && v->index >= v->operands[0]->rank) {
+        return psc_format(arena, "value %u: it has no axis %u to reduce", v->id, v->index);
     }
     psy_dim dims[PSY_RANK_MAX] = {0};
     uint8_t rank = 0;
+    if (psc_ir_class(v) == PSY_CLASS_REDUCE2 && v->operands[0]->rank == 0 && v->operands[1]->rank == 0) {
+        return psc_format(arena, "value %u: it has no axis to reduce", v->id);
+    }
     if (psc_ir_is_elementwise(v) || psc_ir_is_reduction(v)) {
         const psy_op_info *info = psy__op_info(v->op);
         if (v->operand_count != psy__op_register_count(info)) {
@@ -188,6 +222,7 @@ void psc_ir_dump(const psc_program *p, const char *(*dim)(void *, psy_dim), cons
             const psc_region *r = &p->regions.at[v->group - 1];
             fprintf(to, "  region over ");
             dump_dims(r->dims, r->rank, dim, context, to);
+            fputs(r->rank ? "" : "[]", to);
             fputs(r->reduces ? ", reducing the last\n" : "\n", to);
         }
         group = v->group;
@@ -195,6 +230,9 @@ void psc_ir_dump(const psc_program *p, const char *(*dim)(void *, psy_dim), cons
         if (v->op != PSY_OP_STORE) {
             fprintf(to, "%%%u: %s", v->id, psy__dtype_name(v->dtype));
             dump_dims(v->dims, v->rank, dim, context, to);
+            if (p->registers.count && p->registers.at[v->reg].slot != PSY_NO_SLOT) {
+                fprintf(to, " @%u", p->registers.at[v->reg].slot);
+            }
             fputs(" = ", to);
         }
         fputs(v->op == PSC_OP_LABELS ? "labels" : psy__op_info(v->op)->name, to);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tensor IR: single-assignment values with dtype and dims, in an order in which operands come first.
  *
- * Dims are the module's dim words. A dim that is a LOCAL symbol is the sharded axis: it is the same axis as the GLOBAL symbol's,
- * seen from one shard. A value is written for one message; `batched` says whether it differs from message to message.
+ * Dims are the module's dim words. A dim that is a LOCAL symbol is the sharded axis: it is the same axis as the GLOBAL
+ * symbol's, seen from one shard. A value is written for one message; `batched` says whether it differs from message to message.
  *
  * Passes do not change values: they make a new list (psc_ir_rewrite), so that what a pass started from stays readable.
  */
@@ -24,15 +24,16 @@ typedef struct psc_value {
     psy_dim dims[PSY_RANK_MAX];
     struct psc_value *operands[3]; /* STORE: value, length or NULL. TOPK: value, labels or NULL. */
     unsigned operand_count;
-    uint32_t index; /* LOAD, PARTIAL, STORE: field. RESIDENT, LOOKUP: resident. SIZE: dim word. SUM, RMIN, RMAX: axis. TOPK: k. */
-    psy_dim base;   /* TOPK: symbol whose row base is added to positions, or PSY_NONE */
-    uint64_t bits;  /* CONST: a scalar's bytes, little-endian */
+    uint32_t
+        index;    /* LOAD, PARTIAL, STORE: field. RESIDENT, LOOKUP: resident. SIZE: dim word. SUM, RMIN, RMAX: axis. TOPK: k. */
+    psy_dim base; /* TOPK: symbol whose row base is added to positions, or PSY_NONE */
+    uint64_t bits; /* CONST: a scalar's bytes, little-endian */
     psc_span span;
     const char *name; /* of the `let` that holds it, or NULL */
     bool batched;
-    uint32_t id; /* position in the list */
-    uint32_t group; /* fuse: region, numbered from 1 in their order; 0: none */
-    uint32_t reg; /* plan: register */
+    uint32_t id;            /* position in the list */
+    uint32_t group;         /* fuse: region, numbered from 1 in their order; 0: none */
+    uint32_t reg;           /* plan: register */
     struct psc_value *next; /* psc_ir_rewrite: what it became */
 } psc_value;
 
@@ -46,7 +47,7 @@ typedef struct psc_program {
     const char *name;
     uint32_t input_type, partial_type, output_type; /* indices of the module's types; PSY_NONE */
     PSC_LIST(psc_value *) values;
-    PSC_LIST(psc_region) regions; /* of groups 1, 2, ... */
+    PSC_LIST(psc_region) regions;         /* of groups 1, 2, ... */
     PSC_LIST(psy_psm_register) registers; /* plan */
     uint32_t slot_count;                  /* plan */
 } psc_program;
@@ -77,7 +78,7 @@ bool psc_ir_is_view(const psc_value *v);
 /* Checks the whole list: order, dtypes, dims; sets id and batched. Returns NULL, or what is wrong (an internal error). */
 const char *psc_ir_check(psc_arena *arena, psc_program *p);
 
-/* A line per value. `dim` names dim words. */
+/* A line per value; `@` and its slot, once it has one. `dim` names dim words. */
 void psc_ir_dump(const psc_program *p, const char *(*dim)(void *, psy_dim), const char *(*index)(void *, const psc_value *),
                  void *context, FILE *to);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes the kernels of every program that runs on the shards and stores them in the module. Merge parts always run on the CPU. */
+/* Makes the kernels of every program that runs on the shards and stores them in the module. Merge parts always run on the CPU.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,8 +53,14 @@ static void add_kernel(store *s, const psc_pipeline *p, uint32_t program, uint32
         psc_error(s->unit->diags, PSC_E_INTERNAL, span, "kernel %s is not valid SPIR-V: %s", name, wrong);
         return;
     }
-    psy_psm_kernel record = {.name = (uint32_t)s->strings.count, .target = PSY_TARGET_SPIRV, .program = program, .word = k->word,
-                             .stage = k->stage, .codegen = PSY_KERNEL_VERSION, .offset = s->code.count, .bytes = k->word_count * UINT64_C(4)};
+    psy_psm_kernel record = {.name = (uint32_t)s->strings.count,
+                             .target = PSY_TARGET_SPIRV,
+                             .program = program,
+                             .word = k->word,
+                             .stage = k->stage,
+                             .codegen = PSY_KERNEL_VERSION,
+                             .offset = s->code.count,
+                             .bytes = k->word_count * UINT64_C(4)};
     for (const char *c = name;; c++) {
         psc_push(s->unit->arena, &s->strings, *c);
         if (!*c) {

@@ -7,7 +7,7 @@
 
 #define ERROR(...) psc_error(l->unit->diags, __VA_ARGS__)
 
-enum { INLINE_DEPTH_MAX = 64 };
+enum { INLINE_DEPTH_MAX = 64, CALLS_MAX = 4 * PSC_VALUES_MAX };
 
 psc_term psc_poison(psc_span span) { return (psc_term){.kind = PSC_TERM_POISON, .span = span}; }
 
@@ -22,20 +22,35 @@ const char *psc_type_text(psc_lowering *l, const psc_value *v)
                    : psy__dtype_name(v->dtype);
 }
 
+static void over_limit(psc_lowering *l, int most, const char *what)
+{
+    if (!l->over_limit) {
+        l->over_limit = true;
+        ERROR(PSC_E_LIMIT, l->pipeline->node->name.span, "pipeline `%s` has more than %d %s", l->pipeline->node->name.text,
+              most, what);
+    }
+}
+
 /* ---- making values ---- */
 
 psc_value *psc_emit(psc_lowering *l, psc_span span, unsigned op, unsigned dtype, const psy_dim *dims, uint32_t rank,
                     psc_value *const *operands, unsigned count)
 {
     if (l->program->values.count >= PSC_VALUES_MAX) {
-        if (!l->over_limit) {
-            l->over_limit = true;
-            ERROR(PSC_E_LIMIT, l->pipeline->node->name.span, "pipeline `%s` has more than %d operations, functions written out",
-                  l->pipeline->node->name.text, PSC_VALUES_MAX);
+        over_limit(l, PSC_VALUES_MAX, "operations, functions written out");
+        return NULL;
+    }
+    if (l->unit->value_count >= PSC_UNIT_VALUES_MAX) {
+        l->over_limit = true;
+        if (l->unit->value_count++ == PSC_UNIT_VALUES_MAX) {
+            ERROR(PSC_E_LIMIT, l->pipeline->node->name.span,
+                  "the pipelines up to here have more than %d operations, functions written out", PSC_UNIT_VALUES_MAX);
         }
         return NULL;
     }
-    psc_value v = {.op = op, .dtype = (uint8_t)dtype, .rank = (uint8_t)rank, .operand_count = count, .base = PSY_NONE, .span = span};
+    l->unit->value_count++;
+    psc_value v = {
+        .op = op, .dtype = (uint8_t)dtype, .rank = (uint8_t)rank, .operand_count = count, .base = PSY_NONE, .span = span};
     if (rank) {
         memcpy(v.dims, dims, rank * sizeof *dims);
     }
@@ -66,7 +81,8 @@ static bool is_local(const psc_unit *u, psy_dim d)
 static void shape_error(psc_lowering *l, psc_span span, const psc_value *a, const psc_value *b, const char *how)
 {
     psc_unit *u = l->unit;
-    psc_diagnostic *d = ERROR(PSC_E_SHAPE, span, "%s and %s %s", psc_shape_text(u, a->dims, a->rank), psc_shape_text(u, b->dims, b->rank), how);
+    psc_diagnostic *d =
+        ERROR(PSC_E_SHAPE, span, "%s and %s %s", psc_shape_text(u, a->dims, a->rank), psc_shape_text(u, b->dims, b->rank), how);
     psc_note(d, a->span, "this is %s", psc_type_text(l, a));
     psc_note(d, b->span, "this is %s", psc_type_text(l, b));
     int x = psc_ir_sharded_axis(a, u->symbols.at), y = psc_ir_sharded_axis(b, u->symbols.at);
@@ -180,7 +196,8 @@ static psc_value *number_as(psc_lowering *l, const psc_term *t, unsigned dtype)
         return psc_emit_number(l, t->span, dtype, real);
     }
     if (t->kind == PSC_TERM_REAL) {
-        psc_help(ERROR(PSC_E_TYPE, t->span, "a fraction meets values of %s", psy__dtype_name(dtype)), "cast the other side: `f32(...)`");
+        psc_help(ERROR(PSC_E_TYPE, t->span, "a fraction meets values of %s", psy__dtype_name(dtype)),
+                 "cast the other side: `f32(...)`");
         return NULL;
     }
     unsigned bits = psy__dtype_bytes(dtype) * 8;
@@ -209,7 +226,8 @@ psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
         ERROR(PSC_E_UNSUPPORTED, t->span, "`x[..n]` stands only where a bounded field gets its value, in this version");
         return NULL;
     case PSC_TERM_MESSAGE:
-        psc_help(ERROR(PSC_E_TYPE, t->span, "a message is no value"), "use its fields: `%s.FIELD`", l->pipeline->node->parameters.at[0].name.text);
+        psc_help(ERROR(PSC_E_TYPE, t->span, "a message is no value"), "use its fields: `%s.FIELD`",
+                 l->pipeline->node->parameters.at[0].name.text);
         return NULL;
     case PSC_TERM_KEYED:
         psc_help(ERROR(PSC_E_SPLIT, t->span, "data `by key` lies on the shard that owns the key, and is read by key only"),
@@ -232,24 +250,26 @@ static bool untyped(const psc_term *t)
     return t->kind == PSC_TERM_INTEGER || t->kind == PSC_TERM_REAL || t->kind == PSC_TERM_SIZE;
 }
 
+/* The operand with a dtype that computes; `given` is what it was before. False after an error; an untyped one stays NULL. */
+static bool typed_operand(psc_lowering *l, const psc_term *t, psc_value **given, psc_value **out, unsigned *dtype)
+{
+    if (untyped(t)) {
+        return true;
+    }
+    *given = psc_as_value(l, t, 0);
+    *out = psc_promote(l, *given);
+    *dtype = *out ? (*out)->dtype : 0;
+    return *out != NULL;
+}
+
 bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term *b, psc_value **x, psc_value **y)
 {
     /* Numbers take the dtype of the other side; sizes and numbers alone are i64 or f64. */
     unsigned dtype = a->kind == PSC_TERM_REAL || b->kind == PSC_TERM_REAL ? PSY_F64 : PSY_I64;
+    psc_value *given_x = NULL, *given_y = NULL;
     *x = *y = NULL;
-    if (!untyped(a)) {
-        *x = psc_promote(l, psc_as_value(l, a, 0));
-        if (!*x) {
-            return false;
-        }
-        dtype = (*x)->dtype;
-    }
-    if (!untyped(b)) {
-        *y = psc_promote(l, psc_as_value(l, b, 0));
-        if (!*y) {
-            return false;
-        }
-        dtype = (*y)->dtype;
+    if (!typed_operand(l, a, &given_x, x, &dtype) || !typed_operand(l, b, &given_y, y, &dtype)) {
+        return false;
     }
     *x = *x ? *x : psc_as_value(l, a, dtype);
     *y = *y ? *y : psc_as_value(l, b, dtype);
@@ -257,9 +277,10 @@ bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term
         return false;
     }
     if ((*x)->dtype != (*y)->dtype) {
-        psc_diagnostic *d = ERROR(PSC_E_TYPE, span, "%s and %s are different types", psy__dtype_name((*x)->dtype), psy__dtype_name((*y)->dtype));
-        psc_note(d, a->span, "this is %s", psc_type_text(l, *x));
-        psc_note(d, b->span, "this is %s", psc_type_text(l, *y));
+        psc_diagnostic *d = ERROR(PSC_E_TYPE, span, "%s and %s are different types", psy__dtype_name(given_x->dtype),
+                                  psy__dtype_name(given_y->dtype));
+        psc_note(d, a->span, "this is %s", psc_type_text(l, given_x));
+        psc_note(d, b->span, "this is %s", psc_type_text(l, given_y));
         unsigned wide = psy__dtype_class((*x)->dtype) == PSY_DCLASS_FLOAT ? (*x)->dtype : (*y)->dtype;
         psc_help(d, "cast one of them: `%s(...)`", psy__dtype_name(wide));
         return false;
@@ -275,7 +296,8 @@ psc_term psc_lower_binary(psc_lowering *l, psc_span span, char op, const psc_ter
     }
     if (op == '@') {
         if (y->rank > 1) {
-            psc_help(ERROR(PSC_E_UNSUPPORTED, span, "`@` with %s on the right is not supported by this version", psc_type_text(l, y)),
+            psc_help(ERROR(PSC_E_UNSUPPORTED, span, "`@` with %s on the right is not supported by this version",
+                           psc_type_text(l, y)),
                      "write `matrix @ vector`");
             return psc_poison(span);
         }
@@ -351,12 +373,14 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
             continue;
         }
         if (f->layout.kind == PSY_FIELD_BOUNDED) {
-            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading the bounded field `%s` is not supported by this version", f->name), f->span,
-                     "it is declared here");
+            psc_note(
+                ERROR(PSC_E_UNSUPPORTED, e->span, "reading the bounded field `%s` is not supported by this version", f->name),
+                f->span, "it is declared here");
             return psc_poison(e->span);
         }
         if (f->layout.dtype == PSY_F16 || f->layout.dtype == PSY_BF16) {
-            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading %s fields is not supported by this version", psy__dtype_name(f->layout.dtype)),
+            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading %s fields is not supported by this version",
+                           psy__dtype_name(f->layout.dtype)),
                      f->span, "it is declared here");
             return psc_poison(e->span);
         }
@@ -368,11 +392,8 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
         }
         return psc_of_value(v, e->span);
     }
-    psc_diagnostic *d = ERROR(PSC_E_UNKNOWN_NAME, e->name.span, "message `%s` has no field `%s`", m->name, e->name.text);
-    const char *near = psc_did_you_mean(e->name.text, names, m->field_count < 256 ? m->field_count : 256);
-    if (near) {
-        psc_help(d, "did you mean `%s`?", near);
-    }
+    psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, e->name.span, "message `%s` has no field `%s`", m->name, e->name.text),
+                     e->name.text, names, m->field_count < 256 ? m->field_count : 256);
     return psc_poison(e->span);
 }
 
@@ -388,8 +409,16 @@ static psc_term lower_index(psc_lowering *l, const hrm_expr *e)
     }
     const psc_message *m = l->pipeline->input;
     if (k.kind != PSC_TERM_VALUE || k.value->op != PSY_OP_LOAD || !(m->fields[k.value->index].layout.flags & PSY_FIELD_KEY)) {
-        psc_help(ERROR(PSC_E_KEY, e->right->span, "a row `by key` is found by the field that routes the message"),
-                 "mark a u64 field of `%s` with `@key` and use it here", m->name);
+        psc_diagnostic *d = ERROR(PSC_E_KEY, e->right->span, "a row `by key` is found by the field that routes the message");
+        uint32_t key = 0;
+        while (key < m->field_count && !(m->fields[key].layout.flags & PSY_FIELD_KEY)) {
+            key++;
+        }
+        if (key < m->field_count) {
+            psc_help(d, "write `%s.%s`", l->pipeline->node->parameters.at[0].name.text, m->fields[key].name);
+        } else {
+            psc_help(d, "mark a u64 field of `%s` with `@key` and use it here", m->name);
+        }
         return psc_poison(e->span);
     }
     const psy_psm_resident *r = &l->unit->residents.at[t.index].record;
@@ -440,8 +469,9 @@ static bool unify_dim(psc_lowering *l, const hrm_expr *declared, psy_dim actual)
                                                      : b->term.kind == PSC_TERM_INTEGER && b->term.integer == (int64_t)actual;
             }
         }
-        psc_term size = psy__dim_is_symbol(actual) ? (psc_term){.kind = PSC_TERM_SIZE, .span = declared->span, .dim = actual}
-                                                   : (psc_term){.kind = PSC_TERM_INTEGER, .span = declared->span, .integer = actual};
+        psc_term size = psy__dim_is_symbol(actual)
+                            ? (psc_term){.kind = PSC_TERM_SIZE, .span = declared->span, .dim = actual}
+                            : (psc_term){.kind = PSC_TERM_INTEGER, .span = declared->span, .integer = actual};
         bind(l, declared->name.text, size);
         return true;
     }
@@ -472,7 +502,8 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
     psc_term *given = psc_alloc(u->arena, (n + 1) * sizeof *given);
     bool *set = psc_alloc(u->arena, n + 1), ok = true;
     if (e->arguments.count != n) {
-        psc_note(ERROR(PSC_E_ARGUMENTS, e->span, "`%s` takes %zu argument%s, not %zu", f->name.text, n, n == 1 ? "" : "s", e->arguments.count),
+        psc_note(ERROR(PSC_E_ARGUMENTS, e->span, "`%s` takes %zu argument%s, not %zu", f->name.text, n, n == 1 ? "" : "s",
+                       e->arguments.count),
                  f->name.span, "it is declared here");
         return psc_poison(e->span);
     }
@@ -481,8 +512,8 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
         size_t at = i;
         for (size_t k = 0; a->name.text && k <= n; k++) {
             if (k == n) {
-                psc_note(ERROR(PSC_E_ARGUMENTS, a->name.span, "`%s` has no parameter `%s`", f->name.text, a->name.text), f->name.span,
-                         "it is declared here");
+                psc_note(ERROR(PSC_E_ARGUMENTS, a->name.span, "`%s` has no parameter `%s`", f->name.text, a->name.text),
+                         f->name.span, "it is declared here");
                 return psc_poison(e->span);
             }
             if (strcmp(f->parameters.at[k].name.text, a->name.text) == 0) {
@@ -498,10 +529,12 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
         given[at] = psc_lower_expr(l, a->value);
         ok = ok && given[at].kind != PSC_TERM_POISON;
     }
-    if (!ok || l->depth >= INLINE_DEPTH_MAX || l->over_limit) {
-        if (l->depth >= INLINE_DEPTH_MAX) {
-            ERROR(PSC_E_LIMIT, e->span, "functions call each other more than %d deep", INLINE_DEPTH_MAX);
-        }
+    if (l->depth >= INLINE_DEPTH_MAX) {
+        over_limit(l, INLINE_DEPTH_MAX, "functions inside each other");
+    } else if (l->calls++ >= CALLS_MAX) {
+        over_limit(l, CALLS_MAX, "calls, functions written out");
+    }
+    if (!ok || l->over_limit) {
         return psc_poison(e->span);
     }
     /* The body sees its parameters and the file's names, not the caller's. */
@@ -512,7 +545,8 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
         psc_value *v = psc_as_value(l, &given[i], psy__dtype_named(q->type.dtype.text, strlen(q->type.dtype.text)));
         ok = v != NULL;
         if (ok && !has_type(l, &q->type, v)) {
-            psc_note(ERROR(PSC_E_SHAPE, given[i].span, "`%s` takes %s, and this is %s", f->name.text, declared_text(l, &q->type), psc_type_text(l, v)),
+            psc_note(ERROR(PSC_E_SHAPE, given[i].span, "`%s` takes %s, and this is %s", f->name.text,
+                           declared_text(l, &q->type), psc_type_text(l, v)),
                      q->type.span, "as declared here");
             ok = false;
         }
@@ -527,7 +561,8 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
         l->depth--;
         psc_value *v = psc_as_value(l, &result, psy__dtype_named(f->result.dtype.text, strlen(f->result.dtype.text)));
         if (v && !has_type(l, &f->result, v)) {
-            psc_note(ERROR(PSC_E_SHAPE, f->body->span, "`%s` gives %s here, not %s", f->name.text, psc_type_text(l, v), declared_text(l, &f->result)),
+            psc_note(ERROR(PSC_E_SHAPE, f->body->span, "`%s` gives %s here, not %s", f->name.text, psc_type_text(l, v),
+                           declared_text(l, &f->result)),
                      e->span, "when called from here");
             v = NULL;
         }
@@ -537,7 +572,58 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
     return result;
 }
 
-psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e)
+/* A number as an expression again. */
+static hrm_expr number_expr(const psc_term *t, psc_span span)
+{
+    uint64_t magnitude = t->integer < 0 ? 0 - (uint64_t)t->integer : (uint64_t)t->integer;
+    return (hrm_expr){
+        .kind = t->kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER, .span = span, .real = t->real, .integer = magnitude};
+}
+
+/* `op` of numbers: evaluated from the terms, since names may be sizes of a function. */
+static psc_term lower_numbers(psc_lowering *l, const hrm_expr *e, const psc_term *a, const psc_term *b)
+{
+    hrm_expr x = number_expr(a, e->span), y = number_expr(b, e->span), both = *e;
+    hrm_expr minus_x = {.kind = HRM_NEGATE, .span = e->span, .left = &x},
+             minus_y = {.kind = HRM_NEGATE, .span = e->span, .left = &y};
+    both.left = a->kind == PSC_TERM_INTEGER && a->integer < 0 ? &minus_x : &x;
+    both.right = b->kind == PSC_TERM_INTEGER && b->integer < 0 ? &minus_y : &y;
+    psc_constant_value c = psc_evaluate(l->unit, &both);
+    return constant_term(&c, e->span);
+}
+
+static bool is_number(const psc_term *t) { return t->kind == PSC_TERM_INTEGER || t->kind == PSC_TERM_REAL; }
+
+static psc_term lower_arithmetic(psc_lowering *l, const hrm_expr *e)
+{
+    psc_term a = psc_lower_expr(l, e->left), b = e->kind == HRM_BINARY ? psc_lower_expr(l, e->right) : a;
+    if (is_number(&a) && is_number(&b)) {
+        return lower_numbers(l, e, &a, &b);
+    }
+    if (e->kind == HRM_BINARY) {
+        return psc_lower_binary(l, e->span, e->op, &a, &b);
+    }
+    psc_value *given = a.kind == PSC_TERM_POISON ? NULL : psc_as_value(l, &a, PSY_I64), *v = psc_promote(l, given);
+    if (v && psy__dtype_class(v->dtype) == PSY_DCLASS_UINT) {
+        psc_help(ERROR(PSC_E_TYPE, e->span, "%s has no negative numbers", psy__dtype_name(given->dtype)),
+                 "cast it: `-i64(...)`");
+        v = NULL;
+    }
+    return psc_of_value(psc_emit_map1(l, e->span, PSY_OP_NEG, v), e->span);
+}
+
+static psc_term lower_call(psc_lowering *l, const hrm_expr *e)
+{
+    unsigned detail = 0;
+    psc_builtin builtin = psc_builtin_find(e->name.text, &detail);
+    if (builtin != PSC_NO_BUILTIN) {
+        return psc_lower_builtin(l, e, builtin, detail);
+    }
+    const psc_fn *f = psc_fn_find(l->unit, e->name.text);
+    return f && !f->poisoned ? inline_fn(l, e, f->node) : psc_poison(e->span); /* reported by resolve */
+}
+
+static psc_term lower_any(psc_lowering *l, const hrm_expr *e)
 {
     switch (e->kind) {
     case HRM_INTEGER:
@@ -547,44 +633,25 @@ psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e)
     }
     case HRM_NAME: return lower_name(l, e);
     case HRM_NEGATE:
-    case HRM_BINARY: {
-        psc_term a = psc_lower_expr(l, e->left), b = e->kind == HRM_BINARY ? psc_lower_expr(l, e->right) : a;
-        bool numbers = (a.kind == PSC_TERM_INTEGER || a.kind == PSC_TERM_REAL) && (b.kind == PSC_TERM_INTEGER || b.kind == PSC_TERM_REAL);
-        if (numbers) {
-            /* Evaluated from the terms, since names may be sizes of a function. */
-            hrm_expr x = {.kind = a.kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER, .span = e->span, .real = a.real, .integer = (uint64_t)a.integer};
-            hrm_expr y = {.kind = b.kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER, .span = e->span, .real = b.real, .integer = (uint64_t)b.integer};
-            hrm_expr minus_x = {.kind = HRM_NEGATE, .span = e->span, .left = &x}, minus_y = {.kind = HRM_NEGATE, .span = e->span, .left = &y};
-            x.integer = (uint64_t)(a.integer < 0 ? -a.integer : a.integer);
-            y.integer = (uint64_t)(b.integer < 0 ? -b.integer : b.integer);
-            hrm_expr both = *e;
-            both.left = a.integer < 0 && a.kind == PSC_TERM_INTEGER ? &minus_x : &x;
-            both.right = b.integer < 0 && b.kind == PSC_TERM_INTEGER ? &minus_y : &y;
-            psc_constant_value c = psc_evaluate(l->unit, &both);
-            return constant_term(&c, e->span);
-        }
-        if (e->kind == HRM_BINARY) {
-            return psc_lower_binary(l, e->span, e->op, &a, &b);
-        }
-        psc_value *v = a.kind == PSC_TERM_POISON ? NULL : psc_promote(l, psc_as_value(l, &a, PSY_I64));
-        if (v && psy__dtype_class(v->dtype) == PSY_DCLASS_UINT) {
-            psc_help(ERROR(PSC_E_TYPE, e->span, "%s has no negative numbers", psy__dtype_name(v->dtype)), "cast it: `-i64(...)`");
-            v = NULL;
-        }
-        return psc_of_value(psc_emit_map1(l, e->span, PSY_OP_NEG, v), e->span);
-    }
+    case HRM_BINARY: return lower_arithmetic(l, e);
     case HRM_MEMBER: return lower_member(l, e);
     case HRM_INDEX: return lower_index(l, e);
     case HRM_PREFIX: return lower_prefix(l, e);
-    case HRM_CALL: {
-        unsigned detail = 0;
-        psc_builtin builtin = psc_builtin_find(e->name.text, &detail);
-        if (builtin != PSC_NO_BUILTIN) {
-            return psc_lower_builtin(l, e, builtin, detail);
-        }
-        const hrm_fn *f = psc_fn_find(l->unit, e->name.text);
-        return f ? inline_fn(l, e, f) : psc_poison(e->span);
-    }
+    case HRM_CALL: return lower_call(l, e);
     }
     return psc_poison(e->span);
+}
+
+psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e)
+{
+    if (l->nesting >= PSC_DEPTH_MAX) {
+        over_limit(l, PSC_DEPTH_MAX, "operations on top of each other, functions written out");
+    }
+    if (l->over_limit) {
+        return psc_poison(e->span);
+    }
+    l->nesting++;
+    psc_term t = lower_any(l, e);
+    l->nesting--;
+    return t;
 }

@@ -11,7 +11,7 @@ typedef enum psc_term_kind {
     PSC_TERM_POISON, /* had an error: silences what follows */
     PSC_TERM_INTEGER,
     PSC_TERM_REAL,
-    PSC_TERM_SIZE,    /* dim */
+    PSC_TERM_SIZE, /* dim */
     PSC_TERM_VALUE,
     PSC_TERM_PAIR,    /* value, labels: what topk gives */
     PSC_TERM_PREFIX,  /* the first `length` elements of value */
@@ -40,8 +40,10 @@ typedef struct psc_lowering {
     psc_pipeline *pipeline;
     psc_program *program;
     psc_binding *scope;
-    unsigned depth;  /* of inlined functions */
-    bool over_limit; /* reported */
+    unsigned depth;   /* of inlined functions */
+    unsigned calls;   /* functions inlined so far */
+    unsigned nesting; /* of expressions, through functions */
+    bool over_limit;  /* reported: nothing more is lowered */
 } psc_lowering;
 
 psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e);

@@ -15,7 +15,8 @@ static void lower_let(psc_lowering *l, const hrm_let *let)
         if (pair && let->names.count == 1) {
             psc_help(ERROR(PSC_E_TYPE, let->value->span, "topk gives two things"), "write `let (score, index) = topk(...)`");
         } else {
-            ERROR(PSC_E_TYPE, let->value->span, "this gives %s, not %zu things", pair ? "two things" : "one thing", let->names.count);
+            ERROR(PSC_E_TYPE, let->value->span, "this gives %s, not %zu things", pair ? "two things" : "one thing",
+                  let->names.count);
         }
         t = psc_poison(t.span);
     }
@@ -45,17 +46,20 @@ static bool widens(unsigned from, unsigned to)
 static void no_fit(psc_lowering *l, psc_span span, const psc_field *f, const psc_value *v)
 {
     psc_unit *u = l->unit;
-    const char *kind = f->layout.kind == PSY_FIELD_SCALAR    ? psy__dtype_name(f->layout.dtype)
-                       : f->layout.kind == PSY_FIELD_BOUNDED ? psc_format(u->arena, "%s[<=%u]", psy__dtype_name(f->layout.dtype), f->layout.count)
-                                                             : psc_format(u->arena, "%s[%u]", psy__dtype_name(f->layout.dtype), f->layout.count);
+    const char *kind = f->layout.kind == PSY_FIELD_SCALAR ? psy__dtype_name(f->layout.dtype)
+                       : f->layout.kind == PSY_FIELD_BOUNDED
+                           ? psc_format(u->arena, "%s[<=%u]", psy__dtype_name(f->layout.dtype), f->layout.count)
+                           : psc_format(u->arena, "%s[%u]", psy__dtype_name(f->layout.dtype), f->layout.count);
     bool sized = false;
     for (uint32_t d = 0; d < v->rank; d++) {
         sized = sized || psy__dim_is_symbol(v->dims[d]);
     }
-    psc_diagnostic *d = ERROR(sized ? PSC_E_SPLIT : PSC_E_SHAPE, span, "field `%s` is %s, and this is %s", f->name, kind, psc_type_text(l, v));
+    psc_diagnostic *d =
+        ERROR(sized ? PSC_E_SPLIT : PSC_E_SHAPE, span, "field `%s` is %s, and this is %s", f->name, kind, psc_type_text(l, v));
     psc_note(d, f->span, "the field is declared here");
     if (sized) {
-        psc_help(d, "a message holds a fixed number of elements: take the best with `topk`, or reduce with `sum`, `mean`, `min`, `max`");
+        psc_help(d, "a message holds a fixed number of elements: take the best with `topk`, or reduce with `sum`, `mean`, "
+                    "`min`, `max`");
     }
 }
 
@@ -74,7 +78,8 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
     }
     if (v->dtype != f->layout.dtype) {
         if (!widens(v->dtype, f->layout.dtype) || f->layout.dtype == PSY_F16 || f->layout.dtype == PSY_BF16) {
-            psc_diagnostic *d = ERROR(PSC_E_TYPE, t->span, "field `%s` is %s, and this is %s", f->name, psy__dtype_name(f->layout.dtype), psc_type_text(l, v));
+            psc_diagnostic *d = ERROR(PSC_E_TYPE, t->span, "field `%s` is %s, and this is %s", f->name,
+                                      psy__dtype_name(f->layout.dtype), psc_type_text(l, v));
             psc_note(d, f->span, "the field is declared here");
             if (f->layout.dtype != PSY_F16 && f->layout.dtype != PSY_BF16) {
                 psc_help(d, "cast it: `%s(...)`", psy__dtype_name(f->layout.dtype));
@@ -86,9 +91,10 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
             return;
         }
     }
-    bool fits = f->layout.kind == PSY_FIELD_SCALAR  ? v->rank == 0
-                : f->layout.kind == PSY_FIELD_ARRAY ? v->rank == 1 && v->dims[0] == f->layout.count
-                                                    : v->rank == 1 && !psy__dim_is_symbol(v->dims[0]) && v->dims[0] <= f->layout.count;
+    bool fits = f->layout.kind == PSY_FIELD_SCALAR ? v->rank == 0
+                : f->layout.kind == PSY_FIELD_ARRAY
+                    ? v->rank == 1 && v->dims[0] == f->layout.count
+                    : v->rank == 1 && !psy__dim_is_symbol(v->dims[0]) && v->dims[0] <= f->layout.count;
     if (!fits) {
         no_fit(l, t->span, f, v);
         return;
@@ -100,54 +106,75 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
     }
 }
 
+/* The field that a `name: value` is for; field_count after an error. */
+static uint32_t field_of(psc_lowering *l, const psc_message *m, const hrm_argument *a, const bool *set)
+{
+    const char *names[256];
+    uint32_t k = 0;
+    if (!a->name.text) {
+        psc_help(ERROR(PSC_E_SYNTAX, a->value->span, "which field is this?"), "write `FIELD: value`");
+        return m->field_count;
+    }
+    for (; k < m->field_count && strcmp(m->fields[k].name, a->name.text) != 0; k++) {
+        names[k < 256 ? k : 255] = m->fields[k].name;
+    }
+    if (k == m->field_count) {
+        psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, a->name.span, "message `%s` has no field `%s`", m->name, a->name.text),
+                         a->name.text, names, k < 256 ? k : 256);
+    } else if (set[k]) {
+        ERROR(PSC_E_DUPLICATE, a->name.span, "field `%s` is given twice", a->name.text);
+        return m->field_count;
+    }
+    return k;
+}
+
+static void store_default(psc_lowering *l, uint32_t k)
+{
+    const psc_field *f = &l->pipeline->output->fields[k];
+    psc_span span = l->pipeline->node->record.span;
+    psc_value *v = psc_emit(l, span, PSY_OP_CONST, f->layout.dtype, NULL, 0, NULL, 0);
+    if (v) {
+        v->bits = f->layout.default_bits;
+        psc_term t = psc_of_value(v, span);
+        store(l, k, &t);
+    }
+}
+
 static void lower_record(psc_lowering *l)
 {
     const hrm_pipeline *n = l->pipeline->node;
     const psc_message *m = l->pipeline->output;
     psc_term *given = psc_alloc(l->unit->arena, (m->field_count + 1) * sizeof *given);
-    bool *set = psc_alloc(l->unit->arena, m->field_count + 1);
+    bool *set = psc_alloc(l->unit->arena, m->field_count + 1), ok = true;
     for (size_t i = 0; i < n->fields.count; i++) {
-        const hrm_argument *a = &n->fields.at[i];
-        const char *names[256];
-        uint32_t k = 0;
-        if (!a->name.text) {
-            psc_help(ERROR(PSC_E_SYNTAX, a->value->span, "which field is this?"), "write `FIELD: value`");
-            continue;
+        uint32_t k = field_of(l, m, &n->fields.at[i], set);
+        psc_term t = psc_lower_expr(l, n->fields.at[i].value);
+        ok = ok && k < m->field_count;
+        if (k < m->field_count) {
+            set[k] = true;
+            given[k] = t;
         }
-        for (; k < m->field_count && strcmp(m->fields[k].name, a->name.text) != 0; k++) {
-            names[k < 256 ? k : 255] = m->fields[k].name;
-        }
-        if (k == m->field_count) {
-            psc_diagnostic *d = ERROR(PSC_E_UNKNOWN_NAME, a->name.span, "message `%s` has no field `%s`", m->name, a->name.text);
-            const char *near = psc_did_you_mean(a->name.text, names, k < 256 ? k : 256);
-            if (near) {
-                psc_help(d, "did you mean `%s`?", near);
-            }
-            continue;
-        }
-        if (set[k]) {
-            ERROR(PSC_E_DUPLICATE, a->name.span, "field `%s` is given twice", a->name.text);
-            continue;
-        }
-        set[k] = true;
-        given[k] = psc_lower_expr(l, a->value);
     }
+    enum { MISSING_SHOWN_MAX = 8 };
+    unsigned missing_count = 0;
+    const char *missing = "";
+    psc_diagnostic *d = NULL;
     for (uint32_t k = 0; k < m->field_count; k++) {
-        const psc_field *f = &m->fields[k];
         if (set[k]) {
             store(l, k, &given[k]);
-            continue;
+        } else if (m->fields[k].has_default) {
+            store_default(l, k);
+        } else {
+            missing = missing_count++ < MISSING_SHOWN_MAX
+                          ? psc_format(l->unit->arena, "%s%s`%s`", missing, *missing ? ", " : "", m->fields[k].name)
+                          : missing;
         }
-        if (!f->has_default) {
-            psc_note(ERROR(PSC_E_FIELD, n->record.span, "field `%s` is not given and has no default", f->name), f->span, "it is declared here");
-            continue;
-        }
-        psc_value *v = psc_emit(l, n->record.span, PSY_OP_CONST, f->layout.dtype, NULL, 0, NULL, 0);
-        if (v) {
-            v->bits = f->layout.default_bits;
-            psc_term t = psc_of_value(v, n->record.span);
-            store(l, k, &t);
-        }
+    }
+    /* Which of them are missing is unclear where a name was wrong. */
+    if (ok && *missing) {
+        d = ERROR(PSC_E_FIELD, n->record.span, "not given, and without a default: %s%s", missing,
+                  missing_count > MISSING_SHOWN_MAX ? " and more" : "");
+        psc_note(d, m->span, "message `%s` is declared here", m->name);
     }
 }
 
@@ -155,13 +182,17 @@ void psc_lower(psc_unit *unit)
 {
     for (size_t i = 0; i < unit->pipelines.count; i++) {
         psc_pipeline *p = unit->pipelines.at[i];
+        if (p->poisoned) {
+            continue;
+        }
         p->whole = psc_new(unit->arena, psc_program);
         p->whole->name = p->node->name.text;
         p->whole->partial_type = PSY_NONE;
         p->whole->input_type = psc_type_of(unit, p->input);
         p->whole->output_type = psc_type_of(unit, p->output);
         psc_lowering lowering = {.unit = unit, .pipeline = p, .program = p->whole}, *l = &lowering;
-        psc_binding input = {p->node->parameters.at[0].name.text, {.kind = PSC_TERM_MESSAGE, .span = p->node->parameters.at[0].name.span}, NULL};
+        psc_binding input = {
+            p->node->parameters.at[0].name.text, {.kind = PSC_TERM_MESSAGE, .span = p->node->parameters.at[0].name.span}, NULL};
         l->scope = &input;
         for (size_t k = 0; k < p->node->lets.count; k++) {
             lower_let(l, p->node->lets.at[k]);

@@ -30,21 +30,20 @@ typedef struct command {
     psc_outputs *outputs;
 } command;
 
-static const char usage_text[] =
-    "usage: psynec FILE... [options]\n"
-    "  FILE.psy        message schema: writes the C header FILE.psy.h\n"
-    "  FILE.hrm        Harmonics program: writes the module FILE.psm, its kernels included\n"
-    "  FILE.hra        assembly: writes the module FILE.psm\n"
-    "options:\n"
-    "  -o DIR          folder for what is written, made if need be (default: the current one)\n"
-    "  --emit LIST     what to write: header, bytecode, asm, spirv, separated by commas\n"
-    "  -I DIR          a folder in which imports are looked for\n"
-    "  -O0, -O1        without and with (default) fold, cse and fuse\n"
-    "  --no-kernels    no SPIR-V kernels in the module\n"
-    "  --dump=PASS     print the program after a pass: %s\n"
-    "  --time-passes   print how long each pass took\n"
-    "  --version       print the version\n"
-    "  --help          print this\n";
+static const char usage_text[] = "usage: psynec FILE... [options]\n"
+                                 "  FILE.psy        message schema: writes the C header FILE.psy.h\n"
+                                 "  FILE.hrm        Harmonics program: writes the module FILE.psm, its kernels included\n"
+                                 "  FILE.hra        assembly: writes the module FILE.psm\n"
+                                 "options:\n"
+                                 "  -o DIR          folder for what is written, made if need be (default: the current one)\n"
+                                 "  --emit LIST     what to write: header, bytecode, asm, spirv, separated by commas\n"
+                                 "  -I DIR          a folder in which imports are looked for\n"
+                                 "  -O0, -O1        without and with (default) fold, cse and fuse\n"
+                                 "  --no-kernels    no SPIR-V kernels in the module\n"
+                                 "  --dump=PASS     print the program after a pass: %s\n"
+                                 "  --time-passes   print how long each pass took\n"
+                                 "  --version       print the version\n"
+                                 "  --help          print this\n";
 
 static _Noreturn void misuse(const char *what, const char *help)
 {
@@ -94,7 +93,8 @@ static const char *value_of(command *c, int argc, char **argv, int *i, const cha
 
 static void parse_options(command *c, int argc, char **argv)
 {
-    static const char *const known[] = {"-o", "-I", "-O0", "-O1", "--emit", "--no-kernels", "--dump", "--time-passes", "--version", "--help"};
+    static const char *const known[] = {"-o",           "-I",     "-O0",           "-O1",       "--emit",
+                                        "--no-kernels", "--dump", "--time-passes", "--version", "--help"};
     bool only_files = false;
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i], *value;
@@ -118,7 +118,8 @@ static void parse_options(command *c, int argc, char **argv)
             parse_emit(c, value);
         } else if ((value = value_of(c, argc, argv, &i, "--dump"))) {
             if (!psc_pass_exists(value)) {
-                misuse(psc_format(c->arena, "there is no pass `%s`", value), psc_format(c->arena, "passes are: %s", psc_pass_names(c->arena)));
+                misuse(psc_format(c->arena, "there is no pass `%s`", value),
+                       psc_format(c->arena, "passes are: %s", psc_pass_names(c->arena)));
             }
             c->passes.dump = value;
         } else if ((value = value_of(c, argc, argv, &i, "-o"))) {
@@ -145,7 +146,7 @@ typedef enum kind { SCHEMA, PROGRAM, ASSEMBLY, UNKNOWN } kind;
 static kind kind_of(const char *path)
 {
     const char *dot = strrchr(path, '.');
-    return !dot                        ? UNKNOWN
+    return !dot                       ? UNKNOWN
            : strcmp(dot, ".psy") == 0 ? SCHEMA
            : strcmp(dot, ".hrm") == 0 ? PROGRAM
            : strcmp(dot, ".hra") == 0 ? ASSEMBLY
@@ -212,8 +213,10 @@ static void output_kernels(command *c, const psc_unit *unit)
     }
     for (uint32_t i = 0; i < m.kernel_count; i++) {
         const psy_psm_kernel *k = &m.kernels[i];
-        psc_output_add(c->outputs, psc_format(c->arena, "%s.%s.spv", stem_of(c->arena, unit->source->path), psy__module_string(&m, k->name)),
-                       m.kernel_code + k->offset, k->bytes);
+        psc_output_add(
+            c->outputs,
+            psc_format(c->arena, "%s.%s.spv", stem_of(c->arena, unit->source->path), psy__module_string(&m, k->name)),
+            m.kernel_code + k->offset, k->bytes);
     }
 }
 
@@ -252,13 +255,29 @@ static void compile_program(command *c, const psc_source *source)
     }
 }
 
+/* The assembler says "line L, column C: what": the place, and *what moves on to the rest. */
+static psc_span place_in(const psc_source *source, const char **what)
+{
+    unsigned line, column;
+    int n = 0;
+    psc_span at = {source, 0, 0};
+    if (sscanf(*what, "line %u, column %u: %n", &line, &column, &n) == 2 && n > 0 && line >= 1 && line <= source->line_count &&
+        column >= 1) {
+        uint64_t offset = (uint64_t)source->line_starts[line - 1] + column - 1;
+        at.begin = at.end = offset < source->bytes ? (uint32_t)offset : (uint32_t)source->bytes;
+        *what += n;
+    }
+    return at;
+}
+
 static void compile_assembly(command *c, const psc_source *source)
 {
     uint8_t *bytes;
     uint64_t n;
-    psc_span whole = {source, 0, 0};
     if (psy__assemble(source->text, source->bytes, &bytes, &n) != PSY_OK) {
-        psc_error(c->diags, PSC_E_SYNTAX, whole, "%s", psy_detail());
+        const char *what = psy_detail();
+        psc_span at = place_in(source, &what);
+        psc_error(c->diags, PSC_E_SYNTAX, at, "%s", what);
         return;
     }
     if (c->emit && !(c->emit & (EMIT_BYTECODE | EMIT_ASM))) {
@@ -282,13 +301,13 @@ static void compile(command *c, const char *path)
     psc_span nowhere = {0};
     kind k = kind_of(path);
     if (k == UNKNOWN) {
-        psc_help(psc_error(c->diags, PSC_E_FILE, nowhere, "%s: what kind of file is this?", path), "names end in .psy, .hrm or .hra");
+        psc_help(psc_error(c->diags, PSC_E_FILE, nowhere, "%s: what kind of file is this?", path),
+                 "names end in .psy, .hrm or .hra");
         return;
     }
     const psc_source *source = psc_source_read(c->arena, path);
     if (!source) {
-        psc_error(c->diags, PSC_E_FILE, nowhere, "%s: %s", path,
-                  errno == EFBIG ? "larger than 16 MiB" : errno == EILSEQ ? "not a text file" : strerror(errno));
+        psc_error(c->diags, PSC_E_FILE, nowhere, "%s: %s", path, psc_source_problem(errno));
         return;
     }
     if (k == SCHEMA) {
@@ -306,8 +325,12 @@ int main(int argc, char **argv)
     psc_arena_init(&arena);
     psc_diagnostics diags = {.arena = &arena};
     psc_outputs outputs = {.arena = &arena, .diags = &diags};
-    command c = {.arena = &arena, .folder = ".", .options = {.optimise = true, .kernels = true}, .passes = {.dump_to = stdout},
-                 .diags = &diags, .outputs = &outputs};
+    command c = {.arena = &arena,
+                 .folder = ".",
+                 .options = {.optimise = true, .kernels = true},
+                 .passes = {.dump_to = stdout},
+                 .diags = &diags,
+                 .outputs = &outputs};
     parse_options(&c, argc, argv);
     outputs.folder = c.folder;
     for (size_t i = 0; i < c.files.count; i++) {

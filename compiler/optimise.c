@@ -7,7 +7,8 @@
 
 /* Replaces the program's values by what `visit` makes of each, operands first. It gets a copy with operands as they became and
  * returns what the value becomes: one that is there already, or what psc_ir_add made; NULL drops it. */
-static void rewrite(psc_unit *u, psc_program *p, psc_value *(*visit)(psc_unit *, psc_program *to, psc_value *copy, void *), void *context)
+static void rewrite(psc_unit *u, psc_program *p, psc_value *(*visit)(psc_unit *, psc_program *to, psc_value *copy, void *),
+                    void *context)
 {
     psc_program to = *p;
     to.values.at = NULL;
@@ -32,7 +33,8 @@ static bool constant(const psc_value *v, uint64_t *bits)
 
 static psc_value *add_constant(psc_unit *u, psc_program *to, const psc_value *like, uint64_t bits)
 {
-    psc_value c = {.op = PSY_OP_CONST, .dtype = like->dtype, .bits = bits, .base = PSY_NONE, .span = like->span, .name = like->name};
+    psc_value c = {
+        .op = PSY_OP_CONST, .dtype = like->dtype, .bits = bits, .base = PSY_NONE, .span = like->span, .name = like->name};
     return psc_ir_add(u->arena, to, &c);
 }
 
@@ -103,7 +105,8 @@ static uint32_t hash_of(const psc_value *v)
 static bool same(const psc_value *a, const psc_value *b)
 {
     return a->op == b->op && a->dtype == b->dtype && a->index == b->index && a->base == b->base && a->bits == b->bits &&
-           psc_ir_same_dims(a, b) && a->operand_count == b->operand_count && memcmp(a->operands, b->operands, sizeof a->operands) == 0;
+           psc_ir_same_dims(a, b) && a->operand_count == b->operand_count &&
+           memcmp(a->operands, b->operands, sizeof a->operands) == 0;
 }
 
 static psc_value *cse_value(psc_unit *u, psc_program *to, psc_value *v, void *context)

@@ -15,18 +15,14 @@ static const struct {
     void (*run)(psc_unit *unit);
     bool optimises; /* left out under -O0 */
     bool has_ir;    /* its result is checked */
+    bool tolerant;  /* runs after errors too, over what is sound, and finds more of them */
 } passes[] = {
-    {"parse", psc_parse, false, false},
-    {"resolve", psc_resolve, false, false},
-    {"lower", psc_lower, false, true},
-    {"split", psc_split, false, true},
-    {"fold", psc_fold, true, true},
-    {"cse", psc_cse, true, true},
-    {"dce", psc_dce, false, true},
-    {"fuse", psc_fuse, true, true},
-    {"plan", psc_plan, false, true},
-    {"bytecode", psc_bytecode, false, true},
-    {"kernels", psc_kernels, false, true},
+    {"parse", psc_parse, false, false, false},    {"resolve", psc_resolve, false, false, false},
+    {"lower", psc_lower, false, true, true},      {"split", psc_split, false, true, false},
+    {"fold", psc_fold, true, true, false},        {"cse", psc_cse, true, true, false},
+    {"dce", psc_dce, false, true, false},         {"fuse", psc_fuse, true, true, false},
+    {"plan", psc_plan, false, true, false},       {"bytecode", psc_bytecode, false, true, false},
+    {"kernels", psc_kernels, false, true, false},
 };
 
 enum { PASSES = sizeof passes / sizeof passes[0] };
@@ -74,7 +70,8 @@ static const char *index_text(void *context, const psc_value *v)
     case PSY_OP_SIZE: return dim_text(context, v->index);
     case PSY_OP_CONST: return psc_format(u->arena, "0x%" PRIx64, v->bits);
     case PSY_OP_TOPK:
-        return v->base == PSY_NONE ? psc_format(u->arena, "k %u", v->index) : psc_format(u->arena, "k %u from %s", v->index, dim_text(context, v->base));
+        return v->base == PSY_NONE ? psc_format(u->arena, "k %u", v->index)
+                                   : psc_format(u->arena, "k %u from %s", v->index, dim_text(context, v->base));
     default: return psc_ir_class(v) == PSY_CLASS_REDUCE1 ? psc_format(u->arena, "axis %u", v->index) : "";
     }
 }
@@ -95,7 +92,8 @@ static void dump(psc_unit *u, const char *pass, FILE *to)
         psy__module m;
         char *text;
         size_t n;
-        if (psy__module_decode(u->module, u->module_bytes, PSY_TRUST_NATIVE, &m) == PSY_OK && psy__disassemble(&m, &text, &n) == PSY_OK) {
+        if (psy__module_decode(u->module, u->module_bytes, PSY_TRUST_NATIVE, &m) == PSY_OK &&
+            psy__disassemble(&m, &text, &n) == PSY_OK) {
             fwrite(text, 1, n, to);
             free(text);
         }
@@ -107,7 +105,8 @@ static void dump(psc_unit *u, const char *pass, FILE *to)
     }
     for (size_t i = 0; i < u->residents.count; i++) {
         const psy_psm_resident *r = &u->residents.at[i].record;
-        fprintf(to, "resident %s: %s%s\n", u->residents.at[i].node->name.text, psy__dtype_name(r->dtype), psc_shape_text(u, r->dims, r->rank));
+        fprintf(to, "resident %s: %s%s\n", u->residents.at[i].node->name.text, psy__dtype_name(r->dtype),
+                psc_shape_text(u, r->dims, r->rank));
     }
     if (u->pipelines.count && u->pipelines.at[0]->whole) {
         psc_each_program(u, dump_program);
@@ -137,7 +136,7 @@ static double seconds(void)
 void psc_passes_run(psc_unit *u, const psc_passes_options *options)
 {
     double all = seconds();
-    for (size_t i = 0; i < PASSES && u->diags->errors == 0; i++) {
+    for (size_t i = 0; i < PASSES && (u->diags->errors == 0 || passes[i].tolerant); i++) {
         double start = seconds();
         if (!passes[i].optimises || u->options->optimise) {
             passes[i].run(u);

@@ -5,6 +5,8 @@
 
 #include "unit.h"
 
+enum { REGISTERS_MAX = 4096 }; /* doc/module.md */
+
 typedef struct interval {
     uint32_t first, last;
 } interval;
@@ -18,8 +20,8 @@ typedef struct slot {
 typedef struct planner {
     psc_unit *unit;
     psc_program *program;
-    interval *alive;        /* by value id */
-    bool *outside;          /* by value id: used outside of its region */
+    interval *alive; /* by value id */
+    bool *outside;   /* by value id: used outside of its region */
     PSC_LIST(slot) slots;
 } planner;
 
@@ -106,7 +108,8 @@ static void plan_program(psc_unit *u, psc_program *program)
             psc_value *x = program->values.at[k];
             labels = x->op == PSC_OP_LABELS && x->operands[0] == v ? x : NULL;
         }
-        psc_value unused = {.op = PSC_OP_LABELS, .dtype = PSY_U64, .rank = 1, .dims = {v->dims[0]}, .id = v->id, .batched = v->batched};
+        psc_value unused = {
+            .op = PSC_OP_LABELS, .dtype = PSY_U64, .rank = 1, .dims = {v->dims[0]}, .id = v->id, .batched = v->batched};
         if (!labels) {
             labels = psc_new(u->arena, psc_value);
             *labels = unused;
@@ -117,6 +120,10 @@ static void plan_program(psc_unit *u, psc_program *program)
         add_register(p, labels, take_slot(p, labels));
     }
     program->slot_count = (uint32_t)p->slots.count;
+    if (program->registers.count > REGISTERS_MAX && n) {
+        psc_error(u->diags, PSC_E_LIMIT, program->values.at[n - 1]->span, "program `%s` needs more than %d registers",
+                  program->name, REGISTERS_MAX);
+    }
 }
 
 void psc_plan(psc_unit *unit) { psc_each_program(unit, plan_program); }

@@ -8,7 +8,14 @@
 #include "source.h"
 #include "syntax.h"
 
-typedef enum psy_expr_kind { PSY_EXPR_POISON, PSY_EXPR_INTEGER, PSY_EXPR_REAL, PSY_EXPR_NAME, PSY_EXPR_BINARY, PSY_EXPR_NEGATE } psy_expr_kind;
+typedef enum psy_expr_kind {
+    PSY_EXPR_POISON,
+    PSY_EXPR_INTEGER,
+    PSY_EXPR_REAL,
+    PSY_EXPR_NAME,
+    PSY_EXPR_BINARY,
+    PSY_EXPR_NEGATE
+} psy_expr_kind;
 
 typedef struct psy_expr {
     psy_expr_kind kind;
@@ -16,11 +23,19 @@ typedef struct psy_expr {
     uint64_t integer;
     double real;
     const char *name;
-    char op; /* BINARY: + - * / */
+    char op;        /* BINARY: + - * / */
+    unsigned depth; /* of the tree below and this */
     struct psy_expr *left, *right;
 } psy_expr;
 
-typedef enum psy_type_kind { PSY_TYPE_PLAIN, PSY_TYPE_ARRAY, PSY_TYPE_BOUNDED, PSY_TYPE_UNBOUNDED, PSY_TYPE_OPTIONAL, PSY_TYPE_BLOCK } psy_type_kind;
+typedef enum psy_type_kind {
+    PSY_TYPE_PLAIN,
+    PSY_TYPE_ARRAY,
+    PSY_TYPE_BOUNDED,
+    PSY_TYPE_UNBOUNDED,
+    PSY_TYPE_OPTIONAL,
+    PSY_TYPE_BLOCK
+} psy_type_kind;
 
 typedef struct psy_type_node {
     psy_type_kind kind;

@@ -56,25 +56,27 @@ int psc_psy_lex_destroy(void *scanner);
 static void psc_psy_error(const psc_span *span, void *scanner, psc_syntax *syntax, const char *message)
 {
     (void)scanner;
-    psc_error(syntax->diags, PSC_E_LIMIT, *span, "%s", message);
+    (void)message; /* "memory exhausted": the parser's stack */
+    psc_error(syntax->diags, PSC_E_LIMIT, *span, "this nests too deep");
 }
 
 static psy_file *file(psc_syntax *s) { return s->result; }
 
-static psy_expr *expr_new(psc_syntax *s, psy_expr_kind kind, psc_span span)
+static psy_expr *expr_new(psc_syntax *s, psy_expr_kind kind, psc_span span, psy_expr *left, psy_expr *right)
 {
     psy_expr *e = psc_new(s->arena, psy_expr);
     e->kind = kind;
     e->span = span;
+    e->left = left;
+    e->right = right;
+    e->depth = psc_syntax_depth(s, span, left ? left->depth : 0, right ? right->depth : 0);
     return e;
 }
 
 static psy_expr *binary(psc_syntax *s, psc_span span, char op, psy_expr *left, psy_expr *right)
 {
-    psy_expr *e = expr_new(s, PSY_EXPR_BINARY, span);
+    psy_expr *e = expr_new(s, PSY_EXPR_BINARY, span, left, right);
     e->op = op;
-    e->left = left;
-    e->right = right;
     return e;
 }
 
@@ -82,6 +84,15 @@ static void unsupported(psc_syntax *s, psc_span span, const char *what)
 {
     psc_help(psc_error(s->diags, PSC_E_UNSUPPORTED, span, "%s are not supported by this version", what),
              "messages have fields of numbers, `T[N]` and `T[<=N]`");
+}
+
+static void take_namespace(psc_syntax *s, psc_span span)
+{
+    if (file(s)->space_span.source) {
+        psc_note(psc_error(s->diags, PSC_E_DUPLICATE, span, "the schema has a namespace already"), file(s)->space_span, "it is here");
+        return;
+    }
+    file(s)->space_span = span;
 }
 
 /* `enum Colour { ... }` and the like: known constructs are refused by name, others may be slips. */
@@ -95,24 +106,23 @@ static void block_item(psc_syntax *s, psc_name kind)
         }
     }
     psc_diagnostic *d = psc_error(s->diags, PSC_E_SYNTAX, kind.span, "`%s` starts no declaration", kind.text);
-    const char *near = psc_did_you_mean(kind.text, words, 3);
-    if (near) {
-        psc_help(d, "did you mean `%s`?", near);
-    }
+    psc_help_nearest(d, kind.text, words, 3);
 }
 }
 
 %%
 schema: %empty | schema item;
 
-item: NAMESPACE space ';'           { file(syntax)->space_span = @2; }
+item: NAMESPACE space ';'           { take_namespace(syntax, @2); }
     | CONST NAME '=' expr ';'       { $NAME.doc = $CONST.doc;
                                       psy_const_node c = {$NAME, $expr};
                                       psc_push(syntax->arena, &file(syntax)->constants, c); }
     | MESSAGE NAME '{' fields '}'   { $fields->name = $NAME; $fields->name.doc = $MESSAGE.doc;
                                       psc_push(syntax->arena, &file(syntax)->messages, $fields); }
     | MESSAGE NAME '{' fields error '}' { yyerrok; }
-    | IMPORT STRING ';'             { unsupported(syntax, @IMPORT, "imports between schemas"); }
+    | IMPORT STRING ';'             { psc_help(psc_error(syntax->diags, PSC_E_UNSUPPORTED, @IMPORT,
+                                                         "imports between schemas are not supported by this version"),
+                                               "a program can import several schemas"); }
     | NAME NAME '{' any '}'         { block_item(syntax, $1); }
     | ';'
     | error ';'
@@ -153,31 +163,17 @@ expr: term
 term: factor
     | term '*' factor               { $$ = binary(syntax, @$, '*', $1, $3); }
     | term '/' factor               { $$ = binary(syntax, @$, '/', $1, $3); };
-factor: INTEGER                     { $$ = expr_new(syntax, PSY_EXPR_INTEGER, @$); $$->integer = $1; }
-    | REAL                          { $$ = expr_new(syntax, PSY_EXPR_REAL, @$); $$->real = $1; }
-    | NAME                          { $$ = expr_new(syntax, PSY_EXPR_NAME, @$); $$->name = $1.text; }
-    | '-' factor                    { $$ = expr_new(syntax, PSY_EXPR_NEGATE, @$); $$->left = $2; }
+factor: INTEGER                     { $$ = expr_new(syntax, PSY_EXPR_INTEGER, @$, NULL, NULL); $$->integer = $1; }
+    | REAL                          { $$ = expr_new(syntax, PSY_EXPR_REAL, @$, NULL, NULL); $$->real = $1; }
+    | NAME                          { $$ = expr_new(syntax, PSY_EXPR_NAME, @$, NULL, NULL); $$->name = $1.text; }
+    | '-' factor                    { $$ = expr_new(syntax, PSY_EXPR_NEGATE, @$, $2, NULL); }
     | '(' expr ')'                  { $$ = $2; };
 %%
 
 static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, psc_syntax *syntax)
 {
-    enum { SHOWN_MAX = 8 };
-    yysymbol_kind_t kinds[SHOWN_MAX];
-    const char *names[SHOWN_MAX];
     (void)scanner;
-    int count = yypcontext_expected_tokens(context, kinds, SHOWN_MAX);
-    for (int i = 0; i < count; i++) {
-        names[i] = yysymbol_name(kinds[i]);
-        if (names[i][0] == '\'') { /* '; ' */
-            names[i] = psc_strndup(syntax->arena, names[i] + 1, 1);
-        }
-    }
-    const char *found = yysymbol_name(yypcontext_token(context));
-    if (found[0] == '\'') {
-        found = psc_strndup(syntax->arena, found + 1, 1);
-    }
-    psc_syntax_error(syntax, *yypcontext_location(context), found, names, count > 0 ? (size_t)count : 0);
+    PSC_SYNTAX_REPORT(context, syntax);
     return 0;
 }
 
@@ -186,7 +182,8 @@ psy_file *psc_psy_parse_file(psc_syntax *syntax)
     psy_file *f = psc_new(syntax->arena, psy_file);
     void *scanner;
     syntax->result = f;
-    if (psc_psy_lex_init_extra(syntax, &scanner) == 0) {
+    syntax->semicolons = true;
+    if (psc_syntax_begin(syntax) && psc_psy_lex_init_extra(syntax, &scanner) == 0) {
         psc_psy__scan_bytes(syntax->source->text, (int)syntax->source->bytes, scanner);
         psc_psy_parse(scanner, syntax);
         psc_psy_lex_destroy(scanner);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Imports, constants, sizes, resident data, signatures; every name of every body; recursion. */
+/* Imports, constants, sizes, resident data; resolve_bodies.c does functions and pipelines. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -47,11 +47,17 @@ static void import(psc_unit *u, const hrm_import *i)
         }
     }
     if (!source) {
-        psc_diagnostic *d = ERROR(PSC_E_IMPORT, i->span, "%s cannot be read: %s", i->path, strerror(error));
+        psc_diagnostic *d = ERROR(PSC_E_IMPORT, i->span, "%s cannot be read: %s", i->path, psc_source_problem(error));
         if (error == ENOENT) {
             psc_help(d, "it is looked for beside %s and in the folders given with -I", u->source->path);
         }
         return;
+    }
+    for (size_t k = 0; k < u->schemas.count; k++) {
+        if (strcmp(u->schemas.at[k]->source->path, source->path) == 0) {
+            ERROR(PSC_E_DUPLICATE, i->span, "%s is imported already", i->path);
+            return;
+        }
     }
     psc_schema *schema = psc_schema_parse(u->arena, u->diags, source);
     if (schema) {
@@ -70,7 +76,7 @@ static const psc_span *declared(const psc_unit *u, const char *name)
     return c ? &c->span : r ? &r->node->name.span : NULL;
 }
 
-static bool check_free(psc_unit *u, const psc_name *name)
+bool psc_name_is_free(psc_unit *u, const psc_name *name)
 {
     unsigned detail;
     const psc_span *other = declared(u, name->text);
@@ -85,16 +91,24 @@ static bool check_free(psc_unit *u, const psc_name *name)
     return true;
 }
 
+static void take_constant(psc_unit *u, const psc_constant *c)
+{
+    psc_constant_value v = {.name = c->name, .span = c->span, .is_float = c->is_float, .integer = c->integer, .real = c->real};
+    const psc_constant_value *other = psc_constant_find(u, c->name);
+    if (!other) {
+        psc_push(u->arena, &u->constants, v);
+    } else if (other->is_float != v.is_float || other->integer != v.integer ||
+               memcmp(&other->real, &v.real, sizeof v.real) != 0) {
+        psc_note(ERROR(PSC_E_DUPLICATE, c->span, "two of the imported schemas give `%s` different values", c->name),
+                 other->span, "the other is here");
+    }
+}
+
 static void take_schema_constants(psc_unit *u)
 {
     for (size_t i = 0; i < u->schemas.count; i++) {
-        const psc_schema *s = u->schemas.at[i];
-        for (uint32_t k = 0; k < s->constant_count; k++) {
-            const psc_constant *c = &s->constants[k];
-            psc_constant_value v = {c->name, c->span, c->is_float, false, c->integer, c->real};
-            if (!psc_constant_find(u, c->name)) {
-                psc_push(u->arena, &u->constants, v);
-            }
+        for (uint32_t k = 0; k < u->schemas.at[i]->constant_count && u->constants.count < PSC_CONSTANTS_MAX; k++) {
+            take_constant(u, &u->schemas.at[i]->constants[k]);
         }
     }
 }
@@ -111,8 +125,9 @@ static psc_constant_value no_constant(psc_unit *u, const hrm_expr *e, const char
 
 static psc_constant_value constant_name(psc_unit *u, const hrm_expr *e)
 {
-    const psc_constant_value *c = psc_constant_find(u, e->name.text);
+    psc_constant_value *c = psc_constant_find(u, e->name.text);
     if (c) {
+        c->used = true;
         return *c;
     }
     const char *names[256];
@@ -120,11 +135,7 @@ static psc_constant_value constant_name(psc_unit *u, const hrm_expr *e)
     for (size_t i = 0; i < u->constants.count && count < 256; i++) {
         names[count++] = u->constants.at[i].name;
     }
-    psc_diagnostic *d = ERROR(PSC_E_UNKNOWN_NAME, e->span, "there is no constant `%s`", e->name.text);
-    const char *near = psc_did_you_mean(e->name.text, names, count);
-    if (near) {
-        psc_help(d, "did you mean `%s`?", near);
-    }
+    psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, e->span, "there is no constant `%s`", e->name.text), e->name.text, names, count);
     return no_constant(u, e, NULL);
 }
 
@@ -165,7 +176,10 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
     case HRM_INTEGER:
         v.integer = (int64_t)e->integer;
         return e->integer > INT64_MAX ? no_constant(u, e, "this number does not fit into 64 bits") : v;
-    case HRM_REAL: v.is_float = true; v.real = e->real; return v;
+    case HRM_REAL:
+        v.is_float = true;
+        v.real = e->real;
+        return v;
     case HRM_NAME: return constant_name(u, e);
     case HRM_NEGATE:
         v = psc_evaluate(u, e->left);
@@ -181,6 +195,11 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
 
 static psy_dim resident_dim(psc_unit *u, const hrm_expr *e)
 {
+    if (e->kind == HRM_NAME && strcmp(e->name.text, PSC_SHARDS) == 0) {
+        psc_help(ERROR(PSC_E_DUPLICATE, e->span, "`%s` is how many shards there are", PSC_SHARDS),
+                 "give the size another name");
+        return PSY_NONE;
+    }
     if (e->kind == HRM_NAME && !psc_constant_find(u, e->name.text)) {
         psy_dim symbol = psc_symbol_find(u, e->name.text, PSY_SYMBOL_GLOBAL);
         return symbol != PSY_NONE ? symbol : psc_symbol_add(u, e->name.text, PSY_SYMBOL_GLOBAL, PSY_NONE);
@@ -219,7 +238,8 @@ static void place_resident(psc_unit *u, psc_resident *r)
     const char *symbol = psy__dim_is_symbol(rec->dims[0]) ? u->symbol_names.at[psy__dim_symbol(rec->dims[0])] : NULL;
     if (!symbol || (split && !same_text(&n->by, symbol))) {
         psc_help(ERROR(PSC_E_SHAPE, n->by.text ? n->by.span : n->placement.span,
-                       split ? "data is split along its first axis, and that has a named size" : "the rows of `by key` data have a named size"),
+                       split ? "data is split along its first axis, and that has a named size"
+                             : "the rows of `by key` data have a named size"),
                  split && symbol ? "write `split %s`" : "write `%s[N, ...]`", split && symbol ? symbol : n->type.dtype.text);
         r->poisoned = true;
         return;
@@ -243,13 +263,14 @@ static void place_resident(psc_unit *u, psc_resident *r)
 static void resolve_resident(psc_unit *u, const hrm_resident *n)
 {
     psc_resident r = {.node = n};
-    r.poisoned = !check_free(u, &n->name);
+    r.poisoned = !psc_name_is_free(u, &n->name);
     r.record.dtype = (uint8_t)psy__dtype_named(n->type.dtype.text, strlen(n->type.dtype.text));
     if (r.record.dtype == 0) {
-        ERROR(PSC_E_UNKNOWN_NAME, n->type.dtype.span, "there is no type `%s`", n->type.dtype.text);
+        psc_syntax_no_type(u->diags, &n->type.dtype);
         r.poisoned = true;
     } else if (r.record.dtype == PSY_F16 || r.record.dtype == PSY_BF16) {
-        ERROR(PSC_E_UNSUPPORTED, n->type.dtype.span, "resident data of %s is not supported by this version", n->type.dtype.text);
+        ERROR(PSC_E_UNSUPPORTED, n->type.dtype.span, "resident data of %s is not supported by this version",
+              n->type.dtype.text);
         r.poisoned = true;
     }
     if (n->type.dims.count == 0 || n->type.dims.count > PSY_RANK_MAX) {
@@ -268,231 +289,35 @@ static void resolve_resident(psc_unit *u, const hrm_resident *n)
     psc_push(u->arena, &u->residents, r);
 }
 
-/* ---- bodies: every name exists ---- */
+/* ---- the pass ---- */
 
-typedef struct names {
-    const char *at[512];
-    size_t count;
-} names;
-
-static void add_name(names *n, const char *name)
+/* More than a module or the time for it has room for. */
+static bool has_room(psc_unit *u)
 {
-    if (n->count < sizeof n->at / sizeof n->at[0]) {
-        n->at[n->count++] = name;
-    }
-}
-
-static bool has_name(const names *n, const char *name)
-{
-    for (size_t i = 0; i < n->count; i++) {
-        if (strcmp(n->at[i], name) == 0) {
-            return true;
+    const hrm_file *f = u->file;
+    const struct {
+        size_t count, most;
+        const char *what;
+    } rows[] = {{f->imports.count, PSC_IMPORTS_MAX, "imports"},
+                {f->constants.count, PSC_CONSTANTS_MAX, "constants"},
+                {f->residents.count, PSC_RESIDENTS_MAX, "residents"},
+                {f->fns.count, PSC_FNS_MAX, "functions"},
+                {f->pipelines.count, PSC_PIPELINES_MAX, "pipelines"}};
+    psc_span whole = {u->source, 0, 0};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].count > rows[i].most) {
+            ERROR(PSC_E_LIMIT, whole, "this file has %zu %s, more than %zu", rows[i].count, rows[i].what, rows[i].most);
+            return false;
         }
     }
-    return false;
-}
-
-static void unknown(psc_unit *u, const psc_name *name, const char *what, const names *candidates)
-{
-    psc_diagnostic *d = ERROR(PSC_E_UNKNOWN_NAME, name->span, "there is no %s`%s`", what, name->text);
-    const char *near = psc_did_you_mean(name->text, candidates->at, candidates->count);
-    if (near) {
-        psc_help(d, "did you mean `%s`?", near);
-    }
-}
-
-static void check_names(psc_unit *u, const hrm_expr *e, const names *scope)
-{
-    if (!e) {
-        return;
-    }
-    unsigned detail;
-    if (e->kind == HRM_NAME && !has_name(scope, e->name.text)) {
-        unknown(u, &e->name, "", scope);
-    } else if (e->kind == HRM_CALL && psc_builtin_find(e->name.text, &detail) == PSC_NO_BUILTIN && !psc_fn_find(u, e->name.text)) {
-        names functions = {.count = 0};
-        functions.count = psc_builtin_names(functions.at, 256);
-        for (size_t i = 0; i < u->file->fns.count; i++) {
-            add_name(&functions, u->file->fns.at[i]->name.text);
-        }
-        unknown(u, &e->name, "function ", &functions);
-    }
-    check_names(u, e->left, scope);
-    check_names(u, e->right, scope);
-    for (size_t i = 0; i < e->arguments.count; i++) {
-        check_names(u, e->arguments.at[i].value, scope);
-    }
-}
-
-static void file_names(psc_unit *u, names *scope)
-{
-    for (size_t i = 0; i < u->constants.count; i++) {
-        add_name(scope, u->constants.at[i].name);
-    }
-    for (size_t i = 0; i < u->residents.count; i++) {
-        add_name(scope, u->residents.at[i].node->name.text);
-    }
-    for (size_t i = 0; i < u->symbols.count; i++) {
-        if (u->symbols.at[i].kind == PSY_SYMBOL_GLOBAL) {
-            add_name(scope, u->symbol_names.at[i]);
-        }
-    }
-}
-
-static void check_type(psc_unit *u, const hrm_type *t, names *scope)
-{
-    if (psy__dtype_named(t->dtype.text, strlen(t->dtype.text)) == 0) {
-        ERROR(PSC_E_UNKNOWN_NAME, t->dtype.span, "there is no type `%s`", t->dtype.text);
-    }
-    if (t->dims.count > PSY_RANK_MAX) {
-        ERROR(PSC_E_SHAPE, t->span, "a tensor has at most %d axes", PSY_RANK_MAX);
-    }
-    for (size_t i = 0; i < t->dims.count; i++) {
-        const hrm_expr *d = t->dims.at[i];
-        if (d->kind == HRM_NAME && scope) {
-            add_name(scope, d->name.text); /* a size of the function's own, or a constant */
-        } else if (d->kind != HRM_NAME) {
-            psc_evaluate(u, d);
-        }
-    }
-}
-
-/* Depth first: a function that is reached while it is open calls itself. */
-enum { UNSEEN, OPEN, DONE };
-
-static void visit_calls(psc_unit *u, const hrm_expr *e, uint8_t *state);
-
-static void visit_fn(psc_unit *u, size_t index, uint8_t *state)
-{
-    state[index] = OPEN;
-    visit_calls(u, u->file->fns.at[index]->body, state);
-    state[index] = DONE;
-}
-
-static void visit_calls(psc_unit *u, const hrm_expr *e, uint8_t *state)
-{
-    if (!e) {
-        return;
-    }
-    for (size_t i = 0; e->kind == HRM_CALL && i < u->file->fns.count; i++) {
-        if (strcmp(u->file->fns.at[i]->name.text, e->name.text) != 0) {
-            continue;
-        }
-        if (state[i] == OPEN) {
-            psc_note(ERROR(PSC_E_RECURSION, e->span, "`%s` calls itself", e->name.text), u->file->fns.at[i]->name.span, "it is declared here");
-        } else if (state[i] == UNSEEN) {
-            visit_fn(u, i, state);
-        }
-        break;
-    }
-    visit_calls(u, e->left, state);
-    visit_calls(u, e->right, state);
-    for (size_t i = 0; i < e->arguments.count; i++) {
-        visit_calls(u, e->arguments.at[i].value, state);
-    }
-}
-
-static void resolve_fns(psc_unit *u)
-{
-    for (size_t i = 0; i < u->file->fns.count; i++) {
-        const hrm_fn *f = u->file->fns.at[i];
-        check_free(u, &f->name);
-        for (size_t k = 0; k < i; k++) {
-            if (strcmp(u->file->fns.at[k]->name.text, f->name.text) == 0) {
-                psc_note(ERROR(PSC_E_DUPLICATE, f->name.span, "there is a function `%s` already", f->name.text),
-                         u->file->fns.at[k]->name.span, "it is here");
-            }
-        }
-        names scope = {.count = 0};
-        for (size_t k = 0; k < f->parameters.count; k++) {
-            check_type(u, &f->parameters.at[k].type, &scope);
-        }
-        for (size_t k = 0; k < f->parameters.count; k++) {
-            if (has_name(&scope, f->parameters.at[k].name.text)) {
-                ERROR(PSC_E_DUPLICATE, f->parameters.at[k].name.span, "`%s` is taken in this function", f->parameters.at[k].name.text);
-            }
-            add_name(&scope, f->parameters.at[k].name.text);
-        }
-        check_type(u, &f->result, NULL);
-        file_names(u, &scope);
-        check_names(u, f->body, &scope);
-    }
-    uint8_t *state = psc_alloc(u->arena, u->file->fns.count + 1);
-    for (size_t i = 0; i < u->file->fns.count; i++) {
-        if (state[i] == UNSEEN) {
-            visit_fn(u, i, state);
-        }
-    }
-}
-
-/* ---- pipelines ---- */
-
-static const psc_message *resolve_message(psc_unit *u, const psc_name *name)
-{
-    const psc_message *m = psc_message_find(u, name->text);
-    if (!m) {
-        names messages = {.count = 0};
-        for (size_t i = 0; i < u->schemas.count; i++) {
-            for (uint32_t k = 0; k < u->schemas.at[i]->message_count; k++) {
-                add_name(&messages, u->schemas.at[i]->messages[k].name);
-            }
-        }
-        unknown(u, name, "message ", &messages);
-    }
-    return m;
-}
-
-static void resolve_pipeline(psc_unit *u, const hrm_pipeline *n)
-{
-    psc_pipeline *p = psc_new(u->arena, psc_pipeline);
-    p->node = n;
-    for (size_t i = 0; i < u->pipelines.count; i++) {
-        if (strcmp(u->pipelines.at[i]->node->name.text, n->name.text) == 0) {
-            psc_note(ERROR(PSC_E_DUPLICATE, n->name.span, "there is a pipeline `%s` already", n->name.text),
-                     u->pipelines.at[i]->node->name.span, "it is here");
-        }
-    }
-    names scope = {.count = 0};
-    file_names(u, &scope);
-    if (n->parameters.count != 1) {
-        ERROR(n->parameters.count ? PSC_E_UNSUPPORTED : PSC_E_ARGUMENTS, n->name.span, "a pipeline takes one message%s",
-              n->parameters.count ? " in this version" : "");
-    } else {
-        const hrm_parameter *q = &n->parameters.at[0];
-        if (q->type.dims.count) {
-            ERROR(PSC_E_TYPE, q->type.span, "a pipeline takes a message, not a tensor");
-        } else {
-            p->input = resolve_message(u, &q->type.dtype);
-        }
-        if (has_name(&scope, q->name.text)) {
-            ERROR(PSC_E_DUPLICATE, q->name.span, "there is a `%s` already", q->name.text);
-        }
-        add_name(&scope, q->name.text);
-    }
-    p->output = resolve_message(u, &n->output);
-    if (p->output && strcmp(n->record.text, n->output.text) != 0) {
-        psc_note(ERROR(PSC_E_TYPE, n->record.span, "the pipeline gives `%s`, not `%s`", n->output.text, n->record.text), n->output.span,
-                 "as declared here");
-    }
-    for (size_t i = 0; i < n->lets.count; i++) {
-        const hrm_let *l = n->lets.at[i];
-        check_names(u, l->value, &scope);
-        for (size_t k = 0; k < l->names.count; k++) {
-            if (has_name(&scope, l->names.at[k].text)) {
-                psc_help(ERROR(PSC_E_DUPLICATE, l->names.at[k].span, "there is a `%s` already", l->names.at[k].text),
-                         "values are never changed: give it another name");
-            }
-            add_name(&scope, l->names.at[k].text);
-        }
-    }
-    for (size_t i = 0; i < n->fields.count; i++) {
-        check_names(u, n->fields.at[i].value, &scope);
-    }
-    psc_push(u->arena, &u->pipelines, p);
+    return true;
 }
 
 void psc_resolve(psc_unit *u)
 {
+    if (!has_room(u)) {
+        return;
+    }
     for (size_t i = 0; i < u->file->imports.count; i++) {
         import(u, &u->file->imports.at[i]);
     }
@@ -502,10 +327,11 @@ void psc_resolve(psc_unit *u)
     take_schema_constants(u);
     for (size_t i = 0; i < u->file->constants.count; i++) {
         const hrm_const *c = &u->file->constants.at[i];
-        bool is_free = check_free(u, &c->name);
+        bool is_free = psc_name_is_free(u, &c->name);
         psc_constant_value v = psc_evaluate(u, c->value);
         v.name = c->name.text;
         v.span = c->name.span;
+        v.used = false;
         if (is_free) {
             psc_push(u->arena, &u->constants, v);
         }
@@ -513,12 +339,10 @@ void psc_resolve(psc_unit *u)
     for (size_t i = 0; i < u->file->residents.count; i++) {
         resolve_resident(u, &u->file->residents.at[i]);
     }
-    resolve_fns(u);
-    for (size_t i = 0; i < u->file->pipelines.count; i++) {
-        resolve_pipeline(u, u->file->pipelines.at[i]);
-    }
+    psc_resolve_bodies(u);
     if (u->pipelines.count == 0 && u->diags->errors == 0) {
         psc_span whole = {u->source, 0, 0};
-        ERROR(PSC_E_SYNTAX, whole, "there is no pipeline in this file");
+        psc_help(ERROR(PSC_E_SYNTAX, whole, "there is no pipeline in this file"),
+                 "write `pipeline NAME(q: MESSAGE) -> MESSAGE { ... }`");
     }
 }

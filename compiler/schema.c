@@ -17,6 +17,15 @@ typedef struct resolver {
     psc_schema *schema;
 } resolver;
 
+/* At most `most` of them: more are reported, and left alone. */
+static size_t within(resolver *r, size_t count, size_t most, const char *what, psc_span at)
+{
+    if (count > most) {
+        psc_error(r->diags, PSC_E_LIMIT, at, "more than %zu %s", most, what);
+    }
+    return count > most ? most : count;
+}
+
 /* ---- constant expressions ---- */
 
 typedef struct value {
@@ -27,9 +36,10 @@ typedef struct value {
 
 static double as_real(value v) { return v.kind == REAL ? v.real : (double)v.integer; }
 
-static value overflow(resolver *r, const psy_expr *e)
+static value overflow(resolver *r, const psy_expr *e, const char *type)
 {
-    psc_error(r->diags, PSC_E_NUMBER, e->span, "the result does not fit into 64 bits");
+    psc_error(r->diags, PSC_E_NUMBER, e->span, "%s does not fit into %s",
+              e->kind == PSY_EXPR_INTEGER ? "this number" : "the result", type);
     return (value){POISON, 0, 0};
 }
 
@@ -40,17 +50,16 @@ static value name_value(resolver *r, const psy_expr *e)
     for (uint32_t i = 0; i < r->schema->constant_count; i++) {
         const psc_constant *c = &r->schema->constants[i];
         if (strcmp(c->name, e->name) == 0) {
-            return c->poisoned ? (value){POISON, 0, 0} : c->is_float ? (value){REAL, 0, c->real} : (value){INTEGER, c->integer, 0};
+            return c->poisoned   ? (value){POISON, 0, 0}
+                   : c->is_float ? (value){REAL, 0, c->real}
+                                 : (value){INTEGER, c->integer, 0};
         }
         if (count < 256) {
             names[count++] = c->name;
         }
     }
     psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, e->span, "there is no constant `%s` above", e->name);
-    const char *near = psc_did_you_mean(e->name, names, count);
-    if (near) {
-        psc_help(d, "did you mean `%s`?", near);
-    }
+    psc_help_nearest(d, e->name, names, count);
     return (value){POISON, 0, 0};
 }
 
@@ -65,7 +74,11 @@ static value binary_value(resolver *r, const psy_expr *e)
     if (a.kind == REAL || b.kind == REAL) {
         double x = as_real(a), y = as_real(b);
         v = (value){REAL, 0, e->op == '+' ? x + y : e->op == '-' ? x - y : e->op == '*' ? x * y : x / y};
-        return isfinite(v.real) ? v : overflow(r, e);
+        if (y == 0 && e->op == '/') {
+            psc_error(r->diags, PSC_E_NUMBER, e->span, "division by zero");
+            return (value){POISON, 0, 0};
+        }
+        return isfinite(v.real) ? v : overflow(r, e, "f64");
     }
     bool bad = false;
     switch (e->op) {
@@ -80,7 +93,7 @@ static value binary_value(resolver *r, const psy_expr *e)
         bad = a.integer == INT64_MIN && b.integer == -1;
         v.integer = bad ? 0 : a.integer / b.integer;
     }
-    return bad ? overflow(r, e) : v;
+    return bad ? overflow(r, e, "i64") : v;
 }
 
 /* Nesting is bounded by the parser. */
@@ -89,7 +102,7 @@ static value evaluate(resolver *r, const psy_expr *e)
     switch (e->kind) {
     case PSY_EXPR_INTEGER:
         if (e->integer > INT64_MAX) {
-            return overflow(r, e);
+            return overflow(r, e, "i64");
         }
         return (value){INTEGER, (int64_t)e->integer, 0};
     case PSY_EXPR_REAL: return (value){REAL, 0, e->real};
@@ -98,7 +111,7 @@ static value evaluate(resolver *r, const psy_expr *e)
     case PSY_EXPR_NEGATE: {
         value v = evaluate(r, e->left);
         if (v.kind == INTEGER && v.integer == INT64_MIN) {
-            return overflow(r, e);
+            return overflow(r, e, "i64");
         }
         v.integer = -v.integer;
         v.real = -v.real;
@@ -112,13 +125,21 @@ static value evaluate(resolver *r, const psy_expr *e)
 static void resolve_constants(resolver *r)
 {
     psc_schema *s = r->schema;
-    s->constants = psc_alloc(r->arena, r->file->constants.count * sizeof *s->constants);
-    for (size_t i = 0; i < r->file->constants.count; i++) {
+    size_t all = r->file->constants.count;
+    size_t count = within(r, all, PSC_CONSTANTS_MAX, "constants in a file",
+                          all ? r->file->constants.at[all - 1].name.span : (psc_span){0});
+    s->constants = psc_alloc(r->arena, count * sizeof *s->constants);
+    for (size_t i = 0; i < count; i++) {
         const psy_const_node *node = &r->file->constants.at[i];
         psc_constant *c = &s->constants[s->constant_count];
         value v = evaluate(r, node->value);
-        *c = (psc_constant){.name = node->name.text, .span = node->name.span, .doc = node->name.doc, .is_float = v.kind == REAL,
-                            .integer = v.integer, .real = v.real, .poisoned = v.kind == POISON};
+        *c = (psc_constant){.name = node->name.text,
+                            .span = node->name.span,
+                            .doc = node->name.doc,
+                            .is_float = v.kind == REAL,
+                            .integer = v.integer,
+                            .real = v.real,
+                            .poisoned = v.kind == POISON};
         bool taken = false;
         for (uint32_t k = 0; k < s->constant_count && !taken; k++) {
             taken = strcmp(s->constants[k].name, c->name) == 0;
@@ -146,16 +167,34 @@ static bool in_range(value v, unsigned dtype)
     return false;
 }
 
+static const char *range_text(resolver *r, unsigned dtype)
+{
+    unsigned bits = psy__dtype_bytes(dtype) * 8;
+    const char *name = psy__dtype_name(dtype);
+    switch (psy__dtype_class(dtype)) {
+    case PSY_DCLASS_BOOL: return "bool is `true` or `false`";
+    case PSY_DCLASS_UINT:
+        return psc_format(r->arena, "%s holds whole numbers from 0 to %" PRIu64, name, UINT64_MAX >> (64 - bits));
+    case PSY_DCLASS_SINT:
+        return psc_format(r->arena, "%s holds whole numbers from %" PRId64 " to %" PRId64, name, INT64_MIN >> (64 - bits),
+                          INT64_MAX >> (64 - bits));
+    case PSY_DCLASS_FLOAT: break;
+    }
+    return psc_format(r->arena, "%s holds numbers up to about 3.4e38", name);
+}
+
 static void resolve_default(resolver *r, const psy_field_node *node, psc_field *f)
 {
     psy_psm_field *l = &f->layout;
     value v;
+    /* The upper half of u64 is beyond what expressions compute in. */
+    bool plain_u64 = l->dtype == PSY_U64 && node->default_->kind == PSY_EXPR_INTEGER;
     /* `true` and `false` are words of bool fields only. */
     if (node->default_->kind == PSY_EXPR_NAME && l->dtype == PSY_BOOL &&
         (strcmp(node->default_->name, "true") == 0 || strcmp(node->default_->name, "false") == 0)) {
         v = (value){INTEGER, node->default_->name[0] == 't', 0};
     } else {
-        v = evaluate(r, node->default_);
+        v = plain_u64 ? (value){INTEGER, 0, 0} : evaluate(r, node->default_);
     }
     if (v.kind == POISON) {
         return;
@@ -171,7 +210,9 @@ static void resolve_default(resolver *r, const psy_field_node *node, psc_field *
     }
     bool is_float = psy__dtype_class(l->dtype) == PSY_DCLASS_FLOAT;
     if ((v.kind == REAL && !is_float) || !in_range(v, l->dtype)) {
-        psc_error(r->diags, PSC_E_NUMBER, node->default_->span, "this default does not fit into %s", psy__dtype_name(l->dtype));
+        psc_help(psc_error(r->diags, PSC_E_NUMBER, node->default_->span, "this default does not fit into %s",
+                           psy__dtype_name(l->dtype)),
+                 "%s", range_text(r, l->dtype));
         return;
     }
     f->has_default = true;
@@ -183,50 +224,82 @@ static void resolve_default(resolver *r, const psy_field_node *node, psc_field *
     } else if (is_float) {
         double x = as_real(v);
         memcpy(&l->default_bits, &x, sizeof x);
+    } else if (plain_u64) {
+        l->default_bits = node->default_->integer;
     } else {
         unsigned bytes = psy__dtype_bytes(l->dtype);
         l->default_bits = (uint64_t)v.integer & (bytes == 8 ? UINT64_MAX : (UINT64_C(1) << bytes * 8) - 1);
     }
 }
 
+static void resolve_key(resolver *r, const psy_attribute *a, psc_field *f)
+{
+    if (a->argument) {
+        psc_help(psc_error(r->diags, PSC_E_ARGUMENTS, a->argument->span, "`@key` takes no argument"), "write `@key`");
+    } else if (f->layout.dtype != PSY_U64 || f->layout.kind != PSY_FIELD_SCALAR) {
+        psc_help(psc_error(r->diags, PSC_E_KEY, a->name.span, "`%s` cannot be the key: keys are u64 scalars", f->name),
+                 "hash other keys to a u64 first");
+    } else {
+        f->layout.flags |= PSY_FIELD_KEY;
+    }
+}
+
+/* A wrong version leaves 0. */
+static void resolve_since(resolver *r, const psy_attribute *a, psc_field *f)
+{
+    value v = a->argument ? evaluate(r, a->argument) : (value){REAL, 0, 0};
+    f->layout.since = 0;
+    if (v.kind == INTEGER && v.integer >= 1 && v.integer <= UINT16_MAX) {
+        f->layout.since = (uint32_t)v.integer;
+    } else if (v.kind != POISON) {
+        psc_help(psc_error(r->diags, PSC_E_FIELD, a->name.span, "`@since` takes a version from 1 to %d", UINT16_MAX),
+                 "write `@since(2)`");
+    }
+}
+
 static void resolve_attributes(resolver *r, const psy_field_node *node, psc_field *f)
 {
-    static const char *const known[] = {"key", "since"};
+    static const char *const known[] = {"@key", "@since"};
     for (size_t i = 0; i < node->attributes.count; i++) {
         const psy_attribute *a = &node->attributes.at[i];
-        if (strcmp(a->name.text, "key") == 0) {
-            if (a->argument) {
-                psc_error(r->diags, PSC_E_ARGUMENTS, a->argument->span, "`@key` takes no argument");
-            } else if (f->layout.dtype != PSY_U64 || f->layout.kind != PSY_FIELD_SCALAR) {
-                psc_help(psc_error(r->diags, PSC_E_KEY, a->name.span, "`%s` cannot be the key: keys are u64 scalars", f->name),
-                         "hash other keys to a u64 first");
-            }
-            f->layout.flags |= PSY_FIELD_KEY;
-        } else if (strcmp(a->name.text, "since") == 0) {
-            value v = a->argument ? evaluate(r, a->argument) : (value){REAL, 0, 0};
-            if (v.kind != POISON && (v.kind != INTEGER || v.integer < 1 || v.integer > 65535)) {
-                psc_help(psc_error(r->diags, PSC_E_FIELD, a->name.span, "`@since` takes a version from 1 to 65535"), "write `@since(2)`");
-            } else if (v.kind == INTEGER) {
-                f->layout.since = (uint32_t)v.integer;
-            }
+        const char *name = psc_format(r->arena, "@%s", a->name.text);
+        bool twice = false;
+        for (size_t k = 0; k < i && !twice; k++) {
+            twice = strcmp(node->attributes.at[k].name.text, a->name.text) == 0;
+        }
+        if (twice) {
+            psc_error(r->diags, PSC_E_DUPLICATE, a->name.span, "`%s` has `%s` already", f->name, name);
+        } else if (strcmp(name, known[0]) == 0) {
+            resolve_key(r, a, f);
+        } else if (strcmp(name, known[1]) == 0) {
+            resolve_since(r, a, f);
         } else {
-            psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, a->name.span, "there is no attribute `@%s`", a->name.text);
-            const char *near = psc_did_you_mean(a->name.text, known, 2);
-            psc_help(d, near ? "did you mean `@%s`?" : "there are `@key` and `@since(n)`", near);
+            psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, a->name.span, "there is no attribute `%s`", name);
+            if (!psc_help_nearest(d, name, known, 2)) {
+                psc_help(d, "there are `@key` and `@since(n)`");
+            }
         }
     }
 }
 
+/* Fields are only added at the end, so none is older than the one before it. `newest` is the newest so far. */
+static void check_since(resolver *r, psc_field *f, uint32_t *newest)
+{
+    if (f->layout.since != 0 && f->layout.since < *newest) {
+        psc_help(psc_error(r->diags, PSC_E_FIELD, f->span, "`%s` is older than the field before it", f->name),
+                 "fields are only ever added at the end: `@since(%u)` or more", *newest);
+    }
+    *newest = f->layout.since > *newest ? f->layout.since : *newest;
+}
+
 static bool resolve_type(resolver *r, const psy_field_node *node, psc_field *f)
 {
-    static const char *const dtypes[] = {
-#define DTYPE(NAME, code, text, ...) text,
-#include "isa/dtypes.def"
-#undef DTYPE
-    };
     const psy_type_node *t = &node->type;
-    static const char *const later[][2] = {{"string", "strings"}, {"bytes", "byte strings"}, {"variant", "variants"}, {"union", "unions"}};
-    const char *refused = t->kind == PSY_TYPE_UNBOUNDED ? "arrays without a bound" : t->kind == PSY_TYPE_OPTIONAL ? "optional fields" : NULL;
+    static const char *const later[][2] = {
+        {"string", "strings"}, {"bytes", "byte strings"}, {"variant", "variants"}, {"union", "unions"}};
+    const char *refused = t->kind == PSY_TYPE_UNBOUNDED  ? "arrays without a bound"
+                          : t->kind == PSY_TYPE_OPTIONAL ? "optional fields"
+                                                         : NULL;
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         refused = strcmp(t->name.text, later[i][0]) == 0 ? later[i][1] : refused;
     }
@@ -238,19 +311,18 @@ static bool resolve_type(resolver *r, const psy_field_node *node, psc_field *f)
     f->layout.dtype = (uint8_t)psy__dtype_named(t->name.text, strlen(t->name.text));
     if (refused) {
         psc_help(psc_error(r->diags, PSC_E_UNSUPPORTED, t->span, "%s are not supported by this version", refused),
-                 t->kind == PSY_TYPE_UNBOUNDED ? "give a bound: `%s[<=64]`" : "messages have fields of numbers, `T[N]` and `T[<=N]`",
+                 t->kind == PSY_TYPE_UNBOUNDED ? "give a bound: `%s[<=64]`"
+                                               : "messages have fields of numbers, `T[N]` and `T[<=N]`",
                  t->name.text);
         return false;
     }
     if (f->layout.dtype == 0 || t->kind == PSY_TYPE_BLOCK) {
-        psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, t->name.span, "there is no type `%s`", t->name.text);
-        const char *near = psc_did_you_mean(t->name.text, dtypes, sizeof dtypes / sizeof dtypes[0]);
-        if (near) {
-            psc_help(d, "did you mean `%s`?", near);
-        }
+        psc_syntax_no_type(r->diags, &t->name);
         return false;
     }
-    f->layout.kind = t->kind == PSY_TYPE_ARRAY ? PSY_FIELD_ARRAY : t->kind == PSY_TYPE_BOUNDED ? PSY_FIELD_BOUNDED : PSY_FIELD_SCALAR;
+    f->layout.kind = t->kind == PSY_TYPE_ARRAY     ? PSY_FIELD_ARRAY
+                     : t->kind == PSY_TYPE_BOUNDED ? PSY_FIELD_BOUNDED
+                                                   : PSY_FIELD_SCALAR;
     f->layout.count = 1;
     if (t->count) {
         value v = evaluate(r, t->count);
@@ -258,7 +330,8 @@ static bool resolve_type(resolver *r, const psy_field_node *node, psc_field *f)
             return false;
         }
         if (v.kind != INTEGER || v.integer < 1 || v.integer > PSY_MESSAGE_BYTES_MAX) {
-            psc_error(r->diags, PSC_E_FIELD, t->count->span, "an array has 1 to %u elements", PSY_MESSAGE_BYTES_MAX);
+            psc_error(r->diags, PSC_E_FIELD, t->count->span, "an array has a whole number of elements, from 1 to %u",
+                      PSY_MESSAGE_BYTES_MAX);
             return false;
         }
         f->layout.count = (uint32_t)v.integer;
@@ -293,23 +366,40 @@ psy_status psc_lay_out(psc_arena *arena, const char *full_name, psc_field *field
     return status;
 }
 
+/* The first field with which the message has no layout any more. */
+static void too_large(resolver *r, psc_message *m)
+{
+    uint32_t fits = 0, fails = m->field_count;
+    while (fails - fits > 1) {
+        uint32_t n = fits + (fails - fits) / 2;
+        bool ok = psc_lay_out(r->arena, m->full_name, m->fields, n, &m->layout) == PSY_OK;
+        *(ok ? &fits : &fails) = n;
+    }
+    psc_error(r->diags, PSC_E_LIMIT, m->fields[fits].span, "message `%s` grows over 1 GiB with this field", m->name);
+}
+_Static_assert(PSY_MESSAGE_BYTES_MAX == 1 << 30, "the message names it");
+
 static void resolve_message(resolver *r, const psy_message_node *node, psc_message *m)
 {
     m->name = node->name.text;
     m->span = node->name.span;
     m->doc = node->name.doc;
     m->full_name = *r->schema->space ? psc_format(r->arena, "%s.%s", r->schema->space, m->name) : m->name;
-    m->fields = psc_alloc(r->arena, node->fields.count * sizeof *m->fields);
     unsigned errors = r->diags->errors;
+    size_t count = within(r, node->fields.count, PSC_FIELDS_MAX, "fields in a message", m->span);
+    m->fields = psc_alloc(r->arena, count * sizeof *m->fields);
     const psc_field *key = NULL;
-    for (size_t i = 0; i < node->fields.count; i++) {
+    uint32_t newest = 1;
+    for (size_t i = 0; i < count; i++) {
         const psy_field_node *from = node->fields.at[i];
         psc_field *f = &m->fields[m->field_count];
         *f = (psc_field){.name = from->name.text, .span = from->name.span, .doc = from->name.doc, .layout = {.since = 1}};
-        for (uint32_t k = 0; k < m->field_count; k++) {
-            if (strcmp(m->fields[k].name, f->name) == 0) {
-                psc_note(psc_error(r->diags, PSC_E_DUPLICATE, f->span, "message `%s` has a field `%s` already", m->name, f->name),
-                         m->fields[k].span, "it is here");
+        for (uint32_t k = 0, taken = 0; k < m->field_count && !taken; k++) {
+            taken = strcmp(m->fields[k].name, f->name) == 0;
+            if (taken) {
+                psc_note(
+                    psc_error(r->diags, PSC_E_DUPLICATE, f->span, "message `%s` has a field `%s` already", m->name, f->name),
+                    m->fields[k].span, "it is here");
             }
         }
         m->field_count++;
@@ -321,19 +411,17 @@ static void resolve_message(resolver *r, const psy_message_node *node, psc_messa
         }
         resolve_attributes(r, from, f);
         if ((f->layout.flags & PSY_FIELD_KEY) && key) {
-            psc_note(psc_error(r->diags, PSC_E_KEY, f->span, "message `%s` has a key already", m->name), key->span, "it is here");
+            psc_note(psc_error(r->diags, PSC_E_KEY, f->span, "message `%s` has a key already", m->name), key->span,
+                     "it is here");
         }
         key = f->layout.flags & PSY_FIELD_KEY ? f : key;
-        if (m->field_count > 1 && f->layout.since < f[-1].layout.since) {
-            psc_help(psc_error(r->diags, PSC_E_FIELD, f->span, "`%s` is older than the field before it", f->name),
-                     "fields are only ever added at the end");
-        }
+        check_since(r, f, &newest);
     }
     if (r->diags->errors != errors) {
         return;
     }
     if (psc_lay_out(r->arena, m->full_name, m->fields, m->field_count, &m->layout) != PSY_OK) {
-        psc_error(r->diags, PSC_E_LIMIT, m->span, "message `%s`: %s", m->name, psy_detail());
+        too_large(r, m);
     }
 }
 
@@ -342,22 +430,33 @@ psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc
     unsigned errors = diags->errors;
     psc_syntax syntax = {.arena = arena, .diags = diags, .source = source};
     const psy_file *file = psc_psy_parse_file(&syntax);
+    if (syntax.gave_up) {
+        return NULL;
+    }
     psc_schema *s = psc_new(arena, psc_schema);
     resolver r = {arena, diags, file, s};
     s->source = source;
     s->space = "";
-    for (size_t i = 0; i < file->space.count; i++) {
+    s->space_span = file->space_span;
+    for (size_t i = 0; i < file->space.count && strlen(s->space) <= PSC_NAMESPACE_MAX; i++) {
         s->space = psc_format(arena, "%s%s%s", s->space, i ? "." : "", file->space.at[i].text);
     }
+    if (strlen(s->space) > PSC_NAMESPACE_MAX) {
+        psc_error(diags, PSC_E_LIMIT, file->space_span, "a namespace has at most %d characters", PSC_NAMESPACE_MAX);
+    }
     resolve_constants(&r);
-    s->messages = psc_alloc(arena, file->messages.count * sizeof *s->messages);
-    for (size_t i = 0; i < file->messages.count; i++) {
+    size_t all = file->messages.count;
+    size_t count =
+        within(&r, all, PSC_MESSAGES_MAX, "messages in a file", all ? file->messages.at[all - 1]->name.span : (psc_span){0});
+    s->messages = psc_alloc(arena, count * sizeof *s->messages);
+    for (size_t i = 0; i < count; i++) {
         psc_message *m = &s->messages[s->message_count];
         resolve_message(&r, file->messages.at[i], m);
         const psc_message *other = psc_schema_message(s, m->name);
         s->message_count++;
         if (other) {
-            psc_note(psc_error(diags, PSC_E_DUPLICATE, m->span, "there is a message `%s` already", m->name), other->span, "it is here");
+            psc_note(psc_error(diags, PSC_E_DUPLICATE, m->span, "there is a message `%s` already", m->name), other->span,
+                     "it is here");
         }
     }
     if (diags->errors == errors) {

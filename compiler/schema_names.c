@@ -12,7 +12,8 @@ const char *psc_snake(psc_arena *arena, const char *name)
         unsigned char c = (unsigned char)name[i], next = (unsigned char)name[i + 1];
         unsigned char last = i ? (unsigned char)name[i - 1] : 0;
         /* A word starts at a capital after a small letter or digit, and at the last capital of an acronym. */
-        if (isupper(c) && i > 0 && last != '.' && last != '_' && (islower(last) || isdigit(last) || (isupper(last) && islower(next)))) {
+        if (isupper(c) && i > 0 && last != '.' && last != '_' &&
+            (islower(last) || isdigit(last) || (isupper(last) && islower(next)))) {
             *to++ = '_';
         }
         *to++ = c == '.' ? '_' : (char)tolower(c);
@@ -34,23 +35,60 @@ const char *psc_schema_prefix(psc_arena *arena, const psc_schema *schema)
     return *schema->space ? psc_format(arena, "%s_", psc_snake(arena, schema->space)) : "";
 }
 
+/* Words of C and C++, and macros that compilers bring along. */
 static const char *const keywords[] = {
-    "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "concept", "const", "constexpr",
-    "continue", "decltype", "default", "delete", "do", "double", "else", "enum", "explicit", "export", "extern", "false", "float",
-    "for", "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "nullptr", "operator",
-    "or", "private", "protected", "public", "register", "requires", "restrict", "return", "short", "signed", "sizeof", "static",
-    "struct", "switch", "template", "this", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using",
-    "virtual", "void", "volatile", "wchar_t", "while", "xor", "thread_local", "static_assert"};
+    "alignas",   "alignof",      "and",      "asm",           "auto",      "bool",     "break",
+    "case",      "catch",        "char",     "class",         "concept",   "const",    "consteval",
+    "constexpr", "constinit",    "continue", "co_await",      "co_return", "co_yield", "decltype",
+    "default",   "delete",       "do",       "double",        "else",      "enum",     "explicit",
+    "export",    "extern",       "false",    "float",         "for",       "friend",   "goto",
+    "if",        "inline",       "int",      "linux",         "long",      "mutable",  "namespace",
+    "new",       "noexcept",     "not",      "nullptr",       "operator",  "or",       "private",
+    "protected", "public",       "register", "requires",      "restrict",  "return",   "short",
+    "signed",    "sizeof",       "static",   "static_assert", "struct",    "switch",   "template",
+    "this",      "thread_local", "throw",    "true",          "try",       "typedef",  "typeid",
+    "typename",  "typeof",       "union",    "unix",          "unsigned",  "using",    "virtual",
+    "void",      "volatile",     "wchar_t",  "while",         "xor"};
+
+/* Types that generated members have. */
+static const char *const ctypes[] = {
+#define DTYPE(NAME, code, text, bytes, type, ...) #type,
+#include "isa/dtypes.def"
+#undef DTYPE
+};
+
+/* What <string.h> and the like declare: a message without a namespace may not have its name. */
+static const char *const functions_of_c[] = {"assert", "bcmp",   "bcopy",   "bzero",  "ffs",      "index",   "memchr",
+                                             "memcmp", "memcpy", "memmove", "memset", "offsetof", "rindex",  "strcat",
+                                             "strchr", "strcmp", "strcpy",  "strdup", "strlen",   "strncmp", "strsep",
+                                             "strspn", "strstr", "strtok",  "size_t", "strsignal"};
+
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+static bool is_among(const char *name, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 typedef struct taken {
     const char *name;
     psc_span span;
 } taken;
 
+typedef struct clash {
+    uint32_t a, b; /* where the names begin */
+} clash;
+
 typedef struct names {
     psc_arena *arena;
     psc_diagnostics *diags;
     PSC_LIST(taken) list;
+    PSC_LIST(clash) clashes; /* reported */
 } names;
 
 static void take(names *n, const char *name, psc_span span)
@@ -66,15 +104,61 @@ static int by_name(const void *a, const void *b)
     return order ? order : x->span.begin < y->span.begin ? -1 : x->span.begin > y->span.begin;
 }
 
-static void check_field(names *n, const char *type, const char *upper, const psc_field *f)
+/* Two declarations that clash do so in several names: one of them says it. */
+static bool is_new(names *n, const taken *a, const taken *b)
 {
-    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
-        if (strcmp(keywords[i], f->name) == 0) {
-            psc_error(n->diags, PSC_E_FIELD, f->span, "`%s` is a word of C or C++ and cannot be a field", f->name);
+    clash c = {a->span.begin, b->span.begin};
+    for (size_t i = 0; i < n->clashes.count; i++) {
+        if (n->clashes.at[i].a == c.a && n->clashes.at[i].b == c.b) {
+            return false;
         }
     }
-    if (strcmp(f->name, "header") == 0 || strncmp(f->name, "padding_", 8) == 0 || f->name[0] == '_') {
+    if (n->clashes.count < 256) {
+        psc_push(n->arena, &n->clashes, c);
+    }
+    return true;
+}
+
+/* Names that are there twice; `list` is sorted by them. */
+static void report_clashes(names *n, taken *list, size_t count, const char *what)
+{
+    if (count) {
+        qsort(list, count, sizeof *list, by_name);
+    }
+    for (size_t i = 1; i < count; i++) {
+        const taken *a = &list[i - 1], *b = &list[i];
+        if (strcmp(a->name, b->name) == 0 && a->span.begin != b->span.begin && is_new(n, a, b)) {
+            psc_note(psc_error(n->diags, PSC_E_DUPLICATE, b->span, "the generated %s would have two `%s`", what, b->name),
+                     a->span, "the other comes from here");
+        }
+    }
+}
+
+static bool is_upper_of(const char *upper, const char *name)
+{
+    while (*upper && *upper == (char)toupper((unsigned char)*name)) {
+        upper++;
+        name++;
+    }
+    return !*upper && !*name;
+}
+
+static void check_field(names *n, const psc_schema *schema, const char *prefix, const char *type, const char *upper,
+                        const psc_field *f)
+{
+    if (is_among(f->name, keywords, COUNT(keywords))) {
+        psc_error(n->diags, PSC_E_FIELD, f->span, "`%s` is a word of C or C++ and cannot be a field", f->name);
+    }
+    if (strcmp(f->name, "header") == 0 || strncmp(f->name, "padding_", 8) == 0 || f->name[0] == '_' ||
+        is_among(f->name, ctypes, COUNT(ctypes))) {
         psc_error(n->diags, PSC_E_FIELD, f->span, "`%s` is kept for the generated struct", f->name);
+    }
+    for (uint32_t i = 0; !*prefix && i < schema->constant_count; i++) {
+        if (is_upper_of(f->name, schema->constants[i].name)) {
+            psc_help(psc_error(n->diags, PSC_E_DUPLICATE, f->span, "the constant `%s` becomes a macro of this name",
+                               schema->constants[i].name),
+                     "give the schema a `namespace`");
+        }
     }
     bool array = f->layout.kind != PSY_FIELD_SCALAR;
     take(n, psc_format(n->arena, "%s_%s", type, f->name), f->span);
@@ -88,52 +172,61 @@ static void check_field(names *n, const char *type, const char *upper, const psc
     }
 }
 
+static void check_constant(names *n, const char *prefix, const psc_constant *c)
+{
+    const char *macro = psc_upper(n->arena, psc_format(n->arena, "%s%s", prefix, c->name));
+    const char *after = strncmp(macro, "INT", 3) == 0 ? macro + 3 : strncmp(macro, "UINT", 4) == 0 ? macro + 4 : "";
+    if (strcmp(macro, "NULL") == 0 || strncmp(macro, "PSY_", 4) == 0 || isdigit((unsigned char)*after) ||
+        strncmp(after, "PTR", 3) == 0 || strncmp(after, "MAX_", 4) == 0) {
+        psc_help(psc_error(n->diags, PSC_E_DUPLICATE, c->span, "the macro `%s` may be one of C or of Psyne", macro),
+                 "give the schema a `namespace`");
+    }
+    take(n, macro, c->span);
+}
+
+static void check_message(names *n, const psc_schema *schema, const char *prefix, const psc_message *m)
+{
+    static const char *const functions[] = {"init", "read", "type", "verify"};
+    static const char *const macros[] = {"BYTES", "LAYOUT_HASH", "NAME", "VERSION"};
+    const char *type = psc_format(n->arena, "%s%s", prefix, psc_snake(n->arena, m->name)), *upper = psc_upper(n->arena, type);
+    if (!*prefix && (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
+                     is_among(type, ctypes, COUNT(ctypes)) || strncmp(type, "psy_", 4) == 0)) {
+        psc_help(psc_error(n->diags, PSC_E_DUPLICATE, m->span,
+                           "the C type of this message would be `%s`, a word of C or of Psyne", type),
+                 "give the schema a `namespace`");
+    }
+    take(n, type, m->span);
+    for (size_t k = 0; k < COUNT(functions); k++) {
+        take(n, psc_format(n->arena, "%s_%s", type, functions[k]), m->span);
+    }
+    for (size_t k = 0; k < COUNT(macros); k++) {
+        take(n, psc_format(n->arena, "%s_%s", upper, macros[k]), m->span);
+    }
+    PSC_LIST(taken) members = {0};
+    for (uint32_t k = 0; k < m->field_count; k++) {
+        check_field(n, schema, prefix, type, upper, &m->fields[k]);
+        taken member = {m->fields[k].name, m->fields[k].span};
+        psc_push(n->arena, &members, member);
+        if (m->fields[k].layout.kind == PSY_FIELD_BOUNDED) {
+            member.name = psc_format(n->arena, "%s_count", m->fields[k].name);
+            psc_push(n->arena, &members, member);
+        }
+    }
+    report_clashes(n, members.at, members.count, "struct");
+}
+
 void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, const psc_schema *schema)
 {
-    static const char *const functions[] = {"init", "verify", "type"}, *const macros[] = {"BYTES", "LAYOUT_HASH", "VERSION", "NAME"};
     names n = {.arena = arena, .diags = diags};
     const char *prefix = psc_schema_prefix(arena, schema);
+    if (strncmp(prefix, "psy_", 4) == 0) {
+        psc_error(diags, PSC_E_DUPLICATE, schema->space_span, "C names that start with `psy_` are Psyne's own");
+    }
     for (uint32_t i = 0; i < schema->constant_count; i++) {
-        take(&n, psc_upper(arena, psc_format(arena, "%s%s", prefix, schema->constants[i].name)), schema->constants[i].span);
+        check_constant(&n, prefix, &schema->constants[i]);
     }
     for (uint32_t i = 0; i < schema->message_count; i++) {
-        const psc_message *m = &schema->messages[i];
-        const char *type = psc_format(arena, "%s%s", prefix, psc_snake(arena, m->name)), *upper = psc_upper(arena, type);
-        take(&n, type, m->span);
-        for (size_t k = 0; k < 3; k++) {
-            take(&n, psc_format(arena, "%s_%s", type, functions[k]), m->span);
-        }
-        for (size_t k = 0; k < 4; k++) {
-            take(&n, psc_format(arena, "%s_%s", upper, macros[k]), m->span);
-        }
-        PSC_LIST(taken) members = {0};
-        for (uint32_t k = 0; k < m->field_count; k++) {
-            check_field(&n, type, upper, &m->fields[k]);
-            taken member = {m->fields[k].name, m->fields[k].span};
-            psc_push(arena, &members, member);
-            if (m->fields[k].layout.kind == PSY_FIELD_BOUNDED) {
-                member.name = psc_format(arena, "%s_count", m->fields[k].name);
-                psc_push(arena, &members, member);
-            }
-        }
-        if (members.count) {
-            qsort(members.at, members.count, sizeof *members.at, by_name);
-        }
-        for (size_t k = 1; k < members.count; k++) {
-            if (strcmp(members.at[k - 1].name, members.at[k].name) == 0) {
-                psc_note(psc_error(diags, PSC_E_DUPLICATE, members.at[k].span, "the generated struct would have two members `%s`",
-                                   members.at[k].name),
-                         members.at[k - 1].span, "the other comes from here");
-            }
-        }
+        check_message(&n, schema, prefix, &schema->messages[i]);
     }
-    if (n.list.count) {
-        qsort(n.list.at, n.list.count, sizeof *n.list.at, by_name);
-    }
-    for (size_t i = 1; i < n.list.count; i++) {
-        if (strcmp(n.list.at[i - 1].name, n.list.at[i].name) == 0 && n.list.at[i].span.begin != n.list.at[i - 1].span.begin) {
-            psc_note(psc_error(diags, PSC_E_DUPLICATE, n.list.at[i].span, "the generated header would have two `%s`", n.list.at[i].name),
-                     n.list.at[i - 1].span, "the other comes from here");
-        }
-    }
+    report_clashes(&n, n.list.at, n.list.count, "header");
 }

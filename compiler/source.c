@@ -2,9 +2,10 @@
 #include "source.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 const psc_source *psc_source_text(psc_arena *arena, const char *path, const char *text, size_t bytes)
 {
@@ -30,20 +31,19 @@ const psc_source *psc_source_text(psc_arena *arena, const char *path, const char
 
 const psc_source *psc_source_read(psc_arena *arena, const char *path)
 {
-    FILE *f = fopen(path, "rb");
-    if (!f) {
+    struct stat st;
+    int error = 0, fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* opening a pipe must not wait for its writer */
+    if (fd < 0) {
         return NULL;
     }
-    struct stat st;
-    int error = 0;
-    if (fstat(fileno(f), &st) != 0) {
+    if (fstat(fd, &st) != 0) {
         error = errno;
     } else if (S_ISDIR(st.st_mode)) {
         error = EISDIR;
-    } else if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) {
+    } else if (!S_ISREG(st.st_mode)) {
         error = EINVAL;
     }
-    /* A pipe has no size: read until the end, up to the cap. */
+    /* Some files (/proc) do not know their size: read until the end, up to the cap. */
     char *text = NULL;
     size_t n = 0, room = 0;
     while (error == 0) {
@@ -56,17 +56,14 @@ const psc_source *psc_source_read(psc_arena *arena, const char *path)
             text = copy;
             room = bigger;
         }
-        size_t got = fread(text + n, 1, room - n, f);
-        n += got;
-        if (n > PSC_SOURCE_BYTES_MAX) {
-            error = EFBIG;
-        } else if (ferror(f)) {
-            error = errno ? errno : EIO;
-        } else if (got == 0) {
+        ssize_t got = read(fd, text + n, room - n);
+        if (got == 0) {
             break;
         }
+        n += got > 0 ? (size_t)got : 0;
+        error = n > PSC_SOURCE_BYTES_MAX ? EFBIG : got < 0 && errno != EINTR ? errno : 0;
     }
-    fclose(f);
+    close(fd);
     if (error == 0 && n && memchr(text, 0, n)) {
         error = EILSEQ;
     }
@@ -76,6 +73,17 @@ const psc_source *psc_source_read(psc_arena *arena, const char *path)
     }
     return psc_source_text(arena, path, text ? text : "", n);
 }
+
+const char *psc_source_problem(int error)
+{
+    return error == EFBIG    ? "larger than 16 MiB"
+           : error == EILSEQ ? "not a text file"
+           : error == EINVAL ? "not a file that can be read to its end"
+           : error == EISDIR ? "a folder, not a file"
+           : error == ENOENT ? "there is no such file"
+                             : strerror(error);
+}
+_Static_assert(PSC_SOURCE_BYTES_MAX == 16 << 20, "the message names it");
 
 void psc_source_place(const psc_source *source, uint32_t offset, uint32_t *line, uint32_t *column)
 {

@@ -24,9 +24,11 @@ typedef struct psc_span {
 
 enum { PSC_SOURCE_BYTES_MAX = 16 << 20 };
 
-/* Reads a file into the arena. NULL with errno set when it cannot be read; EFBIG over PSC_SOURCE_BYTES_MAX. Directories,
- * devices and NUL bytes are refused (EISDIR, EINVAL, EILSEQ). */
+/* Reads a file into the arena. NULL with errno set when it cannot be read; EFBIG over PSC_SOURCE_BYTES_MAX. Directories, what
+ * else is no file (it might never end, or never begin) and NUL bytes are refused (EISDIR, EINVAL, EILSEQ). */
 const psc_source *psc_source_read(psc_arena *arena, const char *path);
+/* Why the last psc_source_read failed, by its errno. */
+const char *psc_source_problem(int error);
 /* The same for text in memory (tests, generated). */
 const psc_source *psc_source_text(psc_arena *arena, const char *path, const char *text, size_t bytes);
 /* Line and column (bytes), from 1. */

@@ -3,8 +3,8 @@
  *
  * Data that is split has the LOCAL symbol of its rows as its first dim, so the sharded axis is seen in every value's dims:
  *   - elementwise operations and reductions of other axes keep it: they run on each shard
- *   - a reduction or topk over the sharded axis gives a partial result: each shard stores its own in a record, and the merge part
- *     reads all of them, with the shards as a leading axis, and combines them with the same operation
+ *   - a reduction or topk over the sharded axis gives a partial result: each shard stores its own in a record, and the merge
+ * part reads all of them, with the shards as a leading axis, and combines them with the same operation
  *   - what is made of merged results runs in the merge part; what comes from the message alone is computed on both sides
  * A value that needs merged results and the rows at once would need a second round: that is refused.
  */
@@ -12,7 +12,7 @@
 
 #include "unit.h"
 
-typedef enum state { PLAIN, SHARDED, PARTIAL, MERGED } state;
+typedef enum state { PLAIN, SHARDED, PARTIAL, MERGED, FAILED } state; /* FAILED: reported, here or in an operand */
 
 typedef struct splitter {
     psc_unit *unit;
@@ -69,17 +69,25 @@ static bool has_two_sharded(const psc_unit *u, const psc_value *v)
     return count > 1;
 }
 
-static const char *name_of(psc_unit *u, const psc_value *v) { return v->name ? psc_format(u->arena, "`%s`", v->name) : "this value"; }
+static const char *name_of(psc_unit *u, const psc_value *v)
+{
+    return v->name ? psc_format(u->arena, "`%s`", v->name) : "this value";
+}
 
 static state classify(splitter *s, const psc_value *v)
 {
     psc_unit *u = s->unit;
     const psc_value *merged = NULL, *rows = NULL;
+    bool failed = false;
     for (unsigned k = 0; k < v->operand_count; k++) {
         const psc_value *o = v->operands[k];
         state of = o ? s->states[o->id] : PLAIN;
         merged = of == PARTIAL || of == MERGED ? o : merged;
         rows = of == SHARDED ? o : rows;
+        failed = failed || of == FAILED;
+    }
+    if (failed) {
+        return FAILED;
     }
     bool is_rows = v->op == PSY_OP_RESIDENT && u->residents.at[v->index].record.placement == PSY_PLACE_SPLIT;
     if (is_rows && !s->sharded) {
@@ -95,19 +103,20 @@ static state classify(splitter *s, const psc_value *v)
         psc_diagnostic *d = ERROR(PSC_E_SPLIT, v->span, "%s has two axes that are spread over the shards: %s", name_of(u, v),
                                   psc_shape_text(u, v->dims, v->rank));
         psc_help(d, "no shard has all pairs: reduce one of the axes first, or keep one side `replicated`");
-        return PLAIN;
+        return FAILED;
     }
     if (rows && merged) {
-        psc_diagnostic *d = ERROR(PSC_E_SPLIT, v->span, "this needs a result over all shards and the rows of each shard at once");
+        psc_diagnostic *d =
+            ERROR(PSC_E_SPLIT, v->span, "this needs a result over all shards and the rows of each shard at once");
         psc_note(d, merged->span, "this is known only after all shards are done");
         psc_note(d, rows->span, "this is spread over the shards");
         psc_help(d, "it would take a second round over the shards, which this version does not make");
-        return PLAIN;
+        return FAILED;
     }
     return is_rows || psc_ir_sharded_axis(v, u->symbols.at) >= 0 ? SHARDED
-           : rows && is_local(u, reduced_dim(v))                   ? PARTIAL
-           : merged                                                ? MERGED
-                                                                   : PLAIN;
+           : rows && is_local(u, reduced_dim(v))                 ? PARTIAL
+           : merged                                              ? MERGED
+                                                                 : PLAIN;
 }
 
 /* ---- the partial record ---- */
@@ -121,15 +130,18 @@ static bool add_fields(splitter *s, psc_type *type, const psc_value *v)
         literal = literal && !psy__dim_is_symbol(v->dims[d]);
     }
     if (!literal) {
-        psc_diagnostic *d = ERROR(PSC_E_SPLIT, v->span, "a partial result of shape %s cannot be sent to the merge in this version",
-                                  psc_shape_text(u, v->dims, v->rank));
+        psc_diagnostic *d =
+            ERROR(PSC_E_SPLIT, v->span, "a partial result of shape %s cannot be sent to the merge in this version",
+                  psc_shape_text(u, v->dims, v->rank));
         psc_help(d, "partial results are scalars and vectors of a fixed length");
         return false;
     }
     for (unsigned k = 0; k < (v->op == PSY_OP_TOPK ? 2u : 1u); k++) {
         psc_field f = {.name = psc_format(u->arena, "r%u", type->field_count),
                        .span = v->span,
-                       .layout = {.dtype = k ? PSY_U64 : v->dtype, .since = 1, .count = v->rank ? v->dims[0] : 1,
+                       .layout = {.dtype = k ? PSY_U64 : v->dtype,
+                                  .since = 1,
+                                  .count = v->rank ? v->dims[0] : 1,
                                   .kind = v->rank ? PSY_FIELD_ARRAY : PSY_FIELD_SCALAR}};
         psc_field *fields = psc_alloc(u->arena, (type->field_count + 1) * sizeof *fields);
         if (type->field_count) {
@@ -170,7 +182,13 @@ static void forget(psc_program *p)
 
 static void store(splitter *s, psc_program *to, psc_value *v, uint32_t field)
 {
-    psc_value st = {.op = PSY_OP_STORE, .dtype = v->dtype, .operands = {v, NULL}, .operand_count = 2, .index = field, .base = PSY_NONE, .span = v->span};
+    psc_value st = {.op = PSY_OP_STORE,
+                    .dtype = v->dtype,
+                    .operands = {v, NULL},
+                    .operand_count = 2,
+                    .index = field,
+                    .base = PSY_NONE,
+                    .span = v->span};
     psc_ir_add(s->unit->arena, to, &st);
 }
 
@@ -200,8 +218,15 @@ static void make_shard(splitter *s, psc_program *shard)
         }
         store(s, shard, made, field++);
         if (v->op == PSY_OP_TOPK) {
-            psc_value labels = {.op = PSC_OP_LABELS, .dtype = PSY_U64, .rank = 1, .dims = {v->dims[0]}, .operands = {made}, .operand_count = 1,
-                                .base = PSY_NONE, .span = v->span, .batched = made->batched};
+            psc_value labels = {.op = PSC_OP_LABELS,
+                                .dtype = PSY_U64,
+                                .rank = 1,
+                                .dims = {v->dims[0]},
+                                .operands = {made},
+                                .operand_count = 1,
+                                .base = PSY_NONE,
+                                .span = v->span,
+                                .batched = made->batched};
             store(s, shard, psc_ir_add(s->unit->arena, shard, &labels), field++);
         }
     }
@@ -211,9 +236,15 @@ static void make_shard(splitter *s, psc_program *shard)
 /* A field of all shards' records: [shards], or [shards, n]. */
 static psc_value *read_partial(splitter *s, psc_program *merge, const psc_value *v, unsigned dtype, uint32_t field)
 {
-    psy_dim shards = psc_symbol_find(s->unit, "shards", PSY_SYMBOL_SHARDS);
-    psc_value p = {.op = PSY_OP_PARTIAL, .dtype = (uint8_t)dtype, .rank = (uint8_t)(v->rank + 1), .dims = {shards, v->rank ? v->dims[0] : 0},
-                   .index = field, .base = PSY_NONE, .span = v->span, .batched = true};
+    psy_dim shards = psc_symbol_find(s->unit, PSC_SHARDS, PSY_SYMBOL_SHARDS);
+    psc_value p = {.op = PSY_OP_PARTIAL,
+                   .dtype = (uint8_t)dtype,
+                   .rank = (uint8_t)(v->rank + 1),
+                   .dims = {shards, v->rank ? v->dims[0] : 0},
+                   .index = field,
+                   .base = PSY_NONE,
+                   .span = v->span,
+                   .batched = true};
     return psc_ir_add(s->unit->arena, merge, &p);
 }
 
@@ -221,8 +252,16 @@ static psc_value *read_partial(splitter *s, psc_program *merge, const psc_value 
 static void merge_value(splitter *s, psc_program *merge, psc_value *v, uint32_t *field)
 {
     psc_value *all = read_partial(s, merge, v, v->dtype, (*field)++);
-    psc_value c = {.op = v->op == PSY_OP_DOT ? PSY_OP_SUM : v->op, .dtype = v->dtype, .rank = v->rank, .operands = {all}, .operand_count = 1,
-                   .index = 0, .base = PSY_NONE, .span = v->span, .name = v->name, .batched = true};
+    psc_value c = {.op = v->op == PSY_OP_DOT ? PSY_OP_SUM : v->op,
+                   .dtype = v->dtype,
+                   .rank = v->rank,
+                   .operands = {all},
+                   .operand_count = 1,
+                   .index = 0,
+                   .base = PSY_NONE,
+                   .span = v->span,
+                   .name = v->name,
+                   .batched = true};
     memcpy(c.dims, v->dims, sizeof c.dims);
     if (v->op == PSY_OP_TOPK) {
         c.operands[1] = read_partial(s, merge, v, PSY_U64, (*field)++);
@@ -284,11 +323,12 @@ static void split_rows(splitter *s)
         return;
     }
     if (psc_lay_out(u->arena, type.name, type.fields, type.field_count, &type.layout) != PSY_OK) {
-        ERROR(PSC_E_LIMIT, p->node->name.span, "the partial results of `%s` do not fit into a record: %s", p->node->name.text, psy_detail());
+        ERROR(PSC_E_LIMIT, p->node->name.span, "the partial results of `%s` do not fit into a record: %s", p->node->name.text,
+              psy_detail());
         return;
     }
-    if (psc_symbol_find(u, "shards", PSY_SYMBOL_SHARDS) == PSY_NONE) {
-        psc_symbol_add(u, "shards", PSY_SYMBOL_SHARDS, PSY_NONE);
+    if (psc_symbol_find(u, PSC_SHARDS, PSY_SYMBOL_SHARDS) == PSY_NONE) {
+        psc_symbol_add(u, PSC_SHARDS, PSY_SYMBOL_SHARDS, PSY_NONE);
     }
     psc_push(u->arena, &u->types, type);
     uint32_t partial = (uint32_t)u->types.count - 1;
@@ -315,12 +355,14 @@ static void split_pipeline(psc_unit *u, psc_pipeline *p)
             any = any || s->states[i] == PARTIAL;
         }
     }
-    p->record = (psy_psm_pipeline){.route = PSY_ROUTE_ANY, .key_field = PSY_NONE, .merge_program = PSY_NONE, .partial_type = PSY_NONE};
+    p->record =
+        (psy_psm_pipeline){.route = PSY_ROUTE_ANY, .key_field = PSY_NONE, .merge_program = PSY_NONE, .partial_type = PSY_NONE};
     if (u->diags->errors != errors) {
         return;
     }
     if (s->sharded && s->looked_up) {
-        psc_diagnostic *d = ERROR(PSC_E_SPLIT, p->node->name.span, "pipeline `%s` uses data that is split and data by key", p->node->name.text);
+        psc_diagnostic *d =
+            ERROR(PSC_E_SPLIT, p->node->name.span, "pipeline `%s` uses data that is split and data by key", p->node->name.text);
         psc_note(d, s->sharded->span, "this is spread over all shards: every shard gets the message");
         psc_note(d, s->looked_up->span, "this lies on one shard: the message goes there only");
         psc_help(d, "make two pipelines of it, or keep one of the two `replicated`");

@@ -62,7 +62,10 @@ uint32_t psc_type_of(psc_unit *unit, const psc_message *message)
             return (uint32_t)i;
         }
     }
-    psc_type t = {.name = message->full_name, .message = message, .fields = message->fields, .field_count = message->field_count,
+    psc_type t = {.name = message->full_name,
+                  .message = message,
+                  .fields = message->fields,
+                  .field_count = message->field_count,
                   .layout = message->layout};
     psc_push(unit->arena, &unit->types, t);
     return (uint32_t)(unit->types.count - 1);
@@ -79,7 +82,7 @@ const psc_message *psc_message_find(const psc_unit *unit, const char *name)
     return NULL;
 }
 
-const psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name)
+psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name)
 {
     for (size_t i = 0; i < unit->constants.count; i++) {
         if (strcmp(unit->constants.at[i].name, name) == 0) {
@@ -100,11 +103,11 @@ const psc_resident *psc_resident_find(const psc_unit *unit, const char *name, ui
     return NULL;
 }
 
-const hrm_fn *psc_fn_find(const psc_unit *unit, const char *name)
+psc_fn *psc_fn_find(const psc_unit *unit, const char *name)
 {
-    for (size_t i = 0; i < unit->file->fns.count; i++) {
-        if (strcmp(unit->file->fns.at[i]->name.text, name) == 0) {
-            return unit->file->fns.at[i];
+    for (size_t i = 0; i < unit->fns.count; i++) {
+        if (strcmp(unit->fns.at[i].node->name.text, name) == 0) {
+            return &unit->fns.at[i];
         }
     }
     return NULL;

@@ -10,10 +10,14 @@
 #include "isa/module.h"
 #include "schema.h"
 
+/* What a file may have; a module has room for it. */
+enum { PSC_UNIT_VALUES_MAX = 16000 }; /* fuse takes the square of a program's */
+enum { PSC_IMPORTS_MAX = 64, PSC_RESIDENTS_MAX = 64, PSC_FNS_MAX = 1024, PSC_PIPELINES_MAX = 64 };
+
 typedef struct psc_constant_value {
     const char *name;
     psc_span span;
-    bool is_float, poisoned;
+    bool is_float, poisoned, used;
     int64_t integer;
     double real;
 } psc_constant_value;
@@ -21,13 +25,19 @@ typedef struct psc_constant_value {
 typedef struct psc_resident {
     const hrm_resident *node;
     psy_psm_resident record; /* `name` is set when the module is written */
-    bool poisoned;
+    bool poisoned, used;
 } psc_resident;
+
+typedef struct psc_fn {
+    const hrm_fn *node;
+    bool poisoned, used; /* poisoned: its signature has an error, or it calls itself */
+} psc_fn;
 
 /* A pipeline and the programs made of it. */
 typedef struct psc_pipeline {
     const hrm_pipeline *node;
     const psc_message *input, *output;
+    bool poisoned;           /* its signature has an error */
     psy_psm_pipeline record; /* names and program numbers are set when the module is written */
     psc_program *whole;      /* for one message on one machine: what split starts from */
     psc_program *shard, *merge;
@@ -62,9 +72,11 @@ typedef struct psc_unit {
     PSC_LIST(psy_psm_check) checks;
     PSC_LIST(const char *) check_texts; /* as `checks` */
     PSC_LIST(psc_resident) residents;
+    PSC_LIST(psc_fn) fns;
     PSC_LIST(psc_type) types;
     PSC_LIST(psc_pipeline *) pipelines;
-    uint8_t *module; /* bytecode: the encoded module, malloc'd by the encoder and kept in the arena */
+    uint32_t value_count; /* of all whole programs */
+    uint8_t *module;      /* bytecode: the encoded module, malloc'd by the encoder and kept in the arena */
     uint64_t module_bytes;
     const char *kernels_left_out; /* why some program has no kernels, or NULL */
 } psc_unit;
@@ -82,6 +94,9 @@ void psc_plan(psc_unit *unit);
 void psc_bytecode(psc_unit *unit);
 void psc_kernels(psc_unit *unit);
 
+/* The size that is the number of shards. */
+#define PSC_SHARDS "shards"
+
 /* ---- shared by passes ---- */
 /* Calls `pass` for every program there is: the whole ones before split, after it the shard and merge ones. */
 void psc_each_program(psc_unit *unit, void (*pass)(psc_unit *, psc_program *));
@@ -94,9 +109,13 @@ const char *psc_shape_text(psc_unit *unit, const psy_dim *dims, uint32_t rank); 
 /* The module's index of a message type; adds it. */
 uint32_t psc_type_of(psc_unit *unit, const psc_message *message);
 const psc_message *psc_message_find(const psc_unit *unit, const char *name);
-const psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name);
+psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name);
 const psc_resident *psc_resident_find(const psc_unit *unit, const char *name, uint32_t *index);
-const hrm_fn *psc_fn_find(const psc_unit *unit, const char *name);
+psc_fn *psc_fn_find(const psc_unit *unit, const char *name);
+/* Whether a constant, resident or function may have the name; reports. */
+bool psc_name_is_free(psc_unit *unit, const psc_name *name);
+/* Functions and pipelines: the second half of resolve. */
+void psc_resolve_bodies(psc_unit *unit);
 /* A constant expression of integers and reals; reports; `poisoned` on error. */
 psc_constant_value psc_evaluate(psc_unit *unit, const hrm_expr *e);
 /* Evaluates an operation of ops.def on scalars. False where it is not foldable. `dtype` is the instruction's, that is the

@@ -21,24 +21,27 @@ include %D%/mem/local.mk
 include %D%/transport/local.mk
 include %D%/schema/local.mk
 include %D%/compiler/local.mk
+include %D%/fuzz/local.mk
 include %D%/codegen/local.mk
 include %D%/engine/local.mk
 include %D%/vulkan/local.mk
 include %D%/service/local.mk
 include %D%/example/local.mk
 include %D%/planted/local.mk
+include %D%/install/local.mk
 include %D%/perf/local.mk
 
-EXTRA_DIST += %D%/thin.c %D%/runner/run $(test_scripts)
-TESTS_ENVIRONMENT_EXPORT = export PSYNE_SOURCE="$(abs_top_srcdir)" PSYNE_BUILD="$(abs_top_builddir)" PSYNE_SANITIZERS="$(SANITIZERS)" \
-    PSYNE_CC="$(CC)" PSYNE_LSAN_SUPPRESSIONS="$(abs_top_srcdir)/tests/lsan.supp" CXX="$(CXX)";
-EXTRA_DIST += %D%/lsan.supp
+EXTRA_DIST += %D%/thin.c %D%/runner/run %D%/lsan.supp $(test_scripts)
+# What scripts need to know of the build.
+test_environment = PSYNE_SOURCE="$(abs_top_srcdir)" PSYNE_BUILD="$(abs_top_builddir)" PSYNE_SANITIZERS="$(SANITIZERS)" \
+    PSYNE_CC="$(CC)" PSYNE_CXX="$(CXX)" PSYNE_SANITIZE_CFLAGS="$(SANITIZE_CFLAGS)" PSYNE_MAKE="$(MAKE)" \
+    PSYNE_CRITERION="$(CRITERION_CFLAGS) $(CRITERION_LIBS)" PSYNE_LSAN_SUPPRESSIONS="$(abs_top_srcdir)/tests/lsan.supp" CXX="$(CXX)"
 
 # TESTS="tests/mem/test_ring tests/example/demo.sh" narrows the run.
-TESTS_WANTED = $(if $(TESTS),$(TESTS),$(check_PROGRAMS) $(test_scripts))
+tests_wanted = $(if $(TESTS),$(TESTS),$(check_PROGRAMS) $(test_scripts))
 check-local: $(check_PROGRAMS)
-	@$(TESTS_ENVIRONMENT_EXPORT) bash $(srcdir)/tests/runner/run test-logs \
-	    $(foreach t,$(TESTS_WANTED),$(if $(filter %.sh,$t),$(srcdir)/$t,./$t))
+	@env $(test_environment) bash $(srcdir)/tests/runner/run test-logs \
+	    $(foreach t,$(tests_wanted),$(if $(filter %.sh,$t),$(srcdir)/$t,./$t))
 clean-local:
 	rm -rf test-logs
 

@@ -33,33 +33,36 @@ _Noreturn void thin_fail(const char *file, int line, const char *what, const cha
     __attribute__((format(printf, 4, 5)));
 _Noreturn void thin_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-#define Test(suite_, name_, ...)                                                                                     \
-    static void suite_##_##name_##_run(void);                                                                        \
-    __attribute__((constructor)) static void suite_##_##name_##_register(void)                                      \
-    {                                                                                                                \
-        static thin_test test = {#suite_, #name_, suite_##_##name_##_run, NULL};                                   \
-        thin_register(&test);                                                                                        \
-    }                                                                                                                \
+#define Test(suite_, name_, ...)                                                                                               \
+    static void suite_##_##name_##_run(void);                                                                                  \
+    __attribute__((constructor)) static void suite_##_##name_##_register(void)                                                 \
+    {                                                                                                                          \
+        static thin_test test = {#suite_, #name_, suite_##_##name_##_run, NULL};                                               \
+        thin_register(&test);                                                                                                  \
+    }                                                                                                                          \
     static void suite_##_##name_##_run(void)
 
-#define THIN_CHECK(ok, what, ...) \
-    do { if (!(ok)) { thin_fail(__FILE__, __LINE__, what, "" __VA_ARGS__); } } while (0)
-#define cr_assert(condition, ...) THIN_CHECK(condition, #condition, __VA_ARGS__)
-#define cr_assert_not(condition, ...) THIN_CHECK(!(condition), "not " #condition, __VA_ARGS__)
-#define cr_assert_eq(a, b, ...) THIN_CHECK((a) == (b), #a " == " #b, __VA_ARGS__)
-#define cr_assert_neq(a, b, ...) THIN_CHECK((a) != (b), #a " != " #b, __VA_ARGS__)
-#define cr_assert_lt(a, b, ...) THIN_CHECK((a) < (b), #a " < " #b, __VA_ARGS__)
-#define cr_assert_leq(a, b, ...) THIN_CHECK((a) <= (b), #a " <= " #b, __VA_ARGS__)
-#define cr_assert_gt(a, b, ...) THIN_CHECK((a) > (b), #a " > " #b, __VA_ARGS__)
-#define cr_assert_geq(a, b, ...) THIN_CHECK((a) >= (b), #a " >= " #b, __VA_ARGS__)
-#define cr_assert_null(p, ...) THIN_CHECK((p) == NULL, #p " is NULL", __VA_ARGS__)
-#define cr_assert_not_null(p, ...) THIN_CHECK((p) != NULL, #p " is not NULL", __VA_ARGS__)
-#define cr_assert_str_eq(a, b, ...) THIN_CHECK(strcmp((a), (b)) == 0, #a " equals " #b, __VA_ARGS__)
+#define THIN_CHECK(ok, what, ...)                                                                                              \
+    do {                                                                                                                       \
+        if (!(ok)) {                                                                                                           \
+            thin_fail(__FILE__, __LINE__, what, "" __VA_ARGS__);                                                               \
+        }                                                                                                                      \
+    } while (0)
+#define cr_assert(condition, ...)      THIN_CHECK(condition, #condition, __VA_ARGS__)
+#define cr_assert_not(condition, ...)  THIN_CHECK(!(condition), "not " #condition, __VA_ARGS__)
+#define cr_assert_eq(a, b, ...)        THIN_CHECK((a) == (b), #a " == " #b, __VA_ARGS__)
+#define cr_assert_neq(a, b, ...)       THIN_CHECK((a) != (b), #a " != " #b, __VA_ARGS__)
+#define cr_assert_lt(a, b, ...)        THIN_CHECK((a) < (b), #a " < " #b, __VA_ARGS__)
+#define cr_assert_leq(a, b, ...)       THIN_CHECK((a) <= (b), #a " <= " #b, __VA_ARGS__)
+#define cr_assert_gt(a, b, ...)        THIN_CHECK((a) > (b), #a " > " #b, __VA_ARGS__)
+#define cr_assert_geq(a, b, ...)       THIN_CHECK((a) >= (b), #a " >= " #b, __VA_ARGS__)
+#define cr_assert_null(p, ...)         THIN_CHECK((p) == NULL, #p " is NULL", __VA_ARGS__)
+#define cr_assert_not_null(p, ...)     THIN_CHECK((p) != NULL, #p " is not NULL", __VA_ARGS__)
+#define cr_assert_str_eq(a, b, ...)    THIN_CHECK(strcmp((a), (b)) == 0, #a " equals " #b, __VA_ARGS__)
 #define cr_assert_arr_eq(a, b, n, ...) THIN_CHECK(memcmp((a), (b), (n)) == 0, #a " equals " #b, __VA_ARGS__)
-#define cr_assert_fail(...) thin_fail(__FILE__, __LINE__, "reached", "" __VA_ARGS__)
-#define cr_skip_test(...) thin_skip("" __VA_ARGS__)
-#define cr_log_info(...) (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr))
-#define cr_log_warn cr_log_info
+#define cr_assert_fail(...)            thin_fail(__FILE__, __LINE__, "reached", "" __VA_ARGS__)
+#define cr_skip_test(...)              thin_skip("" __VA_ARGS__)
+#define cr_log_info(...)               (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr))
 
 #endif
 #endif

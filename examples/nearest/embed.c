@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Feature hashing (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009) with several signed places per
- * feature. Weights are whole numbers, so that sums are exact and the same in any order. */
+/* Feature hashing (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009) with several signed places
+ * per feature. Weights are whole numbers, so that sums are exact and the same in any order. */
 #include "embed.h"
 
 #include <math.h>
@@ -55,8 +55,20 @@ static void add(sketch s, int kind, uint64_t feature, int weight)
 /* Letters that are often written for each other share a class. */
 static unsigned char class_of(unsigned char letter)
 {
-    static const char letters[] = "eiouy" "kqszx" "j" "v" "m" "t" "p";
-    static const char classes[] = "aaaaa" "ccccc" "g" "f" "n" "d" "b";
+    static const char letters[] = "eiouy"
+                                  "kqszx"
+                                  "j"
+                                  "v"
+                                  "m"
+                                  "t"
+                                  "p";
+    static const char classes[] = "aaaaa"
+                                  "ccccc"
+                                  "g"
+                                  "f"
+                                  "n"
+                                  "d"
+                                  "b";
     const char *at = letter ? strchr(letters, letter) : NULL;
     return at ? (unsigned char)classes[at - letters] : letter;
 }

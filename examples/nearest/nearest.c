@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Spelling search: the words whose vectors are nearest to a misspelt one's. Run without arguments it starts a service of a broker
- * and two shards, searches for every misspelling that it has the answer of, and says how good and how fast that was.
+/* Spelling search: the words whose vectors are nearest to a misspelt one's. Run without arguments it starts a service of a
+ * broker and two shards, searches for every misspelling that it has the answer of, and says how good and how fast that was.
  * `nearest --help` lists what else it does. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
+#include <psyne/module.h>
 #include <psyne/status.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,7 +50,10 @@ static char socket_path[560];
 static void remove_folder(void)
 {
     if (folder[0]) {
+        char lock[sizeof socket_path + 8]; /* a broker that was killed leaves both */
+        snprintf(lock, sizeof lock, "%s.lock", socket_path);
         unlink(socket_path);
+        unlink(lock);
         rmdir(folder);
         folder[0] = '\0';
     }
@@ -59,6 +63,13 @@ static int complain(const char *text)
 {
     fprintf(stderr, "nearest: %s\n", text);
     return 1;
+}
+
+/* Of how it is called. */
+static int misused(const char *what, const char *why)
+{
+    fprintf(stderr, "nearest: %s: %s; `nearest --help` lists roles and options\n", what, why);
+    return 2;
 }
 
 /* ---- what is loaded ---- */
@@ -98,8 +109,8 @@ static int wait_connected(service *service_, const char *uri, searcher *s, char 
 
 static int show(searcher *s, const words *w, char *error, size_t n)
 {
-    static const char *const wrong[] = {"recieve", "definately", "seperate", "occured",  "accomodate", "wierd",
-                                        "goverment", "tommorow", "neccessary", "begining", "embarass",   "rythm"};
+    static const char *const wrong[] = {"recieve",   "definately", "seperate",   "occured",  "accomodate", "wierd",
+                                        "goverment", "tommorow",   "neccessary", "begining", "embarass",   "rythm"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         hits found;
         if (search_one(s, wrong[i], &found, error, n)) {
@@ -114,12 +125,18 @@ static int show(searcher *s, const words *w, char *error, size_t n)
     return 0;
 }
 
-static int run_engine(const options *o, const char *engine, const words *w, const misspellings *m, const size_t *picked, size_t count,
-                      int talk, outcome *out, char *error, size_t n)
+static int run_engine(const options *o, const char *engine, const words *w, const misspellings *m, const size_t *picked,
+                      size_t count, int talk, outcome *out, char *error, size_t n)
 {
     char uri[600];
     snprintf(uri, sizeof uri, "ipc://%s", socket_path);
-    service_options so = {.uri = uri, .module = o->module, .engine = engine, .device = o->device, .shards = o->shards, .words = w, .verbose = o->verbose};
+    service_options so = {.uri = uri,
+                          .module = o->module,
+                          .engine = engine,
+                          .device = o->device,
+                          .shards = o->shards,
+                          .words = w,
+                          .verbose = o->verbose};
     service *running;
     searcher s = {.k = (uint16_t)o->k, .in_flight = o->in_flight};
     if (service_start(&so, &running, error, n)) {
@@ -136,24 +153,18 @@ static int run_engine(const options *o, const char *engine, const words *w, cons
                    w->count < 64 ? w->count : (size_t)64);
         }
     }
-    if (status == 0 && o->kill_after_ms && service_shard_pid(running, 0) > 0) {
-        /* For the tests: a shard dies while its queries are in flight. */
-        long victim = service_shard_pid(running, 0);
-        pid_t killer = fork();
-        if (killer == 0) {
-            usleep(o->kill_after_ms * 1000);
-            kill((pid_t)victim, SIGKILL);
-            _exit(0);
-        }
+    if (status == 0 && o->kill_after_ms) {
+        service_kill_later(running, o->kill_after_ms);
     }
     if (status == 0) {
         status = search_all(&s, m, picked, count, out->found, &out->measured, error, n);
     }
     search_close(&s);
     if (status == 0 && out->measured.failed) {
-        char why[600];
-        fprintf(stderr, "nearest: %" PRIu64 " of %zu queries failed: %s%s\n", out->measured.failed, count, error,
-                service_check(running, why, sizeof why) ? " (a process died)" : "");
+        char why[600] = "";
+        (void)service_check(running, why, sizeof why);
+        fprintf(stderr, "nearest: %" PRIu64 " of %zu queries failed: %s%s%s\n", out->measured.failed, count, error,
+                why[0] ? ": " : "", why);
         status = -2;
     }
     service_stop(running);
@@ -164,8 +175,9 @@ static void print_line(const outcome *r, const options *o, const char *engine)
 {
     const measure *m = &r->measured;
     double n = m->queries ? (double)m->queries : 1;
-    printf("nearest: queries=%" PRIu64 " recall@1=%.2f recall@10=%.2f qps=%.0f p50_us=%.0f p99_us=%.0f shards=%u engine=%s\n", m->queries,
-           (double)m->first / n, (double)m->tenth / n, m->seconds > 0 ? (double)m->queries / m->seconds : 0, m->p50_us, m->p99_us, o->shards, engine);
+    printf("nearest: queries=%" PRIu64 " recall@1=%.2f recall@10=%.2f qps=%.0f p50_us=%.0f p99_us=%.0f shards=%u engine=%s\n",
+           m->queries, (double)m->first / n, (double)m->tenth / n, m->seconds > 0 ? (double)m->queries / m->seconds : 0,
+           m->p50_us, m->p99_us, o->shards, engine);
     fflush(stdout);
 }
 
@@ -219,92 +231,120 @@ static size_t *pick(size_t all, size_t n)
     return picked;
 }
 
-static int demonstrate(const options *o)
+/* What the demonstration works on. */
+typedef struct stage {
+    words words;
+    misspellings misspellings;
+    size_t count, few;       /* of the queries, and of the sample that both engines are asked */
+    size_t *picked, *sample; /* indices of misspellings */
+    hits *by_vulkan, *by_cpu;
+} stage;
+
+static int prepare(const options *o, stage *s, char *error, size_t n)
 {
     enum { VULKAN_SAMPLE = 96 };
-    words w;
-    misspellings m;
+    psy_module *module;
+    if (psy_module_open(o->module, &module) != PSY_OK) { /* every process opens it: one error is enough */
+        snprintf(error, n, "%s", psy_detail());
+        return -1;
+    }
+    psy_module_close(module);
+    if (words_load(o->words, &s->words, error, n) ||
+        misspellings_load(o->misspellings, &s->words, &s->misspellings, error, n)) {
+        return -1;
+    }
+    size_t all = s->misspellings.count;
+    s->count = o->sample && o->sample < all ? o->sample : all;
+    s->few = s->count < VULKAN_SAMPLE ? s->count : VULKAN_SAMPLE;
+    s->picked = pick(all, s->count);
+    s->sample = pick(all, s->few);
+    s->by_vulkan = calloc(s->few + 1, sizeof *s->by_vulkan);
+    s->by_cpu = calloc(s->few + 1, sizeof *s->by_cpu);
+    if (!s->picked || !s->sample || !s->by_vulkan || !s->by_cpu) {
+        snprintf(error, n, "no memory");
+        return -1;
+    }
+    return 0;
+}
+
+static void clear(stage *s)
+{
+    free(s->picked);
+    free(s->sample);
+    free(s->by_vulkan);
+    free(s->by_cpu);
+    misspellings_free(&s->misspellings);
+    words_free(&s->words);
+}
+
+/* The same sample through both engines. A machine without a usable device skips it. */
+static int show_both(const options *o, stage *s, char *error, size_t n)
+{
+    outcome vulkan = {.found = s->by_vulkan}, cpu = {.found = s->by_cpu};
+    int status = run_engine(o, "vulkan", &s->words, &s->misspellings, s->sample, s->few, 0, &vulkan, error, n);
+    if (status == -1) {
+        printf("engine vulkan is skipped: %s\n", error);
+        return 0;
+    }
+    if (status == 0) {
+        print_line(&vulkan, o, "vulkan");
+        status = run_engine(o, "cpu", &s->words, &s->misspellings, s->sample, s->few, 0, &cpu, error, n);
+    }
+    if (status == 0) {
+        status = compare(s->by_vulkan, s->by_cpu, &s->misspellings, s->sample, s->few) ? -2 : 0;
+    }
+    if (status == 0 && !o->quiet) {
+        printf("both engines find the same words for a sample of %zu\n", s->few);
+    }
+    return status;
+}
+
+static int demonstrate(const options *o)
+{
+    stage s = {.count = 0};
     char error[700] = "";
-    if (load_words(o, &w)) {
-        return 1;
+    int both = strcmp(o->engine, "both") == 0, status = prepare(o, &s, error, sizeof error);
+    if (status == 0 && !o->quiet) {
+        printf("%zu words, %zu misspellings with a known correction, %u shards\n", s.words.count, s.misspellings.count,
+               o->shards);
     }
-    if (misspellings_load(o->misspellings, &w, &m, error, sizeof error)) {
-        return complain(error);
-    }
-    size_t count = o->sample && o->sample < m.count ? o->sample : m.count, few = count < VULKAN_SAMPLE ? count : VULKAN_SAMPLE;
-    size_t *picked = pick(m.count, count), *sample = pick(m.count, few);
-    hits *by_vulkan = calloc(few + 1, sizeof *by_vulkan), *by_cpu = calloc(few + 1, sizeof *by_cpu);
-    if (!picked || !sample || !by_vulkan || !by_cpu) {
-        return complain("no memory");
-    }
-    if (!o->quiet) {
-        printf("%zu words, %zu misspellings with a known correction, %u shards\n", w.count, m.count, o->shards);
-    }
-    int both = strcmp(o->engine, "both") == 0, vulkan = both, status = 0;
-    outcome r = {.found = NULL};
-    if (both) {
-        r.found = by_vulkan;
-        status = run_engine(o, "vulkan", &w, &m, sample, few, 0, &r, error, sizeof error);
-        if (status == 0) {
-            print_line(&r, o, "vulkan");
-        } else if (status == -1) {
-            printf("engine vulkan is skipped: %s\n", error);
-            vulkan = 0;
-            status = 0;
-        }
+    if (status == 0 && both) {
+        status = show_both(o, &s, error, sizeof error);
     }
     if (status == 0) {
         const char *engine = both ? "cpu" : o->engine;
-        outcome all = {.found = NULL}, again = {.found = by_cpu};
-        if (vulkan) {
-            status = run_engine(o, "cpu", &w, &m, sample, few, 0, &again, error, sizeof error);
-            if (status == 0) {
-                status = compare(by_vulkan, by_cpu, &m, sample, few) ? -2 : 0;
-                if (status == 0 && !o->quiet) {
-                    printf("both engines find the same words for a sample of %zu\n", few);
-                }
-            }
-        }
+        outcome all = {.found = NULL};
+        status = run_engine(o, engine, &s.words, &s.misspellings, s.picked, s.count, !o->quiet, &all, error, sizeof error);
         if (status == 0) {
-            status = run_engine(o, engine, &w, &m, picked, count, !o->quiet, &all, error, sizeof error);
-        }
-        if (status == -1) {
-            complain(error);
-        } else if (status == 0) {
             print_line(&all, o, engine);
         }
     }
-    free(picked);
-    free(sample);
-    free(by_vulkan);
-    free(by_cpu);
-    misspellings_free(&m);
-    words_free(&w);
+    if (status == -1) { /* -2: said already */
+        complain(error);
+    }
+    clear(&s);
     return status ? 1 : 0;
 }
 
-static int query(const options *o, char **word, int n)
+static int query(const options *o, const char *uri, const words *w, char **word, int n)
 {
-    char uri[600], error[600];
+    char error[700];
     int again;
-    words w;
     searcher s = {.k = (uint16_t)o->k, .in_flight = o->in_flight};
-    if (load_words(o, &w)) {
-        return 1;
-    }
-    snprintf(uri, sizeof uri, "ipc://%s", o->socket);
     int status = search_connect(uri, UINT64_C(2000000000), &s, &again, error, sizeof error);
     for (int i = 0; status == 0 && i < n; i++) {
         hits found;
         status = search_one(&s, word[i], &found, error, sizeof error);
-        printf("%s ->", word[i]);
-        for (uint32_t k = 0; status == 0 && k < found.count; k++) {
-            printf("%s %s (%.2f)", k ? "," : "", found.index[k] < w.count ? w.word[found.index[k]] : "?", (double)found.score[k]);
+        if (status == 0) {
+            printf("%s ->", word[i]);
+            for (uint32_t k = 0; k < found.count; k++) {
+                printf("%s %s (%.4f)", k ? "," : "", found.index[k] < w->count ? w->word[found.index[k]] : "?",
+                       (double)found.score[k]);
+            }
+            putchar('\n');
         }
-        putchar('\n');
     }
     search_close(&s);
-    words_free(&w);
     return status ? complain(error) : 0;
 }
 
@@ -324,12 +364,24 @@ static uint32_t number(const char *name, const char *text, uint32_t least, uint3
 
 static void parse(int argc, char **argv, options *o)
 {
-    static const struct option known[] = {
-        {"engine", 1, 0, 'e'}, {"device", 1, 0, 'd'}, {"shards", 1, 0, 's'}, {"shard", 1, 0, 'i'},   {"k", 1, 0, 'k'},
-        {"in-flight", 1, 0, 'f'}, {"sample", 1, 0, 'n'}, {"words", 1, 0, 'w'}, {"misspellings", 1, 0, 'm'}, {"module", 1, 0, 'p'},
-        {"socket", 1, 0, 'u'}, {"quiet", 0, 0, 'q'}, {"verbose", 0, 0, 'v'}, {"help", 0, 0, 'h'}, {"kill-after", 1, 0, 'x'}, {0, 0, 0, 0}};
+    static const struct option known[] = {{"engine", 1, 0, 'e'},
+                                          {"device", 1, 0, 'd'},
+                                          {"shards", 1, 0, 's'},
+                                          {"shard", 1, 0, 'i'},
+                                          {"k", 1, 0, 'k'},
+                                          {"in-flight", 1, 0, 'f'},
+                                          {"sample", 1, 0, 'n'},
+                                          {"words", 1, 0, 'w'},
+                                          {"misspellings", 1, 0, 'm'},
+                                          {"module", 1, 0, 'p'},
+                                          {"socket", 1, 0, 'u'},
+                                          {"quiet", 0, 0, 'q'},
+                                          {"verbose", 0, 0, 'v'},
+                                          {"help", 0, 0, 'h'},
+                                          {"kill-after", 1, 0, 'x'},
+                                          {0, 0, 0, 0}};
     int c;
-    while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
         switch (c) {
         case 'e': o->engine = optarg; break;
         case 'd': o->device = optarg; break;
@@ -346,7 +398,7 @@ static void parse(int argc, char **argv, options *o)
         case 'q': o->quiet = 1; break;
         case 'v': o->verbose = 1; break;
         case 'h': fputs(help_text, stdout); exit(0);
-        default: fputs("nearest: `nearest --help` lists the options\n", stderr); exit(2);
+        default: exit(misused(argv[optind - 1], c == ':' ? "it takes a value" : "there is no such option"));
         }
     }
 }
@@ -358,50 +410,82 @@ static void clean_up(int signal_number)
     raise(signal_number);
 }
 
+/* The service of a demonstration has a socket that nobody else finds. */
+static int in_private_folder(const options *o)
+{
+    const char *temporary = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/nearest-XXXXXX", temporary && *temporary ? temporary : "/tmp");
+    if (!mkdtemp(folder)) {
+        folder[0] = '\0';
+        return complain("a temporary folder cannot be made");
+    }
+    snprintf(socket_path, sizeof socket_path, "%s/socket", folder);
+    signal(SIGINT, clean_up);
+    signal(SIGTERM, clean_up);
+    int status = demonstrate(o);
+    remove_folder();
+    return status;
+}
+
+/* Addresses are absolute. */
+static int address_of(const char *path, char *uri, size_t n)
+{
+    char here[1024] = "";
+    if (path[0] != '/' && !getcwd(here, sizeof here)) {
+        return -1;
+    }
+    snprintf(uri, n, "ipc://%s%s%s", here, here[0] ? "/" : "", path);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    options o = {.words = WORDS_PATH, .misspellings = MISSPELLINGS_PATH, .module = "gen/nearest.psm", .engine = "both", .shards = 2, .in_flight = 256, .k = 10};
+    options o = {.words = WORDS_PATH,
+                 .misspellings = MISSPELLINGS_PATH,
+                 .module = "gen/nearest.psm",
+                 .engine = "both",
+                 .shards = 2,
+                 .in_flight = 256,
+                 .k = 10};
     const char *role = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
+    int is_serve = role && strcmp(role, "serve") == 0, is_shard = role && strcmp(role, "shard") == 0,
+        is_query = role && strcmp(role, "query") == 0;
+    if (role && !is_serve && !is_shard && !is_query) {
+        return misused(role, "the roles are serve, shard and query");
+    }
     optind = role ? 2 : 1;
     parse(argc, argv, &o);
+    if (optind < argc && !is_query) {
+        return misused(argv[optind], "nothing is expected there");
+    }
     if (!role) {
-        if (optind < argc) {
-            return complain("`nearest --help` lists the options");
-        }
-        const char *temporary = getenv("TMPDIR");
-        snprintf(folder, sizeof folder, "%s/nearest-XXXXXX", temporary && *temporary ? temporary : "/tmp");
-        if (!mkdtemp(folder)) {
-            folder[0] = '\0';
-            return complain("a temporary folder cannot be made");
-        }
-        snprintf(socket_path, sizeof socket_path, "%s/socket", folder);
-        signal(SIGINT, clean_up);
-        signal(SIGTERM, clean_up);
-        int status = demonstrate(&o);
-        remove_folder();
-        return status;
+        return in_private_folder(&o);
     }
     if (!o.socket) {
-        return complain("say where the service is: --socket PATH");
+        return misused(role, "say where the service is: --socket PATH");
     }
-    char uri[600];
-    snprintf(uri, sizeof uri, "ipc://%s", o.socket);
-    service_options so = {.uri = uri, .module = o.module, .engine = strcmp(o.engine, "both") == 0 ? "cpu" : o.engine, .device = o.device, .shards = o.shards, .verbose = 1};
-    if (strcmp(role, "serve") == 0) {
+    if (is_query && optind == argc) {
+        return misused(role, "say which words to search for");
+    }
+    char uri[1200];
+    if (address_of(o.socket, uri, sizeof uri)) {
+        return complain("the current folder has no name");
+    }
+    service_options so = {.uri = uri,
+                          .module = o.module,
+                          .engine = strcmp(o.engine, "both") == 0 ? "cpu" : o.engine,
+                          .device = o.device,
+                          .shards = o.shards,
+                          .verbose = 1};
+    if (is_serve) {
         return serve(&so);
     }
-    if (strcmp(role, "shard") == 0) {
-        words w;
-        if (load_words(&o, &w)) {
-            return 1;
-        }
-        so.words = &w;
-        int status = shard(&so, o.shard);
-        words_free(&w);
-        return status;
+    words w;
+    if (load_words(&o, &w)) {
+        return 1;
     }
-    if (strcmp(role, "query") == 0) {
-        return query(&o, argv + optind, argc - optind);
-    }
-    return complain("there is serve, shard and query; `nearest --help` says more");
+    so.words = &w;
+    int status = is_shard ? shard(&so, o.shard) : query(&o, uri, &w, argv + optind, argc - optind);
+    words_free(&w);
+    return status;
 }

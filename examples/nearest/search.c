@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "search.h"
 
 #include <inttypes.h>
@@ -8,7 +9,6 @@
 #include <time.h>
 
 #include "embed.h"
-#include "nearest.psy.h"
 
 static double seconds(void)
 {
@@ -108,7 +108,8 @@ static void take_reply(run *r, const psy_reply *reply)
     psy_channel_release(r->s->channel, reply);
 }
 
-int search_all(searcher *s, const misspellings *m, const size_t *picked, size_t n, hits *out, measure *measured, char *error, size_t error_bytes)
+int search_all(searcher *s, const misspellings *m, const size_t *picked, size_t n, hits *out, measure *measured, char *error,
+               size_t error_bytes)
 {
     *measured = (measure){0};
     run r = {s, m, picked, out, measured, malloc((n + 1) * sizeof(uint64_t)), 0, error, error_bytes};
@@ -120,7 +121,8 @@ int search_all(searcher *s, const misspellings *m, const size_t *picked, size_t 
     size_t sent = 0;
     psy_status status = PSY_OK;
     while (r.done < n && status == PSY_OK) {
-        while (sent < n && (status = send_query(s, m->entry[picked ? picked[sent] : sent].wrong, (void *)(uintptr_t)sent)) == PSY_OK) {
+        while (sent < n &&
+               (status = send_query(s, m->entry[picked ? picked[sent] : sent].wrong, (void *)(uintptr_t)sent)) == PSY_OK) {
             sent++;
         }
         if (status != PSY_OK && status != PSY_FULL) {
@@ -201,7 +203,8 @@ int search_stored(searcher *s, const words *w, size_t n, char *error, size_t err
         psy_status status = ask_stored(s, words_key(word), got);
         embed(word, want, NEAREST_DIM);
         if (status != PSY_OK || memcmp(got, want, sizeof got) != 0) {
-            snprintf(error, error_bytes, "the stored vector of %s: %s", word, status == PSY_OK ? "it is another" : psy_status_text(status));
+            snprintf(error, error_bytes, "the stored vector of %s: %s", word,
+                     status == PSY_OK ? "it is another" : psy_status_text(status));
             return -1;
         }
     }

@@ -6,9 +6,10 @@
 #include <psyne/channel.h>
 #include <stdint.h>
 
+#include "nearest.psy.h"
 #include "words.h"
 
-enum { HITS_MAX = 64 };
+enum { HITS_MAX = NEAREST_HITS_INDEX_COUNT }; /* as the schema says */
 
 typedef struct hits {
     uint32_t count;
@@ -35,8 +36,9 @@ typedef struct measure {
 /* Connects and agrees on both pipelines; waits up to timeout_ns. `*again` says whether trying once more makes sense. */
 int search_connect(const char *uri, uint64_t timeout_ns, searcher *s, int *again, char *error, size_t error_bytes);
 
-/* Searches for the misspellings picked[0 .. n-1] (all of them if `picked` is NULL), with many in flight. `out` gets what was found
- * for each, if it is not NULL. A query that fails is counted, and the first reason is in `error`, though the result is 0. */
+/* Searches for the misspellings picked[0 .. n-1] (all of them if `picked` is NULL), with many in flight. `out` gets what was
+ * found for each, if it is not NULL. A query that fails is counted, and the first reason is in `error`, though the result is 0.
+ */
 int search_all(searcher *s, const misspellings *m, const size_t *picked, size_t n, hits *out, measure *measured, char *error,
                size_t error_bytes);
 

@@ -17,14 +17,16 @@
 #include "embed.h"
 #include "nearest.psy.h"
 
-/* ---- the broker ---- */
+/* ---- signals ---- */
 
 static psy_broker *running_broker;
 static psy_worker *running_worker;
+static volatile sig_atomic_t stopping;
 
 static void stop_on_signal(int number)
 {
     (void)number;
+    stopping = 1;
     if (running_broker) {
         psy_broker_stop(running_broker);
     }
@@ -33,15 +35,21 @@ static void stop_on_signal(int number)
     }
 }
 
-static void catch_signals(void)
+/* A shard needs this only once it serves: before, the signal may end it where it is, since nothing is left of it. */
+static void catch_signals(int interrupt)
 {
     struct sigaction action = {.sa_handler = stop_on_signal};
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    if (interrupt) {
+        sigaction(SIGINT, &action, NULL);
+    }
 }
 
-static int run_broker(const service_options *o, char *error, size_t error_bytes)
+/* ---- the broker ---- */
+
+static int run_broker(const service_options *o, int interrupt, char *error, size_t error_bytes)
 {
+    catch_signals(interrupt);
     psy_module *module;
     if (psy_module_open(o->module, &module) != PSY_OK) {
         snprintf(error, error_bytes, "%s", psy_detail());
@@ -50,6 +58,12 @@ static int run_broker(const service_options *o, char *error, size_t error_bytes)
     psy_broker_options options = {.uri = o->uri, .module = module, .shards = o->shards};
     psy_status status = psy_broker_create(&options, &running_broker);
     if (status == PSY_OK) {
+        if (o->verbose) {
+            fprintf(stderr, "the broker serves %s, for %u shards\n", o->uri, o->shards);
+        }
+        if (stopping) { /* before there was a broker to stop */
+            psy_broker_stop(running_broker);
+        }
         psy_broker_run(running_broker);
         psy_broker *broker = running_broker;
         running_broker = NULL;
@@ -80,7 +94,8 @@ static psy_status row_key(void *context, uint64_t row, uint64_t *key)
 
 static psy_status load(psy_worker *worker, const words *w)
 {
-    psy_rows rows = {.resident = "words", .rank = 2, .dims = {w->count, NEAREST_DIM}, .fill = fill_row, .context = (void *)(uintptr_t)w};
+    psy_rows rows = {
+        .resident = "words", .rank = 2, .dims = {w->count, NEAREST_DIM}, .fill = fill_row, .context = (void *)(uintptr_t)w};
     psy_status status = psy_worker_load(worker, &rows);
     if (status == PSY_OK) {
         rows.resident = "stored";
@@ -90,7 +105,7 @@ static psy_status load(psy_worker *worker, const words *w)
     return status;
 }
 
-static int run_shard(const service_options *o, uint32_t number, char *error, size_t error_bytes)
+static int run_shard(const service_options *o, uint32_t number, int interrupt, char *error, size_t error_bytes)
 {
     psy_module *module;
     if (psy_module_open(o->module, &module) != PSY_OK) {
@@ -98,45 +113,47 @@ static int run_shard(const service_options *o, uint32_t number, char *error, siz
         return 1;
     }
     psy_worker_options options = {.uri = o->uri, .module = module, .shard = number, .engine = o->engine, .device = o->device};
-    psy_status status = psy_worker_create(&options, &running_worker);
+    psy_worker *worker = NULL;
+    psy_status status = psy_worker_create(&options, &worker);
     if (status == PSY_OK) {
-        status = load(running_worker, o->words);
-        status = status == PSY_OK ? psy_worker_start(running_worker) : status;
-        if (status == PSY_OK && o->verbose) {
-            fprintf(stderr, "shard %u: %s\n", number, psy_worker_describe(running_worker));
+        status = load(worker, o->words);
+        status = status == PSY_OK ? psy_worker_start(worker) : status;
+        if (status == PSY_OK) {
+            if (o->verbose) {
+                fprintf(stderr, "shard %u: %s\n", number, psy_worker_describe(worker));
+            }
+            running_worker = worker;
+            catch_signals(interrupt);
+            status = psy_worker_run(worker);
+            running_worker = NULL;
         }
-        status = status == PSY_OK ? psy_worker_run(running_worker) : status;
     }
     if (status != PSY_OK) {
         snprintf(error, error_bytes, "shard %u: %s", number, psy_detail());
     }
-    psy_worker *worker = running_worker;
-    running_worker = NULL;
     psy_worker_destroy(worker);
     psy_module_close(module);
     return status == PSY_OK ? 0 : 1;
 }
 
-int serve(const service_options *options)
+static int said(int status, const char *error)
 {
-    char error[600] = "";
-    catch_signals();
-    int status = run_broker(options, error, sizeof error);
     if (status) {
         fprintf(stderr, "nearest: %s\n", error);
     }
     return status;
 }
 
+int serve(const service_options *options)
+{
+    char error[600] = "";
+    return said(run_broker(options, 1, error, sizeof error), error);
+}
+
 int shard(const service_options *options, uint32_t number)
 {
     char error[600] = "";
-    catch_signals();
-    int status = run_shard(options, number, error, sizeof error);
-    if (status) {
-        fprintf(stderr, "nearest: %s\n", error);
-    }
-    return status;
+    return said(run_shard(options, number, 1, error, sizeof error), error);
 }
 
 /* ---- all of them ---- */
@@ -147,30 +164,39 @@ typedef struct note {
 } note;
 
 struct service {
-    pid_t broker, shards[SHARDS_MAX];
+    pid_t broker, shards[SHARDS_MAX], killer;
     uint32_t shard_count;
     note *notes; /* the broker's, then the shards' */
 };
 
-static pid_t start(const service_options *o, int number, note *n)
+/* In the child: 0. It ends with the process that started it, also when that one is killed. */
+static pid_t fork_off(void)
 {
     pid_t parent = getpid();
     fflush(NULL);
     pid_t pid = fork();
-    if (pid != 0) {
-        return pid;
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) {
+            _exit(1);
+        }
+        signal(SIGINT, SIG_IGN); /* the terminal's ctrl-C goes to the parent, which stops the rest */
+        signal(SIGTERM, SIG_DFL);
     }
-    /* Ends with the process that started it, also when that one is killed. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) {
-        _exit(1);
+    return pid;
+}
+
+/* The broker, or a shard from 0. */
+static pid_t start(const service_options *o, int number, note *n)
+{
+    pid_t pid = fork_off();
+    if (pid == 0) {
+        int status =
+            number < 0 ? run_broker(o, 0, n->text, sizeof n->text) : run_shard(o, (uint32_t)number, 0, n->text, sizeof n->text);
+        fflush(NULL);
+        _exit(status);
     }
-    signal(SIGINT, SIG_IGN); /* the terminal's ctrl-C goes to the parent, which stops the rest */
-    struct sigaction action = {.sa_handler = stop_on_signal};
-    sigaction(SIGTERM, &action, NULL);
-    int status = number < 0 ? run_broker(o, n->text, sizeof n->text) : run_shard(o, (uint32_t)number, n->text, sizeof n->text);
-    fflush(NULL);
-    _exit(status);
+    return pid;
 }
 
 int service_start(const service_options *options, service **out, char *error, size_t error_bytes)
@@ -227,7 +253,15 @@ int service_check(service *s, char *error, size_t error_bytes)
     return has_ended(&s->broker, &s->notes[0], "the broker", error, error_bytes) ? -1 : 0;
 }
 
-long service_shard_pid(const service *s, uint32_t number) { return number < s->shard_count ? s->shards[number] : 0; }
+void service_kill_later(service *s, uint32_t milliseconds)
+{
+    pid_t victim = s->shards[0];
+    if (victim > 0 && (s->killer = fork_off()) == 0) {
+        usleep(milliseconds * 1000);
+        kill(victim, SIGKILL);
+        _exit(0);
+    }
+}
 
 static void stop_one(pid_t pid)
 {
@@ -250,6 +284,7 @@ void service_stop(service *s)
     if (!s) {
         return;
     }
+    stop_one(s->killer); /* before the process id that it holds can be another's */
     for (uint32_t i = 0; i < s->shard_count; i++) {
         stop_one(s->shards[i]);
     }

@@ -27,8 +27,8 @@ int service_start(const service_options *options, service **out, char *error, si
 /* 0 while all processes live; -1 with what happened to the first that does not in `error`. */
 int service_check(service *s, char *error, size_t error_bytes);
 
-/* Process id of a shard, for tests of failure. */
-long service_shard_pid(const service *s, uint32_t shard);
+/* For tests of failure: kills shard 0 after so many milliseconds, without a word. */
+void service_kill_later(service *s, uint32_t milliseconds);
 
 /* Stops all processes and waits for them. NULL is allowed. */
 void service_stop(service *s);

@@ -252,7 +252,8 @@ int misspellings_load(const char *path, const words *w, misspellings *out, char 
     }
     if (count == 0) {
         free(text);
-        return fail(error, error_bytes, path, "holds no line `wrong->right` with one correction that is among the words", package);
+        return fail(error, error_bytes, path, "holds no line `wrong->right` with one correction that is among the words",
+                    package);
     }
     *out = (misspellings){.entry = list, .count = count, .text = text};
     return 0;

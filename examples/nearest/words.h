@@ -5,8 +5,8 @@
  * anything else (apostrophes, accents, digits) are left out.
  *
  * Misspellings: the `wrong->right` lines of codespell's dictionary with exactly one correction (a comma means several, or one
- * that codespell does not apply by itself) that is among the words. Both sides are lower-cased; the wrong side may hold any other
- * bytes. Lines in which the two sides differ by nothing but case are no misspellings and are left out.
+ * that codespell does not apply by itself) that is among the words. Both sides are lower-cased; the wrong side may hold any
+ * other bytes. Lines in which the two sides differ by nothing but case are no misspellings and are left out.
  *
  *   words words;
  *   char error[512];
@@ -21,9 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WORDS_PATH "/usr/share/dict/words"
+#define WORDS_PATH        "/usr/share/dict/words"
 #define MISSPELLINGS_PATH "/usr/lib/python3/dist-packages/codespell_lib/data/dictionary.txt"
-#define WORDS_MAX_BYTES ((size_t)64 << 20)
+#define WORDS_MAX_BYTES   ((size_t)64 << 20)
 
 typedef struct words {
     const char **word; /* [count], ascending */

@@ -57,30 +57,17 @@ static psy_status place_registers(generator *g, uint32_t program)
     return status;
 }
 
-/* The source line of an instruction, for debuggers of the driver. */
-static void put_line(psy__maker *k, uint32_t program, uint32_t word)
+enum { FILE_NAME_MAX = 4096 }; /* longer ones would not fit an instruction */
+
+/* The source line of an instruction, or of a region or the first in it that has one, for debuggers of the driver. */
+static void put_line(psy__maker *k, uint32_t program, uint32_t word, uint32_t end)
 {
     for (uint32_t i = 0; i < k->m->line_count; i++) {
         const psy_psm_line *l = &k->m->lines[i];
-        if (l->program == program && l->word == word) {
+        const char *name = psy__module_string(k->m, l->file);
+        if (l->program == program && l->word >= word && l->word < end && strlen(name) <= FILE_NAME_MAX) {
             uint32_t file = psy__spirv_id(&k->s);
-            psy__words names = k->s.sections[PSY_SPIRV_NAMES];
-            k->s.sections[PSY_SPIRV_NAMES] = (psy__words){0}; /* strings come before names */
-            psy__spirv_put_name(&k->s, PSY_SPIRV_NAMES, SpvOpString, PSY_SPIRV_LIST(file), psy__module_string(k->m, l->file));
-            for (size_t n = 0; n < names.count; n++) {
-                psy__words *w = &k->s.sections[PSY_SPIRV_NAMES];
-                if (w->count == w->room) {
-                    uint32_t *bigger = realloc(w->at, (w->room * 2 + 64) * sizeof *bigger);
-                    if (!bigger) {
-                        k->s.failed = true;
-                        break;
-                    }
-                    w->at = bigger;
-                    w->room = w->room * 2 + 64;
-                }
-                w->at[w->count++] = names.at[n];
-            }
-            free(names.at);
+            psy__spirv_put_name(&k->s, PSY_SPIRV_STRINGS, SpvOpString, PSY_SPIRV_LIST(file), name);
             psy__spirv_emit(&k->s, PSY_SPIRV_CODE, SpvOpLine, file, l->line, l->column);
             return;
         }
@@ -90,7 +77,7 @@ static void put_line(psy__maker *k, uint32_t program, uint32_t word)
 typedef struct job {
     const psy__instruction *nodes;
     psy__space space;
-    uint32_t word, stage, source_word;
+    uint32_t word, stage; /* words word .. space.next - 1 of the program */
 } job;
 
 static void make(generator *g, uint32_t program, const job *j)
@@ -107,7 +94,7 @@ static void make(generator *g, uint32_t program, const job *j)
     memset(g->values, 0, g->p->register_count * sizeof *g->values);
     psy__spirv_init(&k.s);
     psy__maker_begin(&k);
-    put_line(&k, program, j->source_word);
+    put_line(&k, program, j->word, j->space.next);
     psy_op op = j->nodes[0].op;
     if (op == PSY_OP_TOPK) {
         psy__make_topk(&k, j->nodes, j->stage);
@@ -190,11 +177,10 @@ static void make_all(generator *g, uint32_t program)
     }
     for (uint32_t word = 0; word < g->p->word_count && g->status == PSY_OK;) {
         psy__instruction_at(g->m, g->p, word, &at);
-        job j = {.nodes = nodes, .word = word, .source_word = word};
+        job j = {.nodes = nodes, .word = word};
         psy__space_of(g->m, g->p, &at, &j.space);
         nodes[0] = at;
         if (at.info->class_ == PSY_CLASS_REGION) {
-            j.source_word = at.next;
             for (uint32_t i = 0, next = at.next; i < j.space.node_count; i++) {
                 psy__instruction_at(g->m, g->p, next, &nodes[i]);
                 next = nodes[i].next;

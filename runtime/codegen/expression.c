@@ -19,20 +19,20 @@ typedef struct entry {
     unsigned op;
 } entry;
 
-#define OPC(op) PLAIN, Spv##op
-#define EXT(op) EXTENDED, GLSLstd450##op
+#define OPC(op)   PLAIN, Spv##op
+#define EXT(op)   EXTENDED, GLSLstd450##op
 #define EXT32(op) EXTENDED, GLSLstd450##op
-#define CMP(op) COMPARE, Spv##op
-#define DIVZ(op) DIVIDE, Spv##op
+#define CMP(op)   COMPARE, Spv##op
+#define DIVZ(op)  DIVIDE, Spv##op
 #define SHIFT(op) SHIFTED, Spv##op
 
 static entry entry_of(unsigned op, psy_dtype_class class_)
 {
     switch (op) {
-#define OP(NAME, code, text, class, signature, takes, cf, ci, spirv_float, spirv_sint, spirv_uint, ...)           \
-    case code: {                                                                                                  \
-        const entry as_float = {spirv_float}, as_sint = {spirv_sint}, as_uint = {spirv_uint};                     \
-        return class_ == PSY_DCLASS_FLOAT ? as_float : class_ == PSY_DCLASS_SINT ? as_sint : as_uint;             \
+#define OP(NAME, code, text, class, signature, takes, cf, ci, spirv_float, spirv_sint, spirv_uint, ...)                        \
+    case code: {                                                                                                               \
+        const entry as_float = {spirv_float}, as_sint = {spirv_sint}, as_uint = {spirv_uint};                                  \
+        return class_ == PSY_DCLASS_FLOAT ? as_float : class_ == PSY_DCLASS_SINT ? as_sint : as_uint;                          \
     }
 #include "isa/ops.def"
 #undef OP
@@ -74,7 +74,8 @@ static uint32_t float_to_int(psy__maker *k, unsigned to, uint32_t x)
     unsigned bits = psy__dtype_bytes(to) * 8;
     bool sint = psy__dtype_class(to) == PSY_DCLASS_SINT;
     float high = sint ? ldexpf(1, (int)bits - 1) : ldexpf(1, (int)bits), low = sint ? -high : 0;
-    uint32_t most = sint ? (UINT32_C(1) << (bits - 1)) - 1 : UINT32_MAX >> (32 - bits), least = sint ? (uint32_t)-(INT64_C(1) << (bits - 1)) : 0;
+    uint32_t most = sint ? (UINT32_C(1) << (bits - 1)) - 1 : UINT32_MAX >> (32 - bits),
+             least = sint ? (uint32_t) - (INT64_C(1) << (bits - 1)) : 0;
     uint32_t above = psy__op2(k, SpvOpFOrdGreaterThanEqual, k->boolean, x, psy__const_f32(k, high));
     uint32_t below = psy__op2(k, SpvOpFOrdLessThan, k->boolean, x, psy__const_f32(k, low));
     uint32_t nan = psy__op2(k, SpvOpFUnordNotEqual, k->boolean, x, x);
@@ -96,7 +97,8 @@ static uint32_t from_half(psy__maker *k, unsigned from, uint32_t x)
         uint32_t normal = psy__op2(k, SpvOpIAdd, k->u32, moved, psy__const_u32(k, 112u << 23));
         uint32_t special = psy__op2(k, SpvOpBitwiseOr, k->u32, moved, psy__const_u32(k, UINT32_C(0x7f800000)));
         uint32_t small = psy__spirv_make(&k->s, SpvOpConvertUToF, k->f32, magnitude);
-        small = psy__spirv_make(&k->s, SpvOpBitcast, k->u32, psy__op2(k, SpvOpFMul, k->f32, small, psy__const_f32(k, 0x1p-24f)));
+        small =
+            psy__spirv_make(&k->s, SpvOpBitcast, k->u32, psy__op2(k, SpvOpFMul, k->f32, small, psy__const_f32(k, 0x1p-24f)));
         uint32_t is_small = psy__op2(k, SpvOpULessThan, k->boolean, magnitude, psy__const_u32(k, 0x400));
         uint32_t is_special = psy__op2(k, SpvOpUGreaterThanEqual, k->boolean, magnitude, psy__const_u32(k, 0x7c00));
         bits = psy__select(k, k->u32, is_small, small, psy__select(k, k->u32, is_special, special, normal));
@@ -112,8 +114,10 @@ static uint32_t rounded(psy__maker *k, uint32_t bits, uint32_t drop)
     uint32_t kept = psy__op2(k, SpvOpShiftRightLogical, k->u32, bits, drop);
     uint32_t half = psy__op2(k, SpvOpShiftLeftLogical, k->u32, one, psy__op2(k, SpvOpISub, k->u32, drop, one));
     uint32_t low = psy__op2(k, SpvOpISub, k->u32, bits, psy__op2(k, SpvOpShiftLeftLogical, k->u32, kept, drop));
-    uint32_t above = psy__op2(k, SpvOpUGreaterThan, k->boolean, low, half), tie = psy__op2(k, SpvOpIEqual, k->boolean, low, half);
-    uint32_t odd = psy__op2(k, SpvOpINotEqual, k->boolean, psy__op2(k, SpvOpBitwiseAnd, k->u32, kept, one), psy__const_u32(k, 0));
+    uint32_t above = psy__op2(k, SpvOpUGreaterThan, k->boolean, low, half),
+             tie = psy__op2(k, SpvOpIEqual, k->boolean, low, half);
+    uint32_t odd =
+        psy__op2(k, SpvOpINotEqual, k->boolean, psy__op2(k, SpvOpBitwiseAnd, k->u32, kept, one), psy__const_u32(k, 0));
     uint32_t up = psy__op2(k, SpvOpLogicalOr, k->boolean, above, psy__op2(k, SpvOpLogicalAnd, k->boolean, tie, odd));
     return psy__op2(k, SpvOpIAdd, k->u32, kept, psy__select(k, k->u32, up, one, psy__const_u32(k, 0)));
 }
@@ -123,23 +127,32 @@ static uint32_t to_half(psy__maker *k, unsigned to, uint32_t x)
 {
     uint32_t bits = psy__spirv_make(&k->s, SpvOpBitcast, k->u32, x);
     uint32_t magnitude = psy__op2(k, SpvOpBitwiseAnd, k->u32, bits, psy__const_u32(k, UINT32_C(0x7fffffff)));
-    uint32_t sign = psy__op2(k, SpvOpShiftRightLogical, k->u32, psy__op2(k, SpvOpISub, k->u32, bits, magnitude), psy__const_u32(k, 16));
+    uint32_t sign =
+        psy__op2(k, SpvOpShiftRightLogical, k->u32, psy__op2(k, SpvOpISub, k->u32, bits, magnitude), psy__const_u32(k, 16));
     uint32_t is_nan = psy__op2(k, SpvOpUGreaterThan, k->boolean, magnitude, psy__const_u32(k, UINT32_C(0x7f800000))), half, nan;
     if (to == PSY_BF16) {
         half = rounded(k, magnitude, psy__const_u32(k, 16));
-        nan = psy__op2(k, SpvOpBitwiseOr, k->u32, psy__op2(k, SpvOpShiftRightLogical, k->u32, magnitude, psy__const_u32(k, 16)), psy__const_u32(k, 0x40));
+        nan = psy__op2(k, SpvOpBitwiseOr, k->u32, psy__op2(k, SpvOpShiftRightLogical, k->u32, magnitude, psy__const_u32(k, 16)),
+                       psy__const_u32(k, 0x40));
     } else {
         uint32_t top = psy__const_u32(k, (127 + 16) << 23), least = psy__const_u32(k, (127 - 14) << 23);
-        uint32_t normal = rounded(k, psy__op2(k, SpvOpISub, k->u32, magnitude, psy__const_u32(k, 112u << 23)), psy__const_u32(k, 13));
+        uint32_t normal =
+            rounded(k, psy__op2(k, SpvOpISub, k->u32, magnitude, psy__const_u32(k, 112u << 23)), psy__const_u32(k, 13));
         uint32_t exponent = psy__op2(k, SpvOpShiftRightLogical, k->u32, magnitude, psy__const_u32(k, 23));
-        uint32_t fraction = psy__op2(k, SpvOpBitwiseOr, k->u32, psy__op2(k, SpvOpBitwiseAnd, k->u32, magnitude, psy__const_u32(k, 0x7fffff)), psy__const_u32(k, 0x800000));
+        uint32_t fraction =
+            psy__op2(k, SpvOpBitwiseOr, k->u32, psy__op2(k, SpvOpBitwiseAnd, k->u32, magnitude, psy__const_u32(k, 0x7fffff)),
+                     psy__const_u32(k, 0x800000));
         /* 126 - exponent, 14 to 24 where it matters; at most 25 gives zero */
-        uint32_t drop = psy__spirv_make(&k->s, SpvOpExtInst, k->u32, k->s.glsl, GLSLstd450UMin, psy__op2(k, SpvOpISub, k->u32, psy__const_u32(k, 126), exponent), psy__const_u32(k, 25));
+        uint32_t drop =
+            psy__spirv_make(&k->s, SpvOpExtInst, k->u32, k->s.glsl, GLSLstd450UMin,
+                            psy__op2(k, SpvOpISub, k->u32, psy__const_u32(k, 126), exponent), psy__const_u32(k, 25));
         uint32_t is_small = psy__op2(k, SpvOpULessThan, k->boolean, magnitude, least);
         uint32_t safe = psy__select(k, k->u32, is_small, drop, psy__const_u32(k, 13));
         half = psy__select(k, k->u32, is_small, rounded(k, fraction, safe), normal);
-        half = psy__select(k, k->u32, psy__op2(k, SpvOpUGreaterThanEqual, k->boolean, magnitude, top), psy__const_u32(k, 0x7c00), half);
-        nan = psy__op2(k, SpvOpBitwiseAnd, k->u32, psy__op2(k, SpvOpShiftRightLogical, k->u32, magnitude, psy__const_u32(k, 13)), psy__const_u32(k, 0x3ff));
+        half = psy__select(k, k->u32, psy__op2(k, SpvOpUGreaterThanEqual, k->boolean, magnitude, top),
+                           psy__const_u32(k, 0x7c00), half);
+        nan = psy__op2(k, SpvOpBitwiseAnd, k->u32,
+                       psy__op2(k, SpvOpShiftRightLogical, k->u32, magnitude, psy__const_u32(k, 13)), psy__const_u32(k, 0x3ff));
         nan = psy__op2(k, SpvOpBitwiseOr, k->u32, nan, psy__const_u32(k, 0x7e00));
     }
     return psy__op2(k, SpvOpBitwiseOr, k->u32, sign, psy__select(k, k->u32, is_nan, nan, half));
@@ -148,7 +161,8 @@ static uint32_t to_half(psy__maker *k, unsigned to, uint32_t x)
 /* An integer as f32, but what is lost leaves its mark in the last bit, so that the next rounding is right. */
 static uint32_t sticky(psy__maker *k, bool sint, uint32_t x)
 {
-    uint32_t zero = psy__const_u32(k, 0), magnitude = sint ? psy__spirv_make(&k->s, SpvOpExtInst, k->u32, k->s.glsl, GLSLstd450SAbs, x) : x;
+    uint32_t zero = psy__const_u32(k, 0),
+             magnitude = sint ? psy__spirv_make(&k->s, SpvOpExtInst, k->u32, k->s.glsl, GLSLstd450SAbs, x) : x;
     uint32_t low = psy__op2(k, SpvOpBitwiseAnd, k->u32, magnitude, psy__const_u32(k, 0xff));
     uint32_t mark = psy__select(k, k->u32, psy__op2(k, SpvOpINotEqual, k->boolean, low, zero), psy__const_u32(k, 0x100), zero);
     uint32_t marked = psy__op2(k, SpvOpBitwiseOr, k->u32, psy__op2(k, SpvOpISub, k->u32, magnitude, low), mark);
@@ -169,7 +183,7 @@ static uint32_t cast(psy__maker *k, unsigned from, unsigned to, uint32_t x)
         psy__maker_refuse(k, "casts from %s to %s", psy__dtype_name(from), psy__dtype_name(to));
         return x;
     }
-    if (from == to) {
+    if (from == to && from != PSY_BOOL) {
         return x;
     }
     if (a == PSY_DCLASS_FLOAT && from != PSY_F32) {
@@ -199,7 +213,10 @@ static uint32_t cast(psy__maker *k, unsigned from, unsigned to, uint32_t x)
 
 /* ---- operations ---- */
 
-static uint32_t word_of(psy__maker *k, uint32_t condition) { return psy__select(k, k->u32, condition, psy__const_u32(k, 1), psy__const_u32(k, 0)); }
+static uint32_t word_of(psy__maker *k, uint32_t condition)
+{
+    return psy__select(k, k->u32, condition, psy__const_u32(k, 1), psy__const_u32(k, 0));
+}
 
 /* Operations on truth values: bit by bit is right for all but NOT. */
 static uint32_t logic(psy__maker *k, const psy__instruction *at, entry e, uint32_t a, uint32_t b)
@@ -207,7 +224,8 @@ static uint32_t logic(psy__maker *k, const psy__instruction *at, entry e, uint32
     if (at->op == PSY_OP_NOT) {
         return psy__op2(k, SpvOpBitwiseXor, k->u32, a, psy__const_u32(k, 1));
     }
-    return at->info->class_ == PSY_CLASS_COMPARE ? word_of(k, psy__op2(k, e.op, k->boolean, a, b)) : psy__op2(k, e.op, k->u32, a, b);
+    return at->info->class_ == PSY_CLASS_COMPARE ? word_of(k, psy__op2(k, e.op, k->boolean, a, b))
+                                                 : psy__op2(k, e.op, k->u32, a, b);
 }
 
 uint32_t psy__expression(psy__maker *k, const psy__instruction *at, const uint32_t operands[3])

@@ -14,25 +14,33 @@
  *   7  TABLE     two words a message: where its input and its output start  read
  *   8  SCRATCH   top-k lists: pairs of value and position                read, write
  *
- * PARAM: word 0 words of one message's arena; then for every symbol its size; for every symbol the low, then for every symbol the
- * high word of its row base; the word offset of every slot; the word offset of every resident.
+ * PARAM: word 0 words of one message's arena; then for every symbol its size; for every symbol the low, then for every symbol
+ * the high word of its row base; the word offset of every slot; the word offset of every resident.
  *
  * Workgroups have spec constant 0 invocations (default 64; at most 64, a power of two). Workgroup z is the message.
  *   elementwise   invocation (y * groups_x + x) * size + local: an element of the space
  *   reductions    workgroup y * groups_x + x: an element of the space without the reduced axis
  *   store         as elementwise, over the field's elements
  *   top-k         three kernels (stages): SELECT takes the k best of every PSY_TOPK_CHUNK elements of the operand, workgroup
- *                 y * groups_x + x that chunk, into SCRATCH; AGAIN the same from list to list; FINISH writes the k values and labels.
- *                 Push constants: word offset of the list read, of the list written (both from a message's part of SCRATCH),
- *                 entries of the list read, words of a message's part of SCRATCH.
+ *                 y * groups_x + x that chunk, into SCRATCH; AGAIN the same from list to list; FINISH writes the k values and
+ * labels. Push constants: word offset of the list read, of the list written (both from a message's part of SCRATCH), entries of
+ * the list read, words of a message's part of SCRATCH.
  */
 #ifndef PSY_CODEGEN_KERNEL_H
 #define PSY_CODEGEN_KERNEL_H
 
 enum { PSY_KERNEL_VERSION = 1 };
 enum psy__kernel_binding {
-    PSY_BIND_INPUT, PSY_BIND_OUTPUT, PSY_BIND_RESIDENT, PSY_BIND_CONST, PSY_BIND_ARENA, PSY_BIND_UNIFORM, PSY_BIND_PARAM, PSY_BIND_TABLE,
-    PSY_BIND_SCRATCH, PSY_BIND_COUNT
+    PSY_BIND_INPUT,
+    PSY_BIND_OUTPUT,
+    PSY_BIND_RESIDENT,
+    PSY_BIND_CONST,
+    PSY_BIND_ARENA,
+    PSY_BIND_UNIFORM,
+    PSY_BIND_PARAM,
+    PSY_BIND_TABLE,
+    PSY_BIND_SCRATCH,
+    PSY_BIND_COUNT
 };
 enum psy__kernel_stage { PSY_STAGE_ONLY = 0, PSY_STAGE_SELECT = 0, PSY_STAGE_AGAIN = 1, PSY_STAGE_FINISH = 2 };
 enum psy__kernel_push { PSY_PUSH_FROM, PSY_PUSH_TO, PSY_PUSH_COUNT, PSY_PUSH_STRIDE, PSY_PUSH_WORDS };
@@ -43,11 +51,11 @@ enum {
 };
 
 /* Where a fact is in PARAM. */
-#define PSY_PARAM_STRIDE 0u
-#define PSY_PARAM_SYMBOL(i) (1u + (i))
-#define PSY_PARAM_BASE_LOW(symbols, i) (1u + (symbols) + (i))
-#define PSY_PARAM_BASE_HIGH(symbols, i) (1u + 2u * (symbols) + (i))
-#define PSY_PARAM_SLOT(symbols, s) (1u + 3u * (symbols) + (s))
+#define PSY_PARAM_STRIDE                      0u
+#define PSY_PARAM_SYMBOL(i)                   (1u + (i))
+#define PSY_PARAM_BASE_LOW(symbols, i)        (1u + (symbols) + (i))
+#define PSY_PARAM_BASE_HIGH(symbols, i)       (1u + 2u * (symbols) + (i))
+#define PSY_PARAM_SLOT(symbols, s)            (1u + 3u * (symbols) + (s))
 #define PSY_PARAM_RESIDENT(symbols, slots, r) (1u + 3u * (symbols) + (slots) + (r))
 
 #endif

@@ -31,7 +31,10 @@ uint32_t psy__const_f32(psy__maker *k, float value)
     return psy__spirv_intern(&k->s, SpvOpConstant, k->f32, bits);
 }
 
-uint32_t psy__op2(psy__maker *k, unsigned op, uint32_t type, uint32_t a, uint32_t b) { return psy__spirv_make(&k->s, op, type, a, b); }
+uint32_t psy__op2(psy__maker *k, unsigned op, uint32_t type, uint32_t a, uint32_t b)
+{
+    return psy__spirv_make(&k->s, op, type, a, b);
+}
 
 uint32_t psy__select(psy__maker *k, uint32_t type, uint32_t condition, uint32_t yes, uint32_t no)
 {
@@ -50,7 +53,10 @@ uint32_t psy__bits_of(psy__maker *k, unsigned dtype, uint32_t value)
 
 /* ---- memory ---- */
 
-static uint32_t pointer_type(psy__maker *k, unsigned storage, uint32_t type) { return psy__spirv_intern(&k->s, SpvOpTypePointer, 0, storage, type); }
+static uint32_t pointer_type(psy__maker *k, unsigned storage, uint32_t type)
+{
+    return psy__spirv_intern(&k->s, SpvOpTypePointer, 0, storage, type);
+}
 
 static uint32_t global_variable(psy__maker *k, unsigned storage, uint32_t type)
 {
@@ -61,13 +67,15 @@ static uint32_t global_variable(psy__maker *k, unsigned storage, uint32_t type)
 
 static bool is_read_only(unsigned binding)
 {
-    return binding == PSY_BIND_INPUT || binding == PSY_BIND_RESIDENT || binding == PSY_BIND_CONST || binding == PSY_BIND_PARAM || binding == PSY_BIND_TABLE;
+    return binding == PSY_BIND_INPUT || binding == PSY_BIND_RESIDENT || binding == PSY_BIND_CONST ||
+           binding == PSY_BIND_PARAM || binding == PSY_BIND_TABLE;
 }
 
 static uint32_t word_pointer(psy__maker *k, unsigned binding, uint32_t index)
 {
     psy__spirv *s = &k->s;
-    uint32_t array = psy__spirv_intern(s, SpvOpTypeRuntimeArray, 0, k->u32), block = psy__spirv_intern(s, SpvOpTypeStruct, 0, array);
+    uint32_t array = psy__spirv_intern(s, SpvOpTypeRuntimeArray, 0, k->u32),
+             block = psy__spirv_intern(s, SpvOpTypeStruct, 0, array);
     if (!k->buffers[binding]) {
         bool first = true;
         for (unsigned i = 0; i < PSY_BIND_COUNT; i++) {
@@ -85,7 +93,8 @@ static uint32_t word_pointer(psy__maker *k, unsigned binding, uint32_t index)
             psy__spirv_emit(s, PSY_SPIRV_DECORATIONS, SpvOpDecorate, v, SpvDecorationNonWritable);
         }
     }
-    return psy__spirv_make(s, SpvOpAccessChain, pointer_type(k, SpvStorageClassStorageBuffer, k->u32), k->buffers[binding], psy__const_u32(k, 0), index);
+    return psy__spirv_make(s, SpvOpAccessChain, pointer_type(k, SpvStorageClassStorageBuffer, k->u32), k->buffers[binding],
+                           psy__const_u32(k, 0), index);
 }
 
 uint32_t psy__load_word(psy__maker *k, unsigned binding, uint32_t index)
@@ -116,7 +125,8 @@ uint32_t psy__push_word(psy__maker *k, uint32_t index)
         }
         k->push = global_variable(k, SpvStorageClassPushConstant, block);
     }
-    uint32_t at = psy__spirv_make(s, SpvOpAccessChain, pointer_type(k, SpvStorageClassPushConstant, k->u32), k->push, psy__const_u32(k, index));
+    uint32_t at = psy__spirv_make(s, SpvOpAccessChain, pointer_type(k, SpvStorageClassPushConstant, k->u32), k->push,
+                                  psy__const_u32(k, index));
     return psy__spirv_make(s, SpvOpLoad, k->u32, at);
 }
 
@@ -130,12 +140,16 @@ uint32_t psy__dim_id(psy__maker *k, psy_dim dim)
 uint32_t psy__variable(psy__maker *k, uint32_t type)
 {
     uint32_t id = psy__spirv_id(&k->s);
-    psy__spirv_emit(&k->s, PSY_SPIRV_LOCALS, SpvOpVariable, pointer_type(k, SpvStorageClassFunction, type), id, SpvStorageClassFunction);
+    psy__spirv_emit(&k->s, PSY_SPIRV_LOCALS, SpvOpVariable, pointer_type(k, SpvStorageClassFunction, type), id,
+                    SpvStorageClassFunction);
     return id;
 }
 
 uint32_t psy__get(psy__maker *k, uint32_t type, uint32_t variable) { return psy__spirv_make(&k->s, SpvOpLoad, type, variable); }
-void psy__set(psy__maker *k, uint32_t variable, uint32_t value) { psy__spirv_emit(&k->s, PSY_SPIRV_CODE, SpvOpStore, variable, value); }
+void psy__set(psy__maker *k, uint32_t variable, uint32_t value)
+{
+    psy__spirv_emit(&k->s, PSY_SPIRV_CODE, SpvOpStore, variable, value);
+}
 
 static void label(psy__maker *k, uint32_t id) { psy__spirv_emit(&k->s, PSY_SPIRV_CODE, SpvOpLabel, id); }
 static void branch(psy__maker *k, uint32_t id) { psy__spirv_emit(&k->s, PSY_SPIRV_CODE, SpvOpBranch, id); }
@@ -166,7 +180,8 @@ psy__loop psy__for(psy__maker *k, uint32_t variable, uint32_t limit)
     branch(k, test);
     label(k, test);
     uint32_t i = psy__get(k, k->u32, variable);
-    uint32_t more = limit ? psy__op2(k, SpvOpULessThan, k->boolean, i, limit) : psy__op2(k, SpvOpINotEqual, k->boolean, i, psy__const_u32(k, 0));
+    uint32_t more = limit ? psy__op2(k, SpvOpULessThan, k->boolean, i, limit)
+                          : psy__op2(k, SpvOpINotEqual, k->boolean, i, psy__const_u32(k, 0));
     psy__spirv_emit(s, PSY_SPIRV_CODE, SpvOpBranchConditional, more, body, l.merge);
     label(k, body);
     return l;
@@ -278,8 +293,13 @@ static uint32_t base_of(psy__maker *k, uint32_t reg, unsigned *binding, uint32_t
         *binding = PSY_BIND_INPUT;
         *bytes = source;
         return psy__load_word(k, PSY_BIND_TABLE, psy__op2(k, SpvOpIMul, k->u32, k->message, psy__const_u32(k, 2)));
-    case PSY_PLACED_RESIDENT: *binding = PSY_BIND_RESIDENT; return psy__param(k, PSY_PARAM_RESIDENT(symbols, k->p->slot_count, source));
-    case PSY_PLACED_CONST: *binding = PSY_BIND_CONST; *bytes = source; return psy__const_u32(k, 0);
+    case PSY_PLACED_RESIDENT:
+        *binding = PSY_BIND_RESIDENT;
+        return psy__param(k, PSY_PARAM_RESIDENT(symbols, k->p->slot_count, source));
+    case PSY_PLACED_CONST:
+        *binding = PSY_BIND_CONST;
+        *bytes = source;
+        return psy__const_u32(k, 0);
     case PSY_PLACED_UNIFORM: *binding = PSY_BIND_UNIFORM; return psy__param(k, PSY_PARAM_SLOT(symbols, source));
     default: {
         *binding = PSY_BIND_ARENA;
@@ -289,7 +309,10 @@ static uint32_t base_of(psy__maker *k, uint32_t reg, unsigned *binding, uint32_t
     }
 }
 
-static bool in_slot(const psy__maker *k, uint32_t reg) { return k->places[reg] == PSY_PLACED_ARENA || k->places[reg] == PSY_PLACED_UNIFORM; }
+static bool in_slot(const psy__maker *k, uint32_t reg)
+{
+    return k->places[reg] == PSY_PLACED_ARENA || k->places[reg] == PSY_PLACED_UNIFORM;
+}
 
 uint32_t psy__word_of(psy__maker *k, uint32_t reg, uint32_t element, unsigned *binding)
 {
@@ -318,8 +341,10 @@ static uint32_t load_narrow(psy__maker *k, uint32_t reg, uint32_t element)
     } else {
         uint32_t at = psy__op2(k, SpvOpIMul, k->u32, element, psy__const_u32(k, size));
         at = psy__op2(k, SpvOpIAdd, k->u32, at, psy__const_u32(k, bytes));
-        uint32_t word = psy__op2(k, SpvOpIAdd, k->u32, base, psy__op2(k, SpvOpShiftRightLogical, k->u32, at, psy__const_u32(k, 2)));
-        uint32_t shift = psy__op2(k, SpvOpIMul, k->u32, psy__op2(k, SpvOpBitwiseAnd, k->u32, at, psy__const_u32(k, 3)), psy__const_u32(k, 8));
+        uint32_t word =
+            psy__op2(k, SpvOpIAdd, k->u32, base, psy__op2(k, SpvOpShiftRightLogical, k->u32, at, psy__const_u32(k, 2)));
+        uint32_t shift = psy__op2(k, SpvOpIMul, k->u32, psy__op2(k, SpvOpBitwiseAnd, k->u32, at, psy__const_u32(k, 3)),
+                                  psy__const_u32(k, 8));
         value = psy__op2(k, SpvOpShiftRightLogical, k->u32, psy__load_word(k, binding, word), shift);
     }
     if (dtype == PSY_BOOL) {
@@ -327,7 +352,8 @@ static uint32_t load_narrow(psy__maker *k, uint32_t reg, uint32_t element)
     }
     uint32_t spare = psy__const_u32(k, 32 - 8 * size);
     value = psy__op2(k, SpvOpShiftLeftLogical, k->u32, value, spare);
-    value = psy__op2(k, psy__dtype_class(dtype) == PSY_DCLASS_SINT ? SpvOpShiftRightArithmetic : SpvOpShiftRightLogical, k->u32, value, spare);
+    value = psy__op2(k, psy__dtype_class(dtype) == PSY_DCLASS_SINT ? SpvOpShiftRightArithmetic : SpvOpShiftRightLogical, k->u32,
+                     value, spare);
     return value;
 }
 
@@ -385,7 +411,10 @@ static uint32_t builtin(psy__maker *k, uint32_t type, unsigned which, unsigned s
     return psy__spirv_make(&k->s, SpvOpLoad, type, v);
 }
 
-static uint32_t part(psy__maker *k, uint32_t vector, uint32_t i) { return psy__spirv_make(&k->s, SpvOpCompositeExtract, k->u32, vector, i); }
+static uint32_t part(psy__maker *k, uint32_t vector, uint32_t i)
+{
+    return psy__spirv_make(&k->s, SpvOpCompositeExtract, k->u32, vector, i);
+}
 
 void psy__maker_begin(psy__maker *k)
 {
@@ -412,7 +441,8 @@ void psy__maker_begin(psy__maker *k)
     k->local = part(k, builtin(k, k->u32x3, SpvBuiltInLocalInvocationId, 2), 0);
     k->message = part(k, group, 2);
     k->groups_x = part(k, groups, 0);
-    k->group = psy__op2(k, SpvOpIAdd, k->u32, psy__op2(k, SpvOpIMul, k->u32, part(k, group, 1), k->groups_x), part(k, group, 0));
+    k->group =
+        psy__op2(k, SpvOpIAdd, k->u32, psy__op2(k, SpvOpIMul, k->u32, part(k, group, 1), k->groups_x), part(k, group, 0));
 }
 
 uint32_t *psy__maker_end(psy__maker *k, uint32_t *count)

@@ -7,17 +7,26 @@
 #include "codegen/spirv_module.h"
 #include "isa/module.h"
 
-typedef enum psy__place { PSY_PLACED_INPUT, PSY_PLACED_RESIDENT, PSY_PLACED_CONST, PSY_PLACED_ARENA, PSY_PLACED_UNIFORM, PSY_PLACED_NOWHERE, PSY_PLACED_VIEW } psy__place;
+typedef enum psy__place {
+    PSY_PLACED_INPUT,
+    PSY_PLACED_RESIDENT,
+    PSY_PLACED_CONST,
+    PSY_PLACED_ARENA,
+    PSY_PLACED_UNIFORM,
+    PSY_PLACED_NOWHERE,
+    PSY_PLACED_VIEW
+} psy__place;
 
 typedef struct psy__maker {
     psy__spirv s;
     const psy__module *m;
     const psy_psm_program *p;
     const psy_psm_register *registers;
-    psy__place *places;   /* by register */
-    uint32_t *sources;    /* INPUT: byte offset in the message; RESIDENT: number; CONST: byte offset; VIEW: the instruction's word; else slot */
-    uint32_t *values;     /* id of the value a register has here and now, or 0 */
-    psy_status status;    /* first thing that has no kernel */
+    psy__place *places; /* by register */
+    uint32_t *sources; /* INPUT: byte offset in the message; RESIDENT: number; CONST: byte offset; VIEW: the instruction's word;
+                          else slot */
+    uint32_t *values;  /* id of the value a register has here and now, or 0 */
+    psy_status status; /* first thing that has no kernel */
     uint32_t u32, f32, boolean, u32x3;
     uint32_t buffers[PSY_BIND_COUNT]; /* variables; 0: not used */
     uint32_t push, shared[3];
@@ -40,8 +49,8 @@ void psy__store_word(psy__maker *k, unsigned binding, uint32_t index, uint32_t w
 uint32_t psy__param(psy__maker *k, uint32_t index);
 uint32_t psy__push_word(psy__maker *k, uint32_t index);
 uint32_t psy__dim_id(psy__maker *k, psy_dim dim);
-uint32_t psy__bits_to(psy__maker *k, unsigned dtype, uint32_t word);   /* u32 -> the dtype's type */
-uint32_t psy__bits_of(psy__maker *k, unsigned dtype, uint32_t value);  /* back */
+uint32_t psy__bits_to(psy__maker *k, unsigned dtype, uint32_t word);  /* u32 -> the dtype's type */
+uint32_t psy__bits_of(psy__maker *k, unsigned dtype, uint32_t value); /* back */
 
 /* Function variables of u32 or f32. */
 uint32_t psy__variable(psy__maker *k, uint32_t type);
@@ -82,7 +91,8 @@ void psy__shared_set(psy__maker *k, unsigned which, uint32_t index, uint32_t wor
 
 /* kernels */
 void psy__make_map(psy__maker *k, const psy__instruction *nodes, uint32_t count, const psy_dim *dims, uint32_t rank);
-void psy__make_reduce(psy__maker *k, const psy__instruction *nodes, uint32_t count, const psy_dim *dims, uint32_t rank, uint32_t axis);
+void psy__make_reduce(psy__maker *k, const psy__instruction *nodes, uint32_t count, const psy_dim *dims, uint32_t rank,
+                      uint32_t axis);
 /* moves.c: INDEX, JOIN, GATHER, SCATTER over `dims`; SCAN over `axis` of them */
 void psy__make_move(psy__maker *k, const psy__instruction *at, const psy_dim *dims, uint32_t rank, uint32_t axis);
 void psy__make_store(psy__maker *k, const psy__instruction *at);

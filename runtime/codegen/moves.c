@@ -10,7 +10,8 @@ static uint32_t below(psy__maker *k, uint32_t a, uint32_t b) { return psy__op2(k
 static void make_index(psy__maker *k, const psy__instruction *at, const uint32_t *c, uint32_t rank)
 {
     uint32_t place = c[at->operands[0]];
-    psy__store_register(k, at->dst, c, rank, at->dtype == PSY_F32 ? psy__spirv_make(&k->s, SpvOpConvertUToF, k->f32, place) : place);
+    psy__store_register(k, at->dst, c, rank,
+                        at->dtype == PSY_F32 ? psy__spirv_make(&k->s, SpvOpConvertUToF, k->f32, place) : place);
 }
 
 /* Every operand whose part of the axis the element is in: one. */
@@ -52,7 +53,10 @@ static uint32_t number_at(psy__maker *k, uint32_t reg, const uint32_t *c, uint32
     return low;
 }
 
-static uint32_t zero_of(psy__maker *k, unsigned dtype) { return dtype == PSY_F32 ? psy__const_f32(k, 0) : psy__const_u32(k, 0); }
+static uint32_t zero_of(psy__maker *k, unsigned dtype)
+{
+    return dtype == PSY_F32 ? psy__const_f32(k, 0) : psy__const_u32(k, 0);
+}
 
 static void make_gather(psy__maker *k, const psy__instruction *at, const uint32_t *c, uint32_t rank)
 {
@@ -74,7 +78,8 @@ static void make_gather(psy__maker *k, const psy__instruction *at, const uint32_
 static void make_scatter(psy__maker *k, const psy__instruction *at, const uint32_t *c, uint32_t rank)
 {
     const psy_psm_register *index = &k->registers[at->operands[1]];
-    uint32_t type = at->dtype == PSY_F32 ? k->f32 : k->u32, sum = psy__variable(k, type), i = psy__variable(k, k->u32), there[PSY_RANK_MAX], good;
+    uint32_t type = at->dtype == PSY_F32 ? k->f32 : k->u32, sum = psy__variable(k, type), i = psy__variable(k, k->u32),
+             there[PSY_RANK_MAX], good;
     memcpy(there, c, sizeof there);
     psy__set(k, sum, psy__load_register(k, at->operands[0], c, rank));
     psy__set(k, i, psy__const_u32(k, 0));

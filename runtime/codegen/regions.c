@@ -53,7 +53,10 @@ static uint32_t shared_at(psy__maker *k, unsigned which, uint32_t index)
     return psy__spirv_make(&k->s, SpvOpAccessChain, pointer, shared_array(k, which), index);
 }
 
-uint32_t psy__shared_get(psy__maker *k, unsigned which, uint32_t index) { return psy__spirv_make(&k->s, SpvOpLoad, k->u32, shared_at(k, which, index)); }
+uint32_t psy__shared_get(psy__maker *k, unsigned which, uint32_t index)
+{
+    return psy__spirv_make(&k->s, SpvOpLoad, k->u32, shared_at(k, which, index));
+}
 
 void psy__shared_set(psy__maker *k, unsigned which, uint32_t index, uint32_t word)
 {
@@ -93,24 +96,21 @@ static uint32_t step(psy__maker *k, const psy__instruction *at, uint32_t sum, co
     return psy__expression(k, at, (const uint32_t[3]){a, sum, 0});
 }
 
-enum { REDUCTIONS_MAX = 64 };
-
-void psy__make_reduce(psy__maker *k, const psy__instruction *nodes, uint32_t count, const psy_dim *dims, uint32_t rank, uint32_t axis)
+void psy__make_reduce(psy__maker *k, const psy__instruction *nodes, uint32_t count, const psy_dim *dims, uint32_t rank,
+                      uint32_t axis)
 {
-    uint32_t coordinates[PSY_RANK_MAX] = {0}, sums[REDUCTIONS_MAX], outer[PSY_RANK_MAX] = {0};
+    uint32_t coordinates[PSY_RANK_MAX] = {0}, outer[PSY_RANK_MAX] = {0};
     psy_dim rest[PSY_RANK_MAX];
     memcpy(rest, dims, rank * sizeof *dims);
     memmove(rest + axis, rest + axis + 1, (rank - axis - 1) * sizeof *rest);
-    if (count > REDUCTIONS_MAX) {
-        psy__maker_refuse(k, "a region of %u operations", count);
-        return;
-    }
+    /* Nothing reads a reduction before the loop's end: until then its value is the variable that it grows in. */
+    uint32_t *sums = k->values;
     uint32_t inside = psy__if(k, psy__op2(k, SpvOpULessThan, k->boolean, k->group, psy__product(k, rest, rank - 1)));
     psy__coordinates(k, k->group, dims, rank, axis, coordinates);
     for (uint32_t i = 0; i < count; i++) {
         if (reduces(&nodes[i])) {
-            sums[i] = psy__variable(k, nodes[i].dtype == PSY_F32 ? k->f32 : k->u32);
-            psy__set(k, sums[i], psy__identity_id(k, &nodes[i]));
+            sums[nodes[i].dst] = psy__variable(k, nodes[i].dtype == PSY_F32 ? k->f32 : k->u32);
+            psy__set(k, sums[nodes[i].dst], psy__identity_id(k, &nodes[i]));
         }
     }
     uint32_t at = psy__variable(k, k->u32);
@@ -121,7 +121,7 @@ void psy__make_reduce(psy__maker *k, const psy__instruction *nodes, uint32_t cou
         const psy__instruction *n = &nodes[i];
         uint32_t type = n->dtype == PSY_F32 ? k->f32 : k->u32;
         if (reduces(n)) {
-            psy__set(k, sums[i], step(k, n, psy__get(k, type, sums[i]), coordinates, rank));
+            psy__set(k, sums[nodes[i].dst], step(k, n, psy__get(k, type, sums[nodes[i].dst]), coordinates, rank));
         } else if (k->registers[n->dst].rank == rank) {
             map(k, n, coordinates, rank);
         }
@@ -134,7 +134,8 @@ void psy__make_reduce(psy__maker *k, const psy__instruction *nodes, uint32_t cou
     }
     for (uint32_t i = 0; i < count; i++) {
         if (reduces(&nodes[i])) {
-            sums[i] = across(k, &nodes[i], psy__get(k, nodes[i].dtype == PSY_F32 ? k->f32 : k->u32, sums[i]));
+            sums[nodes[i].dst] =
+                across(k, &nodes[i], psy__get(k, nodes[i].dtype == PSY_F32 ? k->f32 : k->u32, sums[nodes[i].dst]));
         }
     }
     memcpy(outer, coordinates, axis * sizeof *outer);
@@ -142,7 +143,7 @@ void psy__make_reduce(psy__maker *k, const psy__instruction *nodes, uint32_t cou
     uint32_t first = psy__if(k, psy__op2(k, SpvOpIEqual, k->boolean, k->local, psy__const_u32(k, 0)));
     for (uint32_t i = 0; i < count; i++) {
         if (reduces(&nodes[i])) {
-            psy__store_register(k, nodes[i].dst, outer, rank - 1, sums[i]);
+            psy__store_register(k, nodes[i].dst, outer, rank - 1, sums[nodes[i].dst]);
         } else if (k->registers[nodes[i].dst].rank != rank) {
             map(k, &nodes[i], outer, rank - 1);
         }
@@ -167,13 +168,40 @@ static uint32_t length_of(psy__maker *k, uint32_t reg, uint32_t most)
     return psy__spirv_make(&k->s, SpvOpExtInst, k->u32, k->s.glsl, GLSLstd450UMin, n, most);
 }
 
+/* Elements of 1 or 2 bytes: every invocation writes one word, and leaves the bytes in it that are not the field's. There are at
+ * least as many elements as words. */
+static void store_narrow(psy__maker *k, const psy__instruction *at, const psy_psm_field *f, uint32_t base, uint32_t number,
+                         uint32_t n)
+{
+    uint32_t bytes = psy__dtype_bytes(at->dtype), lanes = 4 / bytes, skip = f->offset % 4 / bytes, zero = psy__const_u32(k, 0);
+    uint32_t first = psy__op2(k, SpvOpIMul, k->u32, number, psy__const_u32(k, lanes));
+    uint32_t end = psy__op2(k, SpvOpIAdd, k->u32, n, psy__const_u32(k, skip));
+    uint32_t inside = psy__if(k, psy__op2(k, SpvOpULessThan, k->boolean, first, end));
+    uint32_t at_word = psy__op2(k, SpvOpIAdd, k->u32, base, number), word = psy__load_word(k, PSY_BIND_OUTPUT, at_word);
+    for (uint32_t lane = 0; lane < lanes; lane++) {
+        uint32_t mask = ((UINT32_C(1) << 8 * bytes) - 1) << 8 * bytes * lane;
+        /* wraps, and is large, before the field's first element */
+        uint32_t i = psy__op2(k, SpvOpISub, k->u32, psy__op2(k, SpvOpIAdd, k->u32, first, psy__const_u32(k, lane)),
+                              psy__const_u32(k, skip));
+        uint32_t ours = psy__op2(k, SpvOpULessThan, k->boolean, i, n), safe = psy__select(k, k->u32, ours, i, zero);
+        uint32_t value = psy__load_register(k, at->operands[0], &safe, k->registers[at->operands[0]].rank);
+        value = psy__op2(k, SpvOpShiftLeftLogical, k->u32, value, psy__const_u32(k, 8 * bytes * lane));
+        value = psy__op2(k, SpvOpBitwiseAnd, k->u32, value, psy__const_u32(k, mask));
+        uint32_t kept = psy__op2(k, SpvOpBitwiseAnd, k->u32, word, psy__const_u32(k, ~mask));
+        word = psy__select(k, k->u32, ours, psy__op2(k, SpvOpBitwiseOr, k->u32, kept, value), word);
+    }
+    psy__store_word(k, PSY_BIND_OUTPUT, at_word, word);
+    psy__end_if(k, inside);
+}
+
 void psy__make_store(psy__maker *k, const psy__instruction *at)
 {
     const psy_psm_register *r = &k->registers[at->operands[0]];
     const psy_psm_field *f = &k->m->fields[k->m->types[k->p->output_type].first_field + at->operands[1]];
     unsigned bytes = psy__dtype_bytes(at->dtype), binding;
     uint32_t element = psy__element(k), n = psy__product(k, r->dims, r->rank);
-    uint32_t slot = psy__op2(k, SpvOpIAdd, k->u32, psy__op2(k, SpvOpIMul, k->u32, k->message, psy__const_u32(k, 2)), psy__const_u32(k, 1));
+    uint32_t slot =
+        psy__op2(k, SpvOpIAdd, k->u32, psy__op2(k, SpvOpIMul, k->u32, k->message, psy__const_u32(k, 2)), psy__const_u32(k, 1));
     uint32_t out = psy__load_word(k, PSY_BIND_TABLE, slot);
     if (f->kind == PSY_FIELD_BOUNDED) {
         if (at->operands[2] != PSY_NONE) {
@@ -184,25 +212,17 @@ void psy__make_store(psy__maker *k, const psy__instruction *at)
         psy__end_if(k, first);
     }
     uint32_t base = psy__op2(k, SpvOpIAdd, k->u32, out, psy__const_u32(k, f->offset / 4));
-    uint32_t inside = psy__if(k, psy__op2(k, SpvOpULessThan, k->boolean, element, n));
     if (bytes < 4) {
-        if (r->rank > 0) {
-            psy__maker_refuse(k, "arrays of %s in replies", psy__dtype_name(at->dtype));
-        } else {
-            uint32_t value = psy__load_register(k, at->operands[0], NULL, 0), mask = (UINT32_C(1) << 8 * bytes) - 1, shift = f->offset % 4 * 8;
-            value = psy__op2(k, SpvOpBitwiseAnd, k->u32, value, psy__const_u32(k, mask));
-            value = psy__op2(k, SpvOpShiftLeftLogical, k->u32, value, psy__const_u32(k, shift));
-            uint32_t old = psy__op2(k, SpvOpBitwiseAnd, k->u32, psy__load_word(k, PSY_BIND_OUTPUT, base), psy__const_u32(k, ~(mask << shift)));
-            psy__store_word(k, PSY_BIND_OUTPUT, base, psy__op2(k, SpvOpBitwiseOr, k->u32, old, value));
-        }
-    } else {
-        /* Words are copied as they are, whatever they mean. */
-        uint32_t words = bytes / 4, from = psy__word_of(k, at->operands[0], element, &binding);
-        uint32_t to = psy__op2(k, SpvOpIAdd, k->u32, base, psy__op2(k, SpvOpIMul, k->u32, element, psy__const_u32(k, words)));
-        for (uint32_t i = 0; i < words; i++) {
-            uint32_t word = psy__load_word(k, binding, psy__op2(k, SpvOpIAdd, k->u32, from, psy__const_u32(k, i)));
-            psy__store_word(k, PSY_BIND_OUTPUT, psy__op2(k, SpvOpIAdd, k->u32, to, psy__const_u32(k, i)), word);
-        }
+        store_narrow(k, at, f, base, element, n);
+        return;
+    }
+    uint32_t inside = psy__if(k, psy__op2(k, SpvOpULessThan, k->boolean, element, n));
+    /* Words are copied as they are, whatever they mean. */
+    uint32_t words = bytes / 4, from = psy__word_of(k, at->operands[0], element, &binding);
+    uint32_t to = psy__op2(k, SpvOpIAdd, k->u32, base, psy__op2(k, SpvOpIMul, k->u32, element, psy__const_u32(k, words)));
+    for (uint32_t i = 0; i < words; i++) {
+        uint32_t word = psy__load_word(k, binding, psy__op2(k, SpvOpIAdd, k->u32, from, psy__const_u32(k, i)));
+        psy__store_word(k, PSY_BIND_OUTPUT, psy__op2(k, SpvOpIAdd, k->u32, to, psy__const_u32(k, i)), word);
     }
     psy__end_if(k, inside);
 }

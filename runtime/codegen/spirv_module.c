@@ -59,7 +59,8 @@ void psy__spirv_put(psy__spirv *s, psy__spirv_section section, unsigned op, cons
     put(s, &s->sections[section], op, operands, count, NULL);
 }
 
-void psy__spirv_put_name(psy__spirv *s, psy__spirv_section section, unsigned op, const uint32_t *operands, size_t count, const char *name)
+void psy__spirv_put_name(psy__spirv *s, psy__spirv_section section, unsigned op, const uint32_t *operands, size_t count,
+                         const char *name)
 {
     put(s, &s->sections[section], op, operands, count, name);
 }

@@ -29,8 +29,8 @@ static psy_status check_sizes(const psy__module *m, const uint64_t *symbols)
 
 static psy_status too_large(const psy__bound_program *b, const char *what, uint64_t limit)
 {
-    return psy_fail(PSY_TOO_LARGE, "program %s: %s is over the limit of %" PRIu64, psy__module_string(b->module, b->program->name),
-                    what, limit);
+    return psy_fail(PSY_TOO_LARGE, "program %s: %s is over the limit of %" PRIu64,
+                    psy__module_string(b->module, b->program->name), what, limit);
 }
 
 static psy_status bind_register(psy__bound_program *b, uint32_t r)
@@ -72,9 +72,18 @@ static void bind_home(psy__bound_program *b, const psy__instruction *at)
             r->source = m->types[b->program->partial_type].first_field + at->operands[0];
             r->strides[0] = r->dims[0] == 1 ? 0 : m->types[b->program->partial_type].bytes;
             break;
-        case PSY_OP_RESIDENT: r->home = PSY_HOME_RESIDENT; r->source = at->operands[0]; break;
-        case PSY_OP_LOOKUP: r->home = PSY_HOME_ROW; r->source = at->operands[0]; break;
-        case PSY_OP_CONST: r->home = PSY_HOME_CONST; r->source = at->operands[0]; break;
+        case PSY_OP_RESIDENT:
+            r->home = PSY_HOME_RESIDENT;
+            r->source = at->operands[0];
+            break;
+        case PSY_OP_LOOKUP:
+            r->home = PSY_HOME_ROW;
+            r->source = at->operands[0];
+            break;
+        case PSY_OP_CONST:
+            r->home = PSY_HOME_CONST;
+            r->source = at->operands[0];
+            break;
         default: break;
         }
     }
@@ -140,8 +149,8 @@ static psy_status check_bound(const psy__bound_program *b, const psy__instructio
         fits = y->count == b->registers[at->operands[0]].count;
     } else if (at->op == PSY_OP_SLICE) {
         uint32_t axis = at->operands[1];
-        fits = psy__slice_fits(b->registers[at->operands[0]].dims[axis], psy__dim_value(at->operands[2], b->symbols), y->dims[axis],
-                               (int32_t)at->operands[3]);
+        fits = psy__slice_fits(b->registers[at->operands[0]].dims[axis], psy__dim_value(at->operands[2], b->symbols),
+                               y->dims[axis], (int32_t)at->operands[3]);
     } else if (at->info->class_ == PSY_CLASS_JOIN) {
         uint64_t sum = 0;
         for (uint32_t i = 1; i < at->operand_count; i++) {
@@ -153,8 +162,8 @@ static psy_status check_bound(const psy__bound_program *b, const psy__instructio
         fits = y->dims[y->rank - 1] <= x->dims[x->rank - 1];
     }
     return fits ? PSY_OK
-                : psy_fail(PSY_INVALID, "program %s, word %u, %s: the sizes do not fit", psy__module_string(b->module, b->program->name), at->word,
-                           at->info->name);
+                : psy_fail(PSY_INVALID, "program %s, word %u, %s: the sizes do not fit",
+                           psy__module_string(b->module, b->program->name), at->word, at->info->name);
 }
 
 /* Sizes that are made of others. */
@@ -172,7 +181,8 @@ static psy_status compute_sizes(psy__bound_program *b)
                    : s->kind == PSY_SYMBOL_MULTIPLY ? __builtin_mul_overflow(left, right, out)
                                                     : right == 0 || left % right != 0;
         if (bad) {
-            return psy_fail(PSY_INVALID, "size %s: %" PRIu64 " and %" PRIu64 " cannot be put together so", psy__module_string(m, s->name), left, right);
+            return psy_fail(PSY_INVALID, "size %s: %" PRIu64 " and %" PRIu64 " cannot be put together so",
+                            psy__module_string(m, s->name), left, right);
         }
         if (s->kind == PSY_SYMBOL_DIVIDE) {
             *out = left / right;
@@ -181,7 +191,9 @@ static psy_status compute_sizes(psy__bound_program *b)
     return PSY_OK;
 }
 
-/* Element operations of an instruction: what it reads, broadcast. */
+static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* Element operations of an instruction: what it reads, broadcast, or where that is nothing, what it writes. */
 static uint64_t work_of(const psy__bound_program *b, const psy__instruction *at)
 {
     const psy__bound_register *dst = at->dst_count ? &b->registers[at->dst] : NULL;
@@ -193,12 +205,12 @@ static uint64_t work_of(const psy__bound_program *b, const psy__instruction *at)
     case PSY_CLASS_CHOOSE:
     case PSY_CLASS_CAST: return dst->count;
     case PSY_CLASS_REDUCE1:
-    case PSY_CLASS_SELECT: return b->registers[at->operands[0]].count;
+    case PSY_CLASS_SELECT: return most(b->registers[at->operands[0]].count, dst->count);
     case PSY_CLASS_REDUCE2: {
         const psy__bound_register *x = &b->registers[at->operands[0]], *y = &b->registers[at->operands[1]];
         uint64_t last = x->rank ? x->dims[x->rank - 1] : 1, other = y->rank ? y->dims[y->rank - 1] : 1, work;
         last = last == 1 ? other : last;
-        return __builtin_mul_overflow(dst->count, last, &work) ? UINT64_MAX : work;
+        return __builtin_mul_overflow(dst->count, last, &work) ? UINT64_MAX : most(work, dst->count);
     }
     case PSY_CLASS_STORE: return b->registers[at->operands[0]].count;
     case PSY_CLASS_INDEX:

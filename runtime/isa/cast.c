@@ -18,7 +18,6 @@ typedef union wide {
     double real[BLOCK];
 } wide;
 
-
 /* ---- half floats: 1 sign, 5 exponent, 10 fraction bits; and the upper half of an f32 ---- */
 
 static float f16_value(uint16_t h)
@@ -60,7 +59,8 @@ static uint16_t f16_of(double x)
         return (uint16_t)(sign | 0x7c00u);
     }
     if (exponent >= -14) {
-        uint64_t value = rounded((uint64_t)(exponent + 15) << 52 | fraction, 42); /* a carry goes into the exponent, up to infinity */
+        uint64_t value =
+            rounded((uint64_t)(exponent + 15) << 52 | fraction, 42); /* a carry goes into the exponent, up to infinity */
         return (uint16_t)(sign | value);
     }
     if (exponent < -25) {
@@ -113,20 +113,42 @@ static uint64_t uint_of(double x, unsigned bits)
     return isnan(x) || x <= -1 ? 0 : x >= ldexp(1, (int)bits) ? UINT64_MAX >> (64 - bits) : (uint64_t)x;
 }
 
-#define READ_BOOL(type) for (size_t i = 0; i < n; i++) { w->uint[i] = ((const type *)src)[i] & 1; }
-#define READ_SINT(type) for (size_t i = 0; i < n; i++) { w->sint[i] = ((const type *)src)[i]; }
-#define READ_UINT(type) for (size_t i = 0; i < n; i++) { w->uint[i] = ((const type *)src)[i]; }
-#define READ_FLOAT(type) for (size_t i = 0; i < n; i++) { w->real[i] = ((const type *)src)[i]; }
+#define READ_BOOL(type)                                                                                                        \
+    for (size_t i = 0; i < n; i++) {                                                                                           \
+        w->uint[i] = ((const type *)src)[i] & 1;                                                                               \
+    }
+#define READ_SINT(type)                                                                                                        \
+    for (size_t i = 0; i < n; i++) {                                                                                           \
+        w->sint[i] = ((const type *)src)[i];                                                                                   \
+    }
+#define READ_UINT(type)                                                                                                        \
+    for (size_t i = 0; i < n; i++) {                                                                                           \
+        w->uint[i] = ((const type *)src)[i];                                                                                   \
+    }
+#define READ_FLOAT(type)                                                                                                       \
+    for (size_t i = 0; i < n; i++) {                                                                                           \
+        w->real[i] = ((const type *)src)[i];                                                                                   \
+    }
 
 static void widen(unsigned from, const void *src, wide *w, size_t n)
 {
     switch (from) {
-    case PSY_F16: for (size_t i = 0; i < n; i++) { w->real[i] = f16_value(((const uint16_t *)src)[i]); } return;
-    case PSY_BF16: for (size_t i = 0; i < n; i++) { w->real[i] = bf16_value(((const uint16_t *)src)[i]); } return;
+    case PSY_F16:
+        for (size_t i = 0; i < n; i++) {
+            w->real[i] = f16_value(((const uint16_t *)src)[i]);
+        }
+        return;
+    case PSY_BF16:
+        for (size_t i = 0; i < n; i++) {
+            w->real[i] = bf16_value(((const uint16_t *)src)[i]);
+        }
+        return;
     default: break;
     }
     switch (from) {
-#define DTYPE(NAME, code, text, bytes, type, class, compute) case code: READ_##class(type) break;
+#define DTYPE(NAME, code, text, bytes, type, class, compute)                                                                   \
+    case code:                                                                                                                 \
+        READ_##class(type) break;
 #include "isa/dtypes.def"
 #undef DTYPE
     default: break;
@@ -134,30 +156,48 @@ static void widen(unsigned from, const void *src, wide *w, size_t n)
 }
 
 /* Each class of target from each class of source. */
-#define EACH(type, sint_expr, uint_expr, real_expr)                                      \
-    switch (class_) {                                                                    \
-    case PSY_DCLASS_SINT: for (size_t i = 0; i < n; i++) { int64_t x = w->sint[i]; ((type *)dst)[i] = (sint_expr); } break;  \
-    case PSY_DCLASS_FLOAT: for (size_t i = 0; i < n; i++) { double x = w->real[i]; ((type *)dst)[i] = (real_expr); } break;  \
-    default: for (size_t i = 0; i < n; i++) { uint64_t x = w->uint[i]; ((type *)dst)[i] = (uint_expr); } break;               \
+#define EACH(type, sint_expr, uint_expr, real_expr)                                                                            \
+    switch (class_) {                                                                                                          \
+    case PSY_DCLASS_SINT:                                                                                                      \
+        for (size_t i = 0; i < n; i++) {                                                                                       \
+            int64_t x = w->sint[i];                                                                                            \
+            ((type *)dst)[i] = (sint_expr);                                                                                    \
+        }                                                                                                                      \
+        break;                                                                                                                 \
+    case PSY_DCLASS_FLOAT:                                                                                                     \
+        for (size_t i = 0; i < n; i++) {                                                                                       \
+            double x = w->real[i];                                                                                             \
+            ((type *)dst)[i] = (real_expr);                                                                                    \
+        }                                                                                                                      \
+        break;                                                                                                                 \
+    default:                                                                                                                   \
+        for (size_t i = 0; i < n; i++) {                                                                                       \
+            uint64_t x = w->uint[i];                                                                                           \
+            ((type *)dst)[i] = (uint_expr);                                                                                    \
+        }                                                                                                                      \
+        break;                                                                                                                 \
     }
-#define WRITE_BOOL(type) EACH(type, x != 0, x != 0, x != 0)
-#define WRITE_SINT(type) EACH(type, (type)x, (type)x, (type)sint_of(x, 8 * sizeof(type)))
-#define WRITE_UINT(type) EACH(type, (type)x, (type)x, (type)uint_of(x, 8 * sizeof(type)))
+#define WRITE_BOOL(type)  EACH(type, x != 0, x != 0, x != 0)
+#define WRITE_SINT(type)  EACH(type, (type)x, (type)x, (type)sint_of(x, 8 * sizeof(type)))
+#define WRITE_UINT(type)  EACH(type, (type)x, (type)x, (type)uint_of(x, 8 * sizeof(type)))
 #define WRITE_FLOAT(type) EACH(type, (type)x, (type)x, (type)x)
 
 static void narrow(psy_dtype_class class_, const wide *w, unsigned to, void *dst, size_t n)
 {
     if (to == PSY_F16 || to == PSY_BF16) {
         for (size_t i = 0; i < n; i++) {
-            double x = class_ == PSY_DCLASS_FLOAT  ? w->real[i]
-                       : class_ == PSY_DCLASS_SINT ? (w->sint[i] < 0 ? -sticky(-(uint64_t)w->sint[i]) : sticky((uint64_t)w->sint[i]))
-                                                   : sticky(w->uint[i]);
+            double x = class_ == PSY_DCLASS_FLOAT ? w->real[i]
+                       : class_ == PSY_DCLASS_SINT
+                           ? (w->sint[i] < 0 ? -sticky(-(uint64_t)w->sint[i]) : sticky((uint64_t)w->sint[i]))
+                           : sticky(w->uint[i]);
             ((uint16_t *)dst)[i] = to == PSY_F16 ? f16_of(x) : bf16_of(x);
         }
         return;
     }
     switch (to) {
-#define DTYPE(NAME, code, text, bytes, type, class, compute) case code: WRITE_##class(type) break;
+#define DTYPE(NAME, code, text, bytes, type, class, compute)                                                                   \
+    case code:                                                                                                                 \
+        WRITE_##class(type) break;
 #include "isa/dtypes.def"
 #undef DTYPE
     default: break;

@@ -11,4 +11,3 @@ noinst_PROGRAMS += %D%/opsdoc
 update-docs: %D%/opsdoc$(EXEEXT)
 	./%D%/opsdoc$(EXEEXT) >$(srcdir)/doc/ops.md.new && mv $(srcdir)/doc/ops.md.new $(srcdir)/doc/ops.md
 .PHONY: update-docs
-EXTRA_DIST += doc/bytecode.md doc/module.md doc/ops.md

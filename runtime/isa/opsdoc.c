@@ -159,7 +159,8 @@ int main(void)
         "Made from `runtime/isa/ops.def` by `make update-docs`; `make check` says when it is out of date.\n\n"
         "How instructions are written and encoded is in [bytecode.md](bytecode.md). **Error** is the allowed difference from\n"
         "the result computed in f64, relative to max(1, |exact|), in units of the dtype's epsilon; for reductions, times the\n"
-        "binary logarithm of the reduced length. Engines may sum in any order within it.\n");
+        "binary logarithm of the reduced length and relative to max(1, the sum of the magnitudes of what is added). Engines may\n"
+        "sum in any order within it.\n");
     size_t written = 0;
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         printf("\n## %s\n%s\n\n| op | code | operands | dtypes | error | |\n|---|---|---|---|---|---|\n", classes[i].title,

@@ -133,14 +133,16 @@ psy_status psy__verify_result(context *c, uint32_t i, unsigned dtype, const psy_
 
 psy_status psy__verify_dtype(context *c, uint32_t i, unsigned dtype)
 {
-    return psy__verify_operand(c, i)->dtype == dtype ? PSY_OK
-                                         : refuse(c, "operand %u has dtype %s, not %s", i, psy__dtype_name(psy__verify_operand(c, i)->dtype),
-                                                  psy__dtype_name(dtype));
+    return psy__verify_operand(c, i)->dtype == dtype
+               ? PSY_OK
+               : refuse(c, "operand %u has dtype %s, not %s", i, psy__dtype_name(psy__verify_operand(c, i)->dtype),
+                        psy__dtype_name(dtype));
 }
 
 static const psy_psm_field *field_of(const context *c, uint32_t type, uint32_t field)
 {
-    return type != PSY_NONE && field < c->m->types[type].field_count ? &c->m->fields[c->m->types[type].first_field + field] : NULL;
+    return type != PSY_NONE && field < c->m->types[type].field_count ? &c->m->fields[c->m->types[type].first_field + field]
+                                                                     : NULL;
 }
 
 static psy_status check_view(context *c)
@@ -226,7 +228,9 @@ static psy_status check_select(context *c)
     if (x->rank == 0 || k == 0 || k > TOPK_K_MAX) {
         return refuse(c, "it takes an operand of rank 1 or more and k of 1 to %d", TOPK_K_MAX);
     }
-    if (labels != PSY_NONE && (psy__verify_operand(c, 1)->dtype != PSY_U64 || !psy__verify_same_dims(psy__verify_operand(c, 1)->dims, psy__verify_operand(c, 1)->rank, x->dims, x->rank))) {
+    if (labels != PSY_NONE &&
+        (psy__verify_operand(c, 1)->dtype != PSY_U64 ||
+         !psy__verify_same_dims(psy__verify_operand(c, 1)->dims, psy__verify_operand(c, 1)->rank, x->dims, x->rank))) {
         return refuse(c, "its labels do not fit its operand");
     }
     if (base != PSY_NONE && (labels != PSY_NONE || !psy__dim_is_symbol(base) || psy__dim_symbol(base) >= c->m->symbol_count ||
@@ -265,7 +269,8 @@ static psy_status check_store(context *c)
     return PSY_OK;
 }
 
-/* Inside a region, `dims` is what an elementwise instruction gives: the whole space, or what is left of it after its reduction. */
+/* Inside a region, `dims` is what an elementwise instruction gives: the whole space, or what is left of it after its reduction.
+ */
 static psy_status place_in_region(context *c, const psy_dim *dims, uint32_t rank)
 {
     if (c->region_left == 0) {
@@ -305,7 +310,8 @@ static psy_status check_map(context *c)
         memcpy(all.dims, dims, sizeof all.dims);
     }
     psy_status status = place_in_region(c, all.dims, all.rank);
-    return status == PSY_OK ? psy__verify_result(c, 0, psy__op_result_dtype(c->at.info, c->at.dtype), all.dims, all.rank) : status;
+    return status == PSY_OK ? psy__verify_result(c, 0, psy__op_result_dtype(c->at.info, c->at.dtype), all.dims, all.rank)
+                            : status;
 }
 
 static psy_status check_reduce(context *c)
@@ -329,7 +335,8 @@ static psy_status check_reduce(context *c)
         return refuse(c, "there is no axis %u to reduce", axis);
     }
     if (c->region_left > 0) {
-        if (!c->region_reduces || c->region_second || axis != rank - 1 || !psy__verify_same_dims(dims, rank, c->space, c->space_rank)) {
+        if (!c->region_reduces || c->region_second || axis != rank - 1 ||
+            !psy__verify_same_dims(dims, rank, c->space, c->space_rank)) {
             return refuse(c, "it is not a reduction of its region's last dim, or comes too late");
         }
         for (uint32_t i = 0; i < (c->at.info->class_ == PSY_CLASS_REDUCE2 ? 2u : 1u); i++) {
@@ -434,7 +441,8 @@ static psy_status walk(context *c)
     }
     for (uint32_t f = 0; f < c->m->types[c->p->output_type].field_count; f++) {
         if (!c->stored[f]) {
-            return refuse(c, "output field %s is never stored", psy__module_string(c->m, field_of(c, c->p->output_type, f)->name));
+            return refuse(c, "output field %s is never stored",
+                          psy__module_string(c->m, field_of(c, c->p->output_type, f)->name));
         }
     }
     return PSY_OK;

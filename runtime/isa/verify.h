@@ -59,7 +59,7 @@ typedef struct psy__slot {
 } psy__slot;
 
 typedef struct psy__limits {
-    uint64_t arena_bytes; /* per message, and for the uniform part; 0 = 1 GiB */
+    uint64_t arena_bytes; /* per message, and for the uniform part; 0 = 1 GiB. Engines run large batches in parts to keep to it */
     uint64_t work;        /* element operations per message; 0 = 2^40 */
 } psy__limits;
 

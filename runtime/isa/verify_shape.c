@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Instructions that change shapes and move elements. What depends on sizes that are not known yet is checked when they are bound
- * (bind.c), by the same rules. */
+/* Instructions that change shapes and move elements. What depends on sizes that are not known yet is checked when they are
+ * bound (bind.c), by the same rules. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,10 @@
 
 static const psy_psm_register *result(const psy__verifier *c, uint32_t i) { return &c->registers[c->at.dst + i]; }
 static bool is_literal(psy_dim d) { return !psy__dim_is_symbol(d); }
-static bool is_integer(const psy_psm_register *r) { return psy__dtype_computes(r->dtype) && psy__dtype_class(r->dtype) != PSY_DCLASS_FLOAT; }
+static bool is_integer(const psy_psm_register *r)
+{
+    return psy__dtype_computes(r->dtype) && psy__dtype_class(r->dtype) != PSY_DCLASS_FLOAT;
+}
 
 static int by_value(const void *a, const void *b)
 {

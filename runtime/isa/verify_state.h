@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the verifier share: verify.c walks a program, verify_shape.c checks what changes shapes and moves elements. */
+/* What the parts of the verifier share: verify.c walks a program, verify_shape.c checks what changes shapes and moves elements.
+ */
 #ifndef PSY_ISA_VERIFY_STATE_H
 #define PSY_ISA_VERIFY_STATE_H
 

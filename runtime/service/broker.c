@@ -21,8 +21,9 @@ static psy_status make_tables(psy_broker *b, uint32_t in_flight)
     uint64_t partial_bytes;
     psy__module_extents(&b->module->decoded, &b->request_bytes, &b->reply_bytes, &partial_bytes);
     b->ring_stride = PSY_FRAME_PAYLOAD + b->request_bytes;
-    /* A frame for every ticket, so that a shard's ring is never full: one shard that stalls holds up only its own requests. And as
-     * many again, since a shard reports on a whole batch, and tickets may be free for others, before it gives its frames back. */
+    /* A frame for every ticket, so that a shard's ring is never full: one shard that stalls holds up only its own requests. And
+     * as many again, since a shard reports on a whole batch, and tickets may be free for others, before it gives its frames
+     * back. */
     b->ring_slots = 2;
     while (b->ring_slots / 2 < in_flight) {
         b->ring_slots *= 2;
@@ -62,8 +63,10 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
 {
     if (!o || !out || !o->uri || !o->module || o->shards > PSY_SHARDS_MAX || o->in_flight > (UINT32_C(1) << 20) ||
         o->clients > 4096) {
-        return psy_fail(PSY_INVALID, "psy_broker_create: uri and module are needed; at most %d shards, %u requests in flight, "
-                                     "4096 clients", PSY_SHARDS_MAX, UINT32_C(1) << 20);
+        return psy_fail(PSY_INVALID,
+                        "psy_broker_create: uri and module are needed; at most %d shards, %u requests in flight, "
+                        "4096 clients",
+                        PSY_SHARDS_MAX, UINT32_C(1) << 20);
     }
     if (o->module->decoded.symbol_count > PSY_SYMBOLS_MAX) {
         return psy_fail(PSY_LIMIT, "the module has %u sizes; a service takes at most %d", o->module->decoded.symbol_count,
@@ -112,8 +115,9 @@ uint32_t psy_broker_do_work(psy_broker *b)
             }
         }
     }
-    for (uint32_t i = 0; i < b->client_room; i++) {
-        uint32_t client = (b->next_client + i) % b->client_room;
+    uint32_t top = b->client_top; /* dropping the last one lowers it */
+    for (uint32_t i = 0; i < top; i++) {
+        uint32_t client = (b->next_client + i) % top;
         if (b->clients[client].phase == CLIENT_SERVED) {
             n += psy__broker_drain(b, client);
             if (psy_ring_broken(&b->clients[client].requests)) {
@@ -123,7 +127,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
             }
         }
     }
-    b->next_client = (b->next_client + 1) % b->client_room;
+    b->next_client = top ? (b->next_client + 1) % top : 0;
     psy__broker_flush(b);
     return n;
 }
@@ -132,7 +136,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
 static bool all_empty(psy_broker *b)
 {
     bool empty = true;
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_SERVED) {
             bool none = psy_ring_sleep_begin(&b->clients[i].requests);
             empty = empty && (none || b->free_count == 0);
@@ -148,7 +152,7 @@ static bool all_empty(psy_broker *b)
 
 static void awake(psy_broker *b)
 {
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_SERVED) {
             psy_ring_sleep_end(&b->clients[i].requests);
         }
@@ -169,7 +173,7 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
 {
     /* Guests, then two for each peer that is there, shards first: bell and link. */
     struct pollfd *p = b->polls, *peers = b->polls + 2 + PSY_GUESTS_MAX;
-    uint32_t place_count = b->shard_count + b->client_room, peer_count = 0;
+    uint32_t place_count = b->shard_count + b->client_top, peer_count = 0;
     p[0] = (struct pollfd){.fd = b->doorbell, .events = POLLIN};
     p[1] = (struct pollfd){.fd = b->crowded ? -1 : psy__listener_fd(b->listener), .events = POLLIN};
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
@@ -239,7 +243,7 @@ void psy_broker_get_counts(const psy_broker *b, psy_broker_counts *out)
     out->shards_ready = b->ready_count;
     out->in_flight = b->ticket_count - b->free_count;
     out->clients = 0;
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         out->clients += b->clients[i].phase == CLIENT_SERVED;
     }
 }
@@ -249,7 +253,7 @@ void psy_broker_destroy(psy_broker *b)
     if (!b) {
         return;
     }
-    for (uint32_t i = 0; b->clients && i < b->client_room; i++) {
+    for (uint32_t i = b->client_top; i-- > 0;) {
         if (b->clients[i].phase != CLIENT_NONE) {
             psy__broker_drop_client(b, i);
         }

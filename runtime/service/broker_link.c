@@ -17,15 +17,39 @@ static const uint64_t guest_ns = 5000000000, attach_ns = 30000000000;
 
 /* ---- clients ---- */
 
-static psy_status tell_channel(psy_broker *b, uint32_t shard, uint32_t index)
+static void remember_untold(psy_broker *b, uint32_t shard, uint32_t client)
 {
-    psy__client *c = &b->clients[index];
-    psy__channel_said said = {.channel = index,
-                              .epoch = c->epoch,
-                              .reply_slots = c->responses.slots,
-                              .reply_stride = c->responses.stride};
-    int fds[2] = {psy_slab_fd(c->response_slab), c->bell};
-    return psy__say(b->shards[shard].link, PSY_SAY_CHANNEL, &said, sizeof said, fds, 2);
+    b->clients[client].untold |= UINT64_C(1) << shard;
+    b->shards[shard].untold++;
+}
+
+static void forget_untold(psy_broker *b, uint32_t shard, uint32_t client)
+{
+    uint64_t bit = UINT64_C(1) << shard;
+    if (b->clients[client].untold & bit) {
+        b->clients[client].untold &= ~bit;
+        b->shards[shard].untold--;
+    }
+}
+
+/* Tells a shard of the clients that it does not know yet: OK, also where its link is full and some have to wait. */
+static psy_status tell_clients(psy_broker *b, uint32_t shard)
+{
+    for (uint32_t i = 0; i < b->client_top && b->shards[shard].untold > 0; i++) {
+        psy__client *c = &b->clients[i];
+        if (!(c->untold >> shard & 1)) {
+            continue;
+        }
+        psy__channel_said said = {
+            .channel = i, .epoch = c->epoch, .reply_slots = c->responses.slots, .reply_stride = c->responses.stride};
+        int fds[2] = {psy_slab_fd(c->response_slab), c->bell};
+        psy_status status = psy__say(b->shards[shard].link, PSY_SAY_CHANNEL, &said, sizeof said, fds, 2);
+        if (status != PSY_OK) {
+            return status == PSY_FULL ? PSY_OK : status;
+        }
+        forget_untold(b, shard, i);
+    }
+    return PSY_OK;
 }
 
 static void welcome(psy_broker *b, uint32_t index)
@@ -88,8 +112,11 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
     fds[2] = -1;
     c->phase = CLIENT_SERVED;
     for (uint32_t s = 0; s < b->shard_count; s++) {
-        if (b->shards[s].phase != SHARD_NONE && tell_channel(b, s, index) != PSY_OK) {
-            psy__broker_drop_shard(b, s); /* it does not read its messages */
+        if (b->shards[s].phase != SHARD_NONE) {
+            remember_untold(b, s, index);
+            if (tell_clients(b, s) != PSY_OK) {
+                psy__broker_drop_shard(b, s);
+            }
         }
     }
     psy__attached attached = {0};
@@ -104,8 +131,9 @@ static psy_status same_type(const psy_broker *b, uint32_t type, const char *name
     if (t->layout_hash == hash) {
         return PSY_OK;
     }
-    return psy_fail(PSY_LAYOUT, "pipeline %s: the %s is %s with layout %016" PRIx64 " here, and %s with layout %016" PRIx64
-                                " in the client: compile both from the same schema",
+    return psy_fail(PSY_LAYOUT,
+                    "pipeline %s: the %s is %s with layout %016" PRIx64 " here, and %s with layout %016" PRIx64
+                    " in the client: compile both from the same schema",
                     pipeline, role, psy__module_string(m, t->name), t->layout_hash, name, hash);
 }
 
@@ -124,8 +152,7 @@ static psy_status open_pipeline(psy_broker *b, psy__open *said, psy__opened *ope
         return psy_fail(PSY_NOT_FOUND, "no pipeline `%s` here; there is: %s", said->pipeline, names);
     }
     const psy_psm_pipeline *p = &m->pipelines[index];
-    psy_status status =
-        same_type(b, p->input_type, said->request_name, said->request_hash, "request", said->pipeline);
+    psy_status status = same_type(b, p->input_type, said->request_name, said->request_hash, "request", said->pipeline);
     if (status == PSY_OK) {
         status = same_type(b, p->output_type, said->reply_name, said->reply_hash, "reply", said->pipeline);
     }
@@ -175,7 +202,9 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
     if (c->phase == CLIENT_SERVED) {
         psy__gone said = {.channel = index, .epoch = c->epoch};
         for (uint32_t s = 0; s < b->shard_count; s++) {
-            if (b->shards[s].phase != SHARD_NONE) {
+            if (c->untold >> s & 1) {
+                forget_untold(b, s, index);
+            } else if (b->shards[s].phase != SHARD_NONE) {
                 /* A worker that misses this keeps a mapping until the place is given to another client. */
                 (void)!psy__say(b->shards[s].link, PSY_SAY_GONE, &said, sizeof said, NULL, 0);
             }
@@ -188,13 +217,16 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
         close(c->bell);
     }
     *c = (psy__client){.epoch = c->epoch + 1, .bell = -1};
+    while (b->client_top > 0 && b->clients[b->client_top - 1].phase == CLIENT_NONE) {
+        b->client_top--;
+    }
 }
 
 /* ---- shards ---- */
 
 static void welcome_callers(psy_broker *b)
 {
-    for (uint32_t i = 0; b->ready_count == b->shard_count && i < b->client_room; i++) {
+    for (uint32_t i = 0; b->ready_count == b->shard_count && i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_CALLED) {
             welcome(b, i);
         }
@@ -217,7 +249,8 @@ static psy_status make_shard_slab(psy_broker *b, psy__shard *s)
 static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
 {
     if (hello->module_hash != psy_module_hash(b->module)) {
-        return psy_fail(PSY_LAYOUT, "the service runs module %016" PRIx64 ", the worker %016" PRIx64 ": give both the same file",
+        return psy_fail(PSY_LAYOUT,
+                        "the service runs module %016" PRIx64 ", the worker %016" PRIx64 ": give both the same file",
                         psy_module_hash(b->module), hello->module_hash);
     }
     if (hello->shard >= b->shard_count) {
@@ -247,12 +280,38 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
     s->link = link;
     s->phase = SHARD_HIRED;
     s->bell = -1;
-    for (uint32_t i = 0; i < b->client_room; i++) {
-        if (b->clients[i].phase == CLIENT_SERVED && tell_channel(b, hello->shard, i) != PSY_OK) {
-            return psy_fail(PSY_FULL, "the worker does not read its messages");
+    for (uint32_t i = 0; i < b->client_top; i++) {
+        if (b->clients[i].phase == CLIENT_SERVED) {
+            remember_untold(b, hello->shard, i);
         }
     }
-    return PSY_OK;
+    return tell_clients(b, hello->shard);
+}
+
+/* Ready when it has said so and knows every client. */
+static void settle_shard(psy_broker *b, uint32_t index)
+{
+    psy__shard *s = &b->shards[index];
+    if (s->phase == SHARD_HIRED && s->loaded && s->untold == 0) {
+        s->phase = SHARD_READY;
+        b->ready_count++;
+        welcome_callers(b);
+    }
+}
+
+/* A worker cannot take a client's memory: that client cannot be served. */
+static psy_status hear_gone(psy_broker *b, uint32_t shard, const psy__control *control)
+{
+    psy__gone said;
+    psy_status status = psy__heard(control, PSY_SAY_GONE, &said, sizeof said, 0);
+    if (status == PSY_OK && said.channel < b->client_room && b->clients[said.channel].phase == CLIENT_SERVED &&
+        b->clients[said.channel].epoch == said.epoch) {
+        psy__refuse(b->clients[said.channel].link,
+                    psy_fail(PSY_LIMIT, "shard %u cannot take this client's memory: it is out of descriptors or memory", shard),
+                    1);
+        psy__broker_drop_client(b, said.channel);
+    }
+    return status;
 }
 
 static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *control)
@@ -260,11 +319,14 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     const psy__module *m = &b->module->decoded;
     psy__shard *s = &b->shards[index];
     psy__ready said;
+    if (psy__heard_what(control) == PSY_SAY_GONE) {
+        return hear_gone(b, index, control);
+    }
     psy_status status = psy__heard(control, PSY_SAY_READY, &said, sizeof said, 1);
     if (status != PSY_OK) {
         return status;
     }
-    if (s->phase != SHARD_HIRED || said.symbol_count != m->symbol_count) {
+    if (s->phase != SHARD_HIRED || s->loaded || said.symbol_count != m->symbol_count) {
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
     status = psy__bell_check(control->fds[0]);
@@ -272,11 +334,11 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
         return status;
     }
     for (uint32_t other = 0; other < b->shard_count; other++) {
-        for (uint32_t i = 0; b->shards[other].phase == SHARD_READY && i < m->symbol_count; i++) {
+        for (uint32_t i = 0; b->shards[other].loaded && i < m->symbol_count; i++) {
             if (m->symbols[i].kind == PSY_SYMBOL_GLOBAL && said.symbols[i] != b->shards[other].symbols[i]) {
-                status = psy_fail(PSY_INVALID, "shard %u loaded %s = %" PRIu64 ", shard %u %" PRIu64, index,
-                                  psy__module_string(m, m->symbols[i].name), said.symbols[i], other,
-                                  b->shards[other].symbols[i]);
+                status =
+                    psy_fail(PSY_INVALID, "shard %u loaded %s = %" PRIu64 ", shard %u %" PRIu64, index,
+                             psy__module_string(m, m->symbols[i].name), said.symbols[i], other, b->shards[other].symbols[i]);
                 psy__refuse(s->link, status, 1);
                 return status;
             }
@@ -285,9 +347,8 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     memcpy(s->symbols, said.symbols, sizeof s->symbols);
     s->bell = control->fds[0];
     control->fds[0] = -1;
-    s->phase = SHARD_READY;
-    b->ready_count++;
-    welcome_callers(b);
+    s->loaded = true;
+    settle_shard(b, index);
     return PSY_OK;
 }
 
@@ -301,6 +362,9 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
         b->ready_count--;
         s->phase = SHARD_HIRED; /* takes no more requests while its tickets are ended */
         psy__broker_bury(b, index);
+    }
+    for (uint32_t i = 0; i < b->client_top; i++) {
+        forget_untold(b, index, i);
     }
     psy__link_close(s->link);
     psy_slab_destroy(s->slab);
@@ -332,6 +396,7 @@ static bool introduce(psy_broker *b, psy__link *link, psy__control *control)
             psy__client *c = &b->clients[i];
             if (c->phase == CLIENT_NONE) {
                 *c = (psy__client){.phase = CLIENT_CALLED, .epoch = c->epoch, .link = link, .bell = -1};
+                b->client_top = i >= b->client_top ? i + 1 : b->client_top;
                 welcome_callers(b);
                 return true;
             }
@@ -380,7 +445,7 @@ uint32_t psy__broker_links(psy_broker *b)
 {
     uint32_t n = 0;
     psy__control control;
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         for (uint32_t k = 0; k < CONTROLS_PER_ROUND && b->clients[i].phase != CLIENT_NONE; k++) {
             psy__event event = psy__link_poll(b->clients[i].link, &control);
             if (event == PSY_EVENT_NONE) {
@@ -419,6 +484,10 @@ uint32_t psy__broker_links(psy_broker *b)
                 psy__broker_drop_shard(b, i);
             }
         }
+        if (b->shards[i].untold && tell_clients(b, i) != PSY_OK) {
+            psy__broker_drop_shard(b, i);
+        }
+        settle_shard(b, i);
     }
     n += accept_guests(b); /* after the deaths: a worker that comes in the place of a dead one finds it free */
     return n;

@@ -48,8 +48,8 @@ static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status st
     psy__ticket_record *record = &b->tickets[id];
     psy__ticket *ticket = psy__ticket_at(&b->gather, id);
     uint64_t open = psy__ticket_state(record->generation, 0, PSY_TICKET_OPEN);
-    if (record->failed || !atomic_compare_exchange_strong(&ticket->state, &open,
-                                                          psy__ticket_state(record->generation, 0, PSY_TICKET_FAILED))) {
+    if (record->failed ||
+        !atomic_compare_exchange_strong(&ticket->state, &open, psy__ticket_state(record->generation, 0, PSY_TICKET_FAILED))) {
         return; /* failed before, or a shard is just answering */
     }
     record->failed = true;
@@ -81,16 +81,26 @@ uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
 
 uint32_t psy__broker_overdue(psy_broker *b)
 {
+    if (b->now_ns <= b->overdue_ns) {
+        return 0;
+    }
     uint32_t n = 0;
+    uint64_t next_ns = UINT64_MAX;
     for (uint32_t id = 0; id < b->ticket_count; id++) {
-        if (b->tickets[id].used && !b->tickets[id].failed && b->now_ns > b->tickets[id].deadline_ns) {
+        const psy__ticket_record *record = &b->tickets[id];
+        if (!record->used || record->failed) {
+            continue;
+        }
+        if (b->now_ns > record->deadline_ns) {
             fail_ticket(b, id, NOBODY, PSY_TIMEOUT);
-            if (b->tickets[id].failed) {
-                b->counts.timeouts++;
-                n++;
-            }
+            b->counts.timeouts += record->failed;
+            n += record->failed;
+        }
+        if (!record->failed && record->deadline_ns < next_ns) {
+            next_ns = record->deadline_ns; /* passed already: a shard is just answering, or has died while it did */
         }
     }
+    b->overdue_ns = next_ns;
     return n;
 }
 
@@ -129,33 +139,50 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
     }
 }
 
-/* Where a request goes: the shards as bits, or 0 with the status to answer. */
-static uint64_t targets(psy_broker *b, const psy_psm_pipeline *pipeline, const psy_envelope *e, psy_status *why)
+/* Whether a shard takes requests of this client, or what to answer in its place. */
+static psy_status shard_status(const psy_broker *b, const psy__client *c, uint32_t s)
 {
-    uint64_t all = b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1, to;
-    if (pipeline->route == PSY_ROUTE_ALL) {
-        to = all;
-    } else if (pipeline->route == PSY_ROUTE_KEY) {
-        to = UINT64_C(1) << psy__shard_of(e->route, b->shard_count);
-    } else { /* ANY: the next one that is there */
-        for (uint32_t tries = 0; tries < b->shard_count; tries++) {
-            b->next_shard = (b->next_shard + 1) % b->shard_count;
-            if (b->shards[b->next_shard].phase == SHARD_READY) {
-                break;
-            }
-        }
-        to = UINT64_C(1) << b->next_shard;
+    const psy__shard *shard = &b->shards[s];
+    if (shard->phase != SHARD_READY) {
+        return PSY_PEER_DIED;
     }
-    for (uint32_t s = 0; s < b->shard_count; s++) {
-        if (to >> s & 1) {
-            if (b->shards[s].phase != SHARD_READY) {
-                *why = PSY_PEER_DIED;
-                return 0;
-            }
-            if (b->shards[s].late > b->ticket_count / 4) { /* it stalls: no more tickets for it to sit on */
-                *why = PSY_TIMEOUT;
-                return 0;
-            }
+    /* It stalls: no more tickets for it to sit on; or it has not even read of this client. */
+    return shard->late > b->ticket_count / 4 || (c->untold >> s & 1) ? PSY_TIMEOUT : PSY_OK;
+}
+
+/* The next shard in turn, preferably one that is not late with anything. */
+static uint32_t any_shard(psy_broker *b, const psy__client *c)
+{
+    uint32_t best = b->next_shard;
+    psy_status best_status = PSY_PEER_DIED;
+    for (uint32_t i = 1; i <= b->shard_count; i++) {
+        uint32_t s = (b->next_shard + i) % b->shard_count;
+        psy_status status = shard_status(b, c, s);
+        if (status == PSY_OK && b->shards[s].late == 0) {
+            best = s;
+            break;
+        }
+        if (status != PSY_PEER_DIED && best_status != PSY_OK) {
+            best = s;
+            best_status = status;
+        }
+    }
+    b->next_shard = best;
+    return best;
+}
+
+/* Where a request goes: the shards as bits, or 0 with the status to answer. */
+static uint64_t targets(psy_broker *b, const psy__client *c, const psy_psm_pipeline *pipeline, const psy_envelope *e,
+                        psy_status *why)
+{
+    uint64_t to = b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1;
+    if (pipeline->route != PSY_ROUTE_ALL) {
+        to = UINT64_C(1) << (pipeline->route == PSY_ROUTE_KEY ? psy__shard_of(e->route, b->shard_count) : any_shard(b, c));
+    }
+    for (uint64_t rest = to; rest; rest &= rest - 1) {
+        *why = shard_status(b, c, (uint32_t)__builtin_ctzll(rest));
+        if (*why != PSY_OK) {
+            return 0;
         }
     }
     return to;
@@ -190,6 +217,7 @@ static void scatter(psy_broker *b, uint32_t channel, const psy_envelope *e, cons
                                    .expected = to,
                                    .request = e->request,
                                    .deadline_ns = b->now_ns + wait_ns};
+    b->overdue_ns = record->deadline_ns < b->overdue_ns ? record->deadline_ns : b->overdue_ns;
     psy__ticket *ticket = psy__ticket_at(&b->gather, id);
     ticket->expected = to;
     atomic_store_explicit(&ticket->done, 0, memory_order_relaxed);
@@ -240,17 +268,14 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
             b->counts.refused++;
             continue; /* nowhere to answer */
         }
-        uint64_t to = why == PSY_OK ? targets(b, &b->module->decoded.pipelines[e.pipeline], &e, &why) : 0;
+        uint64_t to = why == PSY_OK ? targets(b, c, &b->module->decoded.pipelines[e.pipeline], &e, &why) : 0;
         if (to) {
             b->counts.requests++;
             scatter(b, channel, &e, frame + PSY_ENVELOPE_BYTES, to);
         } else {
             b->counts.refused++;
-            psy__ticket_record refused = {.channel = channel,
-                                          .epoch = c->epoch,
-                                          .slot = e.slot,
-                                          .slot_generation = e.generation,
-                                          .request = e.request};
+            psy__ticket_record refused = {
+                .channel = channel, .epoch = c->epoch, .slot = e.slot, .slot_generation = e.generation, .request = e.request};
             answer(b, &refused, NOBODY, why);
         }
     }
@@ -271,7 +296,7 @@ void psy__broker_flush(psy_broker *b)
             }
         }
     }
-    for (uint32_t i = 0; i < b->client_room; i++) {
+    for (uint32_t i = 0; i < b->client_top; i++) {
         psy__client *c = &b->clients[i];
         if (c->completed) {
             c->completed = false;

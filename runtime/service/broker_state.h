@@ -30,6 +30,7 @@ typedef struct psy__client {
     psy__responses responses;
     psy_ring completions; /* the broker's own, for errors */
     bool completed;       /* something was put there in this round */
+    uint64_t untold;      /* shards (bits) that have not been told of this client yet */
     int bell;
     uint64_t sequence;
     uint64_t attach_due_ns; /* WELCOMED: it has handed over its slabs by then */
@@ -43,7 +44,9 @@ typedef struct psy__shard {
     psy_slab *slab; /* its request ring, then its finish ring */
     psy_ring requests, finished;
     int bell;
-    uint32_t late; /* failed tickets that it has not reported on: it stalls */
+    uint32_t late;   /* failed tickets that it has not reported on: it stalls */
+    uint32_t untold; /* clients that it has not been told of: its link was full */
+    bool loaded;     /* said READY; it is when nobody is untold */
     bool sent;
     uint64_t symbols[PSY_SYMBOLS_MAX];
 } psy__shard;
@@ -61,11 +64,12 @@ typedef struct psy__ticket_record {
 struct psy_broker {
     const psy_module *module;
     psy__listener *listener;
-    psy__link *guests[PSY_GUESTS_MAX]; /* connected, not introduced */
+    psy__link *guests[PSY_GUESTS_MAX];     /* connected, not introduced */
     uint64_t guest_due_ns[PSY_GUESTS_MAX]; /* who says nothing until then makes place for others */
-    bool crowded; /* no place or no descriptor for another guest: not worth being woken for */
+    bool crowded;                          /* no place or no descriptor for another guest: not worth being woken for */
     psy__client *clients;
     uint32_t client_room, next_client;
+    uint32_t client_top; /* places in use: 0 .. client_top - 1 may be */
     psy__shard *shards;
     uint32_t shard_count, ready_count, next_shard;
     psy_slab *gather_slab;
@@ -76,6 +80,7 @@ struct psy_broker {
     uint32_t request_bytes, reply_bytes, ring_stride, ring_slots;
     uint64_t route_salt[2];
     uint64_t now_ns, tick_due_ns;
+    uint64_t overdue_ns; /* no deadline passes before */
     struct pollfd *polls;
     int doorbell; /* for psy_broker_stop; peers ring their bells */
     _Atomic bool stop;

@@ -13,8 +13,8 @@
  *   CLOSING, FAILED -> FREE  broker, when the ticket came back in a finish ring (or its holder died) and every expected shard
  *                       has reported or is dead: nobody writes there any more
  *
- * A shard reports by setting its bit in `done` (the broker sets it for a dead one). Whoever completes `done` closes the ticket, so
- * exactly one does. The broker alone opens tickets, owns deadlines and frees.
+ * A shard reports by setting its bit in `done` (the broker sets it for a dead one). Whoever completes `done` closes the ticket,
+ * so exactly one does. The broker alone opens tickets, owns deadlines and frees.
  */
 #ifndef PSY_SERVICE_GATHER_H
 #define PSY_SERVICE_GATHER_H
@@ -75,13 +75,10 @@ static inline uint8_t *psy__partial_at(const psy__gather *g, uint32_t ticket, ui
 }
 
 /* The shard that owns a routing hash: shards own equal, consecutive ranges of hashes. */
-static inline uint32_t psy__shard_of(uint64_t hash, uint32_t shards)
-{
-    return (uint32_t)(((hash >> 32) * shards) >> 32);
-}
+static inline uint32_t psy__shard_of(uint64_t hash, uint32_t shards) { return (uint32_t)(((hash >> 32) * shards) >> 32); }
 
-/* Reports for `shard`. True: it was the last one and every expected shard has reported now. A ticket that is another request's by
- * now is left alone: its worker was given up for dead and comes late. */
+/* Reports for `shard`. True: it was the last one and every expected shard has reported now. A ticket that is another request's
+ * by now is left alone: its worker was given up for dead and comes late. */
 static inline bool psy__ticket_report(psy__ticket *t, uint32_t generation, uint32_t shard, uint8_t status)
 {
     if (atomic_load_explicit(&t->state, memory_order_acquire) >> 32 != generation) {

@@ -69,7 +69,7 @@ psy_status psy_module_open(const char *path, psy_module **out)
     if (!path || !out) {
         return psy_fail(PSY_INVALID, "psy_module_open: a null argument");
     }
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe must not be waited for: it is refused below */
     if (fd < 0) {
         return psy_fail(PSY_IO, "%s: %s", path, strerror(errno));
     }

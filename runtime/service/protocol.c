@@ -53,6 +53,19 @@ psy_status psy__heard(const psy__control *control, psy__word what, void *message
     return PSY_OK;
 }
 
+bool psy__heard_refusal(const psy__control *control, psy_status *status, bool *fatal)
+{
+    psy__refused refused;
+    if (psy__heard_what(control) != PSY_SAY_REFUSED ||
+        psy__heard(control, PSY_SAY_REFUSED, &refused, sizeof refused, 0) != PSY_OK) {
+        return false;
+    }
+    refused.text[sizeof refused.text - 1] = '\0';
+    *fatal = refused.fatal != 0;
+    *status = psy_fail(refused.status == PSY_OK ? PSY_PROTOCOL : (psy_status)refused.status, "%s", refused.text);
+    return true;
+}
+
 psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
                      uint64_t deadline_ns)
 {
@@ -64,13 +77,8 @@ psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t by
         }
         if (event == PSY_EVENT_CONTROL) {
             psy_status status;
-            psy__refused refused;
-            if (psy__heard_what(&control) == PSY_SAY_REFUSED &&
-                psy__heard(&control, PSY_SAY_REFUSED, &refused, sizeof refused, 0) == PSY_OK) {
-                refused.text[sizeof refused.text - 1] = '\0';
-                status = refused.status == PSY_OK ? PSY_PROTOCOL : (psy_status)refused.status;
-                status = psy_fail(status, "%s", refused.text);
-            } else {
+            bool fatal;
+            if (!psy__heard_refusal(&control, &status, &fatal)) {
                 status = psy__heard(&control, what, message, bytes, fd_count);
             }
             if (status != PSY_OK) {

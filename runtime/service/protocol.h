@@ -7,7 +7,7 @@
  *          <- WELCOME                     HIRED  ring, gather
  *   ATTACH  requests, responses,                                                READY  symbol values; bell
  *           bell      (every side owns    CHANNEL  responses, bell
- *           <- ATTACHED  the memory it    GONE
+ *           <- ATTACHED  the memory it    GONE                                  GONE  (cannot take the memory)
  *   OPEN         must trust)
  *          <- OPENED | REFUSED            REFUSED
  *
@@ -29,14 +29,23 @@
 enum { PSY_PROTOCOL_MAJOR = 1, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
 
 typedef enum psy__word {
-    PSY_SAY_HELLO = 1, PSY_SAY_WELCOME, PSY_SAY_ATTACH, PSY_SAY_ATTACHED, PSY_SAY_OPEN, PSY_SAY_OPENED, PSY_SAY_REFUSED,
-    PSY_SAY_HIRED, PSY_SAY_READY, PSY_SAY_CHANNEL, PSY_SAY_GONE
+    PSY_SAY_HELLO = 1,
+    PSY_SAY_WELCOME,
+    PSY_SAY_ATTACH,
+    PSY_SAY_ATTACHED,
+    PSY_SAY_OPEN,
+    PSY_SAY_OPENED,
+    PSY_SAY_REFUSED,
+    PSY_SAY_HIRED,
+    PSY_SAY_READY,
+    PSY_SAY_CHANNEL,
+    PSY_SAY_GONE
 } psy__word;
 
 typedef struct psy__said {
     uint32_t magic; /* PSY_PROTOCOL_MAGIC */
     uint16_t major, minor;
-    uint32_t what; /* psy__word */
+    uint32_t what;  /* psy__word */
     uint32_t bytes; /* of the whole message */
 } psy__said;
 
@@ -46,8 +55,8 @@ enum { PSY_ROLE_CLIENT = 1, PSY_ROLE_WORKER = 2 };
 
 typedef struct psy__hello {
     psy__said said;
-    uint32_t role, shard;      /* worker: the shard it wants to be */
-    uint64_t module_hash;      /* worker */
+    uint32_t role, shard; /* worker: the shard it wants to be */
+    uint64_t module_hash; /* worker */
 } psy__hello;
 
 /* To a client. */
@@ -116,6 +125,7 @@ typedef struct psy__channel_said {
     uint32_t reply_slots, reply_stride;
 } psy__channel_said;
 
+/* To a worker: the client has gone. From a worker: it cannot map the client's memory. */
 typedef struct psy__gone {
     psy__said said;
     uint32_t channel, epoch;
@@ -130,12 +140,17 @@ PSY_NODISCARD psy_status psy__say(psy__link *link, psy__word what, void *message
 PSY_NODISCARD psy_status psy__heard(const psy__control *control, psy__word what, void *message, uint32_t bytes,
                                     uint32_t fd_count);
 
+/* Whether a message is a well-formed REFUSED; if so, `*status` is what it says (never OK), its text is this thread's detail,
+ * and
+ * `*fatal` says that the link ends. */
+bool psy__heard_refusal(const psy__control *control, psy_status *status, bool *fatal);
+
 /* What a message says it is (0: too short to say), unchecked otherwise. */
 psy__word psy__heard_what(const psy__control *control);
 
 /* Waits for the next message. CLOSED, TIMEOUT; a REFUSED comes back as its own status and text. */
-PSY_NODISCARD psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds,
-                                   uint32_t fd_count, uint64_t deadline_ns);
+PSY_NODISCARD psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
+                                   uint64_t deadline_ns);
 
 /* Says REFUSED with this thread's detail. */
 void psy__refuse(psy__link *link, psy_status status, int fatal);

@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/response.h"
 
-static uint32_t power_of_two_above(uint32_t n)
-{
-    uint32_t p = 1;
-    while (p < n) {
-        p *= 2;
-    }
-    return p;
-}
-
 uint64_t psy__responses_bytes(uint32_t slots, uint32_t stride, uint32_t writers)
 {
     if (slots == 0 || slots > PSY_REPLY_SLOTS_MAX || stride == 0 || stride % 64 != 0 || stride > (UINT32_C(1) << 30) ||
@@ -17,7 +8,7 @@ uint64_t psy__responses_bytes(uint32_t slots, uint32_t stride, uint32_t writers)
         return 0;
     }
     return (uint64_t)slots * 64 + (uint64_t)slots * stride +
-           (uint64_t)writers * psy_ring_bytes(8, power_of_two_above(2 * slots));
+           (uint64_t)writers * psy_ring_bytes(8, psy__power_of_two_above(2 * slots));
 }
 
 void psy__responses_view(psy__responses *r, void *data, uint32_t slots, uint32_t stride, uint32_t writers)
@@ -27,7 +18,7 @@ void psy__responses_view(psy__responses *r, void *data, uint32_t slots, uint32_t
     r->stride = stride;
     r->writers = writers;
     /* Twice the slots: a late completion of a recycled slot never finds its ring full. */
-    r->completion_slots = power_of_two_above(2 * slots);
+    r->completion_slots = psy__power_of_two_above(2 * slots);
 }
 
 void *psy__completions_at(const psy__responses *r, uint32_t writer, uint64_t *bytes)

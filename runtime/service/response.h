@@ -14,8 +14,8 @@
  *   WRITING -> DONE            the same writer; then it puts (generation, slot) into its completion ring
  *   DONE -> FREE               client, at release
  *   PENDING | WRITING -> QUARANTINED   client, when it gives up waiting; `writer` stays, or is PSY_WRITER_NONE
- *   QUARANTINED -> FREE        that writer acknowledges: it will not touch the slot again. Where there was none, whoever comes to
- *                              write: the generation keeps all others out.
+ *   QUARANTINED -> FREE        that writer acknowledges: it will not touch the slot again. Where there was none, whoever comes
+ * to write: the generation keeps all others out.
  *
  * Whoever loses a compare-and-swap reads the word again and follows the table; nobody waits. A lying client can only spoil its
  * own replies: writers compute every address from the agreed geometry and never from what the slab says.
@@ -51,6 +51,16 @@ typedef struct psy__responses {
 static inline uint64_t psy__reply_state(uint32_t generation, uint32_t writer, uint32_t phase)
 {
     return (uint64_t)generation << 32 | (uint64_t)(writer & 0xffff) << 16 | phase;
+}
+
+/* The least power of two that is n or more, up to 2^31. */
+static inline uint32_t psy__power_of_two_above(uint32_t n)
+{
+    uint32_t p = 1;
+    while (p < n) {
+        p *= 2;
+    }
+    return p;
 }
 
 /* Bytes of slab data that this geometry needs; 0 if it is out of range. */

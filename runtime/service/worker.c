@@ -57,6 +57,9 @@ static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
     if (status == PSY_OK) {
         status = psy_ring_attach(&w->finished, PSY_RING_PRODUCER, data + ring_bytes, finish_bytes, 8, said->ring_slots * 2);
     }
+    /* The broker must not take a ticket for done before the client can see its reply: if this worker dies between the two, the
+     * broker ends the call in its place. So nothing is published but by psy__worker_flush, in that order. */
+    w->finished.defer = UINT32_MAX;
     w->gather = (psy__gather){psy_slab_data(w->gather_slab), said->tickets, said->shards, said->partial_bytes};
     return status;
 }
@@ -83,9 +86,8 @@ static psy_status join(psy_worker *w, const char *uri, uint32_t shard)
     uint64_t partial_bytes;
     psy__module_extents(m, &request_bytes, &w->reply_bytes, &partial_bytes);
     if (said.shard != shard || said.shards == 0 || said.shards > PSY_SHARDS_MAX || said.shard >= said.shards ||
-        said.ring_stride != PSY_FRAME_PAYLOAD + request_bytes || said.partial_bytes != partial_bytes ||
-        said.ring_slots == 0 || said.ring_slots > (UINT32_C(1) << 21) || said.tickets == 0 ||
-        said.tickets > said.ring_slots / 2) {
+        said.ring_stride != PSY_FRAME_PAYLOAD + request_bytes || said.partial_bytes != partial_bytes || said.ring_slots == 0 ||
+        said.ring_slots > (UINT32_C(1) << 21) || said.tickets == 0 || said.tickets > said.ring_slots / 2) {
         psy__close_fds(fds, 2);
         return psy_fail(PSY_PROTOCOL, "the service's geometry does not fit the module");
     }
@@ -113,10 +115,10 @@ static psy_status make_tables(psy_worker *w)
     w->owners = calloc(batch, sizeof *w->owners);
     w->merges = calloc(batch, sizeof *w->merges);
     w->waiting = calloc(batch, sizeof *w->waiting);
-    w->frames = calloc(batch, sizeof *w->frames);
+    w->jobs = calloc(batch, sizeof *w->jobs);
     w->statuses = calloc(batch, 1);
     if (!w->residents || !w->lanes || !w->symbols || !w->bases || !w->symbol_bound || !w->inputs || !w->outputs ||
-        !w->partials || !w->owners || !w->merges || !w->waiting || !w->frames || !w->statuses) {
+        !w->partials || !w->owners || !w->merges || !w->waiting || !w->jobs || !w->statuses) {
         return psy_fail(PSY_NO_MEMORY, "no memory for batches of %u", w->max_batch);
     }
     psy_slab_options options = {.bytes = (uint64_t)w->max_batch * w->reply_bytes, .name = "psyne-scratch"};
@@ -171,67 +173,86 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     return PSY_OK;
 }
 
-psy_status psy_worker_start(psy_worker *w)
+/* READY, with a bell. */
+static psy_status report_ready(psy_worker *w)
 {
-    if (!w || w->started) {
-        return psy_fail(PSY_INVALID, "psy_worker_start: %s", w ? "started already" : "a null argument");
-    }
-    psy_status status = psy__worker_bind(w);
-    if (status != PSY_OK) {
-        return status;
-    }
     const psy__module *m = &w->module->decoded;
     psy__ready said = {.symbol_count = m->symbol_count};
     for (uint32_t i = 0; i < m->symbol_count; i++) {
         said.symbols[i] = m->symbols[i].kind == PSY_SYMBOL_GLOBAL ? w->symbols[i] : 0;
     }
     int bell[2];
-    status = psy__bell_create(bell);
+    psy_status status = psy__bell_create(bell);
     if (status != PSY_OK) {
         return status;
     }
-    w->bell = bell[0];
     status = psy__say(w->link, PSY_SAY_READY, &said, sizeof said, &bell[1], 1);
     close(bell[1]);
+    if (status != PSY_OK) {
+        close(bell[0]);
+        return status;
+    }
+    w->bell = bell[0];
+    return PSY_OK;
+}
+
+psy_status psy_worker_start(psy_worker *w)
+{
+    if (!w || w->started) {
+        return psy_fail(PSY_INVALID, "psy_worker_start: %s", w ? "started already" : "a null argument");
+    }
+    psy_status status = psy__worker_bind(w);
+    if (status == PSY_OK) {
+        status = report_ready(w);
+    }
     w->started = status == PSY_OK;
     if (!w->started) {
-        close(w->bell);
-        w->bell = -1;
+        psy__worker_unbind(w);
     }
     return status;
+}
+
+/* A frame, read once: from here on only the copy counts. False: it names what is not there. */
+static bool read_job(const psy_worker *w, uint8_t *frame, psy__job *out)
+{
+    psy__hop hop;
+    psy_envelope e;
+    memcpy(&hop, frame, sizeof hop);
+    memcpy(&e, frame + PSY_FRAME_ENVELOPE, sizeof e);
+    *out = (psy__job){.payload = frame + PSY_FRAME_PAYLOAD,
+                      .ticket = hop.ticket,
+                      .generation = hop.generation,
+                      .channel = hop.channel,
+                      .epoch = hop.epoch,
+                      .pipeline = e.pipeline,
+                      .slot = e.slot,
+                      .slot_generation = e.generation,
+                      .request = e.request};
+    return out->pipeline < w->module->decoded.pipeline_count && out->ticket < w->gather.tickets;
 }
 
 /* What waits in the ring, sorted by pipeline: one run for each. */
 static uint32_t run_waiting(psy_worker *w)
 {
-    const psy__module *m = &w->module->decoded;
-    uint32_t got = 0;
+    uint32_t got = 0, left = 0;
     uint8_t *at = psy_ring_peek(&w->requests, w->max_batch, &got);
     if (!at) {
         return 0;
     }
-    uint32_t left = 0;
     for (uint32_t i = 0; i < got; i++) {
-        uint8_t *frame = at + (uint64_t)i * w->requests.stride;
-        const psy_envelope *e = (const void *)(frame + PSY_FRAME_ENVELOPE);
-        const psy__hop *hop = (const void *)frame;
-        if (e->pipeline < m->pipeline_count && hop->ticket < w->gather.tickets) {
-            w->waiting[left++] = frame;
-        }
+        left += read_job(w, at + (uint64_t)i * w->requests.stride, &w->waiting[left]);
     }
     while (left > 0) {
-        uint32_t pipeline = ((const psy_envelope *)(const void *)(w->waiting[0] + PSY_FRAME_ENVELOPE))->pipeline;
-        uint32_t count = 0, rest = 0;
+        uint32_t pipeline = w->waiting[0].pipeline, count = 0, rest = 0;
         for (uint32_t i = 0; i < left; i++) {
-            const psy_envelope *e = (const void *)(w->waiting[i] + PSY_FRAME_ENVELOPE);
-            if (e->pipeline == pipeline) {
-                w->frames[count++] = w->waiting[i];
+            if (w->waiting[i].pipeline == pipeline) {
+                w->jobs[count++] = w->waiting[i];
             } else {
                 w->waiting[rest++] = w->waiting[i];
             }
         }
         left = rest;
-        psy__worker_run_batch(w, w->frames, count);
+        psy__worker_run_batch(w, pipeline, count);
     }
     psy_ring_release(&w->requests, got);
     psy_ring_settle(&w->requests);
@@ -277,7 +298,7 @@ psy_status psy_worker_run(psy_worker *w)
         if (psy_worker_do_work(w)) {
             idle = 0;
         } else if (w->dead) {
-            return psy_fail(PSY_PEER_DIED, "the broker is gone");
+            return w->end ? psy_fail(w->end, "%s", w->end_text) : psy_fail(PSY_PEER_DIED, "the broker is gone");
         } else if (++idle < SPINS) {
             psy__relax();
         } else if (idle < SPINS + YIELDS) {
@@ -312,6 +333,7 @@ void psy_worker_destroy(psy_worker *w)
         psy__link_close(w->link);
     }
     psy__worker_drop_patrons(w);
+    psy__worker_unbind(w);
     psy__worker_unload(w);
     psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};
     for (unsigned i = 0; i < 3; i++) {
@@ -330,8 +352,8 @@ void psy_worker_destroy(psy_worker *w)
     if (w->bell >= 0) {
         close(w->bell);
     }
-    void *tables[] = {w->residents, w->lanes, w->symbols, w->bases, w->symbol_bound, w->inputs, w->outputs, w->partials,
-                      w->owners, w->merges, w->waiting, w->frames, w->statuses};
+    void *tables[] = {w->residents, w->lanes,  w->symbols, w->bases,   w->symbol_bound, w->inputs,  w->outputs,
+                      w->partials,  w->owners, w->merges,  w->waiting, w->jobs,         w->statuses};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         free(tables[i]);
     }

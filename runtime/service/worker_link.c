@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the broker says: clients that come and go, and its own death. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,13 +93,22 @@ void psy__worker_links(psy_worker *w)
         }
         psy__channel_said channel;
         psy__gone gone;
-        if (psy__heard_what(&control) == PSY_SAY_GONE) {
+        psy_status status;
+        bool fatal;
+        if (psy__heard_refusal(&control, &status, &fatal)) {
+            w->dead = true;
+            w->end = status;
+            snprintf(w->end_text, sizeof w->end_text, "%s", psy_detail());
+        } else if (psy__heard_what(&control) == PSY_SAY_GONE) {
             if (psy__heard(&control, PSY_SAY_GONE, &gone, sizeof gone, 0) == PSY_OK && gone.channel < PSY_PATRONS_MAX &&
                 w->patrons[gone.channel] && w->patrons[gone.channel]->epoch == gone.epoch) {
                 retire(w, gone.channel);
             }
         } else if (psy__heard(&control, PSY_SAY_CHANNEL, &channel, sizeof channel, 2) == PSY_OK) {
-            (void)add_patron(w, &channel, control.fds); /* without it the client's requests are dropped and time out */
+            if (add_patron(w, &channel, control.fds) != PSY_OK) { /* the broker ends what cannot be answered */
+                psy__gone without = {.channel = channel.channel, .epoch = channel.epoch};
+                (void)!psy__say(w->link, PSY_SAY_GONE, &without, sizeof without, NULL, 0);
+            }
         }
         psy__close_fds(control.fds, control.fd_count);
     }

@@ -30,18 +30,33 @@ static psy_status bind_symbol(psy_worker *w, psy_dim dim, uint64_t value, const 
 {
     const psy__module *m = &w->module->decoded;
     if (!psy__dim_is_symbol(dim)) {
-        return dim == value ? PSY_OK
-                            : psy_fail(PSY_INVALID, "resident %s: a size is %" PRIu64 ", the module says %u", resident, value,
-                                       dim);
+        return dim == value
+                   ? PSY_OK
+                   : psy_fail(PSY_INVALID, "resident %s: a size is %" PRIu64 ", the module says %u", resident, value, dim);
     }
     uint32_t symbol = psy__dim_symbol(dim);
     if (w->symbol_bound[symbol] && w->symbols[symbol] != value) {
-        return psy_fail(PSY_INVALID, "resident %s: %s is %" PRIu64 " here and %" PRIu64 " in a resident loaded before", resident,
-                        psy__module_string(m, m->symbols[symbol].name), value, w->symbols[symbol]);
+        return psy_fail(PSY_INVALID, "resident %s: %s is %" PRIu64 " here and %" PRIu64 " in a resident loaded before",
+                        resident, psy__module_string(m, m->symbols[symbol].name), value, w->symbols[symbol]);
     }
     w->symbols[symbol] = value;
     w->symbol_bound[symbol] = true;
     return PSY_OK;
+}
+
+/* The caller's callback failed: its own words if it left some, and which row it was. */
+static psy_status callback_failed(psy_status status, const psy_rows *rows, uint64_t row, const char *which)
+{
+    char said[400];
+    snprintf(said, sizeof said, "%s", psy_detail());
+    return psy_fail(status, "resident %s: row %" PRIu64 ": %s", rows->resident, row, said[0] ? said : which);
+}
+
+static psy_status key_of(const psy_rows *rows, uint64_t row, uint64_t *key)
+{
+    (void)psy_fail(PSY_OK, "%s", ""); /* nothing that somebody said before */
+    psy_status status = rows->key(rows->context, row, key);
+    return status == PSY_OK ? status : callback_failed(status, rows, row, "the key callback failed");
 }
 
 static bool ours(const psy_worker *w, uint64_t key)
@@ -54,7 +69,7 @@ static psy_status choose_rows(psy_worker *w, const psy_rows *rows, psy__resident
 {
     uint64_t count = 0, key;
     for (uint64_t row = 0; row < rows->dims[0]; row++) {
-        psy_status status = rows->key(rows->context, row, &key);
+        psy_status status = key_of(rows, row, &key);
         if (status != PSY_OK) {
             return status;
         }
@@ -80,7 +95,7 @@ static psy_status choose_rows(psy_worker *w, const psy_rows *rows, psy__resident
     r->data.index_mask = slots - 1;
     uint64_t local = 0;
     for (uint64_t row = 0; row < rows->dims[0] && local < count; row++) {
-        status = rows->key(rows->context, row, &key);
+        status = key_of(rows, row, &key);
         if (status != PSY_OK) {
             return status;
         }
@@ -111,8 +126,8 @@ static psy_status check_shape(const psy_rows *rows, const psy_psm_resident *decl
     if (!rows->fill || (declared->placement == PSY_PLACE_BY_KEY) != (rows->key != NULL)) {
         return psy_fail(PSY_INVALID, "resident %s: %s", rows->resident,
                         !rows->fill ? "fill is missing"
-                                    : rows->key ? "it is not `by key`, but a key callback is given"
-                                                : "it is `by key` and needs a key callback");
+                        : rows->key ? "it is not `by key`, but a key callback is given"
+                                    : "it is `by key` and needs a key callback");
     }
     if (rows->dims[0] >= UINT32_MAX) {
         return psy_fail(PSY_TOO_LARGE, "resident %s: %" PRIu64 " rows; at most %u", rows->resident, rows->dims[0],
@@ -160,10 +175,15 @@ static psy_status load(psy_worker *w, const psy_rows *rows, const psy_psm_reside
         return status;
     }
     r->data.row_bytes = row_bytes;
-    for (uint64_t i = 0; status == PSY_OK && i < r->data.rows; i++) {
-        status = rows->fill(rows->context, *chosen ? (*chosen)[i] : first + i, (uint8_t *)data + i * row_bytes);
+    (void)psy_fail(PSY_OK, "%s", "");
+    for (uint64_t i = 0; i < r->data.rows; i++) {
+        uint64_t row = *chosen ? (*chosen)[i] : first + i;
+        status = rows->fill(rows->context, row, (uint8_t *)data + i * row_bytes);
+        if (status != PSY_OK) {
+            return callback_failed(status, rows, row, "the fill callback failed");
+        }
     }
-    return status;
+    return PSY_OK;
 }
 
 static void unload(psy__resident *r)
@@ -195,12 +215,17 @@ psy_status psy_worker_load(psy_worker *w, const psy_rows *rows)
         return psy_fail(PSY_INVALID, "resident %s is loaded already", rows->resident);
     }
     psy_status status = check_shape(rows, &m->residents[index]);
-    uint64_t *chosen = NULL;
+    uint64_t *chosen = NULL, symbols[PSY_SYMBOLS_MAX];
+    bool bound[PSY_SYMBOLS_MAX];
+    memcpy(symbols, w->symbols, m->symbol_count * sizeof *symbols);
+    memcpy(bound, w->symbol_bound, m->symbol_count * sizeof *bound);
     if (status == PSY_OK) {
         status = load(w, rows, &m->residents[index], r, &chosen);
     }
     free(chosen);
-    if (status != PSY_OK) {
+    if (status != PSY_OK) { /* as if it had not been tried: it may come again with other sizes */
+        memcpy(w->symbols, symbols, m->symbol_count * sizeof *symbols);
+        memcpy(w->symbol_bound, bound, m->symbol_count * sizeof *bound);
         unload(r);
         return status;
     }
@@ -270,18 +295,22 @@ psy_status psy__worker_bind(psy_worker *w)
     return status;
 }
 
+void psy__worker_unbind(psy_worker *w)
+{
+    for (uint32_t i = 0; w->lanes && i < w->module->decoded.pipeline_count; i++) {
+        psy__executable *bound[2] = {w->lanes[i].shard, w->lanes[i].merge};
+        for (int k = 0; k < 2; k++) {
+            if (bound[k]) {
+                bound[k]->engine->interface->unbind(bound[k]);
+            }
+        }
+        w->lanes[i] = (psy__lane){NULL, NULL};
+    }
+}
+
 void psy__worker_unload(psy_worker *w)
 {
-    const psy__module *m = &w->module->decoded;
-    for (uint32_t i = 0; w->lanes && i < m->pipeline_count; i++) {
-        if (w->lanes[i].shard) {
-            w->lanes[i].shard->engine->interface->unbind(w->lanes[i].shard);
-        }
-        if (w->lanes[i].merge) {
-            w->lanes[i].merge->engine->interface->unbind(w->lanes[i].merge);
-        }
-    }
-    for (uint32_t i = 0; w->residents && i < m->resident_count; i++) {
+    for (uint32_t i = 0; w->residents && i < w->module->decoded.resident_count; i++) {
         unload(&w->residents[i]);
     }
 }

@@ -4,40 +4,33 @@
 
 #include "service/worker_state.h"
 
-static const psy__hop *hop_of(const uint8_t *frame) { return (const psy__hop *)(const void *)frame; }
-
-static const psy_envelope *envelope_of(const uint8_t *frame)
-{
-    return (const psy_envelope *)(const void *)(frame + PSY_FRAME_ENVELOPE);
-}
-
 /* The ticket is closed: the broker may free it. The ring has room for every ticket. */
-static void finish(psy_worker *w, const psy__hop *hop)
+static void finish(psy_worker *w, const psy__job *job)
 {
     uint32_t got;
     uint64_t *entry = psy_ring_claim(&w->finished, 1, &got);
     if (entry) {
-        *entry = (uint64_t)hop->generation << 32 | hop->ticket;
+        *entry = (uint64_t)job->generation << 32 | job->ticket;
         psy_ring_commit(&w->finished, 1);
     }
 }
 
 /* Takes the client's slot for the reply; NULL when nobody wants it any more. */
-static psy__patron *begin_reply(psy_worker *w, const psy__hop *hop, const psy_envelope *e)
+static psy__patron *begin_reply(psy_worker *w, const psy__job *job)
 {
-    psy__patron *patron = psy__worker_patron(w, hop->channel, hop->epoch);
-    if (!patron || e->slot >= patron->responses.slots ||
-        !psy__reply_begin(&patron->responses, e->slot, e->generation, w->shard)) {
+    psy__patron *patron = psy__worker_patron(w, job->channel, job->epoch);
+    if (!patron || job->slot >= patron->responses.slots ||
+        !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->shard)) {
         w->counts.dropped_replies++;
         return NULL;
     }
     return patron;
 }
 
-static void end_reply(psy_worker *w, psy__patron *patron, const psy_envelope *e, psy_status status, uint32_t bytes)
+static void end_reply(psy_worker *w, psy__patron *patron, const psy__job *job, psy_status status, uint32_t bytes)
 {
-    if (!psy__reply_end(&patron->responses, &patron->completions, e->slot, e->generation, w->shard, status,
-                        status == PSY_OK ? bytes : 0, e->request)) {
+    if (!psy__reply_end(&patron->responses, &patron->completions, job->slot, job->slot_generation, w->shard, status,
+                        status == PSY_OK ? bytes : 0, job->request)) {
         w->counts.dropped_replies++;
     }
     patron->completed = true;
@@ -82,52 +75,49 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const psy__merge *m = &w->merges[i];
-        psy__patron *patron = begin_reply(w, m->hop, m->envelope);
-        psy_status status = shards_status(psy__ticket_at(&w->gather, m->hop->ticket), w->shards);
+        psy__job job = w->merges[i];
+        psy__patron *patron = begin_reply(w, &job);
+        psy_status status = shards_status(psy__ticket_at(&w->gather, job.ticket), w->shards);
         if (patron && status == PSY_OK) {
-            w->inputs[n] = (psy__span){m->payload, 0, 1};
-            w->partials[n] = (psy__span){psy__partial_at(&w->gather, m->hop->ticket, 0), 0, 1};
-            w->outputs[n] = (psy__span){psy__reply_payload(&patron->responses, m->envelope->slot), 0, 1};
+            w->inputs[n] = (psy__span){job.payload, 0, 1};
+            w->partials[n] = (psy__span){psy__partial_at(&w->gather, job.ticket, 0), 0, 1};
+            w->outputs[n] = (psy__span){psy__reply_payload(&patron->responses, job.slot), 0, 1};
             w->owners[n] = patron;
-            w->merges[n++] = *m;
+            w->merges[n++] = job;
             continue;
         }
         if (patron) {
-            end_reply(w, patron, m->envelope, status, 0);
+            end_reply(w, patron, &job, status, 0);
         }
-        finish(w, m->hop);
+        finish(w, &job);
     }
     if (n == 0) {
         return;
     }
     run(w, lane->merge, n, true);
     for (uint32_t i = 0; i < n; i++) {
-        end_reply(w, w->owners[i], w->merges[i].envelope, (psy_status)w->statuses[i], reply_bytes);
-        finish(w, w->merges[i].hop);
+        end_reply(w, w->owners[i], &w->merges[i], (psy_status)w->statuses[i], reply_bytes);
+        finish(w, &w->merges[i]);
     }
     w->counts.merges += n;
 }
 
-void psy__worker_run_batch(psy_worker *w, uint8_t *const *frames, uint32_t count)
+void psy__worker_run_batch(psy_worker *w, uint32_t index, uint32_t count)
 {
     const psy__module *m = &w->module->decoded;
-    uint32_t index = envelope_of(frames[0])->pipeline;
     const psy_psm_pipeline *pipeline = &m->pipelines[index];
     const psy__lane *lane = &w->lanes[index];
     bool all = pipeline->route == PSY_ROUTE_ALL;
-    uint32_t reply_bytes = m->types[pipeline->output_type].bytes, scratch_stride = w->reply_bytes;
+    uint32_t reply_bytes = m->types[pipeline->output_type].bytes;
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t *frame = frames[i];
-        const psy__hop *hop = hop_of(frame);
-        w->inputs[i] = (psy__span){frame + PSY_FRAME_PAYLOAD, 0, 1};
+        const psy__job *job = &w->jobs[i];
+        w->inputs[i] = (psy__span){job->payload, 0, 1};
         if (all) {
-            w->outputs[i] = (psy__span){psy__partial_at(&w->gather, hop->ticket, w->shard), 0, 1};
+            w->outputs[i] = (psy__span){psy__partial_at(&w->gather, job->ticket, w->shard), 0, 1};
         } else {
-            w->owners[i] = begin_reply(w, hop, envelope_of(frame));
-            w->outputs[i] = (psy__span){w->owners[i] ? psy__reply_payload(&w->owners[i]->responses, envelope_of(frame)->slot)
-                                                     : scratch(w, i, scratch_stride),
-                                        0, 1};
+            w->owners[i] = begin_reply(w, job);
+            w->outputs[i] = (psy__span){
+                w->owners[i] ? psy__reply_payload(&w->owners[i]->responses, job->slot) : scratch(w, i, w->reply_bytes), 0, 1};
         }
     }
     run(w, lane->shard, count, false);
@@ -135,20 +125,19 @@ void psy__worker_run_batch(psy_worker *w, uint8_t *const *frames, uint32_t count
     w->counts.batches++;
     uint32_t merges = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t *frame = frames[i];
-        const psy__hop *hop = hop_of(frame);
-        psy__ticket *ticket = psy__ticket_at(&w->gather, hop->ticket);
+        const psy__job *job = &w->jobs[i];
+        psy__ticket *ticket = psy__ticket_at(&w->gather, job->ticket);
         if (!all && w->owners[i]) {
-            end_reply(w, w->owners[i], envelope_of(frame), (psy_status)w->statuses[i], reply_bytes);
+            end_reply(w, w->owners[i], job, (psy_status)w->statuses[i], reply_bytes);
         }
-        if (!psy__ticket_report(ticket, hop->generation, w->shard, w->statuses[i])) {
+        if (!psy__ticket_report(ticket, job->generation, w->shard, w->statuses[i])) {
             continue;
         }
-        bool ours = psy__ticket_close(ticket, hop->generation, w->shard);
+        bool ours = psy__ticket_close(ticket, job->generation, w->shard);
         if (all && ours) {
-            w->merges[merges++] = (psy__merge){hop, envelope_of(frame), frame + PSY_FRAME_PAYLOAD};
+            w->merges[merges++] = *job;
         } else {
-            finish(w, hop);
+            finish(w, job);
         }
     }
     if (merges) {

@@ -41,12 +41,15 @@ typedef struct psy__lane {
     psy__executable *shard, *merge; /* merge: NULL unless the route is ALL */
 } psy__lane;
 
-/* A request that this worker finished as the last shard: it answers. */
-typedef struct psy__merge {
-    const psy__hop *hop;
-    const psy_envelope *envelope;
-    uint8_t *payload;
-} psy__merge;
+/* A request from the ring: the worker's own copy of what hop and envelope say. */
+typedef struct psy__job {
+    uint8_t *payload; /* in the ring */
+    uint32_t ticket, generation;
+    uint32_t channel, epoch;
+    uint32_t pipeline;
+    uint32_t slot, slot_generation;
+    uint64_t request;
+} psy__job;
 
 struct psy_worker {
     const psy_module *module;
@@ -62,17 +65,19 @@ struct psy_worker {
     uint64_t *symbols, *bases;
     bool *symbol_bound;
     psy__patron *patrons[PSY_PATRONS_MAX];
-    psy__patron *retired; /* gone, but perhaps named in the batch at hand: unmapped before the next one */
+    psy__patron *retired;  /* gone, but perhaps named in the batch at hand: unmapped before the next one */
     uint32_t patron_count; /* places in use: 0 .. patron_count - 1 may be set */
     psy__span *inputs, *outputs, *partials;
-    psy__patron **owners; /* of the outputs; NULL: dropped */
-    psy__merge *merges;
-    uint8_t **waiting, **frames; /* what the ring holds; those of one pipeline */
+    psy__patron **owners;     /* of the outputs; NULL: dropped */
+    psy__job *waiting, *jobs; /* what the ring holds; those of one pipeline */
+    psy__job *merges;         /* those that this worker finished as the last shard: it answers */
     uint8_t *statuses;
     uint64_t tick_due_ns;
     int doorbell; /* for psy_worker_stop */
     int bell;     /* the broker rings it, and it rings the broker; -1 until the worker is started */
     bool started, dead;
+    psy_status end; /* why it is dead, where the broker said so; else OK */
+    char end_text[512];
     _Atomic bool stop;
     psy_worker_counts counts;
     char description[512];
@@ -80,6 +85,7 @@ struct psy_worker {
 
 /* ---- worker_load.c ---- */
 psy_status psy__worker_bind(psy_worker *w); /* sizes and programs; every resident is loaded */
+void psy__worker_unbind(psy_worker *w);     /* whatever of it is bound */
 void psy__worker_unload(psy_worker *w);
 
 /* ---- worker_link.c ---- */
@@ -92,8 +98,8 @@ void psy__worker_sweep(psy_worker *w);
 void psy__worker_drop_patrons(psy_worker *w);
 
 /* ---- worker_run.c ---- */
-/* Runs `count` frames of the ring, all of one pipeline. */
-void psy__worker_run_batch(psy_worker *w, uint8_t *const *frames, uint32_t count);
+/* Runs the first `count` of `jobs`, all of this pipeline. */
+void psy__worker_run_batch(psy_worker *w, uint32_t pipeline, uint32_t count);
 /* Publishes replies and finished tickets, wakes those who sleep. */
 void psy__worker_flush(psy_worker *w);
 

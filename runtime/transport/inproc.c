@@ -74,9 +74,9 @@ static psy_status inproc_accept(psy__listener *listener, psy__link **out)
     if (l->pending_count > 0) {
         fd = l->pending[0];
         memmove(l->pending, l->pending + 1, --l->pending_count * sizeof *l->pending);
-    }
-    if (l->pending_count == 0) {
-        psy__doorbell_clear(l->base.fd);
+        if (l->pending_count == 0) {
+            psy__doorbell_clear(l->base.fd);
+        }
     }
     pthread_mutex_unlock(&lock);
     return fd < 0 ? PSY_EMPTY : psy__local_link(&psy__transport_inproc, fd, out);

@@ -59,8 +59,9 @@ uint32_t build_field(build *b, uint32_t type, unsigned dtype, unsigned kind, uin
 psy_dim build_symbol(build *b, unsigned kind, psy_dim of)
 {
     cr_assert(b->symbol_count < BUILD_SYMBOLS, "too many symbols");
-    b->symbols[b->symbol_count] = (psy_psm_symbol){
-        .name = add_name(b, 's', b->symbol_count), .kind = kind, .of = kind == PSY_SYMBOL_LOCAL ? psy__dim_symbol(of) : PSY_NONE};
+    b->symbols[b->symbol_count] = (psy_psm_symbol){.name = add_name(b, 's', b->symbol_count),
+                                                   .kind = kind,
+                                                   .of = kind == PSY_SYMBOL_LOCAL ? psy__dim_symbol(of) : PSY_NONE};
     return PSY_DIM_SYMBOL | b->symbol_count++;
 }
 
@@ -210,7 +211,8 @@ static unsigned broadcast(const psy_psm_register *x, const psy_psm_register *y, 
 {
     unsigned rank = x->rank > y->rank ? x->rank : y->rank;
     for (unsigned d = 0; d < rank; d++) {
-        psy_dim i = d + x->rank < rank ? 1 : x->dims[d + x->rank - rank], j = d + y->rank < rank ? 1 : y->dims[d + y->rank - rank];
+        psy_dim i = d + x->rank < rank ? 1 : x->dims[d + x->rank - rank],
+                j = d + y->rank < rank ? 1 : y->dims[d + y->rank - rank];
         dims[d] = i == 1 ? j : i;
     }
     return rank;
@@ -274,6 +276,13 @@ uint32_t build_output(build *b, uint32_t x)
                                  r->rank ? r->dims[0] : 1);
     build_store(b, x, field, PSY_NONE);
     return field;
+}
+
+void build_output_ranked(build *b, uint32_t x, uint32_t count)
+{
+    uint32_t best = build_topk(b, x, PSY_NONE, count, PSY_NONE);
+    build_output(b, best);
+    build_output(b, best + 1);
 }
 
 void build_region(build *b, bool reduces, unsigned rank, const psy_dim *dims)

@@ -90,6 +90,8 @@ uint32_t build_topk(build *b, uint32_t x, uint32_t labels, uint32_t k, psy_dim b
 void build_store(build *b, uint32_t x, uint32_t field, uint32_t length);
 /* A new field of the output type that fits the register, and its STORE. Gives the field. */
 uint32_t build_output(build *b, uint32_t x);
+/* Every element of a register that no field holds: its `count` elements ranked, values and positions. */
+void build_output_ranked(build *b, uint32_t x, uint32_t count);
 void build_region(build *b, bool reduces, unsigned rank, const psy_dim *dims);
 void build_region_end(build *b);
 void build_end(build *b);

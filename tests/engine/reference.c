@@ -54,6 +54,9 @@ bool reference_agrees(unsigned dtype, const reference_cell *want, const void *at
     if (!is_float(dtype)) {
         return got.bits == want->bits;
     }
+    if (isinf(want->error)) {
+        return false; /* nothing is known: not a test's result */
+    }
     if (isnan(want->real) || isnan(got.real)) {
         return isnan(want->real) && isnan(got.real);
     }
@@ -63,7 +66,7 @@ bool reference_agrees(unsigned dtype, const reference_cell *want, const void *at
     if (want->error == 0) {
         return got.real == want->real && (!signed_zeros || signbit(got.real) == signbit(want->real));
     }
-    return isfinite(want->error) && fabsl(got.real - want->real) <= (long double)want->error;
+    return fabsl(got.real - want->real) <= (long double)want->error;
 }
 
 void reference_print(unsigned dtype, const reference_cell *c, char *text, size_t n)
@@ -79,18 +82,35 @@ void reference_print(unsigned dtype, const reference_cell *c, char *text, size_t
 
 static double epsilon(unsigned dtype) { return dtype == PSY_F32 ? (double)FLT_EPSILON : DBL_EPSILON; }
 
-/* A float result: what does not fit the dtype is infinite; `steps` times the row's tolerance is added to the error. */
-static reference_cell settle(const reference *r, const psy_op_info *info, unsigned dtype, long double real, long double error,
-                             double steps)
+/* What does not fit the dtype is infinite. */
+static long double fit(unsigned dtype, long double x)
 {
-    if (dtype == PSY_F32 ? isinf((float)real) : isinf((double)real)) {
-        real = real < 0 ? -INFINITY : (long double)INFINITY;
+    bool over = dtype == PSY_F32 ? isinf((float)x) : isinf((double)x);
+    return !over ? x : x < 0 ? -INFINITY : (long double)INFINITY;
+}
+
+static bool same_real(long double a, long double b) { return isnan(a) || isnan(b) ? isnan(a) && isnan(b) : a == b; }
+
+/* A float result; the row's tolerance is added to the error, `steps` times and relative to `size`. */
+static reference_cell settle(const reference *r, const psy_op_info *info, unsigned dtype, long double real, long double error,
+                             double steps, long double size)
+{
+    long double fits = fit(dtype, real);
+    if (r->exact) {
+        return (reference_cell){.real = fits};
     }
-    if (!isfinite(real) || r->exact) {
-        return (reference_cell){.real = real};
+    if (!isfinite(error)) {
+        return (reference_cell){.real = fits, .error = (double)INFINITY};
     }
-    long double size = fabsl(real) > 1 ? fabsl(real) : 1;
-    return (reference_cell){.real = real, .error = (double)(error + info->tolerance * epsilon(dtype) * steps * size)};
+    if (isfinite(real)) {
+        bool certain = error == 0;
+        error += info->tolerance * epsilon(dtype) * steps * (size > 1 ? size : 1);
+        long double low = fit(dtype, real - error), high = fit(dtype, real + error);
+        if (!certain && (isinf(low) || isinf(high))) { /* it may be infinite, or must be */
+            return (reference_cell){.real = fits, .error = low == high ? 0 : (double)INFINITY};
+        }
+    }
+    return (reference_cell){.real = fits, .error = isfinite(fits) ? (double)error : 0};
 }
 
 /* ---- elementwise ---- */
@@ -147,27 +167,40 @@ static uint64_t int_map(psy_op op, unsigned dtype, uint64_t a, uint64_t b)
     }
 }
 
-/* Where operands are uncertain, so is the result: by as much as it changes at the corners of what they may be. */
+/* Where operands are uncertain, so is the result: by as much as it changes at the corners of what they may be. Infinite where
+ * something happens in between: a pole, an edge of what the operation is defined for, infinity here and not there. */
 static long double spread(psy_op op, const reference_cell *a, const reference_cell *b, long double real)
 {
     long double most = 0;
+    if (op == PSY_OP_DIV && b->error > 0 && fabsl(b->real) <= (long double)b->error) {
+        return INFINITY;
+    }
     for (int i = -1; i <= 1; i += 2) {
         for (int j = -1; j <= 1; j += 2) {
-            long double away = fabsl(float_map(op, a->real + i * (long double)a->error, b->real + j * (long double)b->error) - real);
-            most = away > most || isnan(away) ? away : most;
+            long double at = float_map(op, a->real + i * (long double)a->error, b->real + j * (long double)b->error);
+            if (isfinite(at) && isfinite(real)) {
+                most = fabsl(at - real) > most ? fabsl(at - real) : most;
+            } else if (!same_real(at, real)) {
+                return INFINITY;
+            }
         }
     }
-    return isnan(most) ? (long double)INFINITY : most;
+    return most;
 }
 
-static reference_cell map_cell(const reference *r, const psy_op_info *info, unsigned dtype, const reference_cell *a, const reference_cell *b)
+static reference_cell map_cell(const reference *r, const psy_op_info *info, unsigned dtype, const reference_cell *a,
+                               const reference_cell *b)
 {
     if (!is_float(dtype)) {
         return (reference_cell){.bits = int_map(info->op, dtype, a->bits, b->bits)};
     }
+    bool unary = info->class_ == PSY_CLASS_MAP1;
+    if (isinf(a->error) || (!unary && isinf(b->error))) {
+        return (reference_cell){.error = (double)INFINITY};
+    }
     long double real = float_map(info->op, a->real, b->real);
-    bool certain = a->error == 0 && b->error == 0;
-    return settle(r, info, dtype, real, certain || !isfinite(real) ? 0 : spread(info->op, a, b, real), 1);
+    bool certain = a->error == 0 && (unary || b->error == 0);
+    return settle(r, info, dtype, real, certain ? 0 : spread(info->op, a, b, real), 1, fabsl(real));
 }
 
 static uint64_t saturate(unsigned dtype, long double x)
@@ -187,11 +220,13 @@ static uint64_t saturate(unsigned dtype, long double x)
 static reference_cell cast_cell(unsigned from, unsigned to, const reference_cell *a)
 {
     reference_cell c = {0};
-    cr_assert(to == PSY_F64 || a->error == 0, "the reference casts exact values only");
+    cr_assert(is_float(to) || a->error == 0, "the reference casts exact values to whole numbers only");
     if (is_float(to)) {
         long double x = is_float(from) ? a->real : is_signed(from) ? (long double)signed_of(a->bits) : (long double)a->bits;
         c.real = to == PSY_F32 ? (long double)(float)x : (long double)(double)x;
-        c.error = a->error;
+        if (a->error > 0) {
+            c.error = isfinite(c.real) ? a->error + (double)fabsl(x) * epsilon(to) : (double)INFINITY;
+        }
     } else if (to == PSY_BOOL) {
         c.bits = is_float(from) ? a->real != 0 : a->bits != 0;
     } else {
@@ -218,11 +253,11 @@ static reference_cell identity(psy_op op, unsigned dtype)
 }
 
 /* Elements a[i * step_a] (and b[i * step_b]) for i below n. */
-static reference_cell reduce(const reference *r, const psy_op_info *info, unsigned dtype, const reference_cell *a, uint64_t step_a,
-                             const reference_cell *b, uint64_t step_b, uint64_t n)
+static reference_cell reduce(const reference *r, const psy_op_info *info, unsigned dtype, const reference_cell *a,
+                             uint64_t step_a, const reference_cell *b, uint64_t step_b, uint64_t n)
 {
     reference_cell acc = identity(info->op, dtype);
-    long double error = 0;
+    long double error = 0, size = 0;
     for (uint64_t i = 0; i < n; i++) {
         const reference_cell *x = &a[i * step_a], *y = b ? &b[i * step_b] : NULL;
         switch (info->op) {
@@ -230,18 +265,22 @@ static reference_cell reduce(const reference *r, const psy_op_info *info, unsign
             acc.real += x->real;
             acc.bits += x->bits;
             error += (long double)x->error;
+            size += fabsl(x->real);
             break;
         case PSY_OP_DOT:
             acc.real += x->real * y->real;
             acc.bits += x->bits * y->bits;
-            error += fabsl(x->real) * y->error + fabsl(y->real) * x->error + (long double)x->error * y->error;
+            error += x->error == 0 ? 0 : (fabsl(y->real) + (long double)y->error) * x->error;
+            error += y->error == 0 ? 0 : fabsl(x->real) * y->error;
+            size += fabsl(x->real * y->real);
             break;
         case PSY_OP_RMIN:
         case PSY_OP_RMAX: {
             bool low = info->op == PSY_OP_RMIN;
-            bool better = is_float(dtype)    ? (low ? x->real < acc.real : x->real > acc.real)
-                          : is_signed(dtype) ? (low ? signed_of(x->bits) < signed_of(acc.bits) : signed_of(x->bits) > signed_of(acc.bits))
-                                             : (low ? x->bits < acc.bits : x->bits > acc.bits);
+            bool better = is_float(dtype) ? (low ? x->real < acc.real : x->real > acc.real)
+                          : is_signed(dtype)
+                              ? (low ? signed_of(x->bits) < signed_of(acc.bits) : signed_of(x->bits) > signed_of(acc.bits))
+                              : (low ? x->bits < acc.bits : x->bits > acc.bits);
             acc = better ? *x : acc;
             error = (long double)x->error > error ? (long double)x->error : error;
             break;
@@ -252,7 +291,10 @@ static reference_cell reduce(const reference *r, const psy_op_info *info, unsign
     if (!is_float(dtype)) {
         return (reference_cell){.bits = wrap(dtype, acc.bits)};
     }
-    return settle(r, info, dtype, acc.real, isfinite(error) ? error : 0, n > 2 ? log2((double)n) : 1);
+    if (isfinite(acc.real) && isinf(fit(dtype, size))) {
+        error = INFINITY; /* on the way there a sum may be infinite, or not: that depends on the order */
+    }
+    return settle(r, info, dtype, acc.real, error, n > 2 ? log2((double)n) : 1, size);
 }
 
 /* ---- shapes ---- */
@@ -280,7 +322,8 @@ static void run_map(const reference *r, const psy__instruction *at, reference_va
     for (uint64_t i = 0; i < out->count; i++) {
         const reference_cell *x = straight ? &a->cells[i] : element(a, out->dims, out->rank, i);
         const reference_cell *y = straight ? &b->cells[i] : element(b, out->dims, out->rank, i);
-        out->cells[i] = at->info->class_ == PSY_CLASS_CAST ? cast_cell(a->dtype, out->dtype, x) : map_cell(r, at->info, out->dtype, x, y);
+        out->cells[i] =
+            at->info->class_ == PSY_CLASS_CAST ? cast_cell(a->dtype, out->dtype, x) : map_cell(r, at->info, out->dtype, x, y);
     }
 }
 
@@ -305,7 +348,8 @@ static void run_reduce2(const reference *r, const psy__instruction *at, referenc
     uint64_t n = last_a == 1 ? last_b : last_a;
     dims[out->rank] = n;
     for (uint64_t i = 0; i < out->count; i++) {
-        const reference_cell *x = n ? element(a, dims, out->rank + 1, i * n) : NULL, *y = n ? element(b, dims, out->rank + 1, i * n) : NULL;
+        const reference_cell *x = n ? element(a, dims, out->rank + 1, i * n) : NULL,
+                             *y = n ? element(b, dims, out->rank + 1, i * n) : NULL;
         out->cells[i] = reduce(r, at->info, at->dtype, x, last_a != 1, y, last_b != 1, n);
     }
 }
@@ -393,7 +437,8 @@ static void run_store(const reference *r, const psy__instruction *at, const psy_
 }
 
 /* False: a key was not found. */
-static bool run_one(const reference *r, const psy__instruction *at, const uint8_t *input, const uint8_t *partials, reference_result *result)
+static bool run_one(const reference *r, const psy__instruction *at, const uint8_t *input, const uint8_t *partials,
+                    reference_result *result)
 {
     const psy__module *m = r->module;
     const psy_psm_program *p = &m->programs[r->program];
@@ -425,7 +470,9 @@ static bool run_one(const reference *r, const psy__instruction *at, const uint8_
     case PSY_CLASS_REDUCE1: run_reduce1(r, at, out); return true;
     case PSY_CLASS_REDUCE2: run_reduce2(r, at, out); return true;
     case PSY_CLASS_SELECT: run_topk(r, at); return true;
-    case PSY_CLASS_STORE: run_store(r, at, &m->fields[m->types[p->output_type].first_field + at->operands[1]], result); return true;
+    case PSY_CLASS_STORE:
+        run_store(r, at, &m->fields[m->types[p->output_type].first_field + at->operands[1]], result);
+        return true;
     case PSY_CLASS_REGION: return true; /* says how to run, not what */
     }
     return true;

@@ -13,8 +13,8 @@
 
 #include "engine/engine.h"
 
-/* One element. Floats that are computed with: `real`, and how far off an engine may be. Everything else: `bits`, sign- or
- * zero-extended. */
+/* One element. Floats that are computed with: `real`, and how far off an engine may be (infinite: nothing is known of it).
+ * Everything else: `bits`, sign- or zero-extended. */
 typedef struct reference_cell {
     long double real;
     double error;

@@ -10,7 +10,7 @@
  *   }
  *
  * A case runs over batches of 1, 5 and 64 messages that lie in one span, in spans of one, and in runs apart from each other; all
- * lie in memory that is shared and attached. Mismatches are collected and fail the test at its end. What an engine refuses with
+ * lie in memory that is shared and attached. No run may allocate, and the same run twice gives the same bytes. Mismatches are collected and fail the test at its end. What an engine refuses with
  * UNSUPPORTED is named in the log; a test of which nothing was left is skipped. */
 #ifndef PSY_TESTS_ENGINE_SUITE_H
 #define PSY_TESTS_ENGINE_SUITE_H
@@ -40,7 +40,9 @@ typedef struct suite {
     uint64_t memory_bytes;
     uint64_t random;
     uint8_t probed[SUITE_OPS][SUITE_DTYPES];
+    bool reached[SUITE_OPS][SUITE_DTYPES]; /* in a program whose results were compared */
     unsigned mismatches, compared;
+    uint64_t known_cells, unknown_cells; /* elements compared; elements of loose cases that are not */
     char report[8192], refused[4096];
 } suite;
 
@@ -55,6 +57,7 @@ struct suite_case {
     uint32_t shards;
     suite_data data;
     bool exact;                                           /* see reference.h */
+    bool loose;                                           /* elements of which the reference knows nothing are left out */
     uint32_t batch_max;                                   /* 0: 64 */
     void (*fill)(suite *s, const suite_case *c, uint32_t message, uint8_t *input, uint8_t *partials); /* after `data` */
 };
@@ -62,6 +65,8 @@ struct suite_case {
 void suite_run(suite *s, const suite_case *c);
 /* Whether the engines have the operation for the dtype (CAST: to it); a refusal is remembered for the log. */
 bool suite_has(suite *s, const psy_op_info *info, unsigned dtype);
+/* Whether they have the cast between two dtypes. */
+bool suite_casts(suite *s, unsigned from, unsigned to);
 void suite_mismatch(suite *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 uint64_t suite_random(uint64_t *state);
@@ -69,8 +74,11 @@ void suite_fill(suite *s, suite_data data, unsigned dtype, void *out, uint64_t n
 unsigned suite_specials(const suite *s, unsigned dtype, void *out); /* how many; `out`: SUITE_SPECIALS * 8 bytes */
 /* Where a field of a message is. */
 void *suite_field(const build *b, uint32_t type, uint32_t field, void *message);
-/* 64-byte aligned and filled; `rows` times `row_elements`. Free .data. */
+/* 64-byte aligned and filled; `rows` times `row_elements`. */
 psy__resident_data suite_resident(suite *s, suite_data data, unsigned dtype, uint64_t rows, uint64_t row_elements);
+/* The same by key: all keys differ, 0 and 2^64-1 among them. `slots`: a power of two, not below `rows`. */
+psy__resident_data suite_keyed(suite *s, suite_data data, unsigned dtype, uint64_t rows, uint64_t row_elements, uint64_t slots);
+void suite_resident_free(const psy__resident_data *d);
 
 void suite_on(const char *family, void (*test)(suite *s));
 

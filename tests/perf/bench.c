@@ -2,96 +2,73 @@
 #define _GNU_SOURCE
 #include "tests/perf/bench.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "tests/perf/cores.h"
+
+const bench_unit bench_millions = {"M/s", true, 1e-6}, bench_per_second = {"/s", true, 1},
+                 bench_nanoseconds = {"ns", false, 1e9}, bench_microseconds = {"us", false, 1e6},
+                 bench_milliseconds = {"ms", false, 1e3};
 
 static FILE *json;
+static char **wanted;
+static int wanted_count;
+
+void bench_fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("bench: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    exit(1);
+}
+
+void *bench_memory(size_t bytes)
+{
+    size_t rounded = (bytes + 127) / 128 * 128;
+    void *memory = aligned_alloc(128, rounded ? rounded : 128);
+    if (!memory) {
+        bench_fail("no memory");
+    }
+    return memset(memory, 0, rounded);
+}
 
 void bench_begin(int argc, char **argv, const char *name)
 {
+    wanted = malloc(((size_t)argc + 1) * sizeof *wanted);
+    wanted_count = 0;
+    json = NULL;
+    if (!wanted) {
+        bench_fail("no memory");
+    }
     for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--json=", 7) == 0) {
-            json = fopen(argv[i] + 7, "a");
-            if (!json) {
-                perror(argv[i] + 7);
-                exit(2);
-            }
+        if (strncmp(argv[i], "--json=", 7) != 0) {
+            wanted[wanted_count++] = argv[i];
+        } else if (!(json = fopen(argv[i] + 7, "a"))) {
+            perror(argv[i] + 7);
+            exit(2);
         }
     }
-    printf("%s\n%-28s %14s %14s %-12s %7s %9s\n", name, "figure", "psyne", "peer", "", "ratio", "cores ns");
+    double load = 0;
+    (void)!getloadavg(&load, 1);
+    printf("\n%s (load average %.1f)\n%-20s %10s %-4s %10s  %-36s %5s  %s\n", name, load, "", "psyne", "", "peer", "", "ratio",
+           "core to core, ns");
 }
 
-void bench_pin(int k)
+bool bench_wants(const char *name)
 {
-    cpu_set_t allowed, one;
-    CPU_ZERO(&one);
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
-        return;
+    bool any = wanted_count == 0;
+    for (int i = 0; i < wanted_count && !any; i++) {
+        size_t n = strlen(name), m = strlen(wanted[i]);
+        any = strncmp(name, wanted[i], n < m ? n : m) == 0;
     }
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, &allowed) && k-- == 0) {
-            CPU_SET(cpu, &one);
-            sched_setaffinity(0, sizeof one, &one);
-            return;
-        }
-    }
+    return any;
 }
-
-/* ---- the distance of the cores ---- */
-
-enum { TRIPS = 20000, TRIES = 5 };
-
-typedef struct ball {
-    _Alignas(128) _Atomic uint32_t at;
-} ball;
-
-static void *answer(void *context)
-{
-    ball *b = context;
-    bench_pin(1);
-    for (uint32_t i = 1; i < 2 * TRIPS * TRIES; i += 2) {
-        while (atomic_load_explicit(&b->at, memory_order_acquire) != i) {
-        }
-        atomic_store_explicit(&b->at, i + 1, memory_order_release);
-    }
-    return NULL;
-}
-
-double bench_core_distance_ns(void)
-{
-    cpu_set_t allowed;
-    ball b = {0};
-    pthread_t other;
-    double best = 0;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2 || pthread_create(&other, NULL, answer, &b) != 0) {
-        return 0;
-    }
-    bench_pin(0);
-    uint32_t i = 0;
-    for (int t = 0; t < TRIES; t++) {
-        uint64_t start = psy__now_ns();
-        for (int k = 0; k < TRIPS; k++, i += 2) {
-            atomic_store_explicit(&b.at, i + 1, memory_order_release);
-            while (atomic_load_explicit(&b.at, memory_order_acquire) != i + 2) {
-            }
-        }
-        double ns = (double)(psy__now_ns() - start) / TRIPS;
-        best = t == 0 || ns < best ? ns : best;
-    }
-    pthread_join(other, NULL);
-    sched_setaffinity(0, sizeof allowed, &allowed);
-    return best;
-}
-
-/* ---- figures ---- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -99,44 +76,139 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static double median(double *values)
+double bench_median(double *values, size_t n)
 {
-    qsort(values, BENCH_RUNS, sizeof *values, by_value);
-    return values[BENCH_RUNS / 2];
+    qsort(values, n, sizeof *values, by_value);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-void bench_compare(const char *name, const char *unit, bench_better better, const char *peer, bench_run *subject, bench_run *peer_run, void *context)
+/* How much one run of a contestant does: also warms up. 0: it cannot run. */
+static uint64_t choose_amount(const bench_figure *f, const bench_contestant *c)
 {
-    double ours[BENCH_RUNS], theirs[BENCH_RUNS], before = bench_core_distance_ns();
-    for (int i = 0; i < BENCH_RUNS; i++) {
-        ours[i] = subject(context);
-        theirs[i] = peer_run ? peer_run(context) : 0;
+    uint64_t amount = f->step;
+    if (f->seconds <= 0) {
+        return amount;
     }
-    double after = bench_core_distance_ns(), value = median(ours), other = median(theirs);
-    double distance = before < after ? before : after;
-    double ratio = !peer_run || value <= 0 || other <= 0 ? 0 : better == BENCH_HIGHER_IS_BETTER ? value / other : other / value;
-    printf("%-28s %9.4g %-6s", name, value, unit);
-    if (peer_run) {
-        printf(" %9.4g %-16s %7.2f %9.0f\n", other, peer, ratio, distance);
+    double seconds = c->run(f->context, amount);
+    while (seconds >= 0 && seconds < f->seconds / 4) {
+        amount *= 2;
+        seconds = c->run(f->context, amount);
+    }
+    if (seconds < 0) {
+        return 0;
+    }
+    double steps = (double)amount * f->seconds / seconds / (double)f->step;
+    return f->step * (steps < 1 ? 1 : (uint64_t)steps);
+}
+
+static double measure_once(const bench_figure *f, const bench_contestant *c, uint64_t amount)
+{
+    double seconds = c->run(f->context, amount);
+    if (seconds == 0) {
+        bench_fail("%s: %s takes no time", f->name, c->name);
+    }
+    return seconds < 0 ? -1
+                       : f->unit->scale * (f->unit->higher_is_better ? (double)amount / seconds : seconds / (double)amount);
+}
+
+/* `other` below 0: the peer is missing. */
+static void report(const bench_figure *f, const bench_contestant *peer, double value, double other, double before, double after)
+{
+    double ratio = other <= 0 ? 0 : f->unit->higher_is_better ? value / other : other / value;
+    bool first = !peer || peer == &f->peers[0];
+    if (first) {
+        printf("%-20s %10.4g %-4s ", f->name, value, f->unit->text);
     } else {
-        printf(" %9s %-16s %7s %9.0f\n", "-", "", "-", distance);
+        printf("%-20s %10s %-4s ", "", "", "");
     }
+    if (!peer) {
+        printf("%10s  %-36s %5s", "", "", "");
+    } else if (other > 0) {
+        printf("%10.4g  %-36s %5.2f", other, peer->name, ratio);
+    } else {
+        char text[96];
+        snprintf(text, sizeof text, "%s (%s)", peer->name, peer->run ? "it does not run here" : peer->missing);
+        printf("%10s  %-42s", "missing", text);
+    }
+    if (first) {
+        bool moved = before > after * 1.5 || after > before * 1.5;
+        printf("  %.0f -> %.0f %s", before, after, moved ? "moved" : cores_distance_name((before + after) / 2));
+    }
+    putchar('\n');
     fflush(stdout);
-    if (json) {
-        fprintf(json, "{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", ", name, value, unit);
-        if (peer_run) {
-            fprintf(json, "\"peer\": \"%s\", \"peer_value\": %.6g, \"ratio\": %.4g, ", peer, other, ratio);
-        } else {
-            fprintf(json, "\"peer\": null, \"peer_value\": null, \"ratio\": null, ");
+    if (!json) {
+        return;
+    }
+    fprintf(json, "{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", ", f->name, value, f->unit->text);
+    if (!peer) {
+        fputs("\"peer\": null, \"peer_value\": null, \"ratio\": null, ", json);
+    } else if (other > 0) {
+        fprintf(json, "\"peer\": \"%s\", \"peer_value\": %.6g, \"ratio\": %.4g, ", peer->name, other, ratio);
+    } else {
+        fprintf(json, "\"peer\": \"%s\", \"peer_value\": null, \"ratio\": null, ", peer->name);
+    }
+    fprintf(json, "\"core_distance_ns\": %.1f, \"runs\": %d}\n", (before + after) / 2, BENCH_RUNS);
+    fflush(json);
+}
+
+void bench_measure(const bench_figure *f)
+{
+    const bench_contestant *all[1 + BENCH_PEERS_MAX] = {&f->subject};
+    double values[1 + BENCH_PEERS_MAX][BENCH_RUNS], medians[1 + BENCH_PEERS_MAX];
+    uint64_t amounts[1 + BENCH_PEERS_MAX];
+    size_t peers = 0;
+    while (peers < BENCH_PEERS_MAX && f->peers[peers].name) {
+        peers++;
+    }
+    if (!bench_wants(f->name)) {
+        return;
+    }
+    for (size_t c = 0; c <= peers; c++) {
+        all[c] = c ? &f->peers[c - 1] : all[0];
+        amounts[c] = all[c]->run ? choose_amount(f, all[c]) : 0;
+    }
+    double before = cores_distance_ns();
+    for (int i = 0; i < BENCH_RUNS && amounts[0]; i++) {
+        for (size_t c = 0; c <= peers; c++) {
+            values[c][i] = amounts[c] ? measure_once(f, all[c], amounts[c]) : -1;
+            amounts[c] = values[c][i] < 0 ? 0 : amounts[c];
         }
-        fprintf(json, "\"core_distance_ns\": %.1f, \"runs\": %d}\n", distance, BENCH_RUNS);
+    }
+    if (!amounts[0]) {
+        bench_skip(f->name, "it does not run here");
+        return;
+    }
+    double after = cores_distance_ns();
+    for (size_t c = 0; c <= peers; c++) {
+        medians[c] = amounts[c] ? bench_median(values[c], BENCH_RUNS) : -1;
+    }
+    for (size_t c = 0; c < peers; c++) {
+        report(f, &f->peers[c], medians[0], medians[1 + c], before, after);
+    }
+    if (peers == 0) {
+        report(f, NULL, medians[0], -1, before, after);
+    }
+}
+
+void bench_skip(const char *name, const char *why)
+{
+    if (bench_wants(name)) {
+        printf("%-20s skipped: %s\n", name, why);
+        fflush(stdout);
     }
 }
 
 int bench_end(void)
 {
+    int status = 0;
     if (json) {
-        fclose(json);
+        status = ferror(json) != 0;
+        status = fclose(json) != 0 || status;
     }
-    return 0;
+    if (status) {
+        fputs("bench: the figures cannot be written\n", stderr);
+    }
+    json = NULL;
+    free(wanted);
+    return status;
 }

@@ -1,24 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every benchmark uses: subject and peer run in turn, seven times each; the medians are compared and printed as a row of a
- * table and as an object of bench.json. The distance between the two cores is probed around every figure, since it moves. */
+/* What every benchmark uses: a figure is measured for the subject and for its peers in turn, BENCH_RUNS times each, and the
+ * medians become rows of a table and objects of bench.json, one per peer. The distance between the two cores is probed before
+ * and after every figure, since it moves on virtual machines: only figures of one row are comparable.
+ *
+ *   static double move(void *context, uint64_t amount) { ...; return seconds; }
+ *
+ *   bench_begin(argc, argv, "bench_ring");
+ *   bench_measure(&(bench_figure){.name = "ring/8B/one", .unit = &bench_millions, .step = 4096, .subject = {"psyne", move},
+ *                                 .peers = {{"ck_ring", ck_move}, {"rte_ring", .missing = "libdpdk-dev"}}});
+ *   return bench_end();
+ *
+ * A peer without a run is named as missing, in the table and, with null values, in bench.json.
+ */
 #ifndef PSY_TESTS_PERF_BENCH_H
 #define PSY_TESTS_PERF_BENCH_H
 
-enum { BENCH_RUNS = 7 };
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* One run: the figure. It checks its results and ends the program when they are wrong. */
-typedef double bench_run(void *context);
-typedef enum bench_better { BENCH_HIGHER_IS_BETTER, BENCH_LOWER_IS_BETTER } bench_better;
+enum { BENCH_RUNS = 9, BENCH_PEERS_MAX = 4 };
 
-/* `--json=FILE` in the arguments: objects are appended there. `name` is the program's, for the table's head. */
+/* One run: `amount` pieces of work, with their results checked; the program ends when they are wrong. Returns the seconds that
+ * it took, or less than 0 when it cannot run here, having said why on stderr. */
+typedef double bench_run(void *context, uint64_t amount);
+
+typedef struct bench_unit {
+    const char *text;
+    bool higher_is_better; /* amount / seconds * scale; otherwise seconds / amount * scale */
+    double scale;
+} bench_unit;
+
+extern const bench_unit bench_millions, bench_per_second, bench_nanoseconds, bench_microseconds, bench_milliseconds;
+
+typedef struct bench_contestant {
+    const char *name;
+    bench_run *run;
+    const char *missing; /* without a run: the package that would bring it */
+} bench_contestant;
+
+typedef struct bench_figure {
+    const char *name;
+    const bench_unit *unit;
+    uint64_t step;                                    /* amounts are multiples of it */
+    double seconds;                                   /* about what one run takes; 0: every run's amount is one step */
+    bench_contestant subject, peers[BENCH_PEERS_MAX]; /* up to the first peer without a name */
+    void *context;                                    /* for every run */
+} bench_figure;
+
+/* `--json=FILE` in the arguments: objects are appended there, one a line. Other arguments choose the figures whose names begin
+ * like one of them. `name` heads the table. */
 void bench_begin(int argc, char **argv, const char *name);
-/* Pins the calling thread to the k-th processor that the process may use. */
-void bench_pin(int k);
-/* Nanoseconds of a cache line's way there and back between processors 0 and 1; 0 where there is only one. */
-double bench_core_distance_ns(void);
-/* peer and peer_run may be NULL: then there is no ratio. A ratio above 1 is always better than the peer. */
-void bench_compare(const char *name, const char *unit, bench_better better, const char *peer, bench_run *subject, bench_run *peer_run,
-                   void *context);
+/* Whether the arguments choose the figure, or one of those whose names begin so: what costs much to set up asks first. */
+bool bench_wants(const char *name);
+void bench_measure(const bench_figure *figure);
+/* Says in the table why a figure is not there. */
+void bench_skip(const char *name, const char *why);
+/* The program's exit status. */
 int bench_end(void);
+
+/* Ends the program: a result is wrong, or what it needs is not there. */
+_Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The middle of `n` (1 or more) values, which are sorted. */
+double bench_median(double *values, size_t n);
+/* At least 1 byte of zeroes, present in memory, aligned to 128; for free(). */
+void *bench_memory(size_t bytes);
 
 #endif

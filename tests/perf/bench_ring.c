@@ -1,448 +1,236 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rings between two pinned threads: the producer writes the whole message, the consumer reads every byte.
+/* Rings between two pinned threads: every message is written in full, and compared in full by its receiver.
  *
- *   ring/8B/one       8-byte messages, claimed and released one at a time
- *   ring/64B/batch32  64-byte messages, 32 at a time
- *   ring/64B/rtt      a 64-byte message there and back through two rings
- *
- * The peer is ck_ring (Concurrency Kit), where its header is installed; it moves one message per call and has no batches. */
-#define _GNU_SOURCE
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+ *   ring/8B/one       8-byte messages, one a call
+ *   ring/8B/batch32   8-byte messages, 32 a call
+ *   ring/64B/batch32  64-byte messages, 32 a call
+ *   ring/64B/L3       64-byte messages, 512 a call, in a ring larger than a core's own cache; the peers' ring is small or as
+ * large ring/4KiB         4 KiB messages, 32 a call, likewise ring/64B/rtt      a 64-byte message there and back through two
+ * rings: the median ring/ipc/64B      64-byte messages, 32 a call, between two processes; the peer is the same between two
+ * threads
+ */
+#include "tests/perf/ring_race.h"
 
 #include <psyne/ring.h>
+#include <psyne/slab.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-#include "base/clock.h"
-#include "tests/perf/bench.h"
+#include "tests/perf/cores.h"
+#include "tests/perf/process.h"
+#include "tests/perf/ring_peers.h"
 
-#if defined(__has_include)
-#if __has_include(<ck_ring.h>)
-#define HAVE_CK_RING 1
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wpedantic"
-#pragma GCC diagnostic ignored "-Wshadow"
-#include <ck_ring.h>
-#pragma GCC diagnostic pop
-#endif
-#endif
-
-enum { SLOTS = 4096, MESSAGES = 8000000, BATCH = 32, TRIPS = 200000, WORDS = 8 };
-static_assert(MESSAGES % BATCH == 0 && SLOTS % BATCH == 0, "whole batches");
-
-typedef struct line {
-    uint64_t words[WORDS];
-} line;
-
-/* A handle on lines of its own: the two threads write theirs all the time. */
-typedef struct side {
-    _Alignas(128) psy_ring ring;
-} side;
-
-/* Both directions; the second one is for round trips. */
+/* The two ends' handles on lines of their own: both are written at every message. */
 typedef struct lane {
-    void *memory[2];
-    side producer[2], consumer[2];
-    uint64_t messages, sum;
+    _Alignas(128) psy_ring producer;
+    _Alignas(128) psy_ring consumer;
+    void *memory; /* of the ring, unless a slab holds it */
 } lane;
 
-static void fail(const char *what)
+static void check(psy_status status)
 {
-    fprintf(stderr, "bench_ring: %s\n", what);
-    exit(1);
+    if (status != PSY_OK) {
+        bench_fail("%s", psy_detail());
+    }
 }
 
-static lane *open_lane(uint32_t stride, uint64_t messages)
+static lane *open_lane(void *memory, uint32_t stride, uint32_t slots)
 {
-    lane *l = aligned_alloc(128, sizeof *l);
-    uint64_t bytes = psy_ring_bytes(stride, SLOTS);
-    if (!l) {
-        fail("no memory");
+    lane *l = bench_memory(sizeof *l);
+    uint64_t bytes = psy_ring_bytes(stride, slots);
+    if (!memory) {
+        memory = l->memory = bench_memory(bytes);
     }
-    memset(l, 0, sizeof *l);
-    for (int i = 0; i < 2; i++) {
-        l->memory[i] = aligned_alloc(128, bytes);
-        if (!l->memory[i]) {
-            fail("no memory");
-        }
-        memset(l->memory[i], 0, bytes);
-        if (psy_ring_init(&l->producer[i].ring, l->memory[i], bytes, stride, SLOTS) != PSY_OK ||
-            psy_ring_attach(&l->consumer[i].ring, PSY_RING_CONSUMER, l->memory[i], bytes, stride, SLOTS) != PSY_OK) {
-            fail(psy_detail());
-        }
-    }
-    l->messages = messages;
+    check(psy_ring_init(&l->producer, memory, bytes, stride, slots));
+    check(psy_ring_attach(&l->consumer, PSY_RING_CONSUMER, memory, bytes, stride, slots));
     return l;
 }
 
 static void close_lane(lane *l)
 {
-    free(l->memory[0]);
-    free(l->memory[1]);
+    free(l->memory);
     free(l);
 }
 
-/* Runs `produce` on one core and `consume` on the other. Returns seconds. */
-static double race(void *(*produce)(void *), void *(*consume)(void *), void *context)
+RING_INLINE void produce(psy_ring *r, uint64_t amount, uint32_t stride, uint32_t batch)
 {
-    pthread_t thread;
-    bench_pin(0);
-    uint64_t start = psy__now_ns();
-    if (pthread_create(&thread, NULL, produce, context) != 0) {
-        fail("no thread");
-    }
-    consume(context);
-    pthread_join(thread, NULL);
-    return (double)(psy__now_ns() - start) / 1e9;
-}
-
-static double millions(uint64_t messages, double seconds) { return (double)messages / seconds / 1e6; }
-
-static void check(uint64_t sum, uint64_t messages)
-{
-    if (sum != messages * (messages - 1) / 2) {
-        fail("messages were lost");
-    }
-}
-
-/* ---- 8 bytes, one at a time ---- */
-
-static void *make_words(void *context)
-{
-    lane *l = context;
-    uint32_t got;
-    bench_pin(1);
-    for (uint64_t i = 0; i < l->messages; i++) {
-        uint64_t *slot;
-        while (!(slot = psy_ring_claim(&l->producer[0].ring, 1, &got))) {
+    for (uint64_t i = 0; i < amount;) {
+        uint32_t got, n = amount - i < batch ? (uint32_t)(amount - i) : batch;
+        uint8_t *slots = psy_ring_claim(r, n, &got);
+        if (!slots) {
             psy__relax();
-        }
-        *slot = i;
-        psy_ring_commit(&l->producer[0].ring, 1);
-    }
-    psy_ring_flush(&l->producer[0].ring);
-    return NULL;
-}
-
-static void *take_words(void *context)
-{
-    lane *l = context;
-    uint32_t got;
-    for (uint64_t i = 0; i < l->messages; i++) {
-        const uint64_t *slot;
-        while (!(slot = psy_ring_peek(&l->consumer[0].ring, 1, &got))) {
-            psy__relax();
-        }
-        l->sum += *slot;
-        psy_ring_release(&l->consumer[0].ring, 1);
-    }
-    return NULL;
-}
-
-static double words_one(void *unused)
-{
-    (void)unused;
-    lane *l = open_lane(8, MESSAGES);
-    double seconds = race(make_words, take_words, l);
-    check(l->sum, MESSAGES);
-    close_lane(l);
-    return millions(MESSAGES, seconds);
-}
-
-/* ---- 64 bytes, in batches ---- */
-
-static void *make_lines(void *context)
-{
-    lane *l = context;
-    uint32_t got;
-    bench_pin(1);
-    for (uint64_t i = 0; i < l->messages;) {
-        line *slots;
-        while (!(slots = psy_ring_claim(&l->producer[0].ring, BATCH, &got))) {
-            psy__relax();
-        }
-        got = got <= l->messages - i ? got : (uint32_t)(l->messages - i);
-        for (uint32_t k = 0; k < got; k++, i++) {
-            for (int w = 0; w < WORDS; w++) {
-                slots[k].words[w] = i;
-            }
-        }
-        psy_ring_commit(&l->producer[0].ring, got);
-    }
-    psy_ring_flush(&l->producer[0].ring);
-    return NULL;
-}
-
-static void *take_lines(void *context)
-{
-    lane *l = context;
-    uint32_t got;
-    uint64_t sum = 0;
-    for (uint64_t i = 0; i < l->messages;) {
-        const line *slots;
-        while (!(slots = psy_ring_peek(&l->consumer[0].ring, BATCH, &got))) {
-            psy__relax();
+            continue;
         }
         for (uint32_t k = 0; k < got; k++, i++) {
-            for (int w = 0; w < WORDS; w++) {
-                sum += slots[k].words[w];
-            }
+            message_write(slots + k * stride, i, stride);
         }
-        psy_ring_release(&l->consumer[0].ring, got);
+        psy_ring_commit(r, got);
     }
-    l->sum = sum / WORDS;
-    return NULL;
+    psy_ring_flush(r);
 }
 
-static double lines_batch(void *unused)
+RING_INLINE uint64_t consume(psy_ring *r, uint64_t i, uint64_t to, uint32_t stride, uint32_t batch)
 {
-    (void)unused;
-    lane *l = open_lane(sizeof(line), MESSAGES);
-    double seconds = race(make_lines, take_lines, l);
-    check(l->sum, MESSAGES);
-    close_lane(l);
-    return millions(MESSAGES, seconds);
+    uint64_t wrong = 0;
+    while (i < to) {
+        uint32_t got, n = to - i < batch ? (uint32_t)(to - i) : batch;
+        const uint8_t *slots = psy_ring_peek(r, n, &got);
+        if (!slots) {
+            psy__relax();
+            continue;
+        }
+        for (uint32_t k = 0; k < got; k++, i++) {
+            wrong |= message_differs(slots + k * stride, i, stride);
+        }
+        psy_ring_release(r, got);
+    }
+    return wrong;
 }
+
+#define FLOW(name, stride, slots, batch, group)                                                                                \
+    static void name##_produce(void *l, uint64_t amount) { produce(&((lane *)l)->producer, amount, stride, batch); }           \
+    static uint64_t name##_consume(void *l, uint64_t from, uint64_t to)                                                        \
+    {                                                                                                                          \
+        return consume(&((lane *)l)->consumer, from, to, stride, batch);                                                       \
+    }                                                                                                                          \
+    static double name(void *memory, uint64_t amount)                                                                          \
+    {                                                                                                                          \
+        lane *l = open_lane(memory, stride, slots);                                                                            \
+        double seconds = race(name##_produce, name##_consume, l, amount, group);                                               \
+        close_lane(l);                                                                                                         \
+        return seconds;                                                                                                        \
+    }
+
+FLOW(ring_8_one, 8, SMALL_SLOTS, 1, GROUP)
+FLOW(ring_8_32, 8, SMALL_SLOTS, 32, GROUP)
+FLOW(ring_64_32, 64, SMALL_SLOTS, 32, GROUP)
+FLOW(ring_64_512_large, 64, LARGE_SLOTS, 512, GROUP_LARGE)
+FLOW(ring_4096_32_large, 4096, LARGE_SLOTS_4KIB, 32, GROUP_4KIB)
 
 /* ---- round trips ---- */
 
-static void send_line(psy_ring *ring, uint64_t value)
+static void send(void *r, uint64_t number)
 {
     uint32_t got;
-    line *slot;
-    while (!(slot = psy_ring_claim(ring, 1, &got))) {
+    uint64_t *slot;
+    while (!(slot = psy_ring_claim(r, 1, &got))) {
         psy__relax();
     }
-    for (int w = 0; w < WORDS; w++) {
-        slot->words[w] = value;
-    }
-    psy_ring_commit(ring, 1);
-    psy_ring_flush(ring);
+    message_write(slot, number, 64);
+    psy_ring_commit(r, 1);
+    psy_ring_flush(r);
 }
 
-static uint64_t receive_line(psy_ring *ring)
+static uint64_t receive(void *r, uint64_t number)
 {
     uint32_t got;
-    const line *slot;
-    while (!(slot = psy_ring_peek(ring, 1, &got))) {
+    const uint64_t *slot;
+    while (!(slot = psy_ring_peek(r, 1, &got))) {
+        psy__relax();
     }
-    uint64_t sum = 0;
-    for (int w = 0; w < WORDS; w++) {
-        sum += slot->words[w];
-    }
-    psy_ring_release(ring, 1);
-    return sum / WORDS;
+    uint64_t differs = message_differs(slot, number, 64);
+    psy_ring_release(r, 1);
+    return differs;
 }
 
-static void *echo(void *context)
-{
-    lane *l = context;
-    bench_pin(1);
-    for (uint64_t i = 0; i < l->messages; i++) {
-        send_line(&l->producer[1].ring, receive_line(&l->consumer[0].ring));
-    }
-    return NULL;
-}
+static void answer(void *t, uint64_t amount) { trip_answer(t, amount, send, receive); }
+static uint64_t call(void *t, uint64_t from, uint64_t to) { return trip_call(t, from, to, send, receive); }
 
-static void *call(void *context)
-{
-    lane *l = context;
-    for (uint64_t i = 0; i < l->messages; i++) {
-        send_line(&l->producer[0].ring, i);
-        l->sum += receive_line(&l->consumer[1].ring);
-    }
-    return NULL;
-}
-
-static double round_trip(void *unused)
+static double ring_64_trip(void *unused, uint64_t amount)
 {
     (void)unused;
-    lane *l = open_lane(sizeof(line), TRIPS);
-    double seconds = race(echo, call, l);
-    check(l->sum, TRIPS);
+    lane *there = open_lane(NULL, 64, SMALL_SLOTS), *back = open_lane(NULL, 64, SMALL_SLOTS);
+    round_trip t = {&there->producer, &there->consumer, &back->producer, &back->consumer};
+    double seconds = race(answer, call, &t, amount, GROUP_TRIPS);
+    close_lane(there);
+    close_lane(back);
+    return seconds;
+}
+
+/* ---- two processes: the producer is one of its own, which maps the slab anew ---- */
+
+static double ring_ipc(void *slab_, uint64_t amount)
+{
+    psy_slab *slab = slab_;
+    lane *l = open_lane(psy_slab_data(slab), 64, SMALL_SLOTS);
+    process_gate *gate = process_gate_open();
+    cores_pin(0);
+    process producer = process_start();
+    if (producer == 0) {
+        psy_slab *theirs;
+        psy_ring ring;
+        cores_pin(1);
+        check(psy_slab_adopt(dup(psy_slab_fd(slab)), psy_slab_bytes(slab), &theirs));
+        check(psy_ring_attach(&ring, PSY_RING_PRODUCER, psy_slab_data(theirs), psy_slab_data_bytes(theirs), 64, SMALL_SLOTS));
+        process_gate_meet(gate);
+        produce(&ring, amount, 64, 32);
+        process_end();
+    }
+    process_gate_meet(gate);
+    double seconds = race_time(ring_64_32_consume, l, amount, GROUP);
+    process_wait(producer);
+    process_gate_close(gate);
     close_lane(l);
-    return seconds * 1e9 / TRIPS;
+    return seconds;
 }
 
-/* ---- the peer ---- */
+static double ring_threads(void *slab, uint64_t amount) { return ring_64_32(psy_slab_data(slab), amount); }
 
-#ifdef HAVE_CK_RING
-struct word {
-    uint64_t value;
-};
-CK_RING_PROTOTYPE(word, word)
-CK_RING_PROTOTYPE(line, line)
+static const double run_seconds = 0.05;
 
-typedef struct ck_lane {
-    ck_ring_t ring[2];
-    struct word *words;
-    struct line *lines[2];
-    uint64_t messages, sum;
-} ck_lane;
-
-static ck_lane *open_ck(uint64_t messages)
-{
-    ck_lane *l = aligned_alloc(128, (sizeof *l + 127) / 128 * 128);
-    if (!l) {
-        fail("no memory");
+#define RATE(name_, run_, group_, ...)                                                                                         \
+    {                                                                                                                          \
+        .name = name_, .unit = &bench_millions, .step = 32 * group_, .seconds = run_seconds, .subject = {"psyne", run_},       \
+        .peers = {                                                                                                             \
+            __VA_ARGS__                                                                                                        \
+        }                                                                                                                      \
     }
-    memset(l, 0, sizeof *l);
-    l->words = aligned_alloc(128, SLOTS * sizeof *l->words);
-    for (int i = 0; i < 2; i++) {
-        ck_ring_init(&l->ring[i], SLOTS);
-        l->lines[i] = aligned_alloc(128, SLOTS * sizeof *l->lines[i]);
-        if (!l->words || !l->lines[i]) {
-            fail("no memory");
-        }
-        memset(l->lines[i], 0, SLOTS * sizeof *l->lines[i]);
-    }
-    memset(l->words, 0, SLOTS * sizeof *l->words);
-    l->messages = messages;
-    return l;
+
+static void measure_processes(void)
+{
+    psy_slab *slab;
+    psy_slab_options options = {.bytes = psy_ring_bytes(64, SMALL_SLOTS), .name = "psyne-bench", .pretouch = true};
+    check(psy_slab_create(&options, &slab));
+    bench_figure figure = RATE("ring/ipc/64B", ring_ipc, GROUP, {.name = "two threads", .run = ring_threads});
+    figure.context = slab;
+    bench_measure(&figure);
+    psy_slab_destroy(slab);
 }
 
-static void close_ck(ck_lane *l)
+static void measure_threads(void)
 {
-    free(l->words);
-    free(l->lines[0]);
-    free(l->lines[1]);
-    free(l);
-}
-
-static void *ck_make_words(void *context)
-{
-    ck_lane *l = context;
-    bench_pin(1);
-    for (uint64_t i = 0; i < l->messages; i++) {
-        struct word w = {i};
-        while (!ck_ring_enqueue_spsc_word(&l->ring[0], l->words, &w)) {
-            psy__relax();
-        }
-    }
-    return NULL;
-}
-
-static void *ck_take_words(void *context)
-{
-    ck_lane *l = context;
-    for (uint64_t i = 0; i < l->messages; i++) {
-        struct word w;
-        while (!ck_ring_dequeue_spsc_word(&l->ring[0], l->words, &w)) {
-            psy__relax();
-        }
-        l->sum += w.value;
-    }
-    return NULL;
-}
-
-static double ck_words(void *unused)
-{
-    (void)unused;
-    ck_lane *l = open_ck(MESSAGES);
-    double seconds = race(ck_make_words, ck_take_words, l);
-    check(l->sum, MESSAGES);
-    close_ck(l);
-    return millions(MESSAGES, seconds);
-}
-
-static void ck_send(ck_lane *l, int way, uint64_t value)
-{
-    struct line entry;
-    for (int w = 0; w < WORDS; w++) {
-        entry.words[w] = value;
-    }
-    while (!ck_ring_enqueue_spsc_line(&l->ring[way], l->lines[way], &entry)) {
-        psy__relax();
+    const bench_figure figures[] = {
+        RATE("ring/8B/one", ring_8_one, GROUP, DPDK("rte_ring", dpdk_8_one), DPDK("rte_ring zero-copy", dpdk_8_one_zc),
+             CK("ck_ring", ck_8_one)),
+        RATE("ring/8B/batch32", ring_8_32, GROUP, DPDK("rte_ring", dpdk_8_32), DPDK("rte_ring zero-copy", dpdk_8_32_zc)),
+        RATE("ring/64B/batch32", ring_64_32, GROUP, DPDK("rte_ring", dpdk_64_32), DPDK("rte_ring zero-copy", dpdk_64_32_zc),
+             CK("ck_ring, one a call", ck_64_one)),
+        RATE("ring/64B/L3", ring_64_512_large, GROUP_LARGE, DPDK("rte_ring zero-copy, small", dpdk_64_32_zc),
+             DPDK("rte_ring zero-copy, large", dpdk_64_512_zc_large)),
+        RATE("ring/4KiB", ring_4096_32_large, GROUP_4KIB, DPDK("rte_ring zero-copy, small", dpdk_4096_32_zc),
+             DPDK("rte_ring zero-copy, large", dpdk_4096_32_zc_large)),
+        {.name = "ring/64B/rtt",
+         .unit = &bench_nanoseconds,
+         .step = 4096 * GROUP_TRIPS,
+         .seconds = run_seconds,
+         .subject = {"psyne", ring_64_trip},
+         .peers = {DPDK("rte_ring", dpdk_64_trip), CK("ck_ring", ck_64_trip)}},
+    };
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        bench_measure(&figures[i]);
     }
 }
-
-static uint64_t ck_receive(ck_lane *l, int way)
-{
-    struct line entry;
-    uint64_t sum = 0;
-    while (!ck_ring_dequeue_spsc_line(&l->ring[way], l->lines[way], &entry)) {
-    }
-    for (int w = 0; w < WORDS; w++) {
-        sum += entry.words[w];
-    }
-    return sum / WORDS;
-}
-
-static void *ck_make_lines(void *context)
-{
-    ck_lane *l = context;
-    bench_pin(1);
-    for (uint64_t i = 0; i < l->messages; i++) {
-        ck_send(l, 0, i);
-    }
-    return NULL;
-}
-
-static void *ck_take_lines(void *context)
-{
-    ck_lane *l = context;
-    for (uint64_t i = 0; i < l->messages; i++) {
-        l->sum += ck_receive(l, 0);
-    }
-    return NULL;
-}
-
-static double ck_lines(void *unused)
-{
-    (void)unused;
-    ck_lane *l = open_ck(MESSAGES);
-    double seconds = race(ck_make_lines, ck_take_lines, l);
-    check(l->sum, MESSAGES);
-    close_ck(l);
-    return millions(MESSAGES, seconds);
-}
-
-static void *ck_echo(void *context)
-{
-    ck_lane *l = context;
-    bench_pin(1);
-    for (uint64_t i = 0; i < l->messages; i++) {
-        ck_send(l, 1, ck_receive(l, 0));
-    }
-    return NULL;
-}
-
-static void *ck_call(void *context)
-{
-    ck_lane *l = context;
-    for (uint64_t i = 0; i < l->messages; i++) {
-        ck_send(l, 0, i);
-        l->sum += ck_receive(l, 1);
-    }
-    return NULL;
-}
-
-static double ck_round_trip(void *unused)
-{
-    (void)unused;
-    ck_lane *l = open_ck(TRIPS);
-    double seconds = race(ck_echo, ck_call, l);
-    check(l->sum, TRIPS);
-    close_ck(l);
-    return seconds * 1e9 / TRIPS;
-}
-
-static const char *const peer = "ck_ring";
-#else
-static const char *const peer = NULL;
-#define ck_words      NULL
-#define ck_lines      NULL
-#define ck_round_trip NULL
-#endif
 
 int main(int argc, char **argv)
 {
-    bench_begin(argc, argv, "bench_ring");
-    bench_compare("ring/8B/one", "Mmsg/s", BENCH_HIGHER_IS_BETTER, peer, words_one, ck_words, NULL);
-    bench_compare("ring/64B/batch32", "Mmsg/s", BENCH_HIGHER_IS_BETTER, peer, lines_batch, ck_lines, NULL);
-    bench_compare("ring/64B/rtt", "ns", BENCH_LOWER_IS_BETTER, peer, round_trip, ck_round_trip, NULL);
+    bench_begin(argc, argv, "rings, two pinned threads");
+    if (cores_count() < 2) {
+        bench_skip("ring", "two processors are needed");
+        return bench_end();
+    }
+    measure_threads();
+    if (bench_wants("ring/ipc/64B")) {
+        measure_processes();
+    }
     return bench_end();
 }

@@ -1,19 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer.
-BENCHES = %D%/bench_ring %D%/bench_dot
+# `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
+# find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
+BENCHES = %D%/bench_ring %D%/bench_rpc %D%/bench_dot %D%/bench_command
 EXTRA_PROGRAMS = $(BENCHES)
-%C%_bench_ring_SOURCES = %D%/bench_ring.c %D%/bench.c %D%/bench.h
+bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
+
+%C%_bench_ring_SOURCES = %D%/bench_ring.c %D%/process.c %D%/process.h %D%/ring_peers.h %D%/ring_race.c %D%/ring_race.h $(bench_common)
 %C%_bench_ring_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_bench_ring_LDADD = runtime/libpsyne-core.la
-%C%_bench_dot_SOURCES = %D%/bench_dot.c %D%/bench.c %D%/bench.h
-%C%_bench_dot_CPPFLAGS = $(AM_CPPFLAGS)
-%C%_bench_dot_CFLAGS = $(AM_CFLAGS) -O3
-%C%_bench_dot_LDADD = runtime/libpsyne-core.la
+if HAVE_CK
+%C%_bench_ring_SOURCES += %D%/ring_ck.c
+%C%_bench_ring_CPPFLAGS += -DHAVE_CK
+endif
+if HAVE_DPDK
+%C%_bench_ring_SOURCES += %D%/ring_dpdk.c
+%C%_bench_ring_CPPFLAGS += -DHAVE_DPDK $(DPDK_CPPFLAGS)
+endif
 
-bench: $(BENCHES) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
-	@rm -f bench.lines
-	@set -e; for b in $(BENCHES); do ./$$b --json=bench.lines; done
-	@$(NEAREST) --engine cpu --quiet
-	@{ echo '['; sed '$$!s/$$/,/' bench.lines; echo ']'; } > bench.json && rm -f bench.lines && echo "bench.json is written"
+%C%_bench_rpc_SOURCES = %D%/bench_rpc.c %D%/process.c %D%/process.h %D%/ring_race.c %D%/ring_race.h %D%/rpc.h $(bench_common)
+nodist_%C%_bench_rpc_SOURCES = %D%/gen/echo.psy.h
+%C%_bench_rpc_CPPFLAGS = $(AM_CPPFLAGS) -I%D%/gen -DECHO_MODULE='"$(abs_top_builddir)/%D%/gen/echo.psm"'
+%C%_bench_rpc_LDADD = runtime/libpsyne-core.la
+if HAVE_ZMQ
+%C%_bench_rpc_SOURCES += %D%/rpc_zmq.c
+%C%_bench_rpc_CPPFLAGS += -DHAVE_ZMQ $(ZMQ_CFLAGS)
+%C%_bench_rpc_LDADD += $(ZMQ_LIBS)
+endif
+
+ECHO_GENERATED = %D%/gen/echo.psy.h %D%/gen/echo.psm
+$(%C%_bench_rpc_OBJECTS): %D%/gen/echo.psy.h
+%D%/gen/echo.psy.h: %D%/echo.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/echo.psy -o %D%/gen && touch $@
+%D%/gen/echo.psm: %D%/echo.hrm %D%/echo.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/echo.hrm -o %D%/gen && touch $@
+
+%C%_bench_dot_SOURCES = %D%/bench_dot.c $(bench_common)
+%C%_bench_dot_CPPFLAGS = $(AM_CPPFLAGS)
+%C%_bench_dot_LDADD = runtime/libpsyne-core.la
+if HAVE_OPENBLAS
+%C%_bench_dot_CPPFLAGS += -DHAVE_OPENBLAS $(OPENBLAS_CPPFLAGS)
+%C%_bench_dot_LDADD += $(OPENBLAS_LIBS)
+endif
+
+%C%_bench_command_SOURCES = %D%/bench_command.c $(bench_common)
+%C%_bench_command_CPPFLAGS = $(AM_CPPFLAGS) -DPSYNEC='"$(abs_top_builddir)/compiler/psynec$(EXEEXT)"' \
+    -DNEAREST='"$(abs_top_builddir)/examples/nearest/nearest$(EXEEXT)"' \
+    -DNEAREST_MODULE='"$(abs_top_builddir)/examples/nearest/gen/nearest.psm"' \
+    -DNEAREST_SOURCE='"$(abs_top_srcdir)/examples/nearest/nearest.hrm"'
+
+bench: $(BENCHES) $(ECHO_GENERATED) compiler/psynec$(EXEEXT) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
+	@bash $(srcdir)/%D%/run bench.json $${BENCH:-$(BENCHES)}
 .PHONY: bench
-CLEANFILES += bench.json bench.lines $(BENCHES)
+
+check_PROGRAMS += %D%/test_bench
+%C%_test_bench_SOURCES = %D%/test_bench.c $(bench_common)
+%C%_test_bench_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_bench_LDADD = $(TEST_LDADD)
+test_scripts += %D%/test_run.sh
+
+EXTRA_DIST += %D%/echo.hrm %D%/echo.psy %D%/run doc/benchmarks.md
+CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED)

@@ -1,4 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-check_PROGRAMS += %D%/test_agents
+# The stand-in takes the place of the cpu engine: listed before the core, so that the core's own is not linked.
+check_LTLIBRARIES += %D%/libservice-test.la
+%C%_libservice_test_la_SOURCES = %D%/agents.c %D%/agents.h %D%/stand_in.c %D%/stand_in.h
+%C%_libservice_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
+STAND_IN_LDADD = %D%/libservice-test.la $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_deaths %D%/test_hot_path %D%/test_liars %D%/test_worker
 %C%_test_agents_CPPFLAGS = $(TEST_CPPFLAGS)
-%C%_test_agents_LDADD = $(TEST_LDADD)
+%C%_test_agents_LDADD = $(STAND_IN_LDADD)
+%C%_test_channel_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_channel_LDADD = $(STAND_IN_LDADD)
+%C%_test_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_deaths_LDADD = $(STAND_IN_LDADD)
+%C%_test_hot_path_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_hot_path_LDADD = $(STAND_IN_LDADD)
+%C%_test_liars_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_liars_LDADD = $(STAND_IN_LDADD)
+%C%_test_worker_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_worker_LDADD = $(STAND_IN_LDADD)
+
+check_PROGRAMS += %D%/test_response
+%C%_test_response_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_response_LDADD = $(TEST_LDADD)
+
+# With the real engine and a module that psynec compiled.
+SHOP_GENERATED = %D%/gen/shop.psy.h %D%/gen/shop.psm
+check_LTLIBRARIES += %D%/libshop-test.la
+%C%_libshop_test_la_SOURCES = %D%/shop.c %D%/shop.h
+%C%_libshop_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
+SHOP_LDADD = %D%/libshop-test.la $(TEST_LDADD)
+check_PROGRAMS += %D%/test_load %D%/test_module_file %D%/test_shop
+%C%_test_load_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_load_LDADD = $(SHOP_LDADD)
+%C%_test_module_file_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_module_file_LDADD = $(TEST_LDADD)
+%C%_test_shop_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_shop_LDADD = $(SHOP_LDADD)
+$(%C%_libshop_test_la_OBJECTS) $(%C%_test_load_OBJECTS) $(%C%_test_module_file_OBJECTS) $(%C%_test_shop_OBJECTS): $(SHOP_GENERATED)
+%D%/gen/shop.psy.h: %D%/shop.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.psy -o %D%/gen && touch $@
+%D%/gen/shop.psm: %D%/shop.hrm %D%/shop.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.hrm -o %D%/gen && touch $@
+EXTRA_DIST += %D%/shop.psy %D%/shop.hrm
+CLEANFILES += $(SHOP_GENERATED)

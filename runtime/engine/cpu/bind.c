@@ -6,7 +6,7 @@
 
 #include "engine/cpu/cpu.h"
 
-static const uint64_t arena_total_max = UINT64_C(1) << 30;
+static const uint64_t arena_bytes_default = UINT64_C(1) << 30;
 
 /* ---- memory ---- */
 
@@ -31,7 +31,10 @@ static void *get_memory(uint64_t bytes)
 static void place(const psy__bound_register *r, uint32_t reg, uint32_t rank, psy__operand *out)
 {
     bool slot = r->home == PSY_HOME_SLOT || r->home == PSY_HOME_REGION;
-    *out = (psy__operand){.reg = reg, .inside = r->home == PSY_HOME_REGION, .raw = r->dtype == PSY_BOOL && !slot, .bytes = (uint8_t)psy__dtype_bytes(r->dtype)};
+    *out = (psy__operand){.reg = reg,
+                          .inside = r->home == PSY_HOME_REGION,
+                          .raw = r->dtype == PSY_BOOL && !slot,
+                          .bytes = (uint8_t)psy__dtype_bytes(r->dtype)};
     for (uint32_t d = 0; d < r->rank; d++) {
         out->strides[rank - r->rank + d] = r->strides[d];
     }
@@ -98,12 +101,13 @@ static void collapse(const psy__cpu_executable *x, psy__region *r)
 static void find_batched_dot(const psy__cpu_executable *x, psy__region *r)
 {
     const psy__node *dot = &r->nodes[0];
-    if (!r->reduces || r->rank != 2 || r->dims[1] == 0 || dot->info->op != PSY_OP_DOT || x->kernels->dot[dot->dtype].lanes == 0 ||
-        (r->node_count > 1 && r->nodes[1].first)) {
+    if (!r->reduces || r->rank != 2 || r->dims[1] == 0 || dot->info->op != PSY_OP_DOT ||
+        x->kernels->dot[dot->dtype].lanes == 0 || (r->node_count > 1 && r->nodes[1].first)) {
         return;
     }
     for (unsigned k = 0; k < 2; k++) {
-        const psy__bound_register *m = &x->bound.registers[dot->operands[k].reg], *v = &x->bound.registers[dot->operands[1 - k].reg];
+        const psy__bound_register *m = &x->bound.registers[dot->operands[k].reg],
+                                  *v = &x->bound.registers[dot->operands[1 - k].reg];
         bool matrix = m->rank == 2 && !m->batched && m->dims[0] == r->dims[0] && m->dims[1] == r->dims[1] && is_contiguous(m);
         if (matrix && v->batched && v->rank == 1 && is_contiguous(v) && v->dims[0] == r->dims[1]) {
             r->batched_dot = true;
@@ -229,23 +233,40 @@ static psy_status make_steps(psy__cpu_executable *x)
     return PSY_OK;
 }
 
-static psy_status get_all_memory(psy__cpu_executable *x)
+/* Bytes of the cascades of a region's reductions. */
+static uint64_t levels_of(const psy__region *r)
 {
-    uint64_t stride = x->bound.message_arena_bytes, buffers = 1, packed = 64, picks = 1, row = 64;
+    uint64_t reductions = 0;
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        reductions += r->nodes[i].reduces;
+    }
+    return reductions * PSY__LEVELS * sizeof(uint64_t);
+}
+
+static psy_status get_all_memory(psy__cpu_executable *x, const psy__limits *limits)
+{
+    uint64_t stride = x->bound.message_arena_bytes, buffers = 1, packed = 64, picks = 1, row = 64, levels = 0;
     stride += stride && stride % 4096 == 0 ? 64 : 0; /* messages do not meet in the same cache sets */
-    uint64_t fits = stride ? arena_total_max / stride : x->max_batch;
+    uint64_t most = limits->arena_bytes ? limits->arena_bytes : arena_bytes_default,
+             fits = stride ? most / stride : x->max_batch;
     x->arena_stride = stride;
     x->chunk = fits >= x->max_batch ? x->max_batch : fits ? (uint32_t)fits : 1;
     for (uint32_t i = 0; i < x->step_count; i++) {
-        const psy__step *s = &x->steps[i];
+        psy__step *s = &x->steps[i];
         if (s->kind == PSY__STEP_REGION) {
             buffers = s->region.buffer_count > buffers ? s->region.buffer_count : buffers;
+            uint64_t need_levels = levels_of(&s->region);
+            levels = need_levels > levels ? need_levels : levels;
             if (s->region.batched_dot) {
                 const psy__node *dot = &s->region.nodes[0];
                 uint64_t lanes = x->kernels->dot[dot->dtype].lanes, groups = (x->chunk + lanes - 1) / lanes;
                 uint64_t need = (groups + 1) / 2 * 2 * lanes * s->region.dims[1] * dot->element_bytes;
-                packed = need > packed ? need : packed;
+                s->region.batched_dot = need <= most; /* vectors that long gain nothing from it */
+                packed = s->region.batched_dot && need > packed ? need : packed;
             }
+        } else if (s->kind == PSY__STEP_REDUCE) {
+            uint64_t need_levels = PSY__LEVELS * PSY__BLOCK_BYTES;
+            levels = need_levels > levels ? need_levels : levels;
         } else if (s->kind == PSY__STEP_TOPK) {
             picks = s->at.operands[2] > picks ? s->at.operands[2] : picks;
         } else if (s->kind == PSY__STEP_MOVE && s->at.info->class_ == PSY_CLASS_SORT) {
@@ -256,8 +277,9 @@ static psy_status get_all_memory(psy__cpu_executable *x)
             row = bytes > row ? bytes : row;
         }
     }
-    if (picks > arena_total_max / sizeof *x->picks) {
-        return psy_fail(PSY_TOO_LARGE, "program %s puts too many elements in order", psy__module_string(x->module, x->bound.program->name));
+    if (picks > most / sizeof *x->picks) {
+        return psy_fail(PSY_TOO_LARGE, "program %s puts too many elements in order",
+                        psy__module_string(x->module, x->bound.program->name));
     }
     uint64_t registers = x->bound.program->register_count;
     x->arena = get_memory(stride * x->chunk);
@@ -269,13 +291,16 @@ static psy_status get_all_memory(psy__cpu_executable *x)
     x->zero_row = get_memory(row);
     x->buffers = get_memory(buffers * PSY__BLOCK_BYTES);
     x->gathers = get_memory(3 * PSY__BLOCK_BYTES);
+    x->levels = get_memory(levels);
     x->dots = get_memory((uint64_t)x->chunk * PSY__ROWS * 8);
     x->packed = get_memory(packed);
     x->vectors = calloc(x->chunk, sizeof *x->vectors);
     x->picks = calloc(picks, sizeof *x->picks);
-    bool all = x->arena && x->uniform && x->inputs && x->partials && x->outputs && x->rows && x->zero_row && x->buffers && x->gathers &&
-               x->dots && x->packed && x->vectors && x->picks;
-    return all ? PSY_OK : psy_fail(PSY_NO_MEMORY, "no memory for the arenas of program %s", psy__module_string(x->module, x->bound.program->name));
+    bool all = x->arena && x->uniform && x->inputs && x->partials && x->outputs && x->rows && x->zero_row && x->buffers &&
+               x->gathers && x->levels && x->dots && x->packed && x->vectors && x->picks;
+    return all ? PSY_OK
+               : psy_fail(PSY_NO_MEMORY, "no memory for the arenas of program %s",
+                          psy__module_string(x->module, x->bound.program->name));
 }
 
 static psy_status take_residents(psy__cpu_executable *x, const psy__binding *b)
@@ -302,13 +327,14 @@ psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__
     x->module = binding->module;
     x->max_batch = e->max_batch;
     x->partial_stride = binding->partial_stride;
-    psy_status status = psy__program_bind(binding->module, binding->program, binding->symbols, binding->bases, &e->limits, &x->bound);
+    psy_status status =
+        psy__program_bind(binding->module, binding->program, binding->symbols, binding->bases, &e->limits, &x->bound);
     if (status == PSY_OK) {
         fix_partial_strides(x);
         status = take_residents(x, binding);
     }
     status = status == PSY_OK ? make_steps(x) : status;
-    status = status == PSY_OK ? get_all_memory(x) : status;
+    status = status == PSY_OK ? get_all_memory(x, &e->limits) : status;
     if (status != PSY_OK) {
         psy__cpu_unbind(&x->base);
         return status;
@@ -330,8 +356,8 @@ void psy__cpu_unbind(psy__executable *executable)
     if (x->bound.module) {
         psy__program_unbind(&x->bound);
     }
-    void *const memory[] = {x->steps, x->residents, x->arena, x->uniform, x->inputs, x->partials, x->outputs, x->rows, x->zero_row,
-                            x->buffers, x->gathers, x->dots, x->packed, x->vectors, x->picks};
+    void *const memory[] = {x->steps,    x->residents, x->arena,   x->uniform, x->inputs, x->partials, x->outputs, x->rows,
+                            x->zero_row, x->buffers,   x->gathers, x->levels,  x->dots,   x->packed,   x->vectors, x->picks};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         free(memory[i]);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The CPU engine: a block interpreter. A program becomes a list of steps when it is bound; what depends on no message runs then,
- * once. Steps over an index space (regions, and single operations as regions of one) run in blocks that stay in the first-level
- * cache; a product of a resident matrix with the messages' vectors runs for all messages at once.
+/* The CPU engine: a block interpreter. A program becomes a list of steps when it is bound; what depends on no message runs
+ * then, once. Steps over an index space (regions, and single operations as regions of one) run in blocks that stay in the
+ * first-level cache; a product of a resident matrix with the messages' vectors runs for all messages at once.
  */
 #ifndef PSY_ENGINE_CPU_CPU_H
 #define PSY_ENGINE_CPU_CPU_H
@@ -12,7 +12,9 @@
 enum {
     PSY__BLOCK = 256, /* elements a block has at most */
     PSY__ROWS = 128,  /* rows of a reducing region that are finished together */
-    PSY__BLOCK_BYTES = PSY__BLOCK * 8
+    PSY__BLOCK_BYTES = PSY__BLOCK * 8,
+    PSY__STRAIGHT = 8, /* blocks that are reduced one after the other; more go through a cascade */
+    PSY__LEVELS = 64
 };
 
 typedef struct psy__cpu_engine {
@@ -26,8 +28,8 @@ typedef struct psy__cpu_engine {
 /* An operand over a space: bytes from one index to the next, 0 where it is broadcast. */
 typedef struct psy__operand {
     uint32_t reg;
-    bool inside; /* a register that lives only in the region: it is in a block buffer */
-    bool raw;    /* a bool as somebody else wrote it: any byte */
+    bool inside;   /* a register that lives only in the region: it is in a block buffer */
+    bool raw;      /* a bool as somebody else wrote it: any byte */
     uint8_t bytes; /* of an element */
     uint32_t buffer;
     int64_t strides[PSY_RANK_MAX];
@@ -54,7 +56,15 @@ typedef struct psy__region {
     unsigned matrix;  /* which operand is the matrix */
 } psy__region;
 
-typedef enum psy__step_kind { PSY__STEP_REGION, PSY__STEP_REDUCE, PSY__STEP_TOPK, PSY__STEP_STORE, PSY__STEP_LOOKUP, PSY__STEP_SIZE, PSY__STEP_MOVE } psy__step_kind;
+typedef enum psy__step_kind {
+    PSY__STEP_REGION,
+    PSY__STEP_REDUCE,
+    PSY__STEP_TOPK,
+    PSY__STEP_STORE,
+    PSY__STEP_LOOKUP,
+    PSY__STEP_SIZE,
+    PSY__STEP_MOVE
+} psy__step_kind;
 
 typedef struct psy__step {
     psy__step_kind kind;
@@ -83,13 +93,14 @@ typedef struct psy__cpu_executable {
     uint8_t *status;                         /* of the run */
     const uint8_t **rows;                    /* LOOKUP: by register, then message of the chunk */
     uint8_t *zero_row;
-    uint8_t *buffers;                        /* blocks of region registers */
-    uint8_t *gathers;                        /* three blocks: operands with odd strides */
-    uint8_t *dots;                           /* chunk * PSY__ROWS products */
+    uint8_t *buffers; /* blocks of region registers */
+    uint8_t *gathers; /* three blocks: operands with odd strides */
+    uint8_t *levels;  /* of cascades */
+    uint8_t *dots;    /* chunk * PSY__ROWS products */
     uint8_t *packed;
-    const void **vectors;                    /* chunk */
+    const void **vectors; /* chunk */
     psy__pick *picks;
-    uint32_t first, count;                   /* the chunk being run */
+    uint32_t first, count; /* the chunk being run */
 } psy__cpu_executable;
 
 /* Where the register's elements start for message `m` of the chunk. Not for registers that live inside a region. */
@@ -109,6 +120,15 @@ void psy__move_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t 
 
 /* sort.c */
 void psy__sort_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t m);
+/* cascade.c: long reductions as sums of sums. Level i holds what 2^i blocks gave, so that rounding errors grow with the
+ * logarithm of the length. A level is `n` elements of the node's dtype, levels are `stride` bytes apart, reduction is a row of
+ * ops.def. */
+/* Takes block number `index`, from 0, and spoils it. */
+void psy__cascade_add(const psy__kernels *k, const psy_op_info *reduction, unsigned dtype, uint8_t *levels, size_t stride,
+                      uint8_t *block, uint64_t index, size_t n);
+/* What `count` blocks gave, one after the other at `out`. */
+void psy__cascade_end(const psy__kernels *k, const psy_op_info *reduction, unsigned dtype, const uint8_t *levels, size_t stride,
+                      uint64_t count, uint8_t *out, size_t n);
 
 /* select.c */
 /* The element's place in the order of its dtype: larger is better; NaN is 0, below -inf; -0 and 0 are the same. */

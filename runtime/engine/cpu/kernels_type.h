@@ -44,20 +44,32 @@ static void JOIN(pack_, SUFFIX)(void *packed_, const void *const *vectors, size_
     }
 }
 
-/* A tile of ROWS rows and GROUPS groups of vectors, sums in registers. */
+/* Products are added up in registers for so long; then what came together goes to the sums. */
+#define STRETCH 256
+
+/* A tile of ROWS rows and GROUPS groups of vectors. */
 #define TILE(NAME, ROWS, GROUPS)                                                                                             \
     static inline __attribute__((always_inline)) void JOIN(NAME, SUFFIX)(const T *m, size_t row_stride, size_t depth, const T *packed, \
                                                                         VECTOR sum[ROWS][GROUPS])                            \
     {                                                                                                                        \
         enum { LANE_COUNT = VECTOR_BYTES / sizeof(T) };                                                                      \
-        VECTOR s[ROWS][GROUPS] = {{{0}}};                                                                                    \
-        for (size_t d = 0; d < depth; d++) {                                                                                 \
-            _Pragma("GCC unroll 16") for (int g = 0; g < GROUPS; g++) {                                                      \
-                VECTOR v = *(const LOOSE *)(packed + ((size_t)g * depth + d) * LANE_COUNT);                                  \
-                _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) { s[r][g] += m[(size_t)r * row_stride + d] * v; }    \
+        for (size_t from = 0; from < depth; from += STRETCH) {                                                               \
+            VECTOR s[ROWS][GROUPS] = {{{0}}};                                                                                \
+            size_t end = depth - from < STRETCH ? depth : from + STRETCH;                                                    \
+            for (size_t d = from; d < end; d++) {                                                                            \
+                _Pragma("GCC unroll 16") for (int g = 0; g < GROUPS; g++) {                                                  \
+                    VECTOR v = *(const LOOSE *)(packed + ((size_t)g * depth + d) * LANE_COUNT);                              \
+                    _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) { s[r][g] += m[(size_t)r * row_stride + d] * v; } \
+                }                                                                                                            \
+            }                                                                                                                \
+            if (from == 0) {                                                                                                 \
+                memcpy(sum, s, sizeof s);                                                                                    \
+                continue;                                                                                                    \
+            }                                                                                                                \
+            for (int r = 0; r < ROWS; r++) {                                                                                 \
+                for (int g = 0; g < GROUPS; g++) { sum[r][g] += s[r][g]; }                                                   \
             }                                                                                                                \
         }                                                                                                                    \
-        memcpy(sum, s, sizeof s);                                                                                            \
     }
 TILE(tile_12_1_, 12, 1)
 TILE(tile_6_2_, 6, 2)
@@ -109,44 +121,38 @@ static inline T JOIN(across_, SUFFIX)(VECTOR v)
     return sum;
 }
 
-/* Four rows at a time, two sums each. */
+/* ROWS rows at a time, two sums each. */
+#define PASS(ROWS)                                                                                                           \
+    T total[ROWS] = {0};                                                                                                     \
+    for (size_t from = 0; from < depth; from += 8 * STRETCH) {                                                               \
+        VECTOR s[ROWS][2] = {{{0}}};                                                                                         \
+        size_t d = from, end = depth - from < 8 * STRETCH ? depth : from + 8 * STRETCH;                                      \
+        for (; d + 2 * LANE_COUNT <= end; d += 2 * LANE_COUNT) {                                                             \
+            VECTOR v0 = *(const LOOSE *)(v + d), v1 = *(const LOOSE *)(v + d + LANE_COUNT);                                  \
+            _Pragma("GCC unroll 4") for (size_t r = 0; r < ROWS; r++) {                                                      \
+                s[r][0] += *(const LOOSE *)(m + r * row_stride + d) * v0;                                                    \
+                s[r][1] += *(const LOOSE *)(m + r * row_stride + d + LANE_COUNT) * v1;                                       \
+            }                                                                                                                \
+        }                                                                                                                    \
+        _Pragma("GCC unroll 4") for (size_t r = 0; r < ROWS; r++) {                                                          \
+            T sum = JOIN(across_, SUFFIX)(s[r][0] + s[r][1]);                                                                \
+            for (size_t i = d; i < end; i++) { sum += m[r * row_stride + i] * v[i]; }                                        \
+            total[r] += sum;                                                                                                 \
+        }                                                                                                                    \
+    }                                                                                                                        \
+    for (size_t r = 0; r < ROWS; r++) { out[row + r] = total[r]; }
+
 static void JOIN(one_, SUFFIX)(const void *matrix, size_t row_stride, size_t rows, size_t depth, const void *vector, void *out_)
 {
     enum { LANE_COUNT = VECTOR_BYTES / sizeof(T) };
     const T *m = matrix, *v = vector;
     T *out = out_;
     size_t row = 0;
-    for (; row + 4 <= rows; row += 4, m += 4 * row_stride) {
-        VECTOR s[4][2] = {{{0}}};
-        size_t d = 0;
-        for (; d + 2 * LANE_COUNT <= depth; d += 2 * LANE_COUNT) {
-            VECTOR v0 = *(const LOOSE *)(v + d), v1 = *(const LOOSE *)(v + d + LANE_COUNT);
-            _Pragma("GCC unroll 4") for (size_t r = 0; r < 4; r++) {
-                s[r][0] += *(const LOOSE *)(m + r * row_stride + d) * v0;
-                s[r][1] += *(const LOOSE *)(m + r * row_stride + d + LANE_COUNT) * v1;
-            }
-        }
-        _Pragma("GCC unroll 4") for (size_t r = 0; r < 4; r++) {
-            T sum = JOIN(across_, SUFFIX)(s[r][0] + s[r][1]);
-            for (size_t i = d; i < depth; i++) {
-                sum += m[r * row_stride + i] * v[i];
-            }
-            out[row + r] = sum;
-        }
-    }
-    for (; row < rows; row++, m += row_stride) {
-        VECTOR s = {0};
-        size_t d = 0;
-        for (; d + LANE_COUNT <= depth; d += LANE_COUNT) {
-            s += *(const LOOSE *)(m + d) * *(const LOOSE *)(v + d);
-        }
-        T sum = JOIN(across_, SUFFIX)(s);
-        for (; d < depth; d++) {
-            sum += m[d] * v[d];
-        }
-        out[row] = sum;
-    }
+    for (; row + 4 <= rows; row += 4, m += 4 * row_stride) { PASS(4) }
+    for (; row < rows; row++, m += row_stride) { PASS(1) }
 }
+#undef PASS
+#undef STRETCH
 #undef VECTOR
 #undef LOOSE
 #endif

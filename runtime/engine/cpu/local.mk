@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # kernels.c is compiled once per instruction set; cpu.c chooses at run time. Contraction stays inside a row of ops.def: DOT.
-runtime_sources += %D%/cpu.c %D%/cpu.h %D%/bind.c %D%/kernels.h %D%/kernels_type.h %D%/move.c %D%/program.c %D%/region.c %D%/select.c %D%/sort.c
+runtime_sources += %D%/cpu.c %D%/cpu.h %D%/bind.c %D%/cascade.c %D%/kernels.h %D%/kernels_type.h %D%/move.c %D%/program.c \
+    %D%/region.c %D%/select.c %D%/sort.c
 psy_kernel_cflags = -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast
 
 noinst_LTLIBRARIES += %D%/libkernels-base.la

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Steps that move elements: places along an axis, parts behind each other, parts by number, running sums. All results are in slots,
- * row-major without gaps; operands may be any view. */
+/* Steps that move elements: places along an axis, parts behind each other, parts by number, running sums. All results are in
+ * slots, row-major without gaps; operands may be any view. */
 #include <string.h>
 
 #include "engine/cpu/cpu.h"
@@ -136,7 +136,8 @@ static void run_gather(psy__cpu_executable *x, const psy__instruction *at, uint3
     uint8_t *to = psy__register_at(x, at->dst, m);
     uint32_t axis = at->operands[2];
     unsigned bytes = psy__dtype_bytes(at->dtype), index_dtype = x->bound.registers[at->operands[1]].dtype;
-    uint64_t outer = product(p.dims, 0, axis), inner = product(p.dims, axis + 1, p.rank), count = product(index.dims, 0, index.rank);
+    uint64_t outer = product(p.dims, 0, axis), inner = product(p.dims, axis + 1, p.rank),
+             count = product(index.dims, 0, index.rank);
     for (uint64_t o = 0; o < outer; o++) {
         const uint8_t *from = outer_at(&p, axis, o);
         for (uint64_t k = 0; k < count; k++, to += inner * bytes) {
@@ -156,7 +157,8 @@ static void add_rows(psy__cpu_executable *x, unsigned dtype, uint8_t *to, const 
     uint32_t rank = from->rank;
     unsigned bytes = psy__dtype_bytes(dtype);
     psy__accumulate *add = x->kernels->accumulate[PSY_OP_SUM][dtype];
-    uint64_t last = skip < rank ? from->dims[rank - 1] : 1, rows = skip < rank ? product(from->dims, skip, rank - 1) : 1, index[PSY_RANK_MAX] = {0};
+    uint64_t last = skip < rank ? from->dims[rank - 1] : 1, rows = skip < rank ? product(from->dims, skip, rank - 1) : 1,
+             index[PSY_RANK_MAX] = {0};
     int64_t step = skip < rank ? from->strides[rank - 1] : 0;
     for (uint64_t row = 0; row < rows && last; row++) {
         const uint8_t *start = at;

@@ -25,60 +25,64 @@ uint8_t *psy__register_at(psy__cpu_executable *x, uint32_t reg, uint32_t m)
 
 /* ---- steps of their own ---- */
 
-/* An axis that is not the last: whole rows are put together. */
+enum { RUN = 64 }; /* rows that are put together one after the other; more go through a cascade */
+
+/* Columns of one slab [axis, n columns] whose first row is at `row`. */
+static void reduce_columns(psy__cpu_executable *x, const psy__instruction *at, const psy__bound_register *a, const uint8_t *row,
+                           uint8_t *to, size_t n)
+{
+    const psy__kernels *k = x->kernels;
+    const psy_op_info *info = at->info;
+    psy__accumulate *accumulate = k->accumulate[at->op][at->dtype];
+    uint64_t count = a->dims[at->operands[1]];
+    int64_t step = a->strides[at->operands[1]], column = a->strides[a->rank - 1];
+    unsigned bytes = psy__dtype_bytes(at->dtype);
+    uint8_t *sums = count > RUN ? x->gathers : to, *gathered = x->gathers + PSY__BLOCK_BYTES;
+    bool straight = column == (int64_t)bytes || n == 1;
+    for (uint64_t first = 0; first < count || first == 0; first += RUN) {
+        for (size_t i = 0; i < n; i++) {
+            psy__identity(at->op, at->dtype, sums + i * bytes);
+        }
+        for (uint64_t i = first; i < count && i < first + RUN; i++) {
+            const uint8_t *from = row + (int64_t)i * step;
+            if (!straight) {
+                psy__gather(gathered, from, column, n, bytes);
+            }
+            accumulate(sums, straight ? from : gathered, 1, n);
+        }
+        if (count > RUN) {
+            psy__cascade_add(k, info, at->dtype, x->levels, PSY__BLOCK_BYTES, sums, first / RUN, n);
+        }
+    }
+    if (count > RUN) {
+        psy__cascade_end(k, info, at->dtype, x->levels, PSY__BLOCK_BYTES, (count + RUN - 1) / RUN, to, n);
+    }
+    for (size_t i = 0; at->dtype == PSY_BOOL && i < n; i++) {
+        to[i] &= 1;
+    }
+}
+
+/* An axis that is not the last: pieces of whole rows are put together. */
 static void run_reduce(psy__cpu_executable *x, const psy__instruction *at, uint32_t m)
 {
     const psy__bound_register *a = &x->bound.registers[at->operands[0]];
     uint32_t axis = at->operands[1];
-    uint64_t outer = 1, inner = 1, index[PSY_RANK_MAX] = {0};
     unsigned bytes = psy__dtype_bytes(at->dtype);
     const uint8_t *from = psy__register_at(x, at->operands[0], m);
     uint8_t *to = psy__register_at(x, at->dst, m);
-    for (uint32_t d = 0; d < axis; d++) {
-        outer *= a->dims[d];
-    }
-    for (uint32_t d = axis + 1; d < a->rank; d++) {
-        inner *= a->dims[d];
-    }
-    uint64_t last = a->dims[a->rank - 1], rows = last ? inner / last : 0;
-    for (uint64_t o = 0; o < outer; o++) {
-        for (uint64_t i = 0; i < inner; i++) {
-            psy__identity(at->op, at->dtype, to + (o * inner + i) * bytes);
-        }
-        /* index: the dims between axis and the last */
-        for (uint64_t r = 0; r < rows; r++) {
-            uint64_t rest = r;
-            for (uint32_t d = a->rank - 1; d-- > axis + 1;) {
-                index[d] = rest % a->dims[d];
+    uint64_t last = a->dims[a->rank - 1], rows = last ? x->bound.registers[at->dst].count / last : 0;
+    for (uint64_t r = 0; r < rows; r++, to += last * bytes) {
+        uint64_t rest = r;
+        int64_t offset = 0;
+        for (uint32_t d = a->rank - 1; d-- > 0;) {
+            if (d != axis) {
+                offset += (int64_t)(rest % a->dims[d]) * a->strides[d];
                 rest /= a->dims[d];
             }
-            for (uint64_t k = 0; k < a->dims[axis]; k++) {
-                index[axis] = k;
-                const uint8_t *row = from;
-                for (uint32_t d = 0; d + 1 < a->rank; d++) {
-                    row += (int64_t)index[d] * a->strides[d];
-                }
-                int64_t step = a->strides[a->rank - 1];
-                uint8_t *sums = to + (o * inner + r * last) * bytes;
-                if (step == (int64_t)bytes || last == 1) {
-                    x->kernels->accumulate[at->op][at->dtype](sums, row, 1, last);
-                    continue;
-                }
-                for (uint64_t i = 0; i < last; i += PSY__BLOCK) {
-                    size_t n = last - i < PSY__BLOCK ? last - i : PSY__BLOCK;
-                    psy__gather(x->gathers, row + (int64_t)i * step, step, n, bytes);
-                    x->kernels->accumulate[at->op][at->dtype](sums + i * bytes, x->gathers, 1, n);
-                }
-            }
         }
-        for (uint64_t i = 0; at->dtype == PSY_BOOL && i < inner; i++) {
-            to[o * inner + i] &= 1;
-        }
-        for (uint32_t d = axis; d-- > 0;) {
-            if (++index[d] < a->dims[d]) {
-                break;
-            }
-            index[d] = 0;
+        for (uint64_t i = 0; i < last; i += PSY__BLOCK) {
+            size_t n = last - i < PSY__BLOCK ? last - i : PSY__BLOCK;
+            reduce_columns(x, at, a, from + offset + (int64_t)i * a->strides[a->rank - 1], to + i * bytes, n);
         }
     }
 }
@@ -182,10 +186,12 @@ psy_status psy__cpu_run(psy__executable *executable, const psy__batch *batch)
     psy__cpu_executable *x = (psy__cpu_executable *)executable;
     const psy_psm_program *p = x->bound.program;
     const psy_psm_type *type = &x->module->types[p->output_type];
-    if (batch->count == 0 || batch->count > x->max_batch || !psy__spans_take(batch->inputs, batch->input_spans, batch->count, x->inputs) ||
+    if (batch->count == 0 || batch->count > x->max_batch ||
+        !psy__spans_take(batch->inputs, batch->input_spans, batch->count, x->inputs) ||
         !psy__spans_take(batch->outputs, batch->output_spans, batch->count, x->outputs) ||
         (p->partial_type != PSY_NONE && !psy__spans_take(batch->partials, batch->partial_spans, batch->count, x->partials))) {
-        return psy_fail(PSY_INVALID, "a batch of %u messages whose spans do not add up, or over the limit of %u", batch->count, x->max_batch);
+        return psy_fail(PSY_INVALID, "a batch of %u messages whose spans do not add up, or over the limit of %u", batch->count,
+                        x->max_batch);
     }
     x->status = batch->status;
     memset(batch->status, PSY_OK, batch->count);

@@ -8,10 +8,26 @@
 void psy__gather(void *out, const uint8_t *from, int64_t stride, size_t n, unsigned element_bytes)
 {
     switch (element_bytes) {
-    case 1: for (size_t i = 0; i < n; i++, from += stride) { ((uint8_t *)out)[i] = *from; } break;
-    case 2: for (size_t i = 0; i < n; i++, from += stride) { ((uint16_t *)out)[i] = *(const uint16_t *)from; } break;
-    case 4: for (size_t i = 0; i < n; i++, from += stride) { ((uint32_t *)out)[i] = *(const uint32_t *)from; } break;
-    default: for (size_t i = 0; i < n; i++, from += stride) { ((uint64_t *)out)[i] = *(const uint64_t *)from; } break;
+    case 1:
+        for (size_t i = 0; i < n; i++, from += stride) {
+            ((uint8_t *)out)[i] = *from;
+        }
+        break;
+    case 2:
+        for (size_t i = 0; i < n; i++, from += stride) {
+            ((uint16_t *)out)[i] = *(const uint16_t *)from;
+        }
+        break;
+    case 4:
+        for (size_t i = 0; i < n; i++, from += stride) {
+            ((uint32_t *)out)[i] = *(const uint32_t *)from;
+        }
+        break;
+    default:
+        for (size_t i = 0; i < n; i++, from += stride) {
+            ((uint64_t *)out)[i] = *(const uint64_t *)from;
+        }
+        break;
     }
 }
 
@@ -20,7 +36,7 @@ typedef struct spot {
     psy__cpu_executable *x;
     uint32_t m;
     uint64_t index[PSY_RANK_MAX];
-    uint32_t rank;         /* of the space that is walked */
+    uint32_t rank; /* of the space that is walked */
 } spot;
 
 static uint8_t *operand_at(const spot *s, const psy__operand *o)
@@ -148,10 +164,60 @@ static uint8_t *sums_at(const spot *s, const psy__node *node)
     return node->result.inside ? s->x->buffers + (size_t)node->result.buffer * PSY__BLOCK_BYTES : operand_at(s, &node->result);
 }
 
+/* Block number `block` of a row, into the row's result or through the node's cascade. */
+static void reduce_block(const spot *s, const psy__node *node, uint8_t *result, uint8_t *levels, uint64_t block, size_t n)
+{
+    const psy__kernels *kernels = s->x->kernels;
+    size_t stride_a, stride_b = 0;
+    const void *a = block_of(s, &node->operands[0], n, 0, &stride_a), *b = NULL;
+    if (node->operand_count == 2) {
+        b = block_of(s, &node->operands[1], n, 1, &stride_b);
+    }
+    psy__reduce *reduce = kernels->reduce[node->info->op][node->dtype];
+    if (!levels) {
+        reduce(result, a, stride_a, b, stride_b, n);
+        return;
+    }
+    uint64_t sum;
+    psy__identity(node->info->op, node->dtype, &sum);
+    reduce(&sum, a, stride_a, b, stride_b, n);
+    psy__cascade_add(kernels, node->info, node->dtype, levels, sizeof sum, (uint8_t *)&sum, block, 1);
+}
+
+/* Row k of `rows`: its first part and reductions. */
+static void run_row(const psy__region *r, spot *s, const spot *rows, size_t k)
+{
+    uint64_t last = r->dims[r->rank - 1];
+    bool straight = last <= PSY__STRAIGHT * PSY__BLOCK;
+    for (uint64_t at = 0; at < last; at += PSY__BLOCK) {
+        size_t n = last - at < PSY__BLOCK ? last - at : PSY__BLOCK;
+        uint8_t *levels = straight ? NULL : s->x->levels;
+        s->index[r->rank - 1] = at;
+        for (uint32_t i = 0; i < r->node_count && r->nodes[i].first; i++) {
+            const psy__node *node = &r->nodes[i];
+            if (!node->reduces) {
+                run_map(s, node, n);
+                continue;
+            }
+            reduce_block(s, node, sums_at(rows, node) + k * node->element_bytes, levels, at / PSY__BLOCK, n);
+            levels += straight ? 0 : PSY__LEVELS * sizeof(uint64_t);
+        }
+    }
+    uint8_t *levels = s->x->levels;
+    for (uint32_t i = 0; !straight && i < r->node_count && r->nodes[i].first; i++) {
+        const psy__node *node = &r->nodes[i];
+        if (node->reduces) {
+            psy__cascade_end(s->x->kernels, node->info, node->dtype, levels, sizeof(uint64_t),
+                             (last + PSY__BLOCK - 1) / PSY__BLOCK, sums_at(rows, node) + k * node->element_bytes, 1);
+            levels += PSY__LEVELS * sizeof(uint64_t);
+        }
+    }
+}
+
 static void run_rows(psy__cpu_executable *x, const psy__region *r, const spot *rows, size_t count)
 {
     spot s = *rows;
-    uint64_t last = r->dims[r->rank - 1];
+    s.x = x;
     s.rank = r->rank;
     for (uint32_t i = 0; i < r->node_count; i++) {
         const psy__node *node = &r->nodes[i];
@@ -166,23 +232,7 @@ static void run_rows(psy__cpu_executable *x, const psy__region *r, const spot *r
         if (r->rank > 1) {
             s.index[r->rank - 2] = rows->index[r->rank - 2] + k;
         }
-        for (uint64_t at = 0; at < last; at += PSY__BLOCK) {
-            size_t n = last - at < PSY__BLOCK ? last - at : PSY__BLOCK;
-            s.index[r->rank - 1] = at;
-            for (uint32_t i = 0; i < r->node_count && r->nodes[i].first; i++) {
-                const psy__node *node = &r->nodes[i];
-                if (!node->reduces) {
-                    run_map(&s, node, n);
-                    continue;
-                }
-                size_t stride_a, stride_b = 0;
-                const void *a = block_of(&s, &node->operands[0], n, 0, &stride_a), *b = NULL;
-                if (node->operand_count == 2) {
-                    b = block_of(&s, &node->operands[1], n, 1, &stride_b);
-                }
-                x->kernels->reduce[node->info->op][node->dtype](sums_at(rows, node) + k * node->element_bytes, a, stride_a, b, stride_b, n);
-            }
-        }
+        run_row(r, &s, rows, k);
     }
 }
 

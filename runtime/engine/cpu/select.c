@@ -40,9 +40,7 @@ uint64_t psy__order_key(unsigned dtype, const void *at, uint64_t *bits)
         memcpy(bits, at, sizeof v);
         return (uint64_t)v ^ UINT64_C(1) << 63;
     }
-    default:
-        memcpy(bits, at, psy__dtype_bytes(dtype));
-        return *bits;
+    default: memcpy(bits, at, psy__dtype_bytes(dtype)); return *bits;
     }
 }
 
@@ -118,7 +116,8 @@ static void scan_all(psy__cpu_executable *x, heap *h, const psy__instruction *at
 {
     const psy__bound_register *v = &x->bound.registers[at->operands[0]];
     const psy__bound_register *l = at->operands[1] == PSY_NONE ? NULL : &x->bound.registers[at->operands[1]];
-    const uint8_t *values = psy__register_at(x, at->operands[0], m), *labels = l ? psy__register_at(x, at->operands[1], m) : NULL;
+    const uint8_t *values = psy__register_at(x, at->operands[0], m),
+                  *labels = l ? psy__register_at(x, at->operands[1], m) : NULL;
     uint64_t base = at->operands[3] == PSY_NONE ? 0 : x->bound.bases[psy__dim_symbol(at->operands[3])];
     unsigned bytes = psy__dtype_bytes(v->dtype);
     uint64_t last = v->dims[v->rank - 1], index[PSY_RANK_MAX] = {0}, done = 0;
@@ -131,7 +130,8 @@ static void scan_all(psy__cpu_executable *x, heap *h, const psy__instruction *at
         for (uint64_t i = 0; i < last;) {
             bool straight = v->strides[v->rank - 1] == (int64_t)bytes && (!l || l->strides[l->rank - 1] == 8);
             size_t n = straight || last == 1 ? last - i : last - i < PSY__BLOCK ? last - i : PSY__BLOCK;
-            const uint8_t *from = row + (int64_t)i * v->strides[v->rank - 1], *from_labels = l ? row_labels + (int64_t)i * l->strides[l->rank - 1] : NULL;
+            const uint8_t *from = row + (int64_t)i * v->strides[v->rank - 1],
+                          *from_labels = l ? row_labels + (int64_t)i * l->strides[l->rank - 1] : NULL;
             if (!straight && last != 1) {
                 psy__gather(x->gathers, from, v->strides[v->rank - 1], n, bytes);
                 from = x->gathers;

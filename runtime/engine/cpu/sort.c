@@ -35,7 +35,8 @@ static psy__pick *sort(psy__pick *picks, size_t n)
     return from;
 }
 
-static void sort_row(psy__cpu_executable *x, const psy__bound_register *v, bool descending, const uint8_t *from, uint8_t *values, uint64_t *labels, uint64_t wanted)
+static void sort_row(psy__cpu_executable *x, const psy__bound_register *v, bool descending, const uint8_t *from,
+                     uint8_t *values, uint64_t *labels, uint64_t wanted)
 {
     unsigned bytes = psy__dtype_bytes(v->dtype);
     bool is_float = psy__dtype_class(v->dtype) == PSY_DCLASS_FLOAT;

@@ -6,7 +6,6 @@
 
 #include "codegen/codegen.h"
 #include "engine/vulkan/vulkan.h"
-#include "isa/scalar.h"
 
 static psy__vulkan_engine *engine_of(const psy__vulkan_executable *x) { return (psy__vulkan_engine *)x->base.engine; }
 
@@ -35,17 +34,16 @@ psy_status psy__vulkan_supports(psy__engine *engine, const psy__module *module, 
 static psy_status check_sizes(const psy__vulkan_executable *x)
 {
     const psy__module *m = x->bound.module;
-    for (uint32_t i = 0; i < m->symbol_count; i++) {
-        if (x->bound.symbols[i] > UINT32_MAX) {
-            return psy_fail(PSY_UNSUPPORTED, "size %s is %" PRIu64 ", and vulkan kernels count in 32 bits",
-                            psy__module_string(m, m->symbols[i].name), x->bound.symbols[i]);
-        }
-    }
     for (uint32_t i = 0; i < x->bound.program->register_count; i++) {
         const psy__bound_register *r = &x->bound.registers[i];
-        if (r->count > INT32_MAX / 2) {
+        bool large = r->count > INT32_MAX / 2;
+        for (uint32_t d = 0; d < r->rank; d++) {
+            large = large || r->dims[d] > INT32_MAX / 2;
+        }
+        if (large) {
             return psy_fail(PSY_UNSUPPORTED,
-                            "program %s on vulkan: a value has %" PRIu64 " elements, and kernels count in 32 bits",
+                            "program %s on vulkan: a value has %" PRIu64
+                            " elements, or an axis too long: kernels count in 32 bits",
                             psy__module_string(m, x->bound.program->name), r->count);
         }
     }
@@ -252,22 +250,11 @@ static psy_status make_descriptors(psy__vulkan_executable *x)
     return PSY_OK;
 }
 
-/* What depends on no message: sizes are written, the rest runs now, once. */
+/* What depends on no message runs now, once. */
 static psy_status run_uniform(psy__vulkan_executable *x)
 {
     psy__vulkan_engine *e = engine_of(x);
-    psy_status status = PSY_OK;
-    psy__instruction at;
-    for (uint32_t word = 0; status == PSY_OK && word < x->bound.program->word_count; word = at.next) {
-        psy__instruction_at(x->bound.module, x->bound.program, word, &at);
-        if (at.op == PSY_OP_SIZE) {
-            uint64_t value = psy__dim_value(at.operands[0], x->bound.symbols), as = 0;
-            psy__cast(PSY_U64, &value, at.dtype, &as, 1);
-            status = psy__vulkan_upload(e, &x->uniform, x->slots[x->bound.registers[at.dst].slot], &as,
-                                        psy__dtype_bytes(at.dtype));
-        }
-    }
-    status = status == PSY_OK ? psy__vulkan_begin(e) : status;
+    psy_status status = psy__vulkan_begin(e);
     if (status == PSY_OK) {
         psy__vulkan_record(x, false, x->sets[0], 1);
         status = psy__vulkan_submit(e);

@@ -109,7 +109,8 @@ static psy_status too_much(const psy__vulkan_executable *x, const psy__instructi
 }
 
 /* Loop iterations of an invocation, over all loops together. */
-static uint64_t trips_of(const psy__vulkan_executable *x, const psy__instruction *at, const psy__space *space, const psy__vulkan_step *s)
+static uint64_t trips_of(const psy__vulkan_executable *x, const psy__instruction *at, const psy__space *space,
+                         const psy__vulkan_step *s)
 {
     const psy__vulkan_engine *e = (const psy__vulkan_engine *)x->base.engine;
     uint64_t tree = 0;
@@ -168,7 +169,10 @@ psy_status psy__vulkan_make_steps(psy__vulkan_executable *x)
     for (uint32_t word = 0; status == PSY_OK && word < p->word_count; word = space.next) {
         psy__instruction_at(x->bound.module, p, word, &at);
         psy__space_of(x->bound.module, p, &at, &space);
-        if (space.stages) {
+        if (at.op == PSY_OP_SIZE) {
+            x->steps[x->step_count++] =
+                (psy__vulkan_step){.op = at.op, .dst = at.dst, .elements = psy__dim_value(at.operands[0], x->bound.symbols)};
+        } else if (space.stages) {
             psy__vulkan_step *s = &x->steps[x->step_count++];
             s->kernel = kernel;
             kernel += space.stages;

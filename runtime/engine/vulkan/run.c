@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/vulkan/vulkan.h"
+#include "isa/scalar.h"
 
 static psy__vulkan_engine *engine_of(const psy__vulkan_executable *x) { return (psy__vulkan_engine *)x->base.engine; }
 
@@ -44,6 +45,17 @@ static void dispatch_topk(psy__vulkan_executable *x, const psy__vulkan_step *s, 
     dispatch(x, s->kernel + PSY_STAGE_FINISH, (s->k + e->group_size - 1) / e->group_size, count, &made);
 }
 
+/* In its place among the steps: registers share slots. */
+static void write_size(psy__vulkan_executable *x, const psy__vulkan_step *s)
+{
+    psy__vulkan_engine *e = engine_of(x);
+    const psy__bound_register *r = &x->bound.registers[s->dst];
+    uint64_t value = 0;
+    psy__cast(PSY_U64, &s->elements, r->dtype, &value, 1);
+    e->vk.CmdUpdateBuffer(e->commands, x->uniform.buffer, x->slots[r->slot], psy__dtype_bytes(r->dtype), &value);
+    psy__vulkan_barrier(e, false);
+}
+
 void psy__vulkan_record(psy__vulkan_executable *x, bool batched, VkDescriptorSet set, uint32_t count)
 {
     psy__vulkan_engine *e = engine_of(x);
@@ -52,6 +64,10 @@ void psy__vulkan_record(psy__vulkan_executable *x, bool batched, VkDescriptorSet
     for (uint32_t i = 0; i < x->step_count; i++) {
         const psy__vulkan_step *s = &x->steps[i];
         if (s->batched != batched) {
+            continue;
+        }
+        if (s->op == PSY_OP_SIZE) {
+            write_size(x, s);
             continue;
         }
         if (s->op == PSY_OP_TOPK) {

@@ -63,11 +63,11 @@ psy_status psy__vulkan_submit(psy__vulkan_engine *e)
 
 void psy__vulkan_barrier(psy__vulkan_engine *e, bool last)
 {
-    VkPipelineStageFlags before = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
-    VkPipelineStageFlags after = last ? VK_PIPELINE_STAGE_HOST_BIT : VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
+    VkPipelineStageFlags device = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
     VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                                .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
-                               .dstAccessMask =
-                                   last ? VK_ACCESS_HOST_READ_BIT : VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
-    e->vk.CmdPipelineBarrier(e->commands, before, after, 0, 1, &barrier, 0, NULL, 0, NULL);
+                               .dstAccessMask = last ? VK_ACCESS_HOST_READ_BIT
+                                                     : VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
+                                                           VK_ACCESS_TRANSFER_WRITE_BIT};
+    e->vk.CmdPipelineBarrier(e->commands, device, last ? VK_PIPELINE_STAGE_HOST_BIT : device, 0, 1, &barrier, 0, NULL, 0, NULL);
 }

@@ -87,10 +87,11 @@ enum { PSY__GROUPS = 16 }; /* groups in one submission */
 typedef struct psy__vulkan_step {
     psy_op op;
     bool batched;
-    uint32_t kernel;   /* first of its kernels */
-    uint64_t elements; /* invocations; of a reduction: workgroups; of a top-k: elements it chooses from */
     bool by_group;     /* elements are workgroups */
+    uint16_t dst;      /* SIZE: the register, and `elements` is the size */
+    uint32_t kernel;   /* first of its kernels */
     uint32_t k;        /* top-k */
+    uint64_t elements; /* invocations; of a reduction: workgroups; of a top-k: elements it chooses from */
 } psy__vulkan_step;
 
 typedef struct psy__vulkan_executable {

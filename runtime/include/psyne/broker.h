@@ -35,10 +35,10 @@ typedef struct psy_broker_options {
 } psy_broker_options;
 
 typedef struct psy_broker_counts {
-    uint64_t requests;       /* accepted from clients */
-    uint64_t refused;        /* malformed or unroutable: answered with an error */
+    uint64_t requests;           /* accepted from clients */
+    uint64_t refused;            /* malformed or unroutable: answered with an error */
     uint64_t timeouts, failures; /* answered for shards that were late, or dead */
-    uint64_t scatter_bytes;  /* payload bytes copied into shard rings */
+    uint64_t scatter_bytes;      /* payload bytes copied into shard rings */
     uint32_t clients, shards_ready, in_flight;
 } psy_broker_counts;
 

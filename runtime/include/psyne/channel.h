@@ -32,8 +32,8 @@ extern "C" {
 typedef struct psy_channel psy_channel;
 
 typedef struct psy_channel_options {
-    uint32_t in_flight;         /* calls without a released reply at most; 1 .. 65536; 0 = 256 */
-    uint32_t call_timeout_ms;   /* deadline of each call, 1 .. 65535; 0 = 10,000 */
+    uint32_t in_flight;          /* calls without a released reply at most; 1 .. 65536; 0 = 256 */
+    uint32_t call_timeout_ms;    /* deadline of each call, 1 .. 65535; 0 = 10,000 */
     uint64_t connect_timeout_ns; /* how long connect waits for the service and its shards; 0 = 10 s */
 } psy_channel_options;
 
@@ -47,14 +47,14 @@ typedef struct psy_pipeline {
 
 /* A call being prepared. */
 typedef struct psy_call {
-    void *message;  /* request_bytes of uninitialised memory in the request ring, 64-byte aligned: the generated _init first */
+    void *message; /* request_bytes of uninitialised memory in the request ring, 64-byte aligned: the generated _init first */
     uint32_t slot;
     uint32_t generation;
     const psy_pipeline *pipeline;
 } psy_call;
 
 typedef struct psy_reply {
-    psy_status status;   /* OK: `message` holds the reply */
+    psy_status status; /* OK: `message` holds the reply */
     uint32_t bytes;
     const void *message; /* in the client's response slab until released; NULL where status is not OK */
     void *user;          /* as given at commit */
@@ -69,7 +69,8 @@ typedef struct psy_reply {
 PSY_NODISCARD psy_status psy_channel_connect(const char *uri, const psy_channel_options *options, psy_channel **out);
 
 /* Agrees on a pipeline by name. NOT_FOUND; LAYOUT when request or reply differ from the service's schema (both hashes are in
- * the detail); CLOSED. Blocks for one round trip. */
+ * the detail); CLOSED; TIMEOUT when the service does not answer within connect_timeout_ns: the channel is closed then. Blocks
+ * for one round trip. */
 PSY_NODISCARD psy_status psy_channel_open(psy_channel *channel, const char *pipeline, const psy_type *request,
                                           const psy_type *reply, psy_pipeline *out);
 

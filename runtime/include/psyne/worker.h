@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A shard worker: owns a part of the resident data and runs the module's programs over the requests waiting in its ring, all that
- * wait in one batch; the last shard to finish a request merges and answers it.
+/* A shard worker: owns a part of the resident data and runs the module's programs over the requests waiting in its ring, all
+ * that wait in one batch; the last shard to finish a request merges and answers it.
  *
  *   psy_worker_options options = {.uri = "ipc:///run/nearest.sock", .module = module, .shard = 0, .engine = "cpu"};
  *   psy_worker *worker;
@@ -28,14 +28,14 @@ typedef struct psy_worker psy_worker;
 
 typedef struct psy_worker_options {
     const char *uri;
-    const psy_module *module; /* outlives the worker; the same bytes as the broker's */
-    uint32_t shard;           /* 0 .. shards - 1 */
-    const char *engine;       /* "cpu" or "vulkan"; NULL = "cpu" */
-    const char *device;       /* vulkan: device name or index; NULL = the engine's choice */
-    uint32_t max_batch;       /* messages in one run at most; 0 = 64 */
+    const psy_module *module;    /* outlives the worker; the same bytes as the broker's */
+    uint32_t shard;              /* 0 .. shards - 1 */
+    const char *engine;          /* "cpu" or "vulkan"; NULL = "cpu" */
+    const char *device;          /* vulkan: device name or index; NULL = the engine's choice */
+    uint32_t max_batch;          /* messages in one run at most; 0 = 64 */
     uint64_t connect_timeout_ns; /* 0 = 10 s */
-    uint64_t arena_bytes;     /* working memory per message at most; 0 = 1 GiB */
-    int validate;             /* vulkan: validation layers; any message fails the run */
+    uint64_t arena_bytes;        /* working memory per message at most; 0 = 1 GiB */
+    int validate;                /* vulkan: validation layers; any message fails the run */
 } psy_worker_options;
 
 /* Resident data, given row by row: the worker asks for the rows of its own shard only.
@@ -52,10 +52,10 @@ typedef struct psy_rows {
 } psy_rows;
 
 typedef struct psy_worker_counts {
-    uint64_t requests;       /* run */
-    uint64_t batches;        /* runs of a shard program */
-    uint64_t merges;         /* replies merged here */
-    uint64_t copied_bytes;   /* payload bytes copied by the engine: 0 on the cpu and on imported slabs */
+    uint64_t requests;        /* run */
+    uint64_t batches;         /* runs of a shard program */
+    uint64_t merges;          /* replies merged here */
+    uint64_t copied_bytes;    /* payload bytes copied by the engine: 0 on the cpu and on imported slabs */
     uint64_t dropped_replies; /* whose client had gone or given up */
 } psy_worker_counts;
 
@@ -73,7 +73,8 @@ PSY_NODISCARD psy_status psy_worker_start(psy_worker *worker);
 /* One round over what waits; returns how many requests it ran; never sleeps. */
 uint32_t psy_worker_do_work(psy_worker *worker);
 void psy_worker_wait(psy_worker *worker, uint64_t timeout_ns);
-/* Works until stopped or the broker is gone: OK, or PEER_DIED. */
+/* Works until stopped: OK; or the broker is gone: PEER_DIED; or the broker refused it, as INVALID where the shards were loaded
+ * with different sizes. */
 PSY_NODISCARD psy_status psy_worker_run(psy_worker *worker);
 /* Async-signal-safe. */
 void psy_worker_stop(psy_worker *worker);

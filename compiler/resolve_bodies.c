@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions and pipelines: every name of every body, recursion, and names that nobody uses. */
+#include <string.h>
+
+#include "builtins.h"
+#include "unit.h"
+
+#define ERROR(...) psc_error(u->diags, __VA_ARGS__)
+
+/* ---- names that can be seen ---- */
+
+typedef struct entry {
+    const char *name;
+    psc_span span;
+    bool *used; /* set when somebody names it; NULL: nobody asks */
+} entry;
+
+typedef struct scope {
+    const struct scope *outer; /* NULL: names of the file */
+    PSC_LIST(entry) list;
+} scope;
+
+static void add_name(psc_unit *u, scope *s, const psc_name *name, bool *used)
+{
+    entry e = {name->text, name->span, used};
+    psc_push(u->arena, &s->list, e);
+}
+
+static const entry *find_name(const scope *s, const char *name)
+{
+    for (; s; s = s->outer) {
+        for (size_t i = 0; i < s->list.count; i++) {
+            if (strcmp(s->list.at[i].name, name) == 0) {
+                return &s->list.at[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static void file_names(psc_unit *u, scope *s)
+{
+    for (size_t i = 0; i < u->constants.count; i++) {
+        psc_name name = {u->constants.at[i].name, u->constants.at[i].span, NULL};
+        add_name(u, s, &name, &u->constants.at[i].used);
+    }
+    for (size_t i = 0; i < u->residents.count; i++) {
+        add_name(u, s, &u->residents.at[i].node->name, &u->residents.at[i].used);
+    }
+    for (size_t i = 0; i < u->symbols.count; i++) {
+        if (u->symbols.at[i].kind == PSY_SYMBOL_GLOBAL) {
+            psc_name name = {u->symbol_names.at[i], {0}, NULL};
+            add_name(u, s, &name, NULL);
+        }
+    }
+}
+
+typedef PSC_LIST(const char *) words;
+
+static psc_diagnostic *unknown(psc_unit *u, const psc_name *name, const char *what, const words *candidates)
+{
+    psc_diagnostic *d = ERROR(PSC_E_UNKNOWN_NAME, name->span, "there is no %s`%s`", what, name->text);
+    return psc_help_nearest(d, name->text, candidates->at, candidates->count) ? NULL : d;
+}
+
+static void unknown_name(psc_unit *u, const psc_name *name, const scope *s)
+{
+    words candidates = {0};
+    for (; psc_errors_are_kept(u->diags) && s; s = s->outer) {
+        for (size_t i = 0; i < s->list.count; i++) {
+            psc_push(u->arena, &candidates, s->list.at[i].name);
+        }
+    }
+    unknown(u, name, "", &candidates);
+}
+
+static void unknown_function(psc_unit *u, const psc_name *name)
+{
+    words candidates = {0};
+    const char *builtins[256];
+    size_t count = psc_builtin_names(builtins, 256);
+    for (size_t i = 0; i < count; i++) {
+        psc_push(u->arena, &candidates, builtins[i]);
+    }
+    for (size_t i = 0; i < u->fns.count; i++) {
+        psc_push(u->arena, &candidates, u->fns.at[i].node->name.text);
+    }
+    unknown(u, name, "function ", &candidates);
+}
+
+static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
+{
+    if (!e) {
+        return;
+    }
+    unsigned detail;
+    if (e->kind == HRM_NAME) {
+        const entry *found = find_name(s, e->name.text);
+        if (!found) {
+            unknown_name(u, &e->name, s);
+        } else if (found->used) {
+            *found->used = true;
+        }
+    } else if (e->kind == HRM_CALL && psc_builtin_find(e->name.text, &detail) == PSC_NO_BUILTIN) {
+        psc_fn *f = psc_fn_find(u, e->name.text);
+        if (!f) {
+            unknown_function(u, &e->name);
+        } else {
+            f->used = true;
+        }
+    }
+    check_names(u, e->left, s);
+    check_names(u, e->right, s);
+    for (size_t i = 0; i < e->arguments.count; i++) {
+        check_names(u, e->arguments.at[i].value, s);
+    }
+}
+
+/* ---- functions ---- */
+
+/* `s`, where not NULL, gets the sizes of the function's own. */
+static void check_type(psc_unit *u, const hrm_type *t, scope *s)
+{
+    if (psy__dtype_named(t->dtype.text, strlen(t->dtype.text)) == 0) {
+        psc_syntax_no_type(u->diags, &t->dtype);
+    }
+    if (t->dims.count > PSY_RANK_MAX) {
+        ERROR(PSC_E_SHAPE, t->span, "a tensor has at most %d axes", PSY_RANK_MAX);
+    }
+    for (size_t i = 0; i < t->dims.count; i++) {
+        const hrm_expr *d = t->dims.at[i];
+        psc_constant_value *c = d->kind == HRM_NAME ? psc_constant_find(u, d->name.text) : NULL;
+        if (c) {
+            c->used = true;
+        } else if (d->kind != HRM_NAME) {
+            psc_evaluate(u, d);
+        } else if (s && !find_name(s, d->name.text)) {
+            add_name(u, s, &d->name, NULL);
+        }
+    }
+}
+
+/* Depth first: a function that is reached while it is open calls itself. */
+typedef struct visitor {
+    psc_unit *u;
+    enum { UNSEEN, OPEN, DONE } * states; /* by function */
+    unsigned depth;                       /* of expressions in functions in expressions */
+} visitor;
+
+static void visit_calls(visitor *v, const hrm_expr *e);
+
+static void visit_fn(visitor *v, size_t index)
+{
+    v->states[index] = OPEN;
+    visit_calls(v, v->u->fns.at[index].node->body);
+    v->states[index] = DONE;
+}
+
+static void visit_call(visitor *v, const hrm_expr *e)
+{
+    psc_unit *u = v->u;
+    psc_fn *f = psc_fn_find(u, e->name.text);
+    size_t index = f ? (size_t)(f - u->fns.at) : 0;
+    if (f && v->states[index] == OPEN) {
+        psc_diagnostic *d = ERROR(PSC_E_RECURSION, e->span, "`%s` calls itself", e->name.text);
+        psc_note(d, f->node->name.span, "it is declared here");
+        psc_help(d, "functions are written out where they are called, so that none can contain itself");
+        f->poisoned = true;
+    } else if (f && v->states[index] == UNSEEN) {
+        visit_fn(v, index);
+    }
+}
+
+static void visit_calls(visitor *v, const hrm_expr *e)
+{
+    if (!e) {
+        return;
+    }
+    if (v->depth > PSC_DEPTH_MAX) {
+        psc_unit *u = v->u;
+        ERROR(PSC_E_LIMIT, e->span, "functions call each other too deep");
+        return;
+    }
+    v->depth++;
+    if (e->kind == HRM_CALL) {
+        visit_call(v, e);
+    }
+    visit_calls(v, e->left);
+    visit_calls(v, e->right);
+    for (size_t i = 0; i < e->arguments.count; i++) {
+        visit_calls(v, e->arguments.at[i].value);
+    }
+    v->depth--;
+}
+
+static void resolve_fn(psc_unit *u, size_t index, const scope *file)
+{
+    psc_fn *fn = &u->fns.at[index];
+    const hrm_fn *f = fn->node;
+    unsigned errors = u->diags->errors;
+    psc_name_is_free(u, &f->name);
+    for (size_t k = 0, taken = 0; k < index && !taken; k++) {
+        taken = strcmp(u->fns.at[k].node->name.text, f->name.text) == 0;
+        if (taken) {
+            psc_note(ERROR(PSC_E_DUPLICATE, f->name.span, "there is a function `%s` already", f->name.text),
+                     u->fns.at[k].node->name.span, "it is here");
+        }
+    }
+    scope own = {.outer = NULL};
+    for (size_t k = 0; k < f->parameters.count; k++) {
+        check_type(u, &f->parameters.at[k].type, &own);
+    }
+    for (size_t k = 0; k < f->parameters.count; k++) {
+        const psc_name *name = &f->parameters.at[k].name;
+        const entry *other = find_name(&own, name->text);
+        if (other) {
+            psc_note(ERROR(PSC_E_DUPLICATE, name->span, "this function has a `%s` already", name->text), other->span,
+                     "it is here");
+        }
+        add_name(u, &own, name, NULL);
+    }
+    check_type(u, &f->result, NULL);
+    fn->poisoned = u->diags->errors != errors;
+    own.outer = file;
+    check_names(u, f->body, &own);
+}
+
+static void resolve_fns(psc_unit *u, const scope *file)
+{
+    for (size_t i = 0; i < u->file->fns.count; i++) {
+        psc_fn f = {.node = u->file->fns.at[i]};
+        psc_push(u->arena, &u->fns, f);
+    }
+    for (size_t i = 0; i < u->fns.count; i++) {
+        resolve_fn(u, i, file);
+    }
+    visitor v = {.u = u};
+    v.states = psc_alloc(u->arena, (u->fns.count + 1) * sizeof *v.states);
+    for (size_t i = 0; i < u->fns.count; i++) {
+        if (v.states[i] == UNSEEN) {
+            visit_fn(&v, i);
+        }
+    }
+}
+
+/* ---- pipelines ---- */
+
+static const psc_message *resolve_message(psc_unit *u, const psc_name *name)
+{
+    const psc_message *found = NULL;
+    words messages = {0};
+    for (size_t i = 0; i < u->schemas.count; i++) {
+        const psc_schema *s = u->schemas.at[i];
+        for (uint32_t k = 0; k < s->message_count; k++) {
+            const psc_message *m = &s->messages[k];
+            psc_push(u->arena, &messages, m->name);
+            if (strcmp(m->name, name->text) != 0) {
+                continue;
+            }
+            if (found) {
+                psc_diagnostic *d = ERROR(PSC_E_DUPLICATE, name->span, "there are two messages `%s`", name->text);
+                psc_note(d, found->span, "one is here");
+                psc_note(d, m->span, "the other is here");
+                psc_help(d, "import one of the two schemas only");
+                return NULL;
+            }
+            found = m;
+        }
+    }
+    psc_diagnostic *d = found ? NULL : unknown(u, name, "message ", &messages);
+    if (d && u->schemas.count == 0) {
+        psc_help(d, "messages are declared in schemas: `import \"NAME.psy\"`");
+    }
+    return found;
+}
+
+static void resolve_input(psc_unit *u, psc_pipeline *p, scope *s)
+{
+    const hrm_pipeline *n = p->node;
+    if (n->parameters.count != 1) {
+        ERROR(n->parameters.count ? PSC_E_UNSUPPORTED : PSC_E_ARGUMENTS, n->name.span, "a pipeline takes one message%s",
+              n->parameters.count ? " in this version" : "");
+    }
+    for (size_t i = 0; i < n->parameters.count; i++) {
+        const hrm_parameter *q = &n->parameters.at[i];
+        if (q->type.dims.count) {
+            ERROR(PSC_E_TYPE, q->type.span, "a pipeline takes a message, not a tensor");
+        } else {
+            p->input = resolve_message(u, &q->type.dtype);
+        }
+        const entry *other = find_name(s, q->name.text);
+        if (other) {
+            psc_note(ERROR(PSC_E_DUPLICATE, q->name.span, "there is a `%s` already", q->name.text), other->span, "it is here");
+        }
+        add_name(u, s, &q->name, NULL);
+    }
+}
+
+static void warn_unused(psc_unit *u, const psc_name *name, const char *what)
+{
+    /* A leading `_` says that it is meant. */
+    if (name->text[0] != '_' && name->span.source == u->source && u->diags->errors == 0) {
+        psc_warn(u->diags, PSC_W_UNUSED, name->span, "%s`%s` is never used", what, name->text);
+    }
+}
+
+static void resolve_lets(psc_unit *u, const hrm_pipeline *n, scope *s)
+{
+    size_t count = 0, at = 0;
+    for (size_t i = 0; i < n->lets.count; i++) {
+        count += n->lets.at[i]->names.count;
+    }
+    bool *used = psc_alloc(u->arena, count + 1);
+    for (size_t i = 0; i < n->lets.count; i++) {
+        const hrm_let *l = n->lets.at[i];
+        check_names(u, l->value, s);
+        for (size_t k = 0; k < l->names.count; k++) {
+            const psc_name *name = &l->names.at[k];
+            const entry *other = find_name(s, name->text);
+            if (other) {
+                psc_diagnostic *d = ERROR(PSC_E_DUPLICATE, name->span, "there is a `%s` already", name->text);
+                psc_note(d, other->span, "it is here");
+                psc_help(d, "values are never changed: give it another name");
+            }
+            add_name(u, s, name, &used[at++]);
+        }
+    }
+    for (size_t i = 0; i < n->fields.count; i++) {
+        check_names(u, n->fields.at[i].value, s);
+    }
+    at = 0;
+    for (size_t i = 0; i < n->lets.count; i++) {
+        for (size_t k = 0; k < n->lets.at[i]->names.count; k++, at++) {
+            if (!used[at]) {
+                warn_unused(u, &n->lets.at[i]->names.at[k], "");
+            }
+        }
+    }
+}
+
+static void resolve_pipeline(psc_unit *u, const hrm_pipeline *n, const scope *file)
+{
+    psc_pipeline *p = psc_new(u->arena, psc_pipeline);
+    unsigned errors = u->diags->errors;
+    p->node = n;
+    for (size_t i = 0, taken = 0; i < u->pipelines.count && !taken; i++) {
+        taken = strcmp(u->pipelines.at[i]->node->name.text, n->name.text) == 0;
+        if (taken) {
+            psc_note(ERROR(PSC_E_DUPLICATE, n->name.span, "there is a pipeline `%s` already", n->name.text),
+                     u->pipelines.at[i]->node->name.span, "it is here");
+        }
+    }
+    scope own = {.outer = file};
+    resolve_input(u, p, &own);
+    p->output = resolve_message(u, &n->output);
+    if (p->output && strcmp(n->record.text, n->output.text) != 0) {
+        psc_note(ERROR(PSC_E_TYPE, n->record.span, "the pipeline gives `%s`, not `%s`", n->output.text, n->record.text),
+                 n->output.span, "as declared here");
+    }
+    if (n->lets.count > PSC_VALUES_MAX) {
+        ERROR(PSC_E_LIMIT, n->name.span, "pipeline `%s` has more than %d `let`", n->name.text, PSC_VALUES_MAX);
+    } else {
+        p->poisoned = u->diags->errors != errors;
+        resolve_lets(u, n, &own);
+    }
+    p->poisoned = p->poisoned || n->lets.count > PSC_VALUES_MAX;
+    psc_push(u->arena, &u->pipelines, p);
+}
+
+void psc_resolve_bodies(psc_unit *u)
+{
+    scope file = {.outer = NULL};
+    file_names(u, &file);
+    resolve_fns(u, &file);
+    for (size_t i = 0; i < u->file->pipelines.count; i++) {
+        resolve_pipeline(u, u->file->pipelines.at[i], &file);
+    }
+    for (size_t i = 0; i < u->constants.count; i++) {
+        psc_name name = {u->constants.at[i].name, u->constants.at[i].span, NULL};
+        if (!u->constants.at[i].used) {
+            warn_unused(u, &name, "constant ");
+        }
+    }
+    for (size_t i = 0; i < u->residents.count; i++) {
+        if (!u->residents.at[i].used) {
+            warn_unused(u, &u->residents.at[i].node->name, "resident ");
+        }
+    }
+    for (size_t i = 0; i < u->fns.count; i++) {
+        if (!u->fns.at[i].used) {
+            warn_unused(u, &u->fns.at[i].node->name, "function ");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+test_scripts += %D%/configure.sh %D%/docs.sh %D%/install.sh
+EXTRA_DIST += %D%/extract.awk %D%/pages.sh
