@@ -97,7 +97,7 @@ static void write_line(writer *w, uint32_t first_word, psc_span span)
 static void write_value(writer *w, const psc_value *v)
 {
     const psy_op_info *info = psy__op_info(v->op);
-    uint32_t operands[4], count = 0;
+    uint32_t operands[4 + PSC_OPERANDS_MAX], count = 0;
     unsigned reg = 0;
     for (const char *kind = strchr(info->signature, ':') + 1; *kind; kind++) {
         const psc_value *o = NULL;
@@ -109,7 +109,13 @@ static void write_value(writer *w, const psc_value *v)
             operands[count++] = o ? o->reg : PSY_NONE;
             break;
         case 'c': operands[count++] = constant(w, v); break;
-        case 'd': operands[count++] = v->op == PSY_OP_TOPK ? v->base : v->index; break;
+        case 'd': operands[count++] = v->op == PSY_OP_SIZE ? v->index : v->op == PSY_OP_SORT ? v->dims[v->rank - 1] : v->base; break;
+        case 's': operands[count++] = (uint32_t)v->step; break;
+        case '+':
+            while (reg < v->operand_count) {
+                operands[count++] = v->operands[reg++]->reg;
+            }
+            break;
         default: operands[count++] = v->index; break; /* i, f, n */
         }
     }

@@ -15,28 +15,42 @@ typedef struct hrm_argument {
 
 typedef PSC_LIST(hrm_argument) hrm_arguments;
 
+/* One place of x[...]: an element, or a part of an axis. */
+typedef struct hrm_index {
+    bool part;
+    hrm_expr *from, *to, *step; /* part: each may be NULL. Else `from` alone */
+    psc_span span;
+} hrm_index;
+
+typedef PSC_LIST(hrm_index) hrm_indices;
+
 typedef enum hrm_expr_kind {
     HRM_INTEGER,
     HRM_REAL,
+    HRM_BOOL, /* integer: 0 or 1 */
     HRM_NAME,
-    HRM_NEGATE, /* left */
-    HRM_BINARY, /* left op right; op: + - * / @ */
-    HRM_CALL,   /* name(arguments); x |> f(y) is f(x, y) */
+    HRM_UNARY,  /* op left; op: - ! ~ */
+    HRM_BINARY, /* left op right */
+    HRM_CALL,   /* name(arguments); x |> f(y) is f(x, y), and `if` is select(condition, yes, no) */
     HRM_MEMBER, /* left.name */
-    HRM_INDEX,  /* left[right] */
-    HRM_PREFIX  /* left[..right] */
+    HRM_INDEX,  /* left[indices] */
+    HRM_LIST    /* [arguments]: the sizes of a shape, or axes */
 } hrm_expr_kind;
+
+/* Signs of one character stand for themselves. */
+typedef enum hrm_op { HRM_EQ = 256, HRM_NE, HRM_LE, HRM_GE, HRM_AND, HRM_OR, HRM_SHL, HRM_SHR } hrm_op;
 
 struct hrm_expr {
     hrm_expr_kind kind;
     psc_span span;
-    char op;
+    int op;         /* a sign, or hrm_op */
     unsigned depth; /* of the tree below and this */
     uint64_t integer;
     double real;
     psc_name name;
     hrm_expr *left, *right;
     hrm_arguments arguments;
+    hrm_indices indices;
 };
 
 typedef struct hrm_type {

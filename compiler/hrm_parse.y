@@ -29,18 +29,23 @@
     hrm_parameters *parameters;
     hrm_arguments *arguments;
     hrm_argument argument;
+    hrm_indices *indices;
+    hrm_index index;
     hrm_let *let;
     hrm_pipeline *pipeline;
 }
 
 %token IMPORT "import" CONST "const" RESIDENT "resident" FN "fn" PIPELINE "pipeline" LET "let"
-%token ARROW "->" PIPE "|>" DOTS ".."
+%token ARROW "->" PIPE "|>" DOTS ".." IF "if" ELSE "else"
+%token EQ "==" NE "!=" LE "<=" GE ">=" AND "&&" OR "||" SHL "<<" SHR ">>"
 %token <name> NAME "a name" STRING "a text"
-%token <integer> INTEGER "a number"
+%token <integer> INTEGER "a number" BOOLEAN "a truth value"
 %token <real> REAL "a fraction"
 %token END 0 "the end of the file"
 
-%type <expr> expr sum term unary postfix primary
+%type <expr> expr choice either both test bits xor and shift sum term unary postfix primary list
+%type <indices> indices
+%type <index> index
 %type <type> type dims
 %type <parameters> parameters parameter_list
 %type <arguments> arguments argument_list
@@ -79,9 +84,16 @@ static hrm_expr *make(psc_syntax *s, hrm_expr_kind kind, psc_span span, hrm_expr
     return e;
 }
 
-static hrm_expr *binary(psc_syntax *s, psc_span span, char op, hrm_expr *left, hrm_expr *right)
+static hrm_expr *binary(psc_syntax *s, psc_span span, int op, hrm_expr *left, hrm_expr *right)
 {
     hrm_expr *e = make(s, HRM_BINARY, span, left, right);
+    e->op = op;
+    return e;
+}
+
+static hrm_expr *unary(psc_syntax *s, psc_span span, int op, hrm_expr *operand)
+{
+    hrm_expr *e = make(s, HRM_UNARY, span, operand, NULL);
     e->op = op;
     return e;
 }
@@ -100,6 +112,30 @@ static hrm_expr *call(psc_syntax *s, psc_span span, psc_name name, hrm_expr *fir
         unsigned depth = arguments->at[i].value->depth;
         deepest = depth > deepest ? depth : deepest;
         psc_push(s->arena, &e->arguments, arguments->at[i]);
+    }
+    e->depth = psc_syntax_depth(s, span, deepest, 0);
+    return e;
+}
+
+static hrm_expr *choice(psc_syntax *s, psc_span span, hrm_expr *condition, hrm_expr *yes, hrm_expr *no)
+{
+    hrm_arguments rest = {0};
+    hrm_argument a[2] = {{{NULL, yes->span, NULL}, yes}, {{NULL, no->span, NULL}, no}};
+    psc_push(s->arena, &rest, a[0]);
+    psc_push(s->arena, &rest, a[1]);
+    return call(s, span, (psc_name){"select", span, NULL}, condition, &rest);
+}
+
+static hrm_expr *indexed(psc_syntax *s, psc_span span, hrm_expr *left, const hrm_indices *indices)
+{
+    hrm_expr *e = make(s, HRM_INDEX, span, left, NULL);
+    unsigned deepest = left->depth;
+    e->indices = *indices;
+    for (size_t i = 0; i < indices->count; i++) {
+        const hrm_expr *const parts[] = {indices->at[i].from, indices->at[i].to, indices->at[i].step};
+        for (size_t k = 0; k < 3; k++) {
+            deepest = parts[k] && parts[k]->depth > deepest ? parts[k]->depth : deepest;
+        }
     }
     e->depth = psc_syntax_depth(s, span, deepest, 0);
     return e;
@@ -151,27 +187,68 @@ type: NAME                              { $$ = psc_new(syntax->arena, hrm_type);
 dims: expr                              { $$ = psc_new(syntax->arena, hrm_type); psc_push(syntax->arena, &$$->dims, $expr); }
     | dims ',' expr                     { $$ = $1; psc_push(syntax->arena, &$$->dims, $expr); };
 
-expr: sum
+expr: choice
     | expr PIPE NAME                    { $$ = call(syntax, @$, $NAME, $1, NULL); }
     | expr PIPE NAME '(' arguments ')'  { $$ = call(syntax, @$, $NAME, $1, $arguments); };
+choice: either
+    | IF choice[test] '{' expr[yes] '}' ELSE '{' expr[no] '}'
+                                        { $$ = choice(syntax, @$, $test, $yes, $no); }
+    | IF choice[test] '{' expr[yes] '}' ELSE IF choice[other] '{' expr[second] '}' ELSE '{' expr[no] '}'
+                                        { $$ = choice(syntax, @$, $test, $yes, choice(syntax, @$, $other, $second, $no)); };
+either: both
+    | either OR both                    { $$ = binary(syntax, @$, HRM_OR, $1, $3); };
+both: test
+    | both AND test                     { $$ = binary(syntax, @$, HRM_AND, $1, $3); };
+test: bits
+    | bits EQ bits                      { $$ = binary(syntax, @$, HRM_EQ, $1, $3); }
+    | bits NE bits                      { $$ = binary(syntax, @$, HRM_NE, $1, $3); }
+    | bits '<' bits                     { $$ = binary(syntax, @$, '<', $1, $3); }
+    | bits LE bits                      { $$ = binary(syntax, @$, HRM_LE, $1, $3); }
+    | bits '>' bits                     { $$ = binary(syntax, @$, '>', $1, $3); }
+    | bits GE bits                      { $$ = binary(syntax, @$, HRM_GE, $1, $3); };
+bits: xor
+    | bits '|' xor                      { $$ = binary(syntax, @$, '|', $1, $3); };
+xor: and
+    | xor '^' and                       { $$ = binary(syntax, @$, '^', $1, $3); };
+and: shift
+    | and '&' shift                     { $$ = binary(syntax, @$, '&', $1, $3); };
+shift: sum
+    | shift SHL sum                     { $$ = binary(syntax, @$, HRM_SHL, $1, $3); }
+    | shift SHR sum                     { $$ = binary(syntax, @$, HRM_SHR, $1, $3); };
 sum: term
     | sum '+' term                      { $$ = binary(syntax, @$, '+', $1, $3); }
     | sum '-' term                      { $$ = binary(syntax, @$, '-', $1, $3); };
 term: unary
     | term '*' unary                    { $$ = binary(syntax, @$, '*', $1, $3); }
     | term '/' unary                    { $$ = binary(syntax, @$, '/', $1, $3); }
+    | term '%' unary                    { $$ = binary(syntax, @$, '%', $1, $3); }
     | term '@' unary                    { $$ = binary(syntax, @$, '@', $1, $3); };
 unary: postfix
-    | '-' unary                         { $$ = make(syntax, HRM_NEGATE, @$, $2, NULL); };
+    | '-' unary                         { $$ = unary(syntax, @$, '-', $2); }
+    | '!' unary                         { $$ = unary(syntax, @$, '!', $2); }
+    | '~' unary                         { $$ = unary(syntax, @$, '~', $2); };
 postfix: primary
     | postfix '.' NAME                  { $$ = make(syntax, HRM_MEMBER, @$, $1, NULL); $$->name = $NAME; }
-    | postfix '[' expr ']'              { $$ = make(syntax, HRM_INDEX, @$, $1, $3); }
-    | postfix '[' DOTS expr ']'         { $$ = make(syntax, HRM_PREFIX, @$, $1, $4); };
+    | postfix '[' indices ']'           { $$ = indexed(syntax, @$, $1, $indices); };
 primary: INTEGER                        { $$ = make(syntax, HRM_INTEGER, @$, NULL, NULL); $$->integer = $1; }
     | REAL                              { $$ = make(syntax, HRM_REAL, @$, NULL, NULL); $$->real = $1; }
+    | BOOLEAN                           { $$ = make(syntax, HRM_BOOL, @$, NULL, NULL); $$->integer = $1; }
     | NAME                              { $$ = make(syntax, HRM_NAME, @$, NULL, NULL); $$->name = $1; }
     | NAME '(' arguments ')'            { $$ = call(syntax, @$, $NAME, NULL, $arguments); }
     | '(' expr ')'                      { $$ = $2; };
+
+indices: index                          { $$ = psc_new(syntax->arena, hrm_indices); psc_push(syntax->arena, $$, $1); }
+    | indices ',' index                 { $$ = $1; psc_push(syntax->arena, $$, $3); };
+index: expr                             { $$ = (hrm_index){.from = $1, .span = @$}; }
+    | DOTS                              { $$ = (hrm_index){.part = true, .span = @$}; }
+    | expr DOTS                         { $$ = (hrm_index){.part = true, .from = $1, .span = @$}; }
+    | DOTS expr[to]                     { $$ = (hrm_index){.part = true, .to = $to, .span = @$}; }
+    | expr DOTS expr[to]                { $$ = (hrm_index){.part = true, .from = $1, .to = $to, .span = @$}; }
+    | DOTS expr[to] DOTS expr[step]     { $$ = (hrm_index){.part = true, .to = $to, .step = $step, .span = @$}; }
+    | expr DOTS expr[to] DOTS expr[step]
+                                        { $$ = (hrm_index){.part = true, .from = $1, .to = $to, .step = $step, .span = @$}; };
+
+list: '[' arguments ']'                 { $$ = call(syntax, @$, (psc_name){NULL, @$, NULL}, NULL, $arguments); $$->kind = HRM_LIST; };
 
 arguments: %empty                       { $$ = psc_new(syntax->arena, hrm_arguments); }
     | argument_list
@@ -179,6 +256,8 @@ arguments: %empty                       { $$ = psc_new(syntax->arena, hrm_argume
 argument_list: argument                 { $$ = psc_new(syntax->arena, hrm_arguments); psc_push(syntax->arena, $$, $1); }
     | argument_list ',' argument        { $$ = $1; psc_push(syntax->arena, $$, $3); };
 argument: expr                          { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
+    | list                              { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
+    | NAME ':' list                     { $$ = (hrm_argument){$NAME, $list}; }
     | NAME ':' expr                     { $$ = (hrm_argument){$NAME, $expr}; };
 %%
 
@@ -207,7 +286,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, psc
 
 hrm_file *psc_hrm_parse_file(psc_syntax *syntax)
 {
-    static const char *const later[] = {"param", "model", "state", "update", "variant", "if",  "grad",
+    static const char *const later[] = {"param", "model", "state", "update", "variant", "grad",
                                         "match", "enum",  "for",   "while",  "struct",  NULL};
     hrm_file *f = psc_new(syntax->arena, hrm_file);
     void *scanner;

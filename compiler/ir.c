@@ -53,7 +53,31 @@ unsigned psc_ir_dtype(const psc_value *v) { return psc_ir_class(v) == PSY_CLASS_
 bool psc_ir_is_view(const psc_value *v)
 {
     psy_op_class c = psc_ir_class(v);
-    return v->op != PSC_OP_LABELS && (c == PSY_CLASS_VIEW || c == PSY_CLASS_LOOKUP);
+    return v->op != PSC_OP_LABELS && (c == PSY_CLASS_VIEW || c == PSY_CLASS_LOOKUP || c == PSY_CLASS_SHAPE);
+}
+
+bool psc_ir_has_labels(const psc_value *v)
+{
+    psy_op_class c = psc_ir_class(v);
+    return c == PSY_CLASS_SELECT || c == PSY_CLASS_SORT;
+}
+
+const psc_value *psc_ir_root(const psc_value *v)
+{
+    while (psc_ir_class(v) == PSY_CLASS_SHAPE) {
+        v = v->operands[0];
+    }
+    return v;
+}
+
+bool psc_ir_is_stridden(const psc_value *v)
+{
+    for (; psc_ir_class(v) == PSY_CLASS_SHAPE; v = v->operands[0]) {
+        if (v->op != PSY_OP_RESHAPE) {
+            return true;
+        }
+    }
+    return v->op == PSY_OP_PARTIAL;
 }
 
 void psc_ir_space(const psc_value *v, psy_dim dims[PSY_RANK_MAX], uint8_t *rank)
@@ -114,7 +138,9 @@ static bool infer(const psc_value *v, psy_dim dims[PSY_RANK_MAX], uint8_t *rank)
 static bool has_operands(const psc_value *v, const psy_op_info *info)
 {
     unsigned k = 0;
+    bool list = false;
     for (const char *kind = strchr(info->signature, ':') + 1; *kind; kind++) {
+        list = list || *kind == '+';
         if (*kind != 'r' && *kind != 'o') {
             continue;
         }
@@ -122,6 +148,11 @@ static bool has_operands(const psc_value *v, const psy_op_info *info)
             return false;
         }
         k++;
+    }
+    for (; list && k < v->operand_count; k++) {
+        if (!v->operands[k]) {
+            return false;
+        }
     }
     return v->operand_count <= k;
 }
@@ -146,7 +177,7 @@ static const char *check_value(psc_arena *arena, const psc_program *p, psc_value
         if (!has_operands(v, info)) {
             return psc_format(arena, "value %u: %s has other operands", v->id, info->name);
         }
-    } else if (v->operand_count != 1 || !v->operands[0] || v->operands[0]->op != PSY_OP_TOPK || v->dtype != PSY_U64) {
+    } else if (v->operand_count != 1 || !v->operands[0] || !psc_ir_has_labels(v->operands[0]) || v->dtype != PSY_U64) {
         return psc_format(arena, "value %u: labels of no topk", v->id);
     }
     if (v->rank > PSY_RANK_MAX) {

@@ -15,18 +15,20 @@
 #include "diagnostic.h"
 #include "isa/module.h"
 
-/* The second result of TOPK as a value of its own: its operand is the TOPK. */
-enum { PSC_OP_LABELS = 256 };
+/* The second result of TOPK or SORT as a value of its own: its operand is that. */
+enum { PSC_OP_LABELS = 256, PSC_OPERANDS_MAX = 8 };
 
 typedef struct psc_value {
     unsigned op; /* psy_op or PSC_OP_LABELS */
     uint8_t dtype, rank;
     psy_dim dims[PSY_RANK_MAX];
-    struct psc_value *operands[3]; /* STORE: value, length or NULL. TOPK: value, labels or NULL. */
+    struct psc_value *operands[PSC_OPERANDS_MAX]; /* STORE: value, length or NULL. TOPK: value, labels or NULL. */
     unsigned operand_count;
-    uint32_t
-        index;    /* LOAD, PARTIAL, STORE: field. RESIDENT, LOOKUP: resident. SIZE: dim word. SUM, RMIN, RMAX: axis. TOPK: k. */
-    psy_dim base; /* TOPK: symbol whose row base is added to positions, or PSY_NONE */
+    /* LOAD, PARTIAL, STORE: field. RESIDENT, LOOKUP: resident. SIZE: dim word. Reductions of one operand, SLICE, CONCAT,
+     * GATHER, CUMSUM, IOTA: axis. TOPK: k. PERMUTE: the order. SORT: 1 for descending. */
+    uint32_t index;
+    psy_dim base;  /* TOPK: symbol whose row base is added to positions, or PSY_NONE. SLICE: where it starts */
+    int32_t step;  /* SLICE */
     uint64_t bits; /* CONST: a scalar's bytes, little-endian */
     psc_span span;
     const char *name; /* of the `let` that holds it, or NULL */
@@ -74,6 +76,12 @@ unsigned psc_ir_dtype(const psc_value *v);
 bool psc_ir_is_elementwise(const psc_value *v);
 bool psc_ir_is_reduction(const psc_value *v);
 bool psc_ir_is_view(const psc_value *v);
+/* Two results: TOPK and SORT. */
+bool psc_ir_has_labels(const psc_value *v);
+/* What a SHAPE names, through any number of them; else the value itself. */
+const psc_value *psc_ir_root(const psc_value *v);
+/* A view whose elements do not lie one after the other. */
+bool psc_ir_is_stridden(const psc_value *v);
 
 /* Checks the whole list: order, dtypes, dims; sets id and batched. Returns NULL, or what is wrong (an internal error). */
 const char *psc_ir_check(psc_arena *arena, psc_program *p);

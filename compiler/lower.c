@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lower.h"
+#include "call.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -97,18 +97,33 @@ static void shape_error(psc_lowering *l, psc_span span, const psc_value *a, cons
     }
 }
 
-psc_value *psc_emit_map2(psc_lowering *l, psc_span span, unsigned op, psc_value *a, psc_value *b)
+psc_value *psc_emit_map(psc_lowering *l, psc_span span, unsigned op, psc_value *const *operands, unsigned count)
 {
     psy_dim dims[PSY_RANK_MAX];
     uint8_t rank;
-    if (!a || !b) {
+    if (!operands[0]) {
         return NULL;
     }
-    if (!psc_ir_broadcast(a, b, dims, &rank)) {
-        shape_error(l, span, a, b, "do not fit each other element by element");
-        return NULL;
+    psc_value all = *operands[0];
+    for (unsigned i = 0; i < count; i++) {
+        if (!operands[i]) {
+            return NULL;
+        }
+        if (!psc_ir_broadcast(&all, operands[i], dims, &rank)) {
+            shape_error(l, span, operands[0], operands[i], "do not fit each other element by element");
+            return NULL;
+        }
+        all.rank = rank;
+        memcpy(all.dims, dims, sizeof all.dims);
     }
-    return psc_emit(l, span, op, a->dtype, dims, rank, (psc_value *[]){a, b}, 2);
+    /* The last operand has the instruction's dtype: the first of CHOOSE is a condition. */
+    unsigned dtype = psy__op_result_dtype(psy__op_info(op), operands[count - 1]->dtype);
+    return psc_emit(l, span, op, dtype, all.dims, all.rank, operands, count);
+}
+
+psc_value *psc_emit_map2(psc_lowering *l, psc_span span, unsigned op, psc_value *a, psc_value *b)
+{
+    return psc_emit_map(l, span, op, (psc_value *[]){a, b}, 2);
 }
 
 psc_value *psc_emit_reduce(psc_lowering *l, psc_span span, unsigned op, psc_value *a, uint32_t axis)
@@ -172,14 +187,9 @@ static psc_value *emit_constant(psc_lowering *l, psc_span span, unsigned dtype, 
 
 psc_value *psc_emit_number(psc_lowering *l, psc_span span, unsigned dtype, double real)
 {
-    uint64_t bits = 0;
-    if (dtype == PSY_F32) {
-        float f = (float)real;
-        memcpy(&bits, &f, sizeof f);
-    } else {
-        memcpy(&bits, &real, sizeof real);
-    }
-    return emit_constant(l, span, dtype, bits);
+    uint64_t bits;
+    memcpy(&bits, &real, sizeof bits);
+    return emit_constant(l, span, dtype, psc_fold_cast(PSY_F64, dtype, bits));
 }
 
 /* ---- terms ---- */
@@ -194,6 +204,10 @@ static psc_value *number_as(psc_lowering *l, const psc_term *t, unsigned dtype)
             return NULL;
         }
         return psc_emit_number(l, t->span, dtype, real);
+    }
+    if (dtype == PSY_BOOL) {
+        psc_help(ERROR(PSC_E_TYPE, t->span, "a number meets truth values"), "write `true` or `false`, or compare: `x != 0`");
+        return NULL;
     }
     if (t->kind == PSC_TERM_REAL) {
         psc_help(ERROR(PSC_E_TYPE, t->span, "a fraction meets values of %s", psy__dtype_name(dtype)),
@@ -229,6 +243,7 @@ psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
         psc_help(ERROR(PSC_E_TYPE, t->span, "a message is no value"), "use its fields: `%s.FIELD`",
                  l->pipeline->node->parameters.at[0].name.text);
         return NULL;
+    case PSC_TERM_LIST: ERROR(PSC_E_TYPE, t->span, "a list of sizes is no value"); return NULL;
     case PSC_TERM_KEYED:
         psc_help(ERROR(PSC_E_SPLIT, t->span, "data `by key` lies on the shard that owns the key, and is read by key only"),
                  "write `%s[q.KEY]`", l->unit->residents.at[t->index].node->name.text);
@@ -242,7 +257,12 @@ psc_value *psc_promote(psc_lowering *l, psc_value *v)
     if (!v || psy__dtype_computes(v->dtype)) {
         return v;
     }
-    return psc_emit_cast(l, v->span, psy__dtype_class(v->dtype) == PSY_DCLASS_SINT ? PSY_I32 : PSY_U32, v);
+    switch (psy__dtype_class(v->dtype)) {
+    case PSY_DCLASS_SINT: return psc_emit_cast(l, v->span, PSY_I32, v);
+    case PSY_DCLASS_UINT: return psc_emit_cast(l, v->span, PSY_U32, v);
+    case PSY_DCLASS_FLOAT: return psc_emit_cast(l, v->span, PSY_F32, v);
+    default: return v; /* a truth value is no number */
+    }
 }
 
 static bool untyped(const psc_term *t)
@@ -288,23 +308,56 @@ bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term
     return true;
 }
 
-psc_term psc_lower_binary(psc_lowering *l, psc_span span, char op, const psc_term *a, const psc_term *b)
+/* The signs of two operands: what they become. `swap`: with the operands exchanged. */
+static const struct {
+    int sign;
+    const char *text;
+    unsigned op;
+    bool swap;
+} signs[] = {{'+', "+", PSY_OP_ADD, false},      {'-', "-", PSY_OP_SUB, false},    {'*', "*", PSY_OP_MUL, false},
+             {'/', "/", PSY_OP_DIV, false},      {'%', "%", PSY_OP_MOD, false},    {'@', "@", PSY_OP_DOT, false},
+             {'&', "&", PSY_OP_AND, false},      {'|', "|", PSY_OP_OR, false},     {'^', "^", PSY_OP_XOR, false},
+             {'<', "<", PSY_OP_LT, false},       {'>', ">", PSY_OP_LT, true},      {HRM_EQ, "==", PSY_OP_EQ, false},
+             {HRM_NE, "!=", PSY_OP_NE, false},   {HRM_LE, "<=", PSY_OP_LE, false}, {HRM_GE, ">=", PSY_OP_LE, true},
+             {HRM_AND, "&&", PSY_OP_AND, false}, {HRM_OR, "||", PSY_OP_OR, false}, {HRM_SHL, "<<", PSY_OP_SHL, false},
+             {HRM_SHR, ">>", PSY_OP_SHR, false}};
+
+/* Whether the sign takes the values; reports. */
+static bool sign_takes(psc_lowering *l, psc_span span, size_t i, const psc_value *v)
+{
+    bool logic = signs[i].sign == HRM_AND || signs[i].sign == HRM_OR;
+    if (psy__op_takes(psy__op_info(signs[i].op), v->dtype) && (!logic || v->dtype == PSY_BOOL)) {
+        return true;
+    }
+    psc_diagnostic *d = ERROR(PSC_E_TYPE, span, "`%s` does not take %s", signs[i].text, psy__dtype_name(v->dtype));
+    if (logic) {
+        psc_help(d, "compare it: `x != 0`");
+    } else if (v->dtype == PSY_BOOL) {
+        psc_help(d, "cast it: `u32(...)`, or choose: `if c { ... } else { ... }`");
+    } else if (psy__dtype_class(v->dtype) == PSY_DCLASS_FLOAT) {
+        psc_help(d, "cast it: `i32(...)`");
+    }
+    return false;
+}
+
+psc_term psc_lower_binary(psc_lowering *l, psc_span span, int op, const psc_term *a, const psc_term *b)
 {
     psc_value *x, *y;
+    size_t i = 0;
     if (a->kind == PSC_TERM_POISON || b->kind == PSC_TERM_POISON || !psc_unify(l, span, a, b, &x, &y)) {
         return psc_poison(span);
     }
-    if (op == '@') {
-        if (y->rank > 1) {
-            psc_help(ERROR(PSC_E_UNSUPPORTED, span, "`@` with %s on the right is not supported by this version",
-                           psc_type_text(l, y)),
-                     "write `matrix @ vector`");
-            return psc_poison(span);
-        }
-        return psc_of_value(psc_emit_dot(l, span, x, y), span);
+    while (signs[i].sign != op) {
+        i++;
     }
-    unsigned code = op == '+' ? PSY_OP_ADD : op == '-' ? PSY_OP_SUB : op == '*' ? PSY_OP_MUL : PSY_OP_DIV;
-    return psc_of_value(psc_emit_map2(l, span, code, x, y), span);
+    if (!sign_takes(l, span, i, x)) {
+        return psc_poison(span);
+    }
+    if (op == '@') {
+        return psc_shape_matmul(l, span, x, y);
+    }
+    return psc_of_value(signs[i].swap ? psc_emit_map2(l, span, signs[i].op, y, x) : psc_emit_map2(l, span, signs[i].op, x, y),
+                        span);
 }
 
 /* ---- expressions ---- */
@@ -378,12 +431,6 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
                 f->span, "it is declared here");
             return psc_poison(e->span);
         }
-        if (f->layout.dtype == PSY_F16 || f->layout.dtype == PSY_BF16) {
-            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading %s fields is not supported by this version",
-                           psy__dtype_name(f->layout.dtype)),
-                     f->span, "it is declared here");
-            return psc_poison(e->span);
-        }
         psy_dim count = f->layout.count;
         psc_value *v = psc_emit(l, e->span, PSY_OP_LOAD, f->layout.dtype, &count, f->layout.kind == PSY_FIELD_ARRAY, NULL, 0);
         if (v) {
@@ -399,17 +446,22 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
 
 static psc_term lower_index(psc_lowering *l, const hrm_expr *e)
 {
-    psc_term t = psc_lower_expr(l, e->left), k = psc_lower_expr(l, e->right);
-    if (t.kind == PSC_TERM_POISON || k.kind == PSC_TERM_POISON) {
+    psc_term t = psc_lower_expr(l, e->left);
+    if (t.kind == PSC_TERM_POISON) {
         return psc_poison(e->span);
     }
     if (t.kind != PSC_TERM_KEYED) {
-        ERROR(PSC_E_UNSUPPORTED, e->span, "`x[i]` is supported for resident data `by key` only, in this version");
+        return psc_lower_indices(l, e, &t);
+    }
+    const hrm_index *at = &e->indices.at[0];
+    bool one = e->indices.count == 1 && !at->part;
+    psc_term k = one ? psc_lower_expr(l, at->from) : (psc_term){.kind = PSC_TERM_LIST};
+    if (k.kind == PSC_TERM_POISON) {
         return psc_poison(e->span);
     }
     const psc_message *m = l->pipeline->input;
     if (k.kind != PSC_TERM_VALUE || k.value->op != PSY_OP_LOAD || !(m->fields[k.value->index].layout.flags & PSY_FIELD_KEY)) {
-        psc_diagnostic *d = ERROR(PSC_E_KEY, e->right->span, "a row `by key` is found by the field that routes the message");
+        psc_diagnostic *d = ERROR(PSC_E_KEY, at->span, "a row `by key` is found by the field that routes the message");
         uint32_t key = 0;
         while (key < m->field_count && !(m->fields[key].layout.flags & PSY_FIELD_KEY)) {
             key++;
@@ -427,27 +479,6 @@ static psc_term lower_index(psc_lowering *l, const hrm_expr *e)
         v->index = t.index;
     }
     return psc_of_value(v, e->span);
-}
-
-static psc_term lower_prefix(psc_lowering *l, const hrm_expr *e)
-{
-    psc_term t = psc_lower_expr(l, e->left), n = psc_lower_expr(l, e->right);
-    if (t.kind == PSC_TERM_POISON || n.kind == PSC_TERM_POISON) {
-        return psc_poison(e->span);
-    }
-    psc_value *v = psc_as_value(l, &t, 0), *length = v ? psc_promote(l, psc_as_value(l, &n, PSY_I64)) : NULL;
-    if (!length) {
-        return psc_poison(e->span);
-    }
-    if (v->rank != 1) {
-        ERROR(PSC_E_SHAPE, e->left->span, "`x[..n]` takes a vector, and this is %s", psc_type_text(l, v));
-        return psc_poison(e->span);
-    }
-    if (length->rank != 0 || psy__dtype_class(length->dtype) == PSY_DCLASS_FLOAT) {
-        ERROR(PSC_E_TYPE, e->right->span, "a length is a whole number, and this is %s", psc_type_text(l, length));
-        return psc_poison(e->span);
-    }
-    return (psc_term){.kind = PSC_TERM_PREFIX, .span = e->span, .value = v, .other = length};
 }
 
 /* ---- functions ---- */
@@ -556,9 +587,12 @@ static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
     }
     psc_term result = psc_poison(e->span);
     if (ok) {
+        unsigned hint = l->hint;
+        l->hint = psy__dtype_named(f->result.dtype.text, strlen(f->result.dtype.text));
         l->depth++;
         result = psc_lower_expr(l, f->body);
         l->depth--;
+        l->hint = hint;
         psc_value *v = psc_as_value(l, &result, psy__dtype_named(f->result.dtype.text, strlen(f->result.dtype.text)));
         if (v && !has_type(l, &f->result, v)) {
             psc_note(ERROR(PSC_E_SHAPE, f->body->span, "`%s` gives %s here, not %s", f->name.text, psc_type_text(l, v),
@@ -584,8 +618,8 @@ static hrm_expr number_expr(const psc_term *t, psc_span span)
 static psc_term lower_numbers(psc_lowering *l, const hrm_expr *e, const psc_term *a, const psc_term *b)
 {
     hrm_expr x = number_expr(a, e->span), y = number_expr(b, e->span), both = *e;
-    hrm_expr minus_x = {.kind = HRM_NEGATE, .span = e->span, .left = &x},
-             minus_y = {.kind = HRM_NEGATE, .span = e->span, .left = &y};
+    hrm_expr minus_x = {.kind = HRM_UNARY, .op = '-', .span = e->span, .left = &x},
+             minus_y = {.kind = HRM_UNARY, .op = '-', .span = e->span, .left = &y};
     both.left = a->kind == PSC_TERM_INTEGER && a->integer < 0 ? &minus_x : &x;
     both.right = b->kind == PSC_TERM_INTEGER && b->integer < 0 ? &minus_y : &y;
     psc_constant_value c = psc_evaluate(l->unit, &both);
@@ -594,30 +628,39 @@ static psc_term lower_numbers(psc_lowering *l, const hrm_expr *e, const psc_term
 
 static bool is_number(const psc_term *t) { return t->kind == PSC_TERM_INTEGER || t->kind == PSC_TERM_REAL; }
 
-static psc_term lower_arithmetic(psc_lowering *l, const hrm_expr *e)
+static psc_term lower_unary(psc_lowering *l, const hrm_expr *e)
 {
-    psc_term a = psc_lower_expr(l, e->left), b = e->kind == HRM_BINARY ? psc_lower_expr(l, e->right) : a;
-    if (is_number(&a) && is_number(&b)) {
-        return lower_numbers(l, e, &a, &b);
-    }
-    if (e->kind == HRM_BINARY) {
-        return psc_lower_binary(l, e->span, e->op, &a, &b);
+    psc_term a = psc_lower_expr(l, e->left);
+    if (is_number(&a) && e->op == '-') {
+        return lower_numbers(l, e, &a, &a);
     }
     psc_value *given = a.kind == PSC_TERM_POISON ? NULL : psc_as_value(l, &a, PSY_I64), *v = psc_promote(l, given);
-    if (v && psy__dtype_class(v->dtype) == PSY_DCLASS_UINT) {
-        psc_help(ERROR(PSC_E_TYPE, e->span, "%s has no negative numbers", psy__dtype_name(given->dtype)),
-                 "cast it: `-i64(...)`");
-        v = NULL;
+    unsigned op = e->op == '-' ? PSY_OP_NEG : PSY_OP_NOT;
+    if (!v) {
+        return psc_poison(e->span);
     }
-    return psc_of_value(psc_emit_map1(l, e->span, PSY_OP_NEG, v), e->span);
+    if (!psy__op_takes(psy__op_info(op), v->dtype) || (e->op == '!' && v->dtype != PSY_BOOL)) {
+        bool no_sign = e->op == '-' && psy__dtype_class(v->dtype) == PSY_DCLASS_UINT;
+        psc_diagnostic *d = no_sign ? ERROR(PSC_E_TYPE, e->span, "%s has no negative numbers", psy__dtype_name(given->dtype))
+                                    : ERROR(PSC_E_TYPE, e->span, "`%c` does not take %s", e->op, psy__dtype_name(given->dtype));
+        psc_help(d, no_sign ? "cast it: `-i64(...)`" : e->op == '!' ? "compare it: `x == 0`" : "cast it: `i32(...)`");
+        return psc_poison(e->span);
+    }
+    return psc_of_value(psc_emit_map1(l, e->span, op, v), e->span);
+}
+
+static psc_term lower_arithmetic(psc_lowering *l, const hrm_expr *e)
+{
+    psc_term a = psc_lower_expr(l, e->left), b = psc_lower_expr(l, e->right);
+    bool numbers = is_number(&a) && is_number(&b) && (e->op == '+' || e->op == '-' || e->op == '*' || e->op == '/');
+    return numbers ? lower_numbers(l, e, &a, &b) : psc_lower_binary(l, e->span, e->op, &a, &b);
 }
 
 static psc_term lower_call(psc_lowering *l, const hrm_expr *e)
 {
-    unsigned detail = 0;
-    psc_builtin builtin = psc_builtin_find(e->name.text, &detail);
-    if (builtin != PSC_NO_BUILTIN) {
-        return psc_lower_builtin(l, e, builtin, detail);
+    psc_term t;
+    if (psc_lower_builtin(l, e, &t)) {
+        return t;
     }
     const psc_fn *f = psc_fn_find(l->unit, e->name.text);
     return f && !f->poisoned ? inline_fn(l, e, f->node) : psc_poison(e->span); /* reported by resolve */
@@ -631,13 +674,16 @@ static psc_term lower_any(psc_lowering *l, const hrm_expr *e)
         psc_constant_value c = psc_evaluate(l->unit, e);
         return constant_term(&c, e->span);
     }
+    case HRM_BOOL: return psc_of_value(emit_constant(l, e->span, PSY_BOOL, e->integer), e->span);
     case HRM_NAME: return lower_name(l, e);
-    case HRM_NEGATE:
+    case HRM_UNARY: return lower_unary(l, e);
     case HRM_BINARY: return lower_arithmetic(l, e);
     case HRM_MEMBER: return lower_member(l, e);
     case HRM_INDEX: return lower_index(l, e);
-    case HRM_PREFIX: return lower_prefix(l, e);
     case HRM_CALL: return lower_call(l, e);
+    case HRM_LIST:
+        ERROR(PSC_E_TYPE, e->span, "a list of sizes stands only where a function takes one");
+        return psc_poison(e->span);
     }
     return psc_poison(e->span);
 }

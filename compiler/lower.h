@@ -16,6 +16,7 @@ typedef enum psc_term_kind {
     PSC_TERM_PAIR,    /* value, labels: what topk gives */
     PSC_TERM_PREFIX,  /* the first `length` elements of value */
     PSC_TERM_MESSAGE, /* the pipeline's input */
+    PSC_TERM_LIST,    /* [a, b] as an argument: list */
     PSC_TERM_KEYED    /* resident data by key: index */
 } psc_term_kind;
 
@@ -27,6 +28,7 @@ typedef struct psc_term {
     psy_dim dim;
     uint32_t index;
     psc_value *value, *other; /* other: labels, or length */
+    const hrm_expr *list;
 } psc_term;
 
 typedef struct psc_binding {
@@ -40,6 +42,7 @@ typedef struct psc_lowering {
     psc_pipeline *pipeline;
     psc_program *program;
     psc_binding *scope;
+    unsigned hint;    /* dtype that a choice between numbers takes; 0: none is wanted */
     unsigned depth;   /* of inlined functions */
     unsigned calls;   /* functions inlined so far */
     unsigned nesting; /* of expressions, through functions */
@@ -47,12 +50,15 @@ typedef struct psc_lowering {
 } psc_lowering;
 
 psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e);
-psc_term psc_lower_builtin(psc_lowering *l, const hrm_expr *e, psc_builtin builtin, unsigned detail);
+/* False: there is no function of that name. */
+bool psc_lower_builtin(psc_lowering *l, const hrm_expr *e, psc_term *out);
 
 /* Makes values; operands may be NULL only where the op allows it. NULL after an error. */
 psc_value *psc_emit(psc_lowering *l, psc_span span, unsigned op, unsigned dtype, const psy_dim *dims, uint32_t rank,
                     psc_value *const *operands, unsigned count);
 psc_value *psc_emit_map1(psc_lowering *l, psc_span span, unsigned op, psc_value *a);
+/* Any elementwise operation: operands are broadcast, dtypes are the caller's business. NULL where an operand is. */
+psc_value *psc_emit_map(psc_lowering *l, psc_span span, unsigned op, psc_value *const *operands, unsigned count);
 psc_value *psc_emit_map2(psc_lowering *l, psc_span span, unsigned op, psc_value *a, psc_value *b);
 psc_value *psc_emit_cast(psc_lowering *l, psc_span span, unsigned dtype, psc_value *a);
 psc_value *psc_emit_reduce(psc_lowering *l, psc_span span, unsigned op, psc_value *a, uint32_t axis);
@@ -68,7 +74,7 @@ psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype);
 psc_value *psc_promote(psc_lowering *l, psc_value *v);
 /* Two operands of an operation, with one compute dtype. False after an error. */
 bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term *b, psc_value **x, psc_value **y);
-psc_term psc_lower_binary(psc_lowering *l, psc_span span, char op, const psc_term *a, const psc_term *b);
+psc_term psc_lower_binary(psc_lowering *l, psc_span span, int op, const psc_term *a, const psc_term *b);
 const char *psc_type_text(psc_lowering *l, const psc_value *v); /* "f32[N, 256]" */
 
 #endif

@@ -77,13 +77,11 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
         return;
     }
     if (v->dtype != f->layout.dtype) {
-        if (!widens(v->dtype, f->layout.dtype) || f->layout.dtype == PSY_F16 || f->layout.dtype == PSY_BF16) {
+        if (!widens(v->dtype, f->layout.dtype)) {
             psc_diagnostic *d = ERROR(PSC_E_TYPE, t->span, "field `%s` is %s, and this is %s", f->name,
                                       psy__dtype_name(f->layout.dtype), psc_type_text(l, v));
             psc_note(d, f->span, "the field is declared here");
-            if (f->layout.dtype != PSY_F16 && f->layout.dtype != PSY_BF16) {
-                psc_help(d, "cast it: `%s(...)`", psy__dtype_name(f->layout.dtype));
-            }
+            psc_help(d, "cast it: `%s(...)`", psy__dtype_name(f->layout.dtype));
             return;
         }
         v = psc_emit_cast(l, t->span, f->layout.dtype, v);
@@ -148,7 +146,9 @@ static void lower_record(psc_lowering *l)
     bool *set = psc_alloc(l->unit->arena, m->field_count + 1), ok = true;
     for (size_t i = 0; i < n->fields.count; i++) {
         uint32_t k = field_of(l, m, &n->fields.at[i], set);
+        l->hint = k < m->field_count ? m->fields[k].layout.dtype : 0;
         psc_term t = psc_lower_expr(l, n->fields.at[i].value);
+        l->hint = 0;
         ok = ok && k < m->field_count;
         if (k < m->field_count) {
             set[k] = true;

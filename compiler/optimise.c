@@ -104,7 +104,7 @@ static uint32_t hash_of(const psc_value *v)
 
 static bool same(const psc_value *a, const psc_value *b)
 {
-    return a->op == b->op && a->dtype == b->dtype && a->index == b->index && a->base == b->base && a->bits == b->bits &&
+    return a->op == b->op && a->dtype == b->dtype && a->index == b->index && a->base == b->base && a->step == b->step && a->bits == b->bits &&
            psc_ir_same_dims(a, b) && a->operand_count == b->operand_count &&
            memcmp(a->operands, b->operands, sizeof a->operands) == 0;
 }

@@ -72,6 +72,13 @@ static const char *index_text(void *context, const psc_value *v)
     case PSY_OP_TOPK:
         return v->base == PSY_NONE ? psc_format(u->arena, "k %u", v->index)
                                    : psc_format(u->arena, "k %u from %s", v->index, dim_text(context, v->base));
+    case PSY_OP_PERMUTE: return psc_format(u->arena, "order %x", v->index);
+    case PSY_OP_SLICE: return psc_format(u->arena, "axis %u from %s step %d", v->index, dim_text(context, v->base), v->step);
+    case PSY_OP_SORT: return v->index ? "descending" : "ascending";
+    case PSY_OP_IOTA:
+    case PSY_OP_CONCAT:
+    case PSY_OP_GATHER:
+    case PSY_OP_CUMSUM: return psc_format(u->arena, "axis %u", v->index);
     default: return psc_ir_class(v) == PSY_CLASS_REDUCE1 ? psc_format(u->arena, "axis %u", v->index) : "";
     }
 }

@@ -44,8 +44,8 @@ static void find_intervals(planner *p)
                 continue;
             }
             bool batched_reader = v->op == PSY_OP_STORE || v->batched;
-            interval *a = &p->alive[o->id];
-            a->last = !o->batched && batched_reader ? UINT32_MAX : a->last > now ? a->last : now;
+            interval *a = &p->alive[psc_ir_root(o)->id]; /* what a view names lives as long as the view is read */
+            a->last = !psc_ir_root(o)->batched && batched_reader ? UINT32_MAX : a->last > now ? a->last : now;
             p->outside[o->id] = p->outside[o->id] || o->group == 0 || o->group != v->group;
         }
     }
@@ -99,7 +99,7 @@ static void plan_program(psc_unit *u, psc_program *program)
         }
         bool slotless = psc_ir_is_view(v) || (v->group && !p->outside[i]);
         add_register(p, v, slotless ? PSY_NO_SLOT : take_slot(p, v));
-        if (v->op != PSY_OP_TOPK) {
+        if (!psc_ir_has_labels(v)) {
             continue;
         }
         /* The labels are the next register, whether they are used or not. */
@@ -108,8 +108,8 @@ static void plan_program(psc_unit *u, psc_program *program)
             psc_value *x = program->values.at[k];
             labels = x->op == PSC_OP_LABELS && x->operands[0] == v ? x : NULL;
         }
-        psc_value unused = {
-            .op = PSC_OP_LABELS, .dtype = PSY_U64, .rank = 1, .dims = {v->dims[0]}, .id = v->id, .batched = v->batched};
+        psc_value unused = {.op = PSC_OP_LABELS, .dtype = PSY_U64, .rank = v->rank, .id = v->id, .batched = v->batched};
+        memcpy(unused.dims, v->dims, sizeof unused.dims);
         if (!labels) {
             labels = psc_new(u->arena, psc_value);
             *labels = unused;

@@ -78,13 +78,12 @@ static const psc_span *declared(const psc_unit *u, const char *name)
 
 bool psc_name_is_free(psc_unit *u, const psc_name *name)
 {
-    unsigned detail;
-    const psc_span *other = declared(u, name->text);
+        const psc_span *other = declared(u, name->text);
     if (other) {
         psc_note(ERROR(PSC_E_DUPLICATE, name->span, "there is a `%s` already", name->text), *other, "it is here");
         return false;
     }
-    if (psc_builtin_find(name->text, &detail) != PSC_NO_BUILTIN) {
+    if (psc_builtin_exists(name->text)) {
         ERROR(PSC_E_DUPLICATE, name->span, "`%s` is a function of the language", name->text);
         return false;
     }
@@ -148,6 +147,9 @@ static psc_constant_value constant_binary(psc_unit *u, const hrm_expr *e)
     if (e->op == '@') {
         return no_constant(u, e, "`@` takes tensors, not constants");
     }
+    if (e->op != '+' && e->op != '-' && e->op != '*' && e->op != '/') {
+        return no_constant(u, e, "constants are computed with + - * /");
+    }
     if (a.is_float || b.is_float) {
         double x = a.is_float ? a.real : (double)a.integer, y = b.is_float ? b.real : (double)b.integer;
         v.is_float = true;
@@ -181,7 +183,10 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
         v.real = e->real;
         return v;
     case HRM_NAME: return constant_name(u, e);
-    case HRM_NEGATE:
+    case HRM_UNARY:
+        if (e->op != '-') {
+            return no_constant(u, e, "constants are computed with + - * /");
+        }
         v = psc_evaluate(u, e->left);
         v.integer = -v.integer; /* never INT64_MIN: numbers are written without a sign, and results are checked */
         v.real = -v.real;

@@ -93,7 +93,6 @@ static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
     if (!e) {
         return;
     }
-    unsigned detail;
     if (e->kind == HRM_NAME) {
         const entry *found = find_name(s, e->name.text);
         if (!found) {
@@ -101,7 +100,7 @@ static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
         } else if (found->used) {
             *found->used = true;
         }
-    } else if (e->kind == HRM_CALL && psc_builtin_find(e->name.text, &detail) == PSC_NO_BUILTIN) {
+    } else if (e->kind == HRM_CALL && !psc_builtin_exists(e->name.text)) {
         psc_fn *f = psc_fn_find(u, e->name.text);
         if (!f) {
             unknown_function(u, &e->name);
@@ -111,6 +110,11 @@ static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
     }
     check_names(u, e->left, s);
     check_names(u, e->right, s);
+    for (size_t i = 0; i < e->indices.count; i++) {
+        check_names(u, e->indices.at[i].from, s);
+        check_names(u, e->indices.at[i].to, s);
+        check_names(u, e->indices.at[i].step, s);
+    }
     for (size_t i = 0; i < e->arguments.count; i++) {
         check_names(u, e->arguments.at[i].value, s);
     }
@@ -187,6 +191,11 @@ static void visit_calls(visitor *v, const hrm_expr *e)
     }
     visit_calls(v, e->left);
     visit_calls(v, e->right);
+    for (size_t i = 0; i < e->indices.count; i++) {
+        visit_calls(v, e->indices.at[i].from);
+        visit_calls(v, e->indices.at[i].to);
+        visit_calls(v, e->indices.at[i].step);
+    }
     for (size_t i = 0; i < e->arguments.count; i++) {
         visit_calls(v, e->arguments.at[i].value);
     }

@@ -59,6 +59,8 @@ typedef struct psc_options {
     bool kernels;  /* make SPIR-V */
 } psc_options;
 
+enum { PSC_SYMBOLS_MAX = 200 }; /* sizes; a module holds 256, and some come later */
+
 typedef struct psc_unit {
     psc_arena *arena;
     psc_diagnostics *diags;

@@ -102,6 +102,43 @@ bool psy__slice_fits(uint64_t size, uint64_t from, uint64_t count, int64_t step)
     return step < 0 ? way <= from : way < size - from;
 }
 
+bool psy__only_ones_differ(const psy_psm_register *a, const psy_psm_register *b)
+{
+    uint32_t i = 0, k = 0;
+    for (;;) {
+        while (i < a->rank && a->dims[i] == 1) {
+            i++;
+        }
+        while (k < b->rank && b->dims[k] == 1) {
+            k++;
+        }
+        if (i == a->rank || k == b->rank) {
+            return i == a->rank && k == b->rank;
+        }
+        if (a->dims[i++] != b->dims[k++]) {
+            return false;
+        }
+    }
+}
+
+/* Strides of dims that are not a literal 1, one after the other. */
+static void carry_strides(psy__bound_program *b, const psy__instruction *at)
+{
+    const psy_psm_register *registers = b->module->registers + b->program->first_register;
+    const psy_psm_register *from = &registers[at->operands[0]], *to = &registers[at->dst];
+    if (!psy__only_ones_differ(from, to)) {
+        return; /* the elements lie one after the other */
+    }
+    for (uint32_t i = 0, k = 0; k < to->rank; k++) {
+        while (i < from->rank && from->dims[i] == 1) {
+            i++;
+        }
+        if (to->dims[k] != 1) {
+            b->registers[at->dst].strides[k] = b->registers[at->operands[0]].strides[i++];
+        }
+    }
+}
+
 /* A view's strides and offset, from its operand's. */
 static void lay_over(psy__bound_program *b, const psy__instruction *at)
 {
@@ -112,6 +149,10 @@ static void lay_over(psy__bound_program *b, const psy__instruction *at)
     y->slot = x->slot;
     y->root = x->root;
     y->offset = x->offset;
+    if (at->op == PSY_OP_RESHAPE) {
+        carry_strides(b, at);
+        return;
+    }
     for (uint32_t d = 0; d < y->rank; d++) {
         if (y->dims[d] <= 1) {
             y->strides[d] = 0;
@@ -121,7 +162,7 @@ static void lay_over(psy__bound_program *b, const psy__instruction *at)
         case PSY_OP_PERMUTE: y->strides[d] = x->strides[at->operands[1] >> 4 * d & 15]; break;
         case PSY_OP_SLICE: y->strides[d] = x->strides[d] * (d == at->operands[1] ? (int32_t)at->operands[3] : 1); break;
         case PSY_OP_REPEAT: y->strides[d] = d + x->rank >= y->rank ? x->strides[d + x->rank - y->rank] : 0; break;
-        default: break; /* RESHAPE: one after the other, as they are */
+        default: break;
         }
     }
     if (at->op == PSY_OP_SLICE) {

@@ -92,6 +92,8 @@ void psy__program_unbind(psy__bound_program *bound);
 /* Lays the views (SHAPE) over their operands again, after the caller changed strides of what they name. */
 void psy__bound_views(psy__bound_program *bound);
 
+/* Whether both have the same dims but for literal 1s: then any strides will do for a reshape. */
+bool psy__only_ones_differ(const psy_psm_register *a, const psy_psm_register *b);
 /* Whether `count` elements from `from` on, `step` apart, lie within an axis of `size`. */
 bool psy__slice_fits(uint64_t size, uint64_t from, uint64_t count, int64_t step);
 

@@ -43,7 +43,8 @@ static psy_status check_reshape(psy__verifier *c)
     psy_dim x_names[PSY_RANK_MAX], y_names[PSY_RANK_MAX];
     uint32_t x_count, y_count;
     uint64_t x_product, y_product;
-    if (c->stridden[c->at.operands[0]]) {
+    c->stridden[c->at.dst] = c->stridden[c->at.operands[0]];
+    if (c->stridden[c->at.operands[0]] && !psy__only_ones_differ(x, y)) {
         return refuse(c, "the elements of its operand do not lie one after the other");
     }
     /* Computed sizes may be equal under other names: then the counts are compared when they are bound. */
@@ -110,7 +111,7 @@ static psy_status check_shape(psy__verifier *c)
     if (status != PSY_OK) {
         return status;
     }
-    c->stridden[c->at.dst] = c->at.op != PSY_OP_RESHAPE;
+    c->stridden[c->at.dst] = true;
     switch (c->at.op) {
     case PSY_OP_RESHAPE: return check_reshape(c);
     case PSY_OP_PERMUTE: return check_permute(c);
