@@ -17,6 +17,11 @@ $(%C%_test_header_OBJECTS): $(SCHEMA_GENERATED)
 %D%/gen/v4.psy.h: %D%/v4.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/v4.psy -o %D%/gen && touch $@
 
-test_scripts += %D%/header.sh
+check_PROGRAMS += %D%/test_messages_doc
+%C%_test_messages_doc_SOURCES = tests/compiler/compile.c tests/compiler/compile.h %D%/test_messages_doc.c
+%C%_test_messages_doc_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler
+%C%_test_messages_doc_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
+
+test_scripts += %D%/header.sh %D%/messages_doc.sh
 EXTRA_DIST += %D%/v1.psy %D%/v2.psy %D%/v4.psy
 CLEANFILES += $(SCHEMA_GENERATED)
