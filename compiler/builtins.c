@@ -115,6 +115,18 @@ static bool wants(psc_lowering *l, const hrm_expr *e, unsigned op, const psc_val
     return false;
 }
 
+/* What `k:` and `axis:` are given: a number when it is lowered, be it the value of a `let` or a size of the function's own. */
+static psc_constant_value constant_argument(psc_lowering *l, const hrm_expr *e)
+{
+    psc_term t = psc_lower_expr(l, e);
+    psc_constant_value c = {.span = e->span, .integer = t.integer, .real = t.real, .is_float = t.kind == PSC_TERM_REAL};
+    c.poisoned = t.kind != PSC_TERM_INTEGER && t.kind != PSC_TERM_REAL;
+    if (c.poisoned && t.kind != PSC_TERM_POISON) {
+        ERROR(PSC_E_CONSTANT, e->span, "a number that is known now is needed here: what comes from messages or data is not");
+    }
+    return c;
+}
+
 /* The axis to reduce: given, or the only one. */
 static bool take_axis(psc_lowering *l, const hrm_expr *e, const hrm_expr *named, const psc_value *v, uint32_t *axis)
 {
@@ -131,7 +143,7 @@ static bool take_axis(psc_lowering *l, const hrm_expr *e, const hrm_expr *named,
         *axis = 0;
         return true;
     }
-    psc_constant_value c = psc_evaluate(l->unit, named);
+    psc_constant_value c = constant_argument(l, named);
     if (c.poisoned) {
         return false;
     }
@@ -239,7 +251,7 @@ static psc_term topk(psc_lowering *l, const hrm_expr *e, const arguments *a)
         psc_help(ERROR(PSC_E_ARGUMENTS, e->span, "how many does `topk` give?"), "write `topk(..., k: 10)`");
         return psc_poison(e->span);
     }
-    psc_constant_value k = psc_evaluate(l->unit, a->named);
+    psc_constant_value k = constant_argument(l, a->named);
     if (k.poisoned) {
         return psc_poison(e->span);
     }

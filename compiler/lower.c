@@ -450,33 +450,20 @@ static psc_term lower_prefix(psc_lowering *l, const hrm_expr *e)
 
 /* ---- numbers and calls ---- */
 
-/* A number as an expression again. */
-static hrm_expr number_expr(const psc_term *t, psc_span span)
+static psc_constant_value constant_of(const psc_term *t)
 {
-    uint64_t magnitude = t->integer < 0 ? 0 - (uint64_t)t->integer : (uint64_t)t->integer;
-    return (hrm_expr){
-        .kind = t->kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER, .span = span, .real = t->real, .integer = magnitude};
-}
-
-/* `op` of numbers: evaluated from the terms, since names may be sizes of a function. */
-static psc_term lower_numbers(psc_lowering *l, const hrm_expr *e, const psc_term *a, const psc_term *b)
-{
-    hrm_expr x = number_expr(a, e->span), y = number_expr(b, e->span), both = *e;
-    hrm_expr minus_x = {.kind = HRM_NEGATE, .span = e->span, .left = &x},
-             minus_y = {.kind = HRM_NEGATE, .span = e->span, .left = &y};
-    both.left = a->kind == PSC_TERM_INTEGER && a->integer < 0 ? &minus_x : &x;
-    both.right = b->kind == PSC_TERM_INTEGER && b->integer < 0 ? &minus_y : &y;
-    psc_constant_value c = psc_evaluate(l->unit, &both);
-    return constant_term(&c, e->span);
+    return (psc_constant_value){.span = t->span, .is_float = t->kind == PSC_TERM_REAL, .integer = t->integer, .real = t->real};
 }
 
 static bool is_number(const psc_term *t) { return t->kind == PSC_TERM_INTEGER || t->kind == PSC_TERM_REAL; }
 
+/* Numbers are computed at once; their names may be sizes of a function. */
 static psc_term lower_arithmetic(psc_lowering *l, const hrm_expr *e)
 {
     psc_term a = psc_lower_expr(l, e->left), b = e->kind == HRM_BINARY ? psc_lower_expr(l, e->right) : a;
     if (is_number(&a) && is_number(&b)) {
-        return lower_numbers(l, e, &a, &b);
+        psc_constant_value x = constant_of(&a), y = constant_of(&b), c = psc_apply(l->unit, e, &x, &y);
+        return constant_term(&c, e->span);
     }
     if (e->kind == HRM_BINARY) {
         return psc_lower_binary(l, e->span, e->op, &a, &b);
