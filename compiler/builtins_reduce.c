@@ -230,7 +230,7 @@ psc_term psc_call_topk(psc_call *c)
         psc_help(ERROR(PSC_E_ARGUMENTS, c->e->span, "how many does `topk` give?"), "write `topk(..., k: 10)`");
         return psc_poison(c->e->span);
     }
-    psc_constant_value k = psc_evaluate(c->l->unit, c->named[0]);
+    psc_constant_value k = psc_known_number(c->l, c->named[0]);
     if (k.poisoned) {
         return psc_poison(c->e->span);
     }

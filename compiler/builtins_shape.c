@@ -330,7 +330,7 @@ psc_term psc_call_transpose(psc_call *c)
         const hrm_expr *e = argument(c, 1);
         bool ok = e->kind == HRM_LIST && e->arguments.count == v->rank;
         for (uint32_t d = 0; ok && d < v->rank; d++) {
-            psc_constant_value k = psc_evaluate(c->l->unit, e->arguments.at[d].value);
+            psc_constant_value k = psc_known_number(c->l, e->arguments.at[d].value);
             if (k.poisoned) {
                 return psc_poison(c->e->span);
             }

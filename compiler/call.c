@@ -182,6 +182,17 @@ bool psc_call_takes(psc_call *c, unsigned op, const psc_value *v)
     return false;
 }
 
+psc_constant_value psc_known_number(psc_lowering *l, const hrm_expr *e)
+{
+    psc_term t = psc_lower_expr(l, e);
+    psc_constant_value c = {.span = e->span, .integer = t.integer, .real = t.real, .is_float = t.kind == PSC_TERM_REAL};
+    c.poisoned = t.kind != PSC_TERM_INTEGER && t.kind != PSC_TERM_REAL;
+    if (c.poisoned && t.kind != PSC_TERM_POISON) {
+        psc_error(l->unit->diags, PSC_E_CONSTANT, e->span, "a number that is known now is needed here: what comes from messages or data is not");
+    }
+    return c;
+}
+
 bool psc_call_axis(psc_call *c, unsigned named, const psc_value *v, bool last, uint32_t *axis)
 {
     const hrm_expr *e = c->named[named];
@@ -198,7 +209,7 @@ bool psc_call_axis(psc_call *c, unsigned named, const psc_value *v, bool last, u
         *axis = v->rank - 1u;
         return true;
     }
-    psc_constant_value k = psc_evaluate(c->l->unit, e);
+    psc_constant_value k = psc_known_number(c->l, e);
     if (k.poisoned) {
         return false;
     }
@@ -216,7 +227,7 @@ bool psc_call_integer(psc_call *c, unsigned named, int64_t otherwise, int64_t *o
     if (!c->named[named]) {
         return true;
     }
-    psc_constant_value k = psc_evaluate(c->l->unit, c->named[named]);
+    psc_constant_value k = psc_known_number(c->l, c->named[named]);
     if (!k.poisoned && k.is_float) {
         ERROR(PSC_E_ARGUMENTS, c->named[named]->span, "a whole number is needed here");
     }
@@ -230,7 +241,7 @@ bool psc_call_real(psc_call *c, unsigned named, double otherwise, double *out)
     if (!c->named[named]) {
         return true;
     }
-    psc_constant_value k = psc_evaluate(c->l->unit, c->named[named]);
+    psc_constant_value k = psc_known_number(c->l, c->named[named]);
     *out = k.is_float ? k.real : (double)k.integer;
     return !k.poisoned;
 }

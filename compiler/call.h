@@ -29,6 +29,8 @@ psc_value *psc_call_float(psc_call *c, unsigned i);
 psc_value *psc_call_raw(psc_call *c, unsigned i);
 /* Whether the operation takes the value's dtype; reports. */
 bool psc_call_takes(psc_call *c, unsigned op, const psc_value *v);
+/* A number that is known when it is lowered, be it the value of a `let` or a size of the function's own. Poisoned after an error. */
+psc_constant_value psc_known_number(psc_lowering *l, const hrm_expr *e);
 /* The axis that argument `named` says, or the only one, or with `last` the last. False after an error. */
 bool psc_call_axis(psc_call *c, unsigned named, const psc_value *v, bool last, uint32_t *axis);
 /* A constant argument, or the default where it is not given. False after an error. */

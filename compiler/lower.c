@@ -7,8 +7,6 @@
 
 #define ERROR(...) psc_error(l->unit->diags, __VA_ARGS__)
 
-enum { INLINE_DEPTH_MAX = 64, CALLS_MAX = 4 * PSC_VALUES_MAX };
-
 psc_term psc_poison(psc_span span) { return (psc_term){.kind = PSC_TERM_POISON, .span = span}; }
 
 psc_term psc_of_value(psc_value *value, psc_span span)
@@ -22,7 +20,7 @@ const char *psc_type_text(psc_lowering *l, const psc_value *v)
                    : psy__dtype_name(v->dtype);
 }
 
-static void over_limit(psc_lowering *l, int most, const char *what)
+void psc_over_limit(psc_lowering *l, int most, const char *what)
 {
     if (!l->over_limit) {
         l->over_limit = true;
@@ -37,7 +35,7 @@ psc_value *psc_emit(psc_lowering *l, psc_span span, unsigned op, unsigned dtype,
                     psc_value *const *operands, unsigned count)
 {
     if (l->program->values.count >= PSC_VALUES_MAX) {
-        over_limit(l, PSC_VALUES_MAX, "operations, functions written out");
+        psc_over_limit(l, PSC_VALUES_MAX, "operations, functions written out");
         return NULL;
     }
     if (l->unit->value_count >= PSC_UNIT_VALUES_MAX) {
@@ -481,149 +479,11 @@ static psc_term lower_index(psc_lowering *l, const hrm_expr *e)
     return psc_of_value(v, e->span);
 }
 
-/* ---- functions ---- */
+/* ---- numbers and calls ---- */
 
-static void bind(psc_lowering *l, const char *name, psc_term term)
+static psc_constant_value constant_of(const psc_term *t)
 {
-    psc_binding *b = psc_new(l->unit->arena, psc_binding);
-    *b = (psc_binding){name, term, l->scope};
-    l->scope = b;
-}
-
-/* A dim of a function's type: a constant, or a size of the function's own that `actual` gives a value. */
-static bool unify_dim(psc_lowering *l, const hrm_expr *declared, psy_dim actual)
-{
-    if (declared->kind == HRM_NAME && !psc_constant_find(l->unit, declared->name.text)) {
-        for (const psc_binding *b = l->scope; b; b = b->next) {
-            if (strcmp(b->name, declared->name.text) == 0) {
-                return b->term.kind == PSC_TERM_SIZE ? b->term.dim == actual
-                                                     : b->term.kind == PSC_TERM_INTEGER && b->term.integer == (int64_t)actual;
-            }
-        }
-        psc_term size = psy__dim_is_symbol(actual)
-                            ? (psc_term){.kind = PSC_TERM_SIZE, .span = declared->span, .dim = actual}
-                            : (psc_term){.kind = PSC_TERM_INTEGER, .span = declared->span, .integer = actual};
-        bind(l, declared->name.text, size);
-        return true;
-    }
-    psc_constant_value c = psc_evaluate(l->unit, declared);
-    return c.poisoned || (!c.is_float && !psy__dim_is_symbol(actual) && c.integer == (int64_t)actual);
-}
-
-static const char *declared_text(psc_lowering *l, const hrm_type *t)
-{
-    (void)l;
-    return psc_strndup(l->unit->arena, t->span.source->text + t->span.begin, t->span.end - t->span.begin);
-}
-
-/* Whether the value has the declared type; sizes of the function's own are bound as they are met. */
-static bool has_type(psc_lowering *l, const hrm_type *t, const psc_value *v)
-{
-    bool same = v->dtype == psy__dtype_named(t->dtype.text, strlen(t->dtype.text)) && v->rank == t->dims.count;
-    for (uint32_t d = 0; same && d < v->rank; d++) {
-        same = unify_dim(l, t->dims.at[d], v->dims[d]);
-    }
-    return same;
-}
-
-static psc_term inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
-{
-    psc_unit *u = l->unit;
-    size_t n = f->parameters.count;
-    psc_term *given = psc_alloc(u->arena, (n + 1) * sizeof *given);
-    bool *set = psc_alloc(u->arena, n + 1), ok = true;
-    if (e->arguments.count != n) {
-        psc_note(ERROR(PSC_E_ARGUMENTS, e->span, "`%s` takes %zu argument%s, not %zu", f->name.text, n, n == 1 ? "" : "s",
-                       e->arguments.count),
-                 f->name.span, "it is declared here");
-        return psc_poison(e->span);
-    }
-    for (size_t i = 0; i < n; i++) {
-        const hrm_argument *a = &e->arguments.at[i];
-        size_t at = i;
-        for (size_t k = 0; a->name.text && k <= n; k++) {
-            if (k == n) {
-                psc_note(ERROR(PSC_E_ARGUMENTS, a->name.span, "`%s` has no parameter `%s`", f->name.text, a->name.text),
-                         f->name.span, "it is declared here");
-                return psc_poison(e->span);
-            }
-            if (strcmp(f->parameters.at[k].name.text, a->name.text) == 0) {
-                at = k;
-                break;
-            }
-        }
-        if (set[at]) {
-            ERROR(PSC_E_ARGUMENTS, a->value->span, "`%s` is given twice", f->parameters.at[at].name.text);
-            return psc_poison(e->span);
-        }
-        set[at] = true;
-        given[at] = psc_lower_expr(l, a->value);
-        ok = ok && given[at].kind != PSC_TERM_POISON;
-    }
-    if (l->depth >= INLINE_DEPTH_MAX) {
-        over_limit(l, INLINE_DEPTH_MAX, "functions inside each other");
-    } else if (l->calls++ >= CALLS_MAX) {
-        over_limit(l, CALLS_MAX, "calls, functions written out");
-    }
-    if (!ok || l->over_limit) {
-        return psc_poison(e->span);
-    }
-    /* The body sees its parameters and the file's names, not the caller's. */
-    psc_binding *outer = l->scope;
-    l->scope = NULL;
-    for (size_t i = 0; ok && i < n; i++) {
-        const hrm_parameter *q = &f->parameters.at[i];
-        psc_value *v = psc_as_value(l, &given[i], psy__dtype_named(q->type.dtype.text, strlen(q->type.dtype.text)));
-        ok = v != NULL;
-        if (ok && !has_type(l, &q->type, v)) {
-            psc_note(ERROR(PSC_E_SHAPE, given[i].span, "`%s` takes %s, and this is %s", f->name.text,
-                           declared_text(l, &q->type), psc_type_text(l, v)),
-                     q->type.span, "as declared here");
-            ok = false;
-        }
-        if (ok) {
-            bind(l, q->name.text, psc_of_value(v, given[i].span));
-        }
-    }
-    psc_term result = psc_poison(e->span);
-    if (ok) {
-        unsigned hint = l->hint;
-        l->hint = psy__dtype_named(f->result.dtype.text, strlen(f->result.dtype.text));
-        l->depth++;
-        result = psc_lower_expr(l, f->body);
-        l->depth--;
-        l->hint = hint;
-        psc_value *v = psc_as_value(l, &result, psy__dtype_named(f->result.dtype.text, strlen(f->result.dtype.text)));
-        if (v && !has_type(l, &f->result, v)) {
-            psc_note(ERROR(PSC_E_SHAPE, f->body->span, "`%s` gives %s here, not %s", f->name.text, psc_type_text(l, v),
-                           declared_text(l, &f->result)),
-                     e->span, "when called from here");
-            v = NULL;
-        }
-        result = psc_of_value(v, e->span);
-    }
-    l->scope = outer;
-    return result;
-}
-
-/* A number as an expression again. */
-static hrm_expr number_expr(const psc_term *t, psc_span span)
-{
-    uint64_t magnitude = t->integer < 0 ? 0 - (uint64_t)t->integer : (uint64_t)t->integer;
-    return (hrm_expr){
-        .kind = t->kind == PSC_TERM_REAL ? HRM_REAL : HRM_INTEGER, .span = span, .real = t->real, .integer = magnitude};
-}
-
-/* `op` of numbers: evaluated from the terms, since names may be sizes of a function. */
-static psc_term lower_numbers(psc_lowering *l, const hrm_expr *e, const psc_term *a, const psc_term *b)
-{
-    hrm_expr x = number_expr(a, e->span), y = number_expr(b, e->span), both = *e;
-    hrm_expr minus_x = {.kind = HRM_UNARY, .op = '-', .span = e->span, .left = &x},
-             minus_y = {.kind = HRM_UNARY, .op = '-', .span = e->span, .left = &y};
-    both.left = a->kind == PSC_TERM_INTEGER && a->integer < 0 ? &minus_x : &x;
-    both.right = b->kind == PSC_TERM_INTEGER && b->integer < 0 ? &minus_y : &y;
-    psc_constant_value c = psc_evaluate(l->unit, &both);
-    return constant_term(&c, e->span);
+    return (psc_constant_value){.span = t->span, .is_float = t->kind == PSC_TERM_REAL, .integer = t->integer, .real = t->real};
 }
 
 static bool is_number(const psc_term *t) { return t->kind == PSC_TERM_INTEGER || t->kind == PSC_TERM_REAL; }
@@ -632,7 +492,8 @@ static psc_term lower_unary(psc_lowering *l, const hrm_expr *e)
 {
     psc_term a = psc_lower_expr(l, e->left);
     if (is_number(&a) && e->op == '-') {
-        return lower_numbers(l, e, &a, &a);
+        psc_constant_value x = constant_of(&a), c = psc_apply(l->unit, e, &x, &x);
+        return constant_term(&c, e->span);
     }
     psc_value *given = a.kind == PSC_TERM_POISON ? NULL : psc_as_value(l, &a, PSY_I64), *v = psc_promote(l, given);
     unsigned op = e->op == '-' ? PSY_OP_NEG : PSY_OP_NOT;
@@ -649,11 +510,15 @@ static psc_term lower_unary(psc_lowering *l, const hrm_expr *e)
     return psc_of_value(psc_emit_map1(l, e->span, op, v), e->span);
 }
 
+/* Numbers are computed at once; their names may be sizes of a function. */
 static psc_term lower_arithmetic(psc_lowering *l, const hrm_expr *e)
 {
     psc_term a = psc_lower_expr(l, e->left), b = psc_lower_expr(l, e->right);
-    bool numbers = is_number(&a) && is_number(&b) && (e->op == '+' || e->op == '-' || e->op == '*' || e->op == '/');
-    return numbers ? lower_numbers(l, e, &a, &b) : psc_lower_binary(l, e->span, e->op, &a, &b);
+    if (is_number(&a) && is_number(&b) && (e->op == '+' || e->op == '-' || e->op == '*' || e->op == '/')) {
+        psc_constant_value x = constant_of(&a), y = constant_of(&b), c = psc_apply(l->unit, e, &x, &y);
+        return constant_term(&c, e->span);
+    }
+    return psc_lower_binary(l, e->span, e->op, &a, &b);
 }
 
 static psc_term lower_call(psc_lowering *l, const hrm_expr *e)
@@ -663,7 +528,7 @@ static psc_term lower_call(psc_lowering *l, const hrm_expr *e)
         return t;
     }
     const psc_fn *f = psc_fn_find(l->unit, e->name.text);
-    return f && !f->poisoned ? inline_fn(l, e, f->node) : psc_poison(e->span); /* reported by resolve */
+    return f && !f->poisoned ? psc_inline_fn(l, e, f->node) : psc_poison(e->span); /* reported by resolve */
 }
 
 static psc_term lower_any(psc_lowering *l, const hrm_expr *e)
@@ -691,7 +556,7 @@ static psc_term lower_any(psc_lowering *l, const hrm_expr *e)
 psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e)
 {
     if (l->nesting >= PSC_DEPTH_MAX) {
-        over_limit(l, PSC_DEPTH_MAX, "operations on top of each other, functions written out");
+        psc_over_limit(l, PSC_DEPTH_MAX, "operations on top of each other, functions written out");
     }
     if (l->over_limit) {
         return psc_poison(e->span);

@@ -50,6 +50,9 @@ typedef struct psc_lowering {
 } psc_lowering;
 
 psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e);
+psc_term psc_inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f);
+/* The pipeline has too many of something: reported once, and nothing more is lowered. */
+void psc_over_limit(psc_lowering *l, int most, const char *what);
 /* False: there is no function of that name. */
 bool psc_lower_builtin(psc_lowering *l, const hrm_expr *e, psc_term *out);
 

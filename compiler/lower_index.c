@@ -41,7 +41,7 @@ static psc_value *part(psc_lowering *l, psc_value *v, uint32_t axis, const hrm_i
         return NULL;
     }
     if (i->step) {
-        psc_constant_value k = psc_evaluate(l->unit, i->step);
+        psc_constant_value k = psc_known_number(l, i->step);
         if (k.poisoned || k.is_float || k.integer < 1 || k.integer > INT32_MAX) {
             if (!k.poisoned) {
                 ERROR(PSC_E_ARGUMENTS, i->step->span, "a step is a whole number from 1 to %d", INT32_MAX);

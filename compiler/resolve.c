@@ -114,10 +114,10 @@ static void take_schema_constants(psc_unit *u)
 
 /* ---- constant expressions ---- */
 
-static psc_constant_value no_constant(psc_unit *u, const hrm_expr *e, const char *why)
+static psc_constant_value no_constant(psc_unit *u, const hrm_expr *e, psc_code code, const char *why)
 {
     if (why) {
-        ERROR(PSC_E_CONSTANT, e->span, "%s", why);
+        ERROR(code, e->span, "%s", why);
     }
     return (psc_constant_value){.span = e->span, .poisoned = true};
 }
@@ -135,40 +135,50 @@ static psc_constant_value constant_name(psc_unit *u, const hrm_expr *e)
         names[count++] = u->constants.at[i].name;
     }
     psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, e->span, "there is no constant `%s`", e->name.text), e->name.text, names, count);
-    return no_constant(u, e, NULL);
+    return no_constant(u, e, PSC_E_CONSTANT, NULL);
 }
 
-static psc_constant_value constant_binary(psc_unit *u, const hrm_expr *e)
+static psc_constant_value apply_reals(psc_unit *u, const hrm_expr *e, double x, double y)
 {
-    psc_constant_value a = psc_evaluate(u, e->left), b = psc_evaluate(u, e->right), v = {.span = e->span};
-    if (a.poisoned || b.poisoned) {
-        return no_constant(u, e, NULL);
+    psc_constant_value v = {.span = e->span, .is_float = true};
+    v.real = e->op == '+' ? x + y : e->op == '-' ? x - y : e->op == '*' ? x * y : x / y;
+    return isfinite(v.real) ? v
+                            : no_constant(u, e, PSC_E_NUMBER, y == 0 ? "division by zero" : "the result does not fit into f64");
+}
+
+psc_constant_value psc_apply(psc_unit *u, const hrm_expr *e, const psc_constant_value *a, const psc_constant_value *b)
+{
+    psc_constant_value v = {.span = e->span};
+    bool bad = false;
+    if (a->poisoned || b->poisoned) {
+        return no_constant(u, e, PSC_E_CONSTANT, NULL);
     }
-    if (e->op == '@') {
-        return no_constant(u, e, "`@` takes tensors, not constants");
+    bool sign = e->op == '+' || e->op == '-' || e->op == '*' || e->op == '/' || e->op == '@';
+    if (!sign) {
+        return no_constant(u, e, PSC_E_CONSTANT, "constants are computed with + - * /");
     }
-    if (e->op != '+' && e->op != '-' && e->op != '*' && e->op != '/') {
-        return no_constant(u, e, "constants are computed with + - * /");
+    if (e->kind == HRM_UNARY) {
+        v = *a;
+        v.span = e->span;
+        v.real = -a->real;
+        bad = __builtin_sub_overflow(0, a->integer, &v.integer);
+    } else if (e->op == '@') {
+        return no_constant(u, e, PSC_E_TYPE, "`@` takes tensors, not constants");
+    } else if (a->is_float || b->is_float) {
+        return apply_reals(u, e, a->is_float ? a->real : (double)a->integer, b->is_float ? b->real : (double)b->integer);
+    } else if (e->op == '+') {
+        bad = __builtin_add_overflow(a->integer, b->integer, &v.integer);
+    } else if (e->op == '-') {
+        bad = __builtin_sub_overflow(a->integer, b->integer, &v.integer);
+    } else if (e->op == '*') {
+        bad = __builtin_mul_overflow(a->integer, b->integer, &v.integer);
+    } else if (b->integer == 0) {
+        return no_constant(u, e, PSC_E_NUMBER, "division by zero");
+    } else {
+        bad = a->integer == INT64_MIN && b->integer == -1;
+        v.integer = bad ? 0 : a->integer / b->integer;
     }
-    if (a.is_float || b.is_float) {
-        double x = a.is_float ? a.real : (double)a.integer, y = b.is_float ? b.real : (double)b.integer;
-        v.is_float = true;
-        v.real = e->op == '+' ? x + y : e->op == '-' ? x - y : e->op == '*' ? x * y : x / y;
-        return isfinite(v.real) ? v : no_constant(u, e, "the result is no finite number");
-    }
-    bool bad;
-    switch (e->op) {
-    case '+': bad = __builtin_add_overflow(a.integer, b.integer, &v.integer); break;
-    case '-': bad = __builtin_sub_overflow(a.integer, b.integer, &v.integer); break;
-    case '*': bad = __builtin_mul_overflow(a.integer, b.integer, &v.integer); break;
-    default:
-        if (b.integer == 0) {
-            return no_constant(u, e, "division by zero");
-        }
-        bad = a.integer == INT64_MIN && b.integer == -1;
-        v.integer = bad ? 0 : a.integer / b.integer;
-    }
-    return bad ? no_constant(u, e, "the result does not fit into 64 bits") : v;
+    return bad ? no_constant(u, e, PSC_E_NUMBER, "the result does not fit into i64") : v;
 }
 
 psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
@@ -176,23 +186,19 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
     psc_constant_value v = {.span = e->span};
     switch (e->kind) {
     case HRM_INTEGER:
-        v.integer = (int64_t)e->integer;
-        return e->integer > INT64_MAX ? no_constant(u, e, "this number does not fit into 64 bits") : v;
+        v.integer = e->integer > INT64_MAX ? 0 : (int64_t)e->integer;
+        return e->integer > INT64_MAX ? no_constant(u, e, PSC_E_NUMBER, "this number does not fit into i64") : v;
     case HRM_REAL:
         v.is_float = true;
         v.real = e->real;
         return v;
     case HRM_NAME: return constant_name(u, e);
     case HRM_UNARY:
-        if (e->op != '-') {
-            return no_constant(u, e, "constants are computed with + - * /");
-        }
-        v = psc_evaluate(u, e->left);
-        v.integer = -v.integer; /* never INT64_MIN: numbers are written without a sign, and results are checked */
-        v.real = -v.real;
-        return v;
-    case HRM_BINARY: return constant_binary(u, e);
-    default: return no_constant(u, e, "a constant is needed here: numbers, names of constants, + - * /");
+    case HRM_BINARY: {
+        psc_constant_value a = psc_evaluate(u, e->left), b = e->right ? psc_evaluate(u, e->right) : a;
+        return psc_apply(u, e, &a, &b);
+    }
+    default: return no_constant(u, e, PSC_E_CONSTANT, "a constant is needed here: numbers, names of constants, + - * /");
     }
 }
 

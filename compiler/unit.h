@@ -120,6 +120,8 @@ bool psc_name_is_free(psc_unit *unit, const psc_name *name);
 void psc_resolve_bodies(psc_unit *unit);
 /* A constant expression of integers and reals; reports; `poisoned` on error. */
 psc_constant_value psc_evaluate(psc_unit *unit, const hrm_expr *e);
+/* The operation of `e` on constants; a unary one leaves `b` alone. */
+psc_constant_value psc_apply(psc_unit *unit, const hrm_expr *e, const psc_constant_value *a, const psc_constant_value *b);
 /* Evaluates an operation of ops.def on scalars. False where it is not foldable. `dtype` is the instruction's, that is the
  * operands' where the result is a bool. */
 bool psc_fold_scalar(unsigned op, unsigned dtype, const uint64_t in[3], uint64_t *out);

@@ -142,7 +142,9 @@ static bool all_empty(psy_broker *b)
             empty = empty && (none || b->free_count == 0);
         }
     }
-    for (uint32_t s = 0; s < b->shard_count; s++) {
+    /* Tickets that come back are no reason to wake up while there are plenty. */
+    bool few = b->free_count < b->ticket_count / 2;
+    for (uint32_t s = 0; few && s < b->shard_count; s++) {
         if (b->shards[s].phase == SHARD_READY) {
             empty = psy_ring_sleep_begin(&b->shards[s].finished) && empty;
         }

@@ -66,7 +66,7 @@ static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
     psy__welcome welcome;
     status = psy__hear(c->link, PSY_SAY_WELCOME, &welcome, sizeof welcome, NULL, 0, deadline_ns);
     if (status == PSY_TIMEOUT) {
-        return psy_fail(PSY_TIMEOUT, "%s: the service is there, but not all of its shards are ready", uri);
+        return psy_fail(PSY_TIMEOUT, "%s: the service is there, but not all of its shards are ready, or it is stopped", uri);
     }
     if (status != PSY_OK) {
         return status;

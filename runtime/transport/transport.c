@@ -114,8 +114,10 @@ int psy__doorbell_create(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); 
 void psy__doorbell_ring(int fd)
 {
     uint64_t one = 1;
+    int before = errno; /* that of whoever a signal has interrupted */
     while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
     }
+    errno = before;
 }
 
 void psy__doorbell_clear(int fd)

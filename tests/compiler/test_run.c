@@ -373,6 +373,7 @@ Test(run, expressions)
     check_number("sum(softmax(q.vector))", 1);
     check_number("max(softmax(q.vector))", exp(2) / (exp(0.5) + exp(-1) + exp(2) + exp(0.25)));
     check_number("f32(size(q.vector) * DIM)", 16);
+    check_number("sum(q.vector, axis: DIM - 4) + max(q.vector, axis: -1)", 3.75);
 }
 
 Test(run, conversions)

@@ -1,1 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
+SCHEMA_GENERATED = %D%/gen/every_type.psy.h %D%/gen/v1.psy.h %D%/gen/v2.psy.h %D%/gen/v4.psy.h
+
+check_PROGRAMS += %D%/test_header
+%C%_test_header_SOURCES = tests/compiler/compile.c tests/compiler/compile.h %D%/test_header.c
+nodist_%C%_test_header_SOURCES = $(SCHEMA_GENERATED)
+%C%_test_header_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler -I%D%/gen
+%C%_test_header_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
+$(%C%_test_header_OBJECTS): $(SCHEMA_GENERATED)
+
+%D%/gen/every_type.psy.h: tests/golden/header/every_type.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/tests/golden/header/every_type.psy -o %D%/gen && touch $@
+%D%/gen/v1.psy.h: %D%/v1.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/v1.psy -o %D%/gen && touch $@
+%D%/gen/v2.psy.h: %D%/v2.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/v2.psy -o %D%/gen && touch $@
+%D%/gen/v4.psy.h: %D%/v4.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/v4.psy -o %D%/gen && touch $@
+
+check_PROGRAMS += %D%/test_messages_doc
+%C%_test_messages_doc_SOURCES = tests/compiler/compile.c tests/compiler/compile.h %D%/test_messages_doc.c
+%C%_test_messages_doc_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler
+%C%_test_messages_doc_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
+
+test_scripts += %D%/header.sh %D%/messages_doc.sh
+EXTRA_DIST += %D%/v1.psy %D%/v2.psy %D%/v4.psy
+CLEANFILES += $(SCHEMA_GENERATED)

@@ -11,7 +11,7 @@
 
 uint32_t stand_in_shards = 2;
 _Atomic bool stand_in_refuses_memory;
-_Atomic int stand_in_bound, stand_in_binds_left = -1;
+_Atomic int stand_in_attached, stand_in_bound, stand_in_binds_left = -1;
 const char *const lane_names[LANES] = {"all", "key", "any"};
 
 enum { SHARD_ALL, MERGE_ALL, WHOLE, PROGRAMS };
@@ -71,9 +71,17 @@ static const char *fake_describe(psy__engine *e)
 static psy_status fake_attach(psy__engine *e, void *base, uint64_t bytes)
 {
     (void)e, (void)base, (void)bytes;
-    return stand_in_refuses_memory ? psy_fail(PSY_LIMIT, "the stand-in takes no more memory") : PSY_OK;
+    if (stand_in_refuses_memory) {
+        return psy_fail(PSY_LIMIT, "the stand-in takes no more memory");
+    }
+    stand_in_attached++;
+    return PSY_OK;
 }
-static void fake_detach(psy__engine *e, void *base) { (void)e, (void)base; }
+static void fake_detach(psy__engine *e, void *base)
+{
+    (void)e, (void)base;
+    stand_in_attached--;
+}
 static psy_status fake_supports(psy__engine *e, const psy__module *m, uint32_t program)
 {
     (void)e, (void)m, (void)program;

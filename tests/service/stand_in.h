@@ -36,6 +36,8 @@ extern const psy_type question_type, answer_type;
 extern uint32_t stand_in_shards;
 /* Memory that a client hands over cannot be attached, as where a device cannot map it. */
 extern _Atomic bool stand_in_refuses_memory;
+/* Memory that is attached now: three slabs of each worker's own, and those of its clients. */
+extern _Atomic int stand_in_attached;
 /* Programs that are bound now; how many more can be (-1: any number). */
 extern _Atomic int stand_in_bound, stand_in_binds_left;
 

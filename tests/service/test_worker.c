@@ -35,14 +35,18 @@ Test(worker, memory_that_it_cannot_take)
     psy_pipeline lanes[LANES];
     psy_channel *good = open_channel(s.uri, 4, 10000, lanes), *bad = NULL;
     psy_channel_options o = {.in_flight = 4, .call_timeout_ms = 10000};
+    for (int tries = 0; tries < 500 && stand_in_attached != SHARDS * 4; tries++) {
+        usleep(10000); /* both know the good one */
+    }
     stand_in_refuses_memory = true;
     psy_status status = psy_channel_connect(s.uri, &o, &bad), statuses[3];
     uint64_t start = psy__now_ns();
-    for (uint32_t i = 0; status == PSY_OK; i++) { /* it may have come so far before the worker looked */
+    if (status == PSY_OK) { /* it may have come so far before the worker looked */
         psy_reply reply;
         psy_pipeline lane = lanes[LANE_ALL];
         question q = {.number = 1};
         status = psy_channel_call(bad, &lane, &q, &reply);
+        cr_assert_neq(status, PSY_OK, "answered without memory");
     }
     cr_assert(status == PSY_PEER_DIED || status == PSY_CLOSED || status == PSY_LIMIT, "%s", psy_status_name(status));
     cr_assert_lt(psy__now_ns() - start, 5 * second_ns, "not at the deadline, but at once");
@@ -64,6 +68,7 @@ Test(worker, memory_that_it_cannot_take)
     }
     psy_channel_close(good);
     close_service(&s);
+    cr_assert_eq(stand_in_attached, 0);
 }
 
 /* A worker that comes in the place of another hears of more clients than fit into its link at once. */
@@ -81,7 +86,7 @@ Test(worker, a_new_one_for_many_clients)
     }
     holdings before = holdings_now();
     service s = {.shards = SHARDS, .uri = "inproc://many"};
-    psy_broker_options o = {.uri = s.uri, .module = &stand_in_module, .shards = SHARDS, .clients = MANY};
+    psy_broker_options o = {.uri = s.uri, .module = &stand_in_module, .shards = SHARDS, .clients = MANY + 8};
     cr_assert_eq(psy_broker_create(&o, &s.broker), PSY_OK, "%s", psy_detail());
     run_broker_of(&s);
     hire(&s, 0, 16);

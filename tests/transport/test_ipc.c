@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses; what only ipc has: paths, permissions, other processes; and the bells. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -256,6 +257,19 @@ Test(bells, doorbells_ring_and_clear)
     cr_assert(readable(fd, 0));
     psy__doorbell_clear(fd);
     cr_assert_not(readable(fd, 0));
+    close(fd);
+}
+
+/* They are rung in signal handlers: whoever is interrupted must not see another errno. */
+Test(bells, a_doorbell_that_is_full_leaves_errno_alone)
+{
+    int fd = psy__doorbell_create();
+    uint64_t most = UINT64_MAX - 1;
+    cr_assert_eq(write(fd, &most, sizeof most), (ssize_t)sizeof most);
+    errno = EDOM;
+    psy__doorbell_ring(fd);
+    cr_assert_eq(errno, EDOM);
+    cr_assert(readable(fd, 0));
     close(fd);
 }
 

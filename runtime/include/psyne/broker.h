@@ -7,8 +7,9 @@
  *   psy_broker_run(broker);                 // or psy_broker_do_work in a loop of your own
  *   psy_broker_destroy(broker);
  *
- * An agent: it owns no thread. A client or worker that dies, lies or stalls costs its own connection and nothing else: requests
- * that a dead worker held end in PEER_DIED, those that a stalled one holds in TIMEOUT.
+ * An agent: it owns no thread. A client that dies, lies or stalls costs its own connection and nothing else. Workers are the
+ * service's own, and answer in its name: one that dies or stalls costs the requests that it holds, which end in PEER_DIED or
+ * TIMEOUT, until another one takes its place; one that lies can spoil answers, but not bring down the broker or another worker.
  *
  * Thread safety: a broker belongs to one thread at a time; psy_broker_stop may be called from any thread or signal handler.
  */

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The program of doc/messages.md compiles against its schema and does what it seems to.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+block() { awk -v fence='```'"$1" '$0 == fence { on = 1; next } $0 == "```" { on = 0 } on' "$PSYNE_SOURCE/doc/messages.md"; }
+block psy >"$work/shop.psy"
+block c >"$work/shop.c"
+"$PSYNE_BUILD/compiler/psynec" "$work/shop.psy" -o "$work"
+$PSYNE_CC -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Werror -I"$PSYNE_SOURCE/runtime/include" -I"$work" "$work/shop.c" -o "$work/shop"
+said=$("$work/shop")
+[ "$said" = '5 star, 0.5' ] || { echo "the program says: $said" && exit 1; }
