@@ -51,8 +51,8 @@ psc_term psc_call_dot(psc_call *c) { return two(c, PSY_OP_DOT); }
 
 static psc_value *mean_of(psc_call *c, psc_value *v, uint32_t axis, bool keep)
 {
-    psc_value *count = v ? psc_emit_size(c->l, c->e->span, v->dtype, v->dims[axis]) : NULL;
-    return psc_call_map(c, PSY_OP_DIV, v ? psc_call_over(c, PSY_OP_SUM, v, axis, keep) : NULL, count);
+    psc_value *sum = v ? psc_call_over(c, PSY_OP_SUM, v, axis, keep) : NULL;
+    return psc_call_map(c, PSY_OP_DIV, sum, v ? psc_emit_size(c->l, c->e->span, v->dtype, v->dims[axis]) : NULL);
 }
 
 psc_term psc_call_mean(psc_call *c)

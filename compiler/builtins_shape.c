@@ -143,6 +143,17 @@ psc_term psc_shape_matmul(psc_lowering *l, psc_span span, psc_value *a, psc_valu
         return psc_of_value(psc_emit_dot(l, span, a, b), span);
     }
     uint32_t axes[PSY_RANK_MAX];
+    if (a->rank == 0 || a->dims[a->rank - 1] != b->dims[b->rank - 2]) {
+        psc_diagnostic *d = psc_error(l->unit->diags, PSC_E_SHAPE, span,
+                                      "%s and %s do not multiply: the last size on the left is the last but one on the right",
+                                      psc_shape_text(l->unit, a->dims, a->rank), psc_shape_text(l->unit, b->dims, b->rank));
+        psc_note(d, a->span, "this is %s", psc_type_text(l, a));
+        psc_note(d, b->span, "this is %s", psc_type_text(l, b));
+        if (a->rank && a->dims[a->rank - 1] == b->dims[b->rank - 1]) {
+            psc_help(d, "turn the right one round: `a @ transpose(b)`");
+        }
+        return psc_poison(span);
+    }
     for (uint32_t d = 0; d < b->rank; d++) {
         axes[d] = d + 2 == b->rank ? d + 1 : d + 1 == b->rank ? d - 1 : d;
     }

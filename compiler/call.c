@@ -188,7 +188,8 @@ psc_constant_value psc_known_number(psc_lowering *l, const hrm_expr *e)
     psc_constant_value c = {.span = e->span, .integer = t.integer, .real = t.real, .is_float = t.kind == PSC_TERM_REAL};
     c.poisoned = t.kind != PSC_TERM_INTEGER && t.kind != PSC_TERM_REAL;
     if (c.poisoned && t.kind != PSC_TERM_POISON) {
-        psc_error(l->unit->diags, PSC_E_CONSTANT, e->span, "a number that is known now is needed here: what comes from messages or data is not");
+        psc_error(l->unit->diags, PSC_E_CONSTANT, e->span,
+                  "a number that is known now is needed here: what comes from messages or data is not");
     }
     return c;
 }
