@@ -94,8 +94,11 @@ psc_term psc_call_logsumexp(psc_call *c)
     uint32_t axis;
     bool keep;
     psc_value *v = over(c, PSY_OP_SQRT, &axis, &keep);
-    if (!v || psc_call_sharded(c, v, axis, "`logsumexp`")) {
+    if (!v) {
         return psc_poison(c->e->span);
+    }
+    if (psc_ir_sharded_axis(v, c->l->unit->symbols.at) == (int)axis) {
+        return psc_call_result(c, psc_call_over(c, PSC_OP_LSE, v, axis, keep));
     }
     psc_value *m = finite_maximum(c, v, axis), *powers = psc_call_map(c, PSY_OP_EXP, psc_call_map(c, PSY_OP_SUB, v, m), NULL);
     psc_value *sum = powers ? psc_call_over(c, PSY_OP_SUM, powers, axis, true) : NULL;

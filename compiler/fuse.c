@@ -144,9 +144,8 @@ static int by_id(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static void try_merge(fuser *f, const psc_value *producer, const psc_value *consumer)
+static void try_merge(fuser *f, group *a, group *b)
 {
-    group *a = f->of[producer->id], *b = f->of[consumer->id];
     psc_region region;
     if (!a || !b || a == b || a->batched != b->batched || a->members.count + b->members.count > REGION_VALUES_MAX ||
         !join(&a->region, &b->region, &region) || !parts_are_sound(f, a, b, &region) || comes_back(f, a, b)) {
@@ -158,6 +157,35 @@ static void try_merge(fuser *f, const psc_value *producer, const psc_value *cons
     }
     a->region = region;
     qsort(a->members.at, a->members.count, sizeof *a->members.at, by_id);
+}
+
+/* A product of what all messages share with a message's vector: engines have a kernel of its own for many messages, which a
+ * second reduction in the region would forgo. */
+static bool is_product(const group *g)
+{
+    for (size_t i = 0; i < g->members.count; i++) {
+        const psc_value *v = g->members.at[i];
+        if (v->op == PSY_OP_DOT && v->operands[0]->batched != v->operands[1]->batched) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reductions that read the same value over the same space become one pass over it. */
+static void merge_siblings(fuser *f, const psc_value *read)
+{
+    group *first = NULL;
+    for (size_t k = 0; k < f->users[read->id].count; k++) {
+        group *g = f->of[f->users[read->id].at[k]->id];
+        if (!g || !g->region.reduces || is_product(g)) {
+            continue;
+        }
+        if (first && first != g) {
+            try_merge(f, first, g);
+        }
+        first = f->of[f->users[read->id].at[k]->id];
+    }
 }
 
 /* ---- the new order ---- */
@@ -235,9 +263,12 @@ static void fuse_program(psc_unit *u, psc_program *p)
         psc_value *v = p->values.at[i];
         for (unsigned k = 0; k < v->operand_count; k++) {
             if (v->operands[k]) {
-                try_merge(f, v->operands[k], v);
+                try_merge(f, f->of[v->operands[k]->id], f->of[v->id]);
             }
         }
+    }
+    for (size_t i = 0; i < n; i++) {
+        merge_siblings(f, p->values.at[i]);
     }
     emitter e = {.f = f, .to = *p};
     e.to.values.at = NULL;

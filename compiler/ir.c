@@ -42,7 +42,10 @@ int psc_ir_sharded_axis(const psc_value *v, const psy_psm_symbol *symbols)
     return -1;
 }
 
-psy_op_class psc_ir_class(const psc_value *v) { return v->op == PSC_OP_LABELS ? PSY_CLASS_VIEW : psy__op_info(v->op)->class_; }
+psy_op_class psc_ir_class(const psc_value *v)
+{
+    return v->op == PSC_OP_LABELS ? PSY_CLASS_VIEW : v->op == PSC_OP_LSE ? PSY_CLASS_REDUCE1 : psy__op_info(v->op)->class_;
+}
 
 bool psc_ir_is_elementwise(const psc_value *v) { return psy__class_is_map(psc_ir_class(v)); }
 bool psc_ir_is_reduction(const psc_value *v) { return psy__class_is_reduction(psc_ir_class(v)); }
@@ -165,11 +168,18 @@ static const char *check_value(psc_arena *arena, const psc_program *p, psc_value
             return psc_format(arena, "value %u reads one that does not come before it", v->id);
         }
     }
+    if (v->op == PSC_OP_LSE) {
+        return v->operand_count == 1 && v->operands[0] && v->index < v->operands[0]->rank
+                   ? NULL
+                   : psc_format(arena, "value %u: it has no axis to reduce", v->id);
+    }
     if (v->op != PSC_OP_LABELS) {
         const psy_op_info *info = psy__op_info(v->op);
-        if (!info || !psy__op_takes(info, psc_ir_dtype(v))) {
-            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info ? info->name : "no op",
-                              psc_ir_dtype(v));
+        if (!info) {
+            return psc_format(arena, "value %u: there is no op %u", v->id, v->op);
+        }
+        if (!psy__op_takes(info, psc_ir_dtype(v))) {
+            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info->name, psc_ir_dtype(v));
         }
         if (v->dtype != psy__op_result_dtype(info, psc_ir_dtype(v))) {
             return psc_format(arena, "value %u: %s does not give dtype %u", v->id, info->name, v->dtype);
@@ -266,7 +276,7 @@ void psc_ir_dump(const psc_program *p, const char *(*dim)(void *, psy_dim), cons
             }
             fputs(" = ", to);
         }
-        fputs(v->op == PSC_OP_LABELS ? "labels" : psy__op_info(v->op)->name, to);
+        fputs(v->op == PSC_OP_LABELS ? "labels" : v->op == PSC_OP_LSE ? "logsumexp" : psy__op_info(v->op)->name, to);
         for (unsigned k = 0; k < v->operand_count; k++) {
             if (v->operands[k]) {
                 fprintf(to, " %%%u", v->operands[k]->id);

@@ -15,11 +15,12 @@
 #include "diagnostic.h"
 #include "isa/module.h"
 
-/* The second result of TOPK or SORT as a value of its own: its operand is that. */
-enum { PSC_OP_LABELS = 256, PSC_OPERANDS_MAX = 8 };
+/* LABELS: the second result of TOPK or SORT as a value of its own: its operand is that. LSE: a reduction, log(sum(exp(x))) over
+ * an axis that is spread over the shards, until split makes its parts. */
+enum { PSC_OP_LABELS = 256, PSC_OP_LSE, PSC_OPERANDS_MAX = 8 };
 
 typedef struct psc_value {
-    unsigned op; /* psy_op or PSC_OP_LABELS */
+    unsigned op; /* psy_op or PSC_OP_* */
     uint8_t dtype, rank;
     psy_dim dims[PSY_RANK_MAX];
     struct psc_value *operands[PSC_OPERANDS_MAX]; /* STORE: value, length or NULL. TOPK: value, labels or NULL. */

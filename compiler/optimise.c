@@ -52,9 +52,85 @@ static uint64_t bits_of(unsigned dtype, uint64_t integer)
     return bits;
 }
 
+/* Whether operand k is the constant `bits`, and the value is as large as the other operand. */
+static bool is_neutral(const psc_value *v, unsigned k, uint64_t bits)
+{
+    uint64_t have;
+    return constant(v->operands[k], &have) && have == bits && psc_ir_same_dims(v, v->operands[1 - k]);
+}
+
+static bool is_float(const psc_value *v) { return psy__dtype_class(v->dtype) == PSY_DCLASS_FLOAT; }
+
+/* The bits of -0, which added to a float changes nothing; 0 does for integers. */
+static uint64_t nothing_to_add(unsigned dtype)
+{
+    return dtype == PSY_F32 ? UINT64_C(0x80000000) : dtype == PSY_F64 ? UINT64_C(1) << 63 : 0;
+}
+
+/* x / c is x * (1 / c), exactly, where c is a power of two whose reciprocal is a normal number. */
+static psc_value *divide_by_power(psc_unit *u, psc_program *to, psc_value *v)
+{
+    uint64_t bits;
+    int exponent;
+    double c;
+    if (!is_float(v) || !constant(v->operands[1], &bits)) {
+        return NULL;
+    }
+    bits = psc_fold_cast(v->dtype, PSY_F64, bits);
+    memcpy(&c, &bits, sizeof c);
+    if (fabs(frexp(c, &exponent)) != 0.5 || exponent < -120 || exponent > 120) {
+        return NULL;
+    }
+    c = 1 / c;
+    memcpy(&bits, &c, sizeof bits);
+    v->operands[1] = add_constant(u, to, v->operands[1], psc_fold_cast(PSY_F64, v->dtype, bits));
+    v->op = PSY_OP_MUL;
+    return psc_ir_add(u->arena, to, v);
+}
+
+/* What gives the same bits with less work; NULL: nothing does. */
+static psc_value *simplify(psc_unit *u, psc_program *to, psc_value *v)
+{
+    uint64_t one = bits_of(v->dtype, 1), bits;
+    psc_value *x = v->operand_count ? v->operands[0] : NULL;
+    switch (v->op) {
+    case PSY_OP_MUL: return is_neutral(v, 1, one) ? x : is_neutral(v, 0, one) ? v->operands[1] : NULL;
+    case PSY_OP_DIV: return is_neutral(v, 1, one) ? x : divide_by_power(u, to, v);
+    case PSY_OP_ADD:
+        return is_neutral(v, 1, nothing_to_add(v->dtype))   ? x
+               : is_neutral(v, 0, nothing_to_add(v->dtype)) ? v->operands[1]
+                                                            : NULL;
+    case PSY_OP_SUB: return is_neutral(v, 1, 0) ? x : NULL; /* x - 0 is x, also for -0 */
+    case PSY_OP_SHL:
+    case PSY_OP_SHR:
+    case PSY_OP_OR:
+    case PSY_OP_XOR: return is_neutral(v, 1, 0) ? x : NULL;
+    case PSY_OP_NEG:
+    case PSY_OP_NOT: return x->op == v->op ? x->operands[0] : NULL;
+    case PSY_OP_ABS:
+        if (x->op == PSY_OP_NEG && is_float(v)) {
+            v->operands[0] = x->operands[0];
+            return psc_ir_add(u->arena, to, v);
+        }
+        return x->op == PSY_OP_ABS ? x : NULL;
+    case PSY_OP_FLOOR:
+    case PSY_OP_CEIL:
+    case PSY_OP_TRUNC:
+    case PSY_OP_ROUND:
+        return x->op == PSY_OP_FLOOR || x->op == PSY_OP_CEIL || x->op == PSY_OP_TRUNC || x->op == PSY_OP_ROUND ? x : NULL;
+    case PSY_OP_CHOOSE:
+        if (constant(x, &bits)) {
+            psc_value *taken = v->operands[bits & 1 ? 1 : 2];
+            return psc_ir_same_dims(v, taken) ? taken : NULL;
+        }
+        return v->operands[1] == v->operands[2] && psc_ir_same_dims(v, v->operands[1]) ? v->operands[1] : NULL;
+    default: return NULL;
+    }
+}
+
 static psc_value *fold_value(psc_unit *u, psc_program *to, psc_value *v, void *context)
 {
-    uint64_t in[3] = {0}, a, b, out = 0;
+    uint64_t in[3] = {0}, out = 0;
     (void)context;
     if (v->op == PSY_OP_SIZE && !psy__dim_is_symbol(v->index)) {
         return add_constant(u, to, v, bits_of(v->dtype, v->index));
@@ -69,17 +145,8 @@ static psc_value *fold_value(psc_unit *u, psc_program *to, psc_value *v, void *c
     if (constants && psc_fold_scalar(v->op, psc_ir_dtype(v), in, &out)) {
         return add_constant(u, to, v, out);
     }
-    /* x * 1, 1 * x and x / 1 are x, exactly. */
-    if (v->op == PSY_OP_MUL || v->op == PSY_OP_DIV) {
-        uint64_t one = bits_of(v->dtype, 1);
-        if (constant(v->operands[1], &b) && b == one && psc_ir_same_dims(v, v->operands[0])) {
-            return v->operands[0];
-        }
-        if (v->op == PSY_OP_MUL && constant(v->operands[0], &a) && a == one && psc_ir_same_dims(v, v->operands[1])) {
-            return v->operands[1];
-        }
-    }
-    return psc_ir_add(u->arena, to, v);
+    psc_value *simple = simplify(u, to, v);
+    return simple ? simple : psc_ir_add(u->arena, to, v);
 }
 
 static void fold_program(psc_unit *u, psc_program *p) { rewrite(u, p, fold_value, NULL); }
@@ -104,8 +171,8 @@ static uint32_t hash_of(const psc_value *v)
 
 static bool same(const psc_value *a, const psc_value *b)
 {
-    return a->op == b->op && a->dtype == b->dtype && a->index == b->index && a->base == b->base && a->step == b->step && a->bits == b->bits &&
-           psc_ir_same_dims(a, b) && a->operand_count == b->operand_count &&
+    return a->op == b->op && a->dtype == b->dtype && a->index == b->index && a->base == b->base && a->step == b->step &&
+           a->bits == b->bits && psc_ir_same_dims(a, b) && a->operand_count == b->operand_count &&
            memcmp(a->operands, b->operands, sizeof a->operands) == 0;
 }
 

@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "lse.h"
 #include "unit.h"
 
 typedef enum state { PLAIN, SHARDED, PARTIAL, MERGED, FAILED } state; /* FAILED: reported, here or in an operand */
@@ -121,11 +122,21 @@ static state classify(splitter *s, const psc_value *v)
 
 /* ---- the partial record ---- */
 
-/* Adds the fields of a partial result: one, or two for topk. False after an error. */
+/* How many elements a partial result has: what is sent is flat. */
+static uint32_t elements_of(const psc_value *v)
+{
+    uint64_t n = 1;
+    for (uint32_t d = 0; d < v->rank; d++) {
+        n = n * v->dims[d] > UINT32_MAX ? UINT32_MAX : n * v->dims[d];
+    }
+    return (uint32_t)n;
+}
+
+/* Adds the fields of a partial result: one, or two for topk and logsumexp. False after an error. */
 static bool add_fields(splitter *s, psc_type *type, const psc_value *v)
 {
     psc_unit *u = s->unit;
-    bool literal = v->rank <= 1;
+    bool literal = true;
     for (uint32_t d = 0; d < v->rank; d++) {
         literal = literal && !psy__dim_is_symbol(v->dims[d]);
     }
@@ -133,15 +144,15 @@ static bool add_fields(splitter *s, psc_type *type, const psc_value *v)
         psc_diagnostic *d =
             ERROR(PSC_E_SPLIT, v->span, "a partial result of shape %s cannot be sent to the merge in this version",
                   psc_shape_text(u, v->dims, v->rank));
-        psc_help(d, "partial results are scalars and vectors of a fixed length");
+        psc_help(d, "the sizes of partial results are numbers");
         return false;
     }
-    for (unsigned k = 0; k < (v->op == PSY_OP_TOPK ? 2u : 1u); k++) {
+    for (unsigned k = 0; k < (v->op == PSY_OP_TOPK || v->op == PSC_OP_LSE ? 2u : 1u); k++) {
         psc_field f = {.name = psc_format(u->arena, "r%u", type->field_count),
                        .span = v->span,
-                       .layout = {.dtype = k ? PSY_U64 : v->dtype,
+                       .layout = {.dtype = k && v->op == PSY_OP_TOPK ? PSY_U64 : v->dtype,
                                   .since = 1,
-                                  .count = v->rank ? v->dims[0] : 1,
+                                  .count = elements_of(v),
                                   .kind = v->rank ? PSY_FIELD_ARRAY : PSY_FIELD_SCALAR}};
         psc_field *fields = psc_alloc(u->arena, (type->field_count + 1) * sizeof *fields);
         if (type->field_count) {
@@ -192,6 +203,27 @@ static void store(splitter *s, psc_program *to, psc_value *v, uint32_t field)
     psc_ir_add(s->unit->arena, to, &st);
 }
 
+/* The value under other dims. */
+static psc_value *reshape(splitter *s, psc_program *to, psc_value *v, const psy_dim *dims, uint32_t rank)
+{
+    psc_value r = {.op = PSY_OP_RESHAPE,
+                   .dtype = v->dtype,
+                   .rank = (uint8_t)rank,
+                   .operands = {v},
+                   .operand_count = 1,
+                   .base = PSY_NONE,
+                   .span = v->span,
+                   .batched = v->batched};
+    memcpy(r.dims, dims, rank * sizeof *dims);
+    return psc_ir_add(s->unit->arena, to, &r);
+}
+
+static void store_flat(splitter *s, psc_program *to, psc_value *v, uint32_t field)
+{
+    psy_dim n = elements_of(v);
+    store(s, to, v->rank > 1 ? reshape(s, to, v, &n, 1) : v, field);
+}
+
 static void make_shard(splitter *s, psc_program *shard)
 {
     psc_program *whole = s->pipeline->whole;
@@ -212,11 +244,18 @@ static void make_shard(splitter *s, psc_program *shard)
         if (!wanted[i] || v->op == PSC_OP_LABELS) {
             continue;
         }
+        if (v->op == PSC_OP_LSE) {
+            psc_value *parts[2];
+            psc_lse_part(s->unit, shard, v->operands[0]->next, v->index, v->span, parts);
+            store_flat(s, shard, parts[0], field++);
+            store_flat(s, shard, parts[1], field++);
+            continue;
+        }
         psc_value *made = copy(s, shard, v);
         if (s->states[i] != PARTIAL) {
             continue;
         }
-        store(s, shard, made, field++);
+        store_flat(s, shard, made, field++);
         if (v->op == PSY_OP_TOPK) {
             psc_value labels = {.op = PSC_OP_LABELS,
                                 .dtype = PSY_U64,
@@ -239,8 +278,8 @@ static psc_value *read_partial(splitter *s, psc_program *merge, const psc_value 
     psy_dim shards = psc_symbol_find(s->unit, PSC_SHARDS, PSY_SYMBOL_SHARDS);
     psc_value p = {.op = PSY_OP_PARTIAL,
                    .dtype = (uint8_t)dtype,
-                   .rank = (uint8_t)(v->rank + 1),
-                   .dims = {shards, v->rank ? v->dims[0] : 0},
+                   .rank = v->rank ? 2 : 1,
+                   .dims = {shards, v->rank ? elements_of(v) : 0},
                    .index = field,
                    .base = PSY_NONE,
                    .span = v->span,
@@ -252,9 +291,15 @@ static psc_value *read_partial(splitter *s, psc_program *merge, const psc_value 
 static void merge_value(splitter *s, psc_program *merge, psc_value *v, uint32_t *field)
 {
     psc_value *all = read_partial(s, merge, v, v->dtype, (*field)++);
+    if (v->op == PSC_OP_LSE) {
+        psc_value *made = psc_lse_merge(s->unit, merge, all, read_partial(s, merge, v, v->dtype, (*field)++), v->span);
+        v->next = v->rank > 1 ? reshape(s, merge, made, v->dims, v->rank) : made;
+        return;
+    }
     psc_value c = {.op = v->op == PSY_OP_DOT ? PSY_OP_SUM : v->op,
                    .dtype = v->dtype,
-                   .rank = v->rank,
+                   .rank = v->rank ? 1 : 0,
+                   .dims = {v->rank ? elements_of(v) : 0},
                    .operands = {all},
                    .operand_count = 1,
                    .index = 0,
@@ -262,13 +307,13 @@ static void merge_value(splitter *s, psc_program *merge, psc_value *v, uint32_t 
                    .span = v->span,
                    .name = v->name,
                    .batched = true};
-    memcpy(c.dims, v->dims, sizeof c.dims);
     if (v->op == PSY_OP_TOPK) {
         c.operands[1] = read_partial(s, merge, v, PSY_U64, (*field)++);
         c.operand_count = 2;
         c.index = v->index;
     }
-    v->next = psc_ir_add(s->unit->arena, merge, &c);
+    psc_value *made = psc_ir_add(s->unit->arena, merge, &c);
+    v->next = v->rank > 1 ? reshape(s, merge, made, v->dims, v->rank) : made;
 }
 
 static void make_merge(splitter *s, psc_program *merge)
