@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a region: block by block through its index space, operation by operation through each block. */
+/* Runs a region: block by block through its index space, message by message, operation by operation. What the messages share is so
+ * read from memory once. */
 #include <string.h>
 
 #include "engine/cpu/cpu.h"
@@ -133,9 +134,9 @@ static bool is_empty(const uint64_t *dims, uint32_t rank)
 
 /* ---- regions without a reduction ---- */
 
-static void run_map_region(psy__cpu_executable *x, const psy__region *r, uint32_t m)
+static void run_map_region(psy__cpu_executable *x, const psy__region *r, uint32_t count)
 {
-    spot s = {.x = x, .m = m, .rank = r->rank};
+    spot s = {.x = x, .rank = r->rank};
     if (is_empty(r->dims, r->rank)) {
         return;
     }
@@ -146,8 +147,10 @@ static void run_map_region(psy__cpu_executable *x, const psy__region *r, uint32_
             if (r->rank) {
                 s.index[r->rank - 1] = at;
             }
-            for (uint32_t i = 0; i < r->node_count; i++) {
-                run_map(&s, &r->nodes[i], n);
+            for (s.m = 0; s.m < count; s.m++) {
+                for (uint32_t i = 0; i < r->node_count; i++) {
+                    run_map(&s, &r->nodes[i], n);
+                }
             }
         }
         if (r->rank) {
@@ -245,9 +248,9 @@ static void run_second_part(const psy__region *r, const spot *rows, size_t count
     }
 }
 
-static void run_reduce_region(psy__cpu_executable *x, const psy__region *r, uint32_t m)
+static void run_reduce_region(psy__cpu_executable *x, const psy__region *r, uint32_t count)
 {
-    spot s = {.x = x, .m = m, .rank = r->rank - 1};
+    spot s = {.x = x, .rank = r->rank - 1};
     if (is_empty(r->dims, r->rank - 1)) {
         return;
     }
@@ -258,8 +261,10 @@ static void run_reduce_region(psy__cpu_executable *x, const psy__region *r, uint
             if (r->rank > 1) {
                 s.index[r->rank - 2] = at;
             }
-            run_rows(x, r, &s, n);
-            run_second_part(r, &s, n);
+            for (s.m = 0; s.m < count; s.m++) {
+                run_rows(x, r, &s, n);
+                run_second_part(r, &s, n);
+            }
         }
         if (r->rank > 1) {
             s.index[r->rank - 2] = 0;
@@ -312,11 +317,9 @@ void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t coun
         run_batched_dot(x, r, count);
         return;
     }
-    for (uint32_t m = 0; m < count; m++) {
-        if (r->reduces) {
-            run_reduce_region(x, r, m);
-        } else {
-            run_map_region(x, r, m);
-        }
+    if (r->reduces) {
+        run_reduce_region(x, r, count);
+    } else {
+        run_map_region(x, r, count);
     }
 }
