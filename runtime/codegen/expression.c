@@ -12,19 +12,20 @@
 #pragma GCC diagnostic ignored "-Wpedantic" /* ops.def has empty columns */
 
 /* How a column's entry is written. */
-enum form { NONE, PLAIN, EXTENDED, COMPARE, DIVIDE, SHIFTED };
+enum form { NONE, PLAIN, EXTENDED, EXTENDED_NAN, COMPARE, DIVIDE, SHIFTED };
 
 typedef struct entry {
     enum form form;
     unsigned op;
 } entry;
 
-#define OPC(op)   PLAIN, Spv##op
-#define EXT(op)   EXTENDED, GLSLstd450##op
-#define EXT32(op) EXTENDED, GLSLstd450##op
-#define CMP(op)   COMPARE, Spv##op
-#define DIVZ(op)  DIVIDE, Spv##op
-#define SHIFT(op) SHIFTED, Spv##op
+#define OPC(op)    PLAIN, Spv##op
+#define EXT(op)    EXTENDED, GLSLstd450##op
+#define EXT32(op)  EXTENDED, GLSLstd450##op
+#define EXTNAN(op) EXTENDED_NAN, GLSLstd450##op
+#define CMP(op)    COMPARE, Spv##op
+#define DIVZ(op)   DIVIDE, Spv##op
+#define SHIFT(op)  SHIFTED, Spv##op
 
 static entry entry_of(unsigned op, psy_dtype_class class_)
 {
@@ -259,6 +260,10 @@ uint32_t psy__expression(psy__maker *k, const psy__instruction *at, const uint32
     case EXTENDED:
         return class_ == PSY_CLASS_MAP3 ? psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a, b, operands[2])
                                         : psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a);
+    case EXTENDED_NAN: {
+        uint32_t value = psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a);
+        return psy__select(k, type, psy__op2(k, SpvOpFUnordNotEqual, k->boolean, a, a), a, value);
+    }
     case COMPARE: return psy__select(k, type, psy__op2(k, e.op, k->boolean, a, b), a, b);
     case DIVIDE: return divide(k, e.op, a, b);
     case SHIFTED: return psy__op2(k, e.op, type, a, psy__op2(k, SpvOpBitwiseAnd, k->u32, b, psy__const_u32(k, 31)));

@@ -106,15 +106,22 @@ static void make_scan(psy__maker *k, const psy__instruction *at, const psy_dim *
     uint32_t here = psy__op2(k, SpvOpLogicalAnd, k->boolean, first, below(k, k->group, psy__product(k, rest, rank - 1)));
     uint32_t inside = psy__if(k, here);
     psy__coordinates(k, k->group, dims, rank, axis, c);
-    uint32_t sum = psy__variable(k, type), i = psy__variable(k, k->u32);
+    uint32_t before = psy__variable(k, type), sum = psy__variable(k, type), i = psy__variable(k, k->u32);
+    unsigned add = at->dtype == PSY_F32 ? SpvOpFAdd : SpvOpIAdd;
+    psy__set(k, before, zero_of(k, at->dtype));
     psy__set(k, sum, zero_of(k, at->dtype));
     psy__set(k, i, zero);
     psy__loop loop = psy__for(k, i, psy__dim_id(k, dims[axis]));
     c[axis] = psy__get(k, k->u32, i);
     uint32_t part = psy__load_register(k, at->operands[0], c, rank);
-    uint32_t next = psy__op2(k, at->dtype == PSY_F32 ? SpvOpFAdd : SpvOpIAdd, type, psy__get(k, type, sum), part);
-    psy__set(k, sum, next);
-    psy__store_register(k, at->dst, c, rank, next);
+    uint32_t next = psy__op2(k, add, type, psy__get(k, type, sum), part);
+    uint32_t all = psy__op2(k, add, type, psy__get(k, type, before), next);
+    psy__store_register(k, at->dst, c, rank, all);
+    /* Runs of 32 are added up on their own: errors stay small. */
+    uint32_t mask = psy__const_u32(k, 31);
+    uint32_t last = psy__op2(k, SpvOpIEqual, k->boolean, psy__op2(k, SpvOpBitwiseAnd, k->u32, c[axis], mask), mask);
+    psy__set(k, before, psy__select(k, type, last, all, psy__get(k, type, before)));
+    psy__set(k, sum, psy__select(k, type, last, zero_of(k, at->dtype), next));
     psy__end_for(k, loop, psy__op2(k, SpvOpIAdd, k->u32, c[axis], psy__const_u32(k, 1)));
     psy__end_if(k, inside);
 }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { REGISTERS_MAX = 4096, WORDS_MAX = 65536, OP_NAME_BYTES = 24, LIST_MAX = 128 };
+enum { REGISTERS_MAX = 4096, WORDS_MAX = 65536, OP_NAME_BYTES = 24, OPERANDS_MAX = 255 };
 
 typedef struct body {
     psy__asm *a;
@@ -72,8 +72,9 @@ static uint32_t parse_operand(body *b, const psy_op_info *info, char kind)
     case 'n': return psy__asm_refer(a, PSY_ASM_RESIDENT, 0, "resident");
     case 's': {
         bool negative = a->token.negative;
+        a->token.negative = false;
         uint64_t value = psy__asm_integer(a, INT32_MAX, "a signed number");
-        return negative ? (uint32_t)-(int64_t)value : (uint32_t)value;
+        return negative ? (uint32_t) - (int64_t)value : (uint32_t)value;
     }
     case 'i':
     case 'c': return (uint32_t)psy__asm_integer(a, UINT32_MAX, "a number");
@@ -178,13 +179,14 @@ static void parse_instruction(body *b)
     if (info->class_ == PSY_CLASS_REGION) {
         parse_region(b);
     } else {
-        for (uint32_t i = 0; kinds[i] != '\0' && kinds[i] != '+' && psy__asm_ok(a); i++) {
+        uint32_t fixed = (uint32_t)strcspn(kinds, "+");
+        for (uint32_t i = 0; i < fixed && psy__asm_ok(a); i++) {
             if (i > 0) {
                 psy__asm_expect(a, ',');
             }
             emit(b, parse_operand(b, info, kinds[i]));
         }
-        for (uint32_t i = 0; strchr(kinds, '+') && i < LIST_MAX && psy__asm_accept(a, ','); i++) {
+        for (uint32_t i = fixed; kinds[fixed] == '+' && i < OPERANDS_MAX && psy__asm_accept(a, ','); i++) {
             emit(b, parse_operand(b, info, 'r'));
         }
     }

@@ -6,7 +6,7 @@
 
 #include "isa/verify.h"
 
-static const uint64_t arena_bytes_default = UINT64_C(1) << 30, work_default = UINT64_C(1) << 40;
+static const uint64_t arena_bytes_default = UINT64_C(1) << 30;
 
 static psy_status check_sizes(const psy__module *m, const uint64_t *symbols)
 {
@@ -193,11 +193,13 @@ static psy_status check_bound(const psy__bound_program *b, const psy__instructio
         fits = psy__slice_fits(b->registers[at->operands[0]].dims[axis], psy__dim_value(at->operands[2], b->symbols),
                                y->dims[axis], (int32_t)at->operands[3]);
     } else if (at->info->class_ == PSY_CLASS_JOIN) {
-        uint64_t sum = 0;
-        for (uint32_t i = 1; i < at->operand_count; i++) {
-            sum += b->registers[at->operands[i]].dims[at->operands[0]];
+        uint64_t left = y->dims[at->operands[0]];
+        for (uint32_t i = 1; fits && i < at->operand_count; i++) {
+            uint64_t length = b->registers[at->operands[i]].dims[at->operands[0]];
+            fits = length <= left;
+            left -= fits ? length : 0;
         }
-        fits = sum == y->dims[at->operands[0]];
+        fits = fits && left == 0;
     } else if (at->info->class_ == PSY_CLASS_SORT) {
         const psy__bound_register *x = &b->registers[at->operands[0]];
         fits = y->dims[y->rank - 1] <= x->dims[x->rank - 1];
@@ -254,8 +256,14 @@ static uint64_t work_of(const psy__bound_program *b, const psy__instruction *at)
         return __builtin_mul_overflow(dst->count, last, &work) ? UINT64_MAX : most(work, dst->count);
     }
     case PSY_CLASS_STORE: return b->registers[at->operands[0]].count;
+    case PSY_CLASS_JOIN: { /* operands without elements are visited too */
+        uint64_t outer = 1, visits;
+        for (uint32_t d = 0; d < at->operands[0] && dst->count; d++) {
+            outer *= dst->dims[d];
+        }
+        return __builtin_mul_overflow(outer, (uint64_t)at->operand_count, &visits) ? UINT64_MAX : most(visits, dst->count);
+    }
     case PSY_CLASS_INDEX:
-    case PSY_CLASS_JOIN:
     case PSY_CLASS_GATHER:
     case PSY_CLASS_SCAN: return dst->count;
     case PSY_CLASS_SCATTER: return dst->count + b->registers[at->operands[2]].count;
@@ -276,7 +284,7 @@ static psy_status bind_all(psy__bound_program *b, const psy__limits *limits)
 {
     const psy__module *m = b->module;
     const psy_psm_program *p = b->program;
-    uint64_t work_max = limits && limits->work ? limits->work : work_default;
+    uint64_t work_max = limits && limits->work ? limits->work : PSY_WORK_DEFAULT;
     uint64_t arena_max = limits && limits->arena_bytes ? limits->arena_bytes : arena_bytes_default;
     psy_status status = compute_sizes(b);
     status = status == PSY_OK ? check_sizes(m, b->symbols) : status;

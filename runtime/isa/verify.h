@@ -49,7 +49,7 @@ typedef struct psy__bound_register {
     int64_t offset;  /* SHAPE: bytes from where the root's elements start */
     uint64_t dims[PSY_RANK_MAX];
     int64_t strides[PSY_RANK_MAX];
-    uint64_t count;  /* elements */
+    uint64_t count; /* elements */
 } psy__bound_register;
 
 typedef struct psy__slot {
@@ -58,9 +58,11 @@ typedef struct psy__slot {
     bool batched;
 } psy__slot;
 
+#define PSY_WORK_DEFAULT (UINT64_C(1) << 40)
 typedef struct psy__limits {
-    uint64_t arena_bytes; /* per message, and for the uniform part; 0 = 1 GiB. Engines run large batches in parts to keep to it */
-    uint64_t work;        /* element operations per message; 0 = 2^40 */
+    uint64_t
+        arena_bytes; /* per message, and for the uniform part; 0 = 1 GiB. Engines run large batches in parts to keep to it */
+    uint64_t work;   /* element operations per message; 0 = 2^40 */
 } psy__limits;
 
 /* A program with sizes bound: immutable. */
@@ -71,9 +73,9 @@ typedef struct psy__bound_program {
     psy__slot *slots;               /* program->slot_count */
     uint64_t message_arena_bytes;   /* one message's batched slots */
     uint64_t uniform_arena_bytes;
-    uint64_t work;                  /* element operations for one message */
-    uint64_t *symbols;              /* bound values, module->symbol_count */
-    uint64_t *bases;                /* row base of each symbol (LOCAL; else 0) */
+    uint64_t work;     /* element operations for one message */
+    uint64_t *symbols; /* bound values, module->symbol_count */
+    uint64_t *bases;   /* row base of each symbol (LOCAL; else 0) */
 } psy__bound_program;
 
 /* Which registers differ from message to message; `batched` has program->register_count entries. What a region writes is

@@ -65,6 +65,14 @@ psy_dim build_symbol(build *b, unsigned kind, psy_dim of)
     return PSY_DIM_SYMBOL | b->symbol_count++;
 }
 
+psy_dim build_computed(build *b, unsigned kind, psy_dim left, psy_dim right)
+{
+    psy_dim s = build_symbol(b, kind, PSY_NONE);
+    b->symbols[psy__dim_symbol(s)].of = left;
+    b->symbols[psy__dim_symbol(s)].with = right;
+    return s;
+}
+
 void build_check(build *b, psy_dim left, unsigned relation, psy_dim right, const char *message)
 {
     cr_assert(b->check_count < BUILD_SYMBOLS, "too many checks");
@@ -218,14 +226,27 @@ static unsigned broadcast(const psy_psm_register *x, const psy_psm_register *y, 
     return rank;
 }
 
+static uint32_t map(build *b, psy_op op, unsigned dtype, unsigned count, const uint32_t *operands)
+{
+    psy_psm_register all = *build_register(b, operands[0]);
+    for (unsigned i = 1; i < count; i++) {
+        psy_dim dims[PSY_RANK_MAX] = {0};
+        all.rank = (uint8_t)broadcast(&all, build_register(b, operands[i]), dims);
+        memcpy(all.dims, dims, sizeof dims);
+    }
+    uint32_t r = add_register(b, psy__op_result_dtype(psy__op_info(op), dtype), all.rank, all.dims);
+    add_op(b, op, dtype, r, count, operands);
+    return r;
+}
+
 uint32_t build_map(build *b, psy_op op, uint32_t x, uint32_t y)
 {
-    psy_psm_register a = *build_register(b, x);
-    psy_dim dims[PSY_RANK_MAX];
-    unsigned rank = broadcast(&a, build_register(b, y == PSY_NONE ? x : y), dims);
-    uint32_t r = add_register(b, a.dtype, rank, dims);
-    add_op(b, op, a.dtype, r, y == PSY_NONE ? 1 : 2, (uint32_t[]){x, y});
-    return r;
+    return map(b, op, build_register(b, x)->dtype, y == PSY_NONE ? 1 : 2, (uint32_t[]){x, y});
+}
+
+uint32_t build_map3(build *b, psy_op op, uint32_t x, uint32_t y, uint32_t z)
+{
+    return map(b, op, build_register(b, y)->dtype, 3, (uint32_t[]){x, y, z});
 }
 
 uint32_t build_cast(build *b, unsigned dtype, uint32_t x)
@@ -248,7 +269,7 @@ uint32_t build_reduce(build *b, psy_op op, uint32_t x, uint32_t axis)
 
 uint32_t build_reduce2(build *b, psy_op op, uint32_t x, uint32_t y)
 {
-    psy_dim dims[PSY_RANK_MAX];
+    psy_dim dims[PSY_RANK_MAX] = {0};
     unsigned dtype = build_register(b, x)->dtype, rank = broadcast(build_register(b, x), build_register(b, y), dims);
     uint32_t r = add_register(b, dtype, rank - 1, dims);
     add_op(b, op, dtype, r, 2, (uint32_t[]){x, y});
@@ -264,6 +285,103 @@ uint32_t build_topk(build *b, uint32_t x, uint32_t labels, uint32_t k, psy_dim b
     return r;
 }
 
+/* ---- views, and elements that move ---- */
+
+static uint32_t view(build *b, psy_op op, uint32_t x, unsigned rank, const psy_dim *dims, unsigned count,
+                     const uint32_t *operands)
+{
+    unsigned dtype = build_register(b, x)->dtype;
+    uint32_t r = add_register(b, dtype, rank, dims);
+    add_op(b, op, dtype, r, count, operands);
+    return r;
+}
+
+uint32_t build_reshape(build *b, uint32_t x, unsigned rank, const psy_dim *dims)
+{
+    return view(b, PSY_OP_RESHAPE, x, rank, dims, 1, &x);
+}
+
+uint32_t build_permute(build *b, uint32_t x, const unsigned *order)
+{
+    psy_psm_register a = *build_register(b, x);
+    psy_dim dims[PSY_RANK_MAX];
+    uint32_t axes = 0;
+    for (unsigned d = 0; d < a.rank; d++) {
+        dims[d] = a.dims[order[d]];
+        axes |= order[d] << 4 * d;
+    }
+    return view(b, PSY_OP_PERMUTE, x, a.rank, dims, 2, (uint32_t[]){x, axes});
+}
+
+uint32_t build_slice(build *b, uint32_t x, uint32_t axis, psy_dim from, psy_dim count, int32_t step)
+{
+    psy_psm_register a = *build_register(b, x);
+    a.dims[axis] = count;
+    return view(b, PSY_OP_SLICE, x, a.rank, a.dims, 4, (uint32_t[]){x, axis, from, (uint32_t)step});
+}
+
+uint32_t build_repeat(build *b, uint32_t x, unsigned rank, const psy_dim *dims)
+{
+    return view(b, PSY_OP_REPEAT, x, rank, dims, 1, &x);
+}
+
+uint32_t build_iota(build *b, unsigned dtype, uint32_t axis, unsigned rank, const psy_dim *dims)
+{
+    uint32_t r = add_register(b, dtype, rank, dims);
+    add_op(b, PSY_OP_IOTA, dtype, r, 1, &axis);
+    return r;
+}
+
+uint32_t build_concat(build *b, uint32_t axis, unsigned count, const uint32_t *x, psy_dim length)
+{
+    psy_psm_register a = *build_register(b, x[0]);
+    uint32_t operands[BUILD_OPERANDS] = {axis};
+    a.dims[axis] = length == PSY_NONE ? 0 : length;
+    for (unsigned i = 0; i < count; i++) {
+        operands[1 + i] = x[i];
+        a.dims[axis] += length == PSY_NONE ? build_register(b, x[i])->dims[axis] : 0;
+    }
+    return view(b, PSY_OP_CONCAT, x[0], a.rank, a.dims, 1 + count, operands);
+}
+
+uint32_t build_gather(build *b, uint32_t x, uint32_t index, uint32_t axis)
+{
+    psy_psm_register a = *build_register(b, x), i = *build_register(b, index);
+    psy_dim dims[2 * PSY_RANK_MAX];
+    unsigned rank = 0;
+    for (unsigned d = 0; d < a.rank; d++) {
+        for (unsigned k = 0; d == axis && k < i.rank; k++) {
+            dims[rank++] = i.dims[k];
+        }
+        if (d != axis) {
+            dims[rank++] = a.dims[d];
+        }
+    }
+    return view(b, PSY_OP_GATHER, x, rank, dims, 3, (uint32_t[]){x, index, axis});
+}
+
+uint32_t build_scatter(build *b, uint32_t x, uint32_t index, uint32_t y)
+{
+    psy_psm_register a = *build_register(b, x);
+    return view(b, PSY_OP_SCATTER, x, a.rank, a.dims, 3, (uint32_t[]){x, index, y});
+}
+
+uint32_t build_scan(build *b, psy_op op, uint32_t x, uint32_t axis)
+{
+    psy_psm_register a = *build_register(b, x);
+    return view(b, op, x, a.rank, a.dims, 2, (uint32_t[]){x, axis});
+}
+
+uint32_t build_sort(build *b, uint32_t x, psy_dim count, bool descending)
+{
+    psy_psm_register a = *build_register(b, x);
+    a.dims[a.rank - 1] = count;
+    uint32_t r = add_register(b, a.dtype, a.rank, a.dims);
+    add_register(b, PSY_U64, a.rank, a.dims);
+    add_op(b, PSY_OP_SORT, a.dtype, r, 3, (uint32_t[]){x, count, descending});
+    return r;
+}
+
 void build_store(build *b, uint32_t x, uint32_t field, uint32_t length)
 {
     add_op(b, PSY_OP_STORE, build_register(b, x)->dtype, PSY_NONE, 3, (uint32_t[]){x, field, length});
@@ -276,6 +394,18 @@ uint32_t build_output(build *b, uint32_t x)
                                  r->rank ? r->dims[0] : 1);
     build_store(b, x, field, PSY_NONE);
     return field;
+}
+
+uint32_t build_output_all(build *b, uint32_t x)
+{
+    psy_dim count = 1;
+    for (unsigned d = 0; d < build_register(b, x)->rank; d++) {
+        count *= build_register(b, x)->dims[d];
+    }
+    if (build_register(b, x)->rank == 0) {
+        return build_output(b, x);
+    }
+    return build_output(b, build_reshape(b, build_concat(b, 0, 1, &x, PSY_NONE), 1, &count));
 }
 
 void build_output_ranked(build *b, uint32_t x, uint32_t count)
@@ -327,26 +457,28 @@ typedef struct life {
     bool slotted;
 } life;
 
-/* A region is one instant; a uniform register that something batched reads lives for good. */
+/* A region is one instant; a uniform register that something batched reads lives for good; who reads a view reads what it is
+ * of. */
 static void measure(const build *b, const bool *batched, life *lives)
 {
-    uint32_t now = 0;
+    uint32_t now = 0, roots[BUILD_REGISTERS];
     unsigned in_region[BUILD_REGISTERS] = {0};
     for (uint32_t i = 0; i < b->op_count; i++) {
         const build_op *o = &b->ops[i];
         const psy_op_info *info = psy__op_info(o->op);
         const char *colon = strchr(info->signature, ':');
+        bool names = info->class_ == PSY_CLASS_VIEW || info->class_ == PSY_CLASS_LOOKUP || info->class_ == PSY_CLASS_SHAPE;
         now += o->op == PSY_OP_REGION || o->region == 0 || o->region != b->ops[i - 1].region;
         for (uint32_t r = 0; r < (uint32_t)(colon - info->signature); r++) {
-            bool view = info->class_ == PSY_CLASS_VIEW || info->class_ == PSY_CLASS_LOOKUP;
-            lives[o->dst + r] = (life){now, now, !view && o->region == 0};
+            lives[o->dst + r] = (life){now, now, !names && o->region == 0};
+            roots[o->dst + r] = info->class_ == PSY_CLASS_SHAPE ? roots[o->operands[0]] : o->dst + r;
             in_region[o->dst + r] = o->region;
         }
-        for (uint32_t k = 0; k < o->operand_count && colon[1 + k] && colon[1 + k] != '*'; k++) {
-            uint32_t r = o->operands[k];
-            if ((colon[1 + k] != 'r' && colon[1 + k] != 'o') || r == PSY_NONE) {
+        for (uint32_t k = 0; k < o->operand_count; k++) {
+            if (!psy__op_reads_register(info, k) || o->operands[k] == PSY_NONE) {
                 continue;
             }
+            uint32_t r = roots[o->operands[k]];
             bool reader_batched = o->dst == PSY_NONE || batched[o->dst];
             lives[r].last = !batched[r] && reader_batched ? UINT32_MAX : lives[r].last > now ? lives[r].last : now;
             lives[r].slotted = lives[r].slotted || (in_region[r] != 0 && in_region[r] != o->region);

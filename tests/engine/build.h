@@ -19,7 +19,7 @@
 
 enum {
     BUILD_TYPES = 6,
-    BUILD_TYPE_FIELDS = 192,
+    BUILD_TYPE_FIELDS = 256,
     BUILD_FIELDS = BUILD_TYPES * BUILD_TYPE_FIELDS,
     BUILD_SYMBOLS = 16,
     BUILD_RESIDENTS = 16,
@@ -29,7 +29,7 @@ enum {
     BUILD_WORDS = 16384,
     BUILD_CONSTS = 1 << 20,
     BUILD_STRINGS = 1 << 14,
-    BUILD_OPERANDS = 2 + PSY_RANK_MAX
+    BUILD_OPERANDS = 255
 };
 
 typedef struct build_op {
@@ -69,6 +69,7 @@ void build_destroy(build *b);
 uint32_t build_type(build *b);
 uint32_t build_field(build *b, uint32_t type, unsigned dtype, unsigned kind, uint32_t count);
 psy_dim build_symbol(build *b, unsigned kind, psy_dim of); /* of: LOCAL's global symbol, else PSY_NONE */
+psy_dim build_computed(build *b, unsigned kind, psy_dim left, psy_dim right);
 void build_check(build *b, psy_dim left, unsigned relation, psy_dim right, const char *message);
 /* dims[0] of split and keyed data is a GLOBAL symbol, local_rows its LOCAL one; else local_rows is PSY_NONE. */
 uint32_t build_resident(build *b, unsigned dtype, unsigned placement, psy_dim local_rows, unsigned rank, const psy_dim *dims);
@@ -82,14 +83,29 @@ uint32_t build_view(build *b, uint32_t resident);
 uint32_t build_const(build *b, unsigned dtype, unsigned rank, const psy_dim *dims, const void *elements);
 uint32_t build_size(build *b, unsigned dtype, psy_dim dim);
 uint32_t build_lookup(build *b, uint32_t resident, uint32_t key);
-uint32_t build_map(build *b, psy_op op, uint32_t x, uint32_t y); /* y: PSY_NONE for one operand */
+uint32_t build_map(build *b, psy_op op, uint32_t x, uint32_t y);              /* y: PSY_NONE for one operand; comparisons too */
+uint32_t build_map3(build *b, psy_op op, uint32_t x, uint32_t y, uint32_t z); /* FMA, and CHOOSE, whose x is bool */
 uint32_t build_cast(build *b, unsigned dtype, uint32_t x);
 uint32_t build_reduce(build *b, psy_op op, uint32_t x, uint32_t axis);
 uint32_t build_reduce2(build *b, psy_op op, uint32_t x, uint32_t y);
 uint32_t build_topk(build *b, uint32_t x, uint32_t labels, uint32_t k, psy_dim base); /* labels: the register after it */
+/* Views: from any register. */
+uint32_t build_reshape(build *b, uint32_t x, unsigned rank, const psy_dim *dims);
+uint32_t build_permute(build *b, uint32_t x, const unsigned *order); /* axis d of the result is x's order[d] */
+uint32_t build_slice(build *b, uint32_t x, uint32_t axis, psy_dim from, psy_dim count, int32_t step);
+uint32_t build_repeat(build *b, uint32_t x, unsigned rank, const psy_dim *dims);
+uint32_t build_iota(build *b, unsigned dtype, uint32_t axis, unsigned rank, const psy_dim *dims);
+/* length: of the result along the axis; PSY_NONE: the sum of literal ones. */
+uint32_t build_concat(build *b, uint32_t axis, unsigned count, const uint32_t *x, psy_dim length);
+uint32_t build_gather(build *b, uint32_t x, uint32_t index, uint32_t axis);
+uint32_t build_scatter(build *b, uint32_t x, uint32_t index, uint32_t y);
+uint32_t build_scan(build *b, psy_op op, uint32_t x, uint32_t axis);
+uint32_t build_sort(build *b, uint32_t x, psy_dim count, bool descending); /* positions: the register after it */
 void build_store(build *b, uint32_t x, uint32_t field, uint32_t length);
 /* A new field of the output type that fits the register, and its STORE. Gives the field. */
 uint32_t build_output(build *b, uint32_t x);
+/* Every element of a register with literal dims, one after the other: copied, whatever lies where. */
+uint32_t build_output_all(build *b, uint32_t x);
 /* Every element of a register that no field holds: its `count` elements ranked, values and positions. */
 void build_output_ranked(build *b, uint32_t x, uint32_t count);
 void build_region(build *b, bool reduces, unsigned rank, const psy_dim *dims);

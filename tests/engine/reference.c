@@ -1,262 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/engine/reference.h"
-
-#include <float.h>
-#include <inttypes.h>
+/* Reductions, and whole programs. */
 #include <math.h>
 
+#include "tests/engine/reference_parts.h"
 #include "tests/test.h"
-
-/* ---- elements ---- */
-
-static bool is_float(unsigned dtype) { return dtype == PSY_F32 || dtype == PSY_F64; }
-static bool is_signed(unsigned dtype) { return psy__dtype_class(dtype) == PSY_DCLASS_SINT; }
-
-/* The low bits of the dtype, extended to 64. */
-static uint64_t wrap(unsigned dtype, uint64_t bits)
-{
-    unsigned width = 8 * psy__dtype_bytes(dtype);
-    if (width == 64) {
-        return bits;
-    }
-    uint64_t mask = (UINT64_C(1) << width) - 1, low = bits & mask;
-    return is_signed(dtype) && low >> (width - 1) ? low | ~mask : low;
-}
-
-static int64_t signed_of(uint64_t bits)
-{
-    int64_t x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-reference_cell reference_read(unsigned dtype, const void *at)
-{
-    reference_cell c = {0};
-    if (dtype == PSY_F32) {
-        float x;
-        memcpy(&x, at, sizeof x);
-        c.real = x;
-    } else if (dtype == PSY_F64) {
-        double x;
-        memcpy(&x, at, sizeof x);
-        c.real = x;
-    } else {
-        memcpy(&c.bits, at, psy__dtype_bytes(dtype));
-        c.bits = wrap(dtype, c.bits);
-    }
-    return c;
-}
-
-bool reference_agrees(unsigned dtype, const reference_cell *want, const void *at, bool signed_zeros)
-{
-    reference_cell got = reference_read(dtype, at);
-    if (!is_float(dtype)) {
-        return got.bits == want->bits;
-    }
-    if (isinf(want->error)) {
-        return false; /* nothing is known: not a test's result */
-    }
-    if (isnan(want->real) || isnan(got.real)) {
-        return isnan(want->real) && isnan(got.real);
-    }
-    if (isinf(want->real) || isinf(got.real)) {
-        return got.real == want->real;
-    }
-    if (want->error == 0) {
-        return got.real == want->real && (!signed_zeros || signbit(got.real) == signbit(want->real));
-    }
-    return fabsl(got.real - want->real) <= (long double)want->error;
-}
-
-void reference_print(unsigned dtype, const reference_cell *c, char *text, size_t n)
-{
-    if (is_float(dtype)) {
-        snprintf(text, n, "%.17Lg (+- %.3g)", c->real, c->error);
-    } else if (is_signed(dtype)) {
-        snprintf(text, n, "%" PRId64, signed_of(c->bits));
-    } else {
-        snprintf(text, n, "%" PRIu64, c->bits);
-    }
-}
-
-static double epsilon(unsigned dtype) { return dtype == PSY_F32 ? (double)FLT_EPSILON : DBL_EPSILON; }
-
-/* What does not fit the dtype is infinite. */
-static long double fit(unsigned dtype, long double x)
-{
-    bool over = dtype == PSY_F32 ? isinf((float)x) : isinf((double)x);
-    return !over ? x : x < 0 ? -INFINITY : (long double)INFINITY;
-}
-
-static bool same_real(long double a, long double b) { return isnan(a) || isnan(b) ? isnan(a) && isnan(b) : a == b; }
-
-/* A float result; the row's tolerance is added to the error, `steps` times and relative to `size`. */
-static reference_cell settle(const reference *r, const psy_op_info *info, unsigned dtype, long double real, long double error,
-                             double steps, long double size)
-{
-    long double fits = fit(dtype, real);
-    if (r->exact) {
-        return (reference_cell){.real = fits};
-    }
-    if (!isfinite(error)) {
-        return (reference_cell){.real = fits, .error = (double)INFINITY};
-    }
-    if (isfinite(real)) {
-        bool certain = error == 0;
-        error += info->tolerance * epsilon(dtype) * steps * (size > 1 ? size : 1);
-        long double low = fit(dtype, real - error), high = fit(dtype, real + error);
-        if (!certain && (isinf(low) || isinf(high))) { /* it may be infinite, or must be */
-            return (reference_cell){.real = fits, .error = low == high ? 0 : (double)INFINITY};
-        }
-    }
-    return (reference_cell){.real = fits, .error = isfinite(fits) ? (double)error : 0};
-}
-
-/* ---- elementwise ---- */
-
-static long double float_map(psy_op op, long double a, long double b)
-{
-    switch (op) {
-    case PSY_OP_NEG: return -a;
-    case PSY_OP_ABS: return fabsl(a);
-    case PSY_OP_SQRT: return sqrtl(a);
-    case PSY_OP_RSQRT: return 1 / sqrtl(a);
-    case PSY_OP_EXP: return expl(a);
-    case PSY_OP_LOG: return logl(a);
-    case PSY_OP_TANH: return tanhl(a);
-    case PSY_OP_FLOOR: return floorl(a);
-    case PSY_OP_ADD: return a + b;
-    case PSY_OP_SUB: return a - b;
-    case PSY_OP_MUL: return a * b;
-    case PSY_OP_DIV: return a / b;
-    case PSY_OP_MIN: return a < b ? a : b;
-    case PSY_OP_MAX: return a > b ? a : b;
-    default: cr_assert_fail("the reference does not know %s", psy__op_info(op)->name); return 0;
-    }
-}
-
-static uint64_t int_div(unsigned dtype, uint64_t a, uint64_t b)
-{
-    if (b == 0) {
-        return 0;
-    }
-    if (!is_signed(dtype)) {
-        return a / b;
-    }
-    if (b == UINT64_MAX) {
-        return 0 - a; /* by -1: wraps at the most negative number */
-    }
-    return (uint64_t)(signed_of(a) / signed_of(b));
-}
-
-static uint64_t int_map(psy_op op, unsigned dtype, uint64_t a, uint64_t b)
-{
-    bool less = is_signed(dtype) ? signed_of(a) < signed_of(b) : a < b;
-    bool more = is_signed(dtype) ? signed_of(a) > signed_of(b) : a > b;
-    switch (op) {
-    case PSY_OP_NEG: return wrap(dtype, 0 - a);
-    case PSY_OP_ABS: return wrap(dtype, signed_of(a) < 0 ? 0 - a : a);
-    case PSY_OP_ADD: return wrap(dtype, a + b);
-    case PSY_OP_SUB: return wrap(dtype, a - b);
-    case PSY_OP_MUL: return wrap(dtype, a * b);
-    case PSY_OP_DIV: return wrap(dtype, int_div(dtype, a, b));
-    case PSY_OP_MIN: return less ? a : b;
-    case PSY_OP_MAX: return more ? a : b;
-    default: cr_assert_fail("the reference does not know %s of integers", psy__op_info(op)->name); return 0;
-    }
-}
-
-/* Where operands are uncertain, so is the result: by as much as it changes at the corners of what they may be. Infinite where
- * something happens in between: a pole, an edge of what the operation is defined for, infinity here and not there. */
-static long double spread(psy_op op, const reference_cell *a, const reference_cell *b, long double real)
-{
-    long double most = 0;
-    if (op == PSY_OP_DIV && b->error > 0 && fabsl(b->real) <= (long double)b->error) {
-        return INFINITY;
-    }
-    for (int i = -1; i <= 1; i += 2) {
-        for (int j = -1; j <= 1; j += 2) {
-            long double at = float_map(op, a->real + i * (long double)a->error, b->real + j * (long double)b->error);
-            if (isfinite(at) && isfinite(real)) {
-                most = fabsl(at - real) > most ? fabsl(at - real) : most;
-            } else if (!same_real(at, real)) {
-                return INFINITY;
-            }
-        }
-    }
-    return most;
-}
-
-static reference_cell map_cell(const reference *r, const psy_op_info *info, unsigned dtype, const reference_cell *a,
-                               const reference_cell *b)
-{
-    if (!is_float(dtype)) {
-        return (reference_cell){.bits = int_map(info->op, dtype, a->bits, b->bits)};
-    }
-    bool unary = info->class_ == PSY_CLASS_MAP1;
-    if (isinf(a->error) || (!unary && isinf(b->error))) {
-        return (reference_cell){.error = (double)INFINITY};
-    }
-    long double real = float_map(info->op, a->real, b->real);
-    bool certain = a->error == 0 && (unary || b->error == 0);
-    return settle(r, info, dtype, real, certain ? 0 : spread(info->op, a, b, real), 1, fabsl(real));
-}
-
-static uint64_t saturate(unsigned dtype, long double x)
-{
-    unsigned width = 8 * psy__dtype_bytes(dtype);
-    if (isnan(x)) {
-        return 0;
-    }
-    if (is_signed(dtype)) {
-        long double high = ldexpl(1, (int)width - 1);
-        uint64_t highest = (UINT64_C(1) << (width - 1)) - 1;
-        return x >= high ? highest : x < -high ? ~highest : (uint64_t)(int64_t)x;
-    }
-    return x >= ldexpl(1, (int)width) ? wrap(dtype, UINT64_MAX) : x <= -1 ? 0 : (uint64_t)x;
-}
-
-static reference_cell cast_cell(unsigned from, unsigned to, const reference_cell *a)
-{
-    reference_cell c = {0};
-    cr_assert(is_float(to) || a->error == 0, "the reference casts exact values to whole numbers only");
-    if (is_float(to)) {
-        long double x = is_float(from) ? a->real : is_signed(from) ? (long double)signed_of(a->bits) : (long double)a->bits;
-        c.real = to == PSY_F32 ? (long double)(float)x : (long double)(double)x;
-        if (a->error > 0) {
-            c.error = isfinite(c.real) ? a->error + (double)fabsl(x) * epsilon(to) : (double)INFINITY;
-        }
-    } else if (to == PSY_BOOL) {
-        c.bits = is_float(from) ? a->real != 0 : a->bits != 0;
-    } else {
-        c.bits = is_float(from) ? saturate(to, a->real) : wrap(to, a->bits);
-    }
-    return c;
-}
 
 /* ---- reductions ---- */
 
-static reference_cell identity(psy_op op, unsigned dtype)
+reference_cell reference_identity(psy_op op, unsigned dtype)
 {
     reference_cell c = {0};
-    bool high = op == PSY_OP_RMIN;
+    if (op == PSY_OP_PROD || op == PSY_OP_ALL) {
+        return (reference_cell){.real = 1, .bits = 1};
+    }
     if (op != PSY_OP_RMIN && op != PSY_OP_RMAX) {
         return c;
     }
-    if (is_float(dtype)) {
-        c.real = high ? (long double)INFINITY : -(long double)INFINITY;
+    long double most = op == PSY_OP_RMIN ? (long double)INFINITY : -(long double)INFINITY;
+    if (reference_is_float(dtype)) {
+        c.real = most;
     } else {
-        c.bits = saturate(dtype, high ? (long double)INFINITY : -(long double)INFINITY);
+        c.bits = reference_saturate(dtype, most);
     }
     return c;
+}
+
+/* A product of floats: its relative errors add up, and on the way it may leave the dtype's range in one order and not in
+ * another. */
+static reference_cell product(const psy_op_info *info, unsigned dtype, const reference_cell *a, uint64_t step, uint64_t n)
+{
+    long double real = 1, size = 1, most = 1, large = 1, small = 1;
+    for (uint64_t i = 0; i < n; i++) {
+        const reference_cell *x = &a[i * step];
+        long double magnitude = fabsl(x->real), high = magnitude + (long double)x->error;
+        real *= x->real;
+        size *= magnitude;
+        most *= high;
+        large *= isfinite(high) && high > 1 ? high : 1;
+        small *= magnitude > 0 && magnitude < 1 ? magnitude : 1;
+    }
+    if (isnan(real)) {
+        return (reference_cell){.real = real};
+    }
+    bool vanishes = dtype == PSY_F32 ? (float)small == 0 : (double)small == 0;
+    if (isinf(reference_fit(dtype, large)) || (isinf(real) && vanishes)) {
+        return (reference_cell){.error = (double)INFINITY};
+    }
+    if (isinf(real)) {
+        return (reference_cell){.real = real};
+    }
+    double steps = n > 2 ? log2((double)n) : 1;
+    long double error = n == 0 ? 0 : info->tolerance * reference_epsilon(dtype) * steps * (size > 1 ? size : 1);
+    return (reference_cell){.real = real, .error = (double)(most - size + error)};
 }
 
 /* Elements a[i * step_a] (and b[i * step_b]) for i below n. */
 static reference_cell reduce(const reference *r, const psy_op_info *info, unsigned dtype, const reference_cell *a,
                              uint64_t step_a, const reference_cell *b, uint64_t step_b, uint64_t n)
 {
-    reference_cell acc = identity(info->op, dtype);
+    reference_cell acc = reference_identity(info->op, dtype);
+    if (info->op == PSY_OP_PROD && reference_is_float(dtype)) {
+        return product(info, dtype, a, step_a, n);
+    }
     long double error = 0, size = 0;
     for (uint64_t i = 0; i < n; i++) {
         const reference_cell *x = &a[i * step_a], *y = b ? &b[i * step_b] : NULL;
@@ -274,13 +79,16 @@ static reference_cell reduce(const reference *r, const psy_op_info *info, unsign
             error += y->error == 0 ? 0 : fabsl(x->real) * y->error;
             size += fabsl(x->real * y->real);
             break;
+        case PSY_OP_PROD: acc.bits *= x->bits; break;
+        case PSY_OP_ANY: acc.bits |= x->bits; break;
+        case PSY_OP_ALL: acc.bits &= x->bits; break;
         case PSY_OP_RMIN:
         case PSY_OP_RMAX: {
             bool low = info->op == PSY_OP_RMIN;
-            bool better = is_float(dtype) ? (low ? x->real < acc.real : x->real > acc.real)
-                          : is_signed(dtype)
-                              ? (low ? signed_of(x->bits) < signed_of(acc.bits) : signed_of(x->bits) > signed_of(acc.bits))
-                              : (low ? x->bits < acc.bits : x->bits > acc.bits);
+            bool better = reference_is_float(dtype)    ? (low ? x->real < acc.real : x->real > acc.real)
+                          : reference_is_signed(dtype) ? (low ? reference_signed(x->bits) < reference_signed(acc.bits)
+                                                              : reference_signed(x->bits) > reference_signed(acc.bits))
+                                                       : (low ? x->bits < acc.bits : x->bits > acc.bits);
             acc = better ? *x : acc;
             error = (long double)x->error > error ? (long double)x->error : error;
             break;
@@ -288,19 +96,18 @@ static reference_cell reduce(const reference *r, const psy_op_info *info, unsign
         default: cr_assert_fail("the reference does not know %s", info->name);
         }
     }
-    if (!is_float(dtype)) {
-        return (reference_cell){.bits = wrap(dtype, acc.bits)};
+    if (!reference_is_float(dtype)) {
+        return (reference_cell){.bits = reference_wrap(dtype, acc.bits)};
     }
-    if (isfinite(acc.real) && isinf(fit(dtype, size))) {
+    if (isfinite(acc.real) && isinf(reference_fit(dtype, size))) {
         error = INFINITY; /* on the way there a sum may be infinite, or not: that depends on the order */
     }
-    return settle(r, info, dtype, acc.real, error, n > 2 ? log2((double)n) : 1, size);
+    return reference_settle(r, info, dtype, acc.real, error, n > 2 ? log2((double)n) : 1, size);
 }
 
 /* ---- shapes ---- */
 
-/* Element number `i` of dims[rank], seen in an operand that broadcasts to it. */
-static const reference_cell *element(const reference_value *v, const uint64_t *dims, unsigned rank, uint64_t i)
+const reference_cell *reference_element(const reference_value *v, const uint64_t *dims, unsigned rank, uint64_t i)
 {
     uint64_t at = 0, stride = 1;
     for (unsigned d = rank; d-- > 0;) {
@@ -317,13 +124,14 @@ static const reference_cell *element(const reference_value *v, const uint64_t *d
 
 static void run_map(const reference *r, const psy__instruction *at, reference_value *out)
 {
-    const reference_value *a = &r->values[at->operands[0]], *b = at->operand_count > 1 ? &r->values[at->operands[1]] : a;
-    bool straight = a->count == out->count && b->count == out->count;
     for (uint64_t i = 0; i < out->count; i++) {
-        const reference_cell *x = straight ? &a->cells[i] : element(a, out->dims, out->rank, i);
-        const reference_cell *y = straight ? &b->cells[i] : element(b, out->dims, out->rank, i);
-        out->cells[i] =
-            at->info->class_ == PSY_CLASS_CAST ? cast_cell(a->dtype, out->dtype, x) : map_cell(r, at->info, out->dtype, x, y);
+        const reference_cell *in[3] = {NULL, NULL, NULL};
+        for (unsigned k = 0; k < 3; k++) {
+            const reference_value *x = &r->values[at->operands[k < at->operand_count ? k : 0]];
+            in[k] = x->count == out->count ? &x->cells[i] : reference_element(x, out->dims, out->rank, i);
+        }
+        out->cells[i] = at->info->class_ == PSY_CLASS_CAST ? reference_cast(r->values[at->operands[0]].dtype, out->dtype, in[0])
+                                                           : reference_map(r, at->info, at->dtype, in);
     }
 }
 
@@ -348,55 +156,10 @@ static void run_reduce2(const reference *r, const psy__instruction *at, referenc
     uint64_t n = last_a == 1 ? last_b : last_a;
     dims[out->rank] = n;
     for (uint64_t i = 0; i < out->count; i++) {
-        const reference_cell *x = n ? element(a, dims, out->rank + 1, i * n) : NULL,
-                             *y = n ? element(b, dims, out->rank + 1, i * n) : NULL;
+        const reference_cell *x = n ? reference_element(a, dims, out->rank + 1, i * n) : NULL,
+                             *y = n ? reference_element(b, dims, out->rank + 1, i * n) : NULL;
         out->cells[i] = reduce(r, at->info, at->dtype, x, last_a != 1, y, last_b != 1, n);
     }
-}
-
-/* ---- top-k ---- */
-
-typedef struct ranked {
-    reference_cell cell;
-    uint64_t label;
-    unsigned dtype;
-} ranked;
-
-static int best_first(const void *a_, const void *b_)
-{
-    const ranked *a = a_, *b = b_;
-    bool more, less;
-    if (is_float(a->dtype)) {
-        bool nan_a = isnan(a->cell.real), nan_b = isnan(b->cell.real);
-        more = nan_a || nan_b ? !nan_a && nan_b : a->cell.real > b->cell.real;
-        less = nan_a || nan_b ? nan_a && !nan_b : a->cell.real < b->cell.real;
-    } else if (is_signed(a->dtype)) {
-        more = signed_of(a->cell.bits) > signed_of(b->cell.bits);
-        less = signed_of(a->cell.bits) < signed_of(b->cell.bits);
-    } else {
-        more = a->cell.bits > b->cell.bits;
-        less = a->cell.bits < b->cell.bits;
-    }
-    return more ? -1 : less ? 1 : a->label < b->label ? -1 : a->label > b->label;
-}
-
-static void run_topk(const reference *r, const psy__instruction *at)
-{
-    const reference_value *a = &r->values[at->operands[0]];
-    const reference_value *labels = at->operands[1] == PSY_NONE ? NULL : &r->values[at->operands[1]];
-    reference_value *values = &r->values[at->dst], *out = &r->values[at->dst + 1];
-    uint64_t base = at->operands[3] == PSY_NONE ? 0 : r->bases[psy__dim_symbol(at->operands[3])];
-    ranked *all = calloc(a->count + 1, sizeof *all);
-    for (uint64_t i = 0; i < a->count; i++) {
-        cr_assert(a->cells[i].error == 0, "the reference ranks exact values only");
-        all[i] = (ranked){a->cells[i], labels ? labels->cells[i].bits : base + i, a->dtype};
-    }
-    qsort(all, a->count, sizeof *all, best_first);
-    for (uint64_t i = 0; i < values->count; i++) {
-        values->cells[i] = i < a->count ? all[i].cell : identity(PSY_OP_RMAX, a->dtype);
-        out->cells[i] = (reference_cell){.bits = i < a->count ? all[i].label : UINT64_MAX};
-    }
-    free(all);
 }
 
 /* ---- views and results ---- */
@@ -429,7 +192,7 @@ static void run_store(const reference *r, const psy__instruction *at, const psy_
     if (f->kind == PSY_FIELD_BOUNDED && at->operands[2] != PSY_NONE) {
         const reference_value *n = &r->values[at->operands[2]];
         uint64_t bits = n->cells[0].bits;
-        bits = is_signed(n->dtype) && signed_of(bits) < 0 ? 0 : bits;
+        bits = reference_is_signed(n->dtype) && reference_signed(bits) < 0 ? 0 : bits;
         o->count = bits < v->count ? (uint32_t)bits : o->count;
     }
     o->value.cells = malloc((v->count + 1) * sizeof *v->cells);
@@ -460,16 +223,26 @@ static bool run_one(const reference *r, const psy__instruction *at, const uint8_
         return true;
     case PSY_CLASS_SIZE: {
         reference_cell size = {.bits = psy__dim_value(at->operands[0], r->symbols)};
-        out->cells[0] = cast_cell(PSY_U64, at->dtype, &size);
+        out->cells[0] = reference_cast(PSY_U64, at->dtype, &size);
         return true;
     }
     case PSY_CLASS_LOOKUP: return run_lookup(r, at, out);
     case PSY_CLASS_MAP1:
     case PSY_CLASS_MAP2:
+    case PSY_CLASS_MAP3:
+    case PSY_CLASS_COMPARE:
+    case PSY_CLASS_CHOOSE:
     case PSY_CLASS_CAST: run_map(r, at, out); return true;
     case PSY_CLASS_REDUCE1: run_reduce1(r, at, out); return true;
     case PSY_CLASS_REDUCE2: run_reduce2(r, at, out); return true;
-    case PSY_CLASS_SELECT: run_topk(r, at); return true;
+    case PSY_CLASS_SHAPE:
+    case PSY_CLASS_INDEX:
+    case PSY_CLASS_JOIN:
+    case PSY_CLASS_GATHER:
+    case PSY_CLASS_SCATTER:
+    case PSY_CLASS_SCAN:
+    case PSY_CLASS_SORT:
+    case PSY_CLASS_SELECT: reference_move(r, at); return true;
     case PSY_CLASS_STORE:
         run_store(r, at, &m->fields[m->types[p->output_type].first_field + at->operands[1]], result);
         return true;
@@ -486,7 +259,19 @@ void reference_init(reference *r)
     r->values = calloc(p->register_count + 1u, sizeof *r->values);
     r->batched = calloc(p->register_count + 1u, sizeof *r->batched);
     r->known = calloc(p->register_count + 1u, sizeof *r->known);
+    r->sizes = calloc(r->module->symbol_count + 1u, sizeof *r->sizes);
     psy__program_batched(r->module, p, r->batched);
+    for (uint32_t i = 0; i < r->module->symbol_count; i++) {
+        const psy_psm_symbol *s = &r->module->symbols[i];
+        uint64_t left = psy__symbol_word(s->kind) ? psy__dim_value(s->of, r->sizes) : 0,
+                 right = psy__symbol_word(s->kind) ? psy__dim_value(s->with, r->sizes) : 1;
+        r->sizes[i] = s->kind == PSY_SYMBOL_ADD        ? left + right
+                      : s->kind == PSY_SYMBOL_SUBTRACT ? left - right
+                      : s->kind == PSY_SYMBOL_MULTIPLY ? left * right
+                      : s->kind == PSY_SYMBOL_DIVIDE   ? left / right
+                                                       : r->symbols[i];
+    }
+    r->symbols = r->sizes;
     for (uint32_t i = 0; i < p->register_count; i++) {
         const psy_psm_register *from = &r->module->registers[p->first_register + i];
         reference_value *v = &r->values[i];
@@ -538,6 +323,7 @@ void reference_fini(reference *r)
         free(r->values[i].cells);
     }
     free(r->values);
+    free(r->sizes);
     free(r->batched);
     free(r->known);
     r->values = NULL;

@@ -44,12 +44,13 @@ typedef struct reference_result {
 typedef struct reference {
     const psy__module *module;
     uint32_t program;
-    const uint64_t *symbols, *bases;
+    const uint64_t *symbols, *bases; /* computed sizes are computed here too */
     const psy__resident_data *residents;
     uint64_t partial_stride;
     bool exact; /* the data are such that nothing rounds, in any order of evaluation */
     /* private */
     reference_value *values;
+    uint64_t *sizes;
     bool *batched, *known;
 } reference;
 
@@ -59,6 +60,11 @@ void reference_result_free(reference_result *result);
 void reference_fini(reference *r);
 
 reference_cell reference_read(unsigned dtype, const void *at);
+/* The f16 or bf16 that is nearest, halves to even, and what one stands for. */
+uint16_t reference_half(unsigned dtype, long double x);
+long double reference_half_value(unsigned dtype, uint16_t bits);
+/* Philox 2x32-10 of two words. */
+void reference_philox(uint32_t counter[2], uint32_t key);
 /* Whether the element at `at` is what the cell says. Zeros of either sign are equal unless `signed_zeros`. */
 bool reference_agrees(unsigned dtype, const reference_cell *want, const void *at, bool signed_zeros);
 /* "3.25 (+- 1e-06)" */

@@ -9,9 +9,10 @@
  *       build_destroy(b);
  *   }
  *
- * A case runs over batches of 1, 5 and 64 messages that lie in one span, in spans of one, and in runs apart from each other; all
- * lie in memory that is shared and attached. No run may allocate, and the same run twice gives the same bytes. Mismatches are collected and fail the test at its end. What an engine refuses with
- * UNSUPPORTED is named in the log; a test of which nothing was left is skipped. */
+ * A case runs over batches of 1, 5 and 64 messages that lie in one span, in spans of one, and in runs apart from each other;
+ * all lie in memory that is shared and attached. No run may allocate, and the same run twice gives the same bytes. Mismatches
+ * are collected and fail the test at its end. What an engine refuses with UNSUPPORTED is named in the log; a test of which
+ * nothing was left is skipped. */
 #ifndef PSY_TESTS_ENGINE_SUITE_H
 #define PSY_TESTS_ENGINE_SUITE_H
 
@@ -22,8 +23,8 @@
 
 enum { SUITE_MESSAGES = 64, SUITE_ENGINES = 3, SUITE_DTYPES = 16, SUITE_SPECIALS = 24, SUITE_OPS = 256 };
 
-/* PLAIN: about -4 .. 4, integers also over their whole range. SPECIAL: NaN, infinities, zeros, extremes. DYADIC: multiples of 1/8
- * up to 4, which add and multiply without rounding, with many ties. POSITIVE: 0.5 .. 1.5, integers 1 .. 100. */
+/* PLAIN: about -4 .. 4, integers also over their whole range. SPECIAL: NaN, infinities, zeros, extremes. DYADIC: multiples of
+ * 1/8 up to 4, which add and multiply without rounding, with many ties. POSITIVE: 0.5 .. 1.5, integers 1 .. 100. */
 typedef enum suite_data { SUITE_PLAIN, SUITE_SPECIAL, SUITE_DYADIC, SUITE_POSITIVE } suite_data;
 
 typedef struct suite_engine {
@@ -56,15 +57,18 @@ struct suite_case {
     uint64_t partial_stride; /* 0: as large as the partial record */
     uint32_t shards;
     suite_data data;
-    bool exact;                                           /* see reference.h */
-    bool loose;                                           /* elements of which the reference knows nothing are left out */
-    uint32_t batch_max;                                   /* 0: 64 */
+    bool exact;         /* see reference.h */
+    bool loose;         /* elements of which the reference knows nothing are left out */
+    uint32_t batch_max; /* 0: 64 */
     void (*fill)(suite *s, const suite_case *c, uint32_t message, uint8_t *input, uint8_t *partials); /* after `data` */
 };
 
 void suite_run(suite *s, const suite_case *c);
 /* Whether the engines have the operation for the dtype (CAST: to it); a refusal is remembered for the log. */
 bool suite_has(suite *s, const psy_op_info *info, unsigned dtype);
+/* The operation on vectors of one length: `a` of the dtype, `truth` of bools, `index` of integers. `a` itself for what has
+ * none. */
+uint32_t suite_operation(build *b, const psy_op_info *info, unsigned dtype, uint32_t a, uint32_t truth, uint32_t index);
 /* Whether they have the cast between two dtypes. */
 bool suite_casts(suite *s, unsigned from, unsigned to);
 void suite_mismatch(suite *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -82,10 +86,10 @@ void suite_resident_free(const psy__resident_data *d);
 
 void suite_on(const char *family, void (*test)(suite *s));
 
-#define ENGINE_TEST(area, name)                                             \
-    static void area##_##name(suite *s);                                    \
-    Test(cpu_##area, name) { suite_on("cpu", area##_##name); }              \
-    Test(vulkan_##area, name) { suite_on("vulkan", area##_##name); }        \
+#define ENGINE_TEST(area, name)                                                                                                \
+    static void area##_##name(suite *s);                                                                                       \
+    Test(cpu_##area, name) { suite_on("cpu", area##_##name); }                                                                 \
+    Test(vulkan_##area, name) { suite_on("vulkan", area##_##name); }                                                           \
     static void area##_##name(suite *s)
 
 #endif

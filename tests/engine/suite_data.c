@@ -14,9 +14,13 @@ uint64_t suite_random(uint64_t *state) /* Marsaglia's xorshift64* */
     return *state * UINT64_C(2685821657736338717);
 }
 
+static bool is_half(unsigned dtype) { return dtype == PSY_F16 || dtype == PSY_BF16; }
+
 static void put_real(unsigned dtype, void *out, uint64_t i, double x)
 {
-    if (dtype == PSY_F32) {
+    if (is_half(dtype)) {
+        ((uint16_t *)out)[i] = reference_half(dtype, x);
+    } else if (dtype == PSY_F32) {
         ((float *)out)[i] = (float)x;
     } else {
         ((double *)out)[i] = x;
@@ -32,6 +36,19 @@ static void put_bits(unsigned dtype, void *out, uint64_t i, uint64_t bits)
 unsigned suite_specials(const suite *s, unsigned dtype, void *out)
 {
     unsigned n = 0;
+    if (is_half(dtype)) {
+        static const uint16_t sixteen[] = {0x0000, 0x8000, 0x7c00, 0xfc00, 0x7c01, 0xfe00, 0x7bff, 0xfbff, 0x3c00, 0xbc00,
+                                           0x3555, 0x7f80, 0xff80, 0x7fc0, 0x3f80, 0xbf80, 0x0400, 0x8400, 0x5bff, 0x4f00};
+        /* Subnormal as f16. As bf16 they would be subnormal f32, which devices may take for zero. */
+        static const uint16_t small[] = {0x0001, 0x83ff};
+        for (; n < sizeof sixteen / sizeof sixteen[0]; n++) {
+            put_bits(dtype, out, n, sixteen[n]);
+        }
+        for (unsigned i = 0; (s->cpu || dtype == PSY_F16) && i < 2; i++) {
+            put_bits(dtype, out, n++, small[i]);
+        }
+        return n;
+    }
     if (dtype == PSY_F32 || dtype == PSY_F64) {
         bool f32 = dtype == PSY_F32;
         double most = f32 ? 0x1.fffffep127 : 0x1.fffffffffffffp1023, tiny = f32 ? 0x1p-126 : 0x1p-1022;
@@ -50,8 +67,10 @@ unsigned suite_specials(const suite *s, unsigned dtype, void *out)
     unsigned width = 8 * psy__dtype_bytes(dtype);
     uint64_t top = UINT64_C(1) << (width - 1);
     if (dtype == PSY_BOOL) {
-        put_bits(dtype, out, n++, 0);
-        put_bits(dtype, out, n++, 1);
+        static const uint8_t any[] = {0, 1, 2, 3, 0x80, 0xfe, 0xff}; /* what a sender may have written: the lowest bit counts */
+        for (; n < sizeof any; n++) {
+            put_bits(dtype, out, n, any[n]);
+        }
         return n;
     }
     const uint64_t ints[] = {0,
@@ -82,10 +101,10 @@ static void put_one(suite *s, suite_data data, unsigned dtype, void *out, uint64
 {
     uint64_t r = suite_random(&s->random);
     double part = (double)(r >> 11) * 0x1p-53;
-    bool is_float = dtype == PSY_F32 || dtype == PSY_F64, is_signed = psy__dtype_class(dtype) == PSY_DCLASS_SINT;
+    bool is_float = psy__dtype_class(dtype) == PSY_DCLASS_FLOAT, is_signed = psy__dtype_class(dtype) == PSY_DCLASS_SINT;
     int64_t eighths = (int64_t)(r >> 33) % 65 - 32, hundred = (int64_t)(r >> 33) % 100;
     if (dtype == PSY_BOOL) {
-        put_bits(dtype, out, i, r >> 63);
+        put_bits(dtype, out, i, (r & 15) == 0 ? r >> 56 : r >> 63);
     } else if (data == SUITE_DYADIC && is_float) {
         put_real(dtype, out, i, (double)eighths / 8);
     } else if (data == SUITE_DYADIC) {
@@ -102,7 +121,7 @@ static void put_one(suite *s, suite_data data, unsigned dtype, void *out, uint64
 void suite_fill(suite *s, suite_data data, unsigned dtype, void *out, uint64_t n)
 {
     unsigned bytes = psy__dtype_bytes(dtype);
-    bool has_specials = data == SUITE_SPECIAL && dtype != PSY_F16 && dtype != PSY_BF16;
+    bool has_specials = data == SUITE_SPECIAL;
     uint8_t specials[SUITE_SPECIALS * 8];
     unsigned count = has_specials ? suite_specials(s, dtype, specials) : 0;
     for (uint64_t i = 0; i < n; i++) {

@@ -236,8 +236,7 @@ static void run_partials(suite *s, unsigned dtype, uint32_t shards, uint64_t gap
 ENGINE_TEST(data, partials)
 {
     for (unsigned dtype = 1; dtype < SUITE_DTYPES; dtype++) {
-        bool storage_only = dtype == PSY_F16 || dtype == PSY_BF16;
-        for (uint32_t shards = 1; psy__dtype_bytes(dtype) && !storage_only && shards <= 5; shards++) {
+        for (uint32_t shards = 1; psy__dtype_bytes(dtype) && shards <= 5; shards++) {
             run_partials(s, dtype, shards, shards % 3 * 64);
         }
     }

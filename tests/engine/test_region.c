@@ -190,7 +190,7 @@ ENGINE_TEST(region, casts)
     uint32_t first = build_load(b, x), value = first, leaves[SUITE_DTYPES], count = 0;
     build_region(b, false, 1, &n);
     for (unsigned dtype = 1; dtype < SUITE_DTYPES; dtype++) {
-        if (psy__dtype_bytes(dtype) && dtype != PSY_F16 && dtype != PSY_BF16 && (s->cpu || psy__dtype_bytes(dtype) <= 4)) {
+        if (psy__dtype_bytes(dtype) && (s->cpu || psy__dtype_bytes(dtype) <= 4)) {
             value = build_cast(b, dtype, dtype == PSY_I8 ? first : value);
             if (psy__dtype_bytes(dtype) >= 4) {
                 leaves[count++] = value;

@@ -269,7 +269,10 @@ static psy_status get_all_memory(psy__cpu_executable *x, const psy__limits *limi
             levels = need_levels > levels ? need_levels : levels;
         } else if (s->kind == PSY__STEP_TOPK) {
             picks = s->at.operands[2] > picks ? s->at.operands[2] : picks;
-        } else if (s->kind == PSY__STEP_MOVE && s->at.info->class_ == PSY_CLASS_SORT) {
+        } else if (s->kind == PSY__STEP_MOVE && s->at.info->class_ == PSY_CLASS_SCAN) {
+            uint64_t need_levels = PSY__LEVELS * PSY__BLOCK_BYTES;
+            levels = need_levels > levels ? need_levels : levels;
+        } else if (s->kind == PSY__STEP_MOVE && s->at.info->class_ == PSY_CLASS_SORT && x->bound.registers[s->at.dst].count) {
             const psy__bound_register *r = &x->bound.registers[s->at.operands[0]];
             picks = 2 * r->dims[r->rank - 1] > picks ? 2 * r->dims[r->rank - 1] : picks;
         } else if (s->kind == PSY__STEP_LOOKUP) {

@@ -114,6 +114,8 @@ void psy__cpu_unbind(psy__executable *executable);
 void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t count);
 /* Copies n elements `stride` bytes apart to `out`, one after the other. */
 void psy__gather(void *out, const uint8_t *from, int64_t stride, size_t n, unsigned element_bytes);
+/* A bool is its lowest bit: makes 0 or 1 of whatever somebody else wrote. */
+void psy__bools_clean(uint8_t *at, size_t n);
 
 /* move.c: INDEX, JOIN, GATHER, SCATTER, SCAN */
 void psy__move_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t m);

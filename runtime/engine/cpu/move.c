@@ -74,16 +74,10 @@ static uint8_t *outer_at(const part *p, uint32_t axis, uint64_t n)
 /* An integer element; read once, since it may be a message's. False where it is not below `size`. */
 static bool number_at(unsigned dtype, const uint8_t *at, uint64_t size, uint64_t *out)
 {
-    uint8_t element[8];
-    int64_t value;
-    memcpy(element, at, psy__dtype_bytes(dtype));
-    if (psy__dtype_class(dtype) == PSY_DCLASS_UINT) {
-        psy__cast(dtype, element, PSY_U64, out, 1);
-        return *out < size;
-    }
-    psy__cast(dtype, element, PSY_I64, &value, 1);
-    *out = (uint64_t)value;
-    return value >= 0 && *out < size;
+    uint64_t element = 0;
+    memcpy(&element, at, psy__dtype_bytes(dtype));
+    *out = dtype == PSY_I32 ? (uint64_t)(int32_t)(uint32_t)element : element; /* negative ones are large */
+    return *out < size;
 }
 
 static const uint8_t *element_at(const part *p, uint64_t n)
@@ -107,9 +101,9 @@ static void run_index(psy__cpu_executable *x, const psy__instruction *at, uint32
     unsigned bytes = psy__dtype_bytes(at->dtype);
     for (uint64_t o = 0; o < outer; o++) {
         for (uint64_t k = 0; k < y->dims[axis]; k++) {
-            uint8_t value[8];
-            psy__cast(PSY_U64, &k, at->dtype, value, 1);
-            psy__gather(to, value, 0, inner, bytes);
+            uint64_t value;
+            psy__cast(PSY_U64, &k, at->dtype, &value, 1);
+            psy__gather(to, (const uint8_t *)&value, 0, inner, bytes);
             to += inner * bytes;
         }
     }
@@ -195,6 +189,31 @@ static void run_scatter(psy__cpu_executable *x, const psy__instruction *at, uint
     }
 }
 
+enum { RUN = 32 }; /* rows that are added one after the other */
+
+/* n columns of `length` rows that lie `stride` bytes apart. What comes before a run of rows goes through a cascade. */
+static void scan_columns(psy__cpu_executable *x, unsigned dtype, uint8_t *at, uint64_t length, uint64_t stride, size_t n)
+{
+    const psy_op_info *sum = psy__op_info(PSY_OP_SUM);
+    psy__accumulate *add = x->kernels->accumulate[PSY_OP_SUM][dtype];
+    uint8_t *before = x->gathers, *total = x->gathers + PSY__BLOCK_BYTES;
+    for (uint64_t first = 0; first < length; first += RUN) {
+        uint64_t rows = length - first < RUN ? length - first : RUN;
+        uint8_t *row = at + first * stride;
+        for (uint64_t k = 1; k < rows; k++) {
+            add(row + k * stride, row + (k - 1) * stride, 1, n);
+        }
+        memcpy(total, row + (rows - 1) * stride, n * psy__dtype_bytes(dtype));
+        if (first > 0) {
+            psy__cascade_end(x->kernels, sum, dtype, x->levels, PSY__BLOCK_BYTES, first / RUN, before, n);
+            for (uint64_t k = 0; k < rows; k++) {
+                add(row + k * stride, before, 1, n);
+            }
+        }
+        psy__cascade_add(x->kernels, sum, dtype, x->levels, PSY__BLOCK_BYTES, total, first / RUN, n);
+    }
+}
+
 static void run_scan(psy__cpu_executable *x, const psy__instruction *at, uint32_t m)
 {
     part p = part_of(x, at->operands[0], m);
@@ -202,20 +221,19 @@ static void run_scan(psy__cpu_executable *x, const psy__instruction *at, uint32_
     uint32_t axis = at->operands[1];
     unsigned bytes = psy__dtype_bytes(at->dtype);
     uint64_t outer = product(p.dims, 0, axis), inner = product(p.dims, axis + 1, p.rank);
-    psy__accumulate *add = x->kernels->accumulate[PSY_OP_SUM][at->dtype];
     copy_rows(to, &p, 0, p.at, bytes);
-    for (uint64_t o = 0; o < outer; o++) {
-        for (uint64_t k = 0; k < p.dims[axis]; k++, to += inner * bytes) {
-            if (k > 0) {
-                add(to, to - inner * bytes, 1, inner);
-            }
+    for (uint64_t o = 0; o < outer; o++, to += p.dims[axis] * inner * bytes) {
+        for (uint64_t column = 0; column < inner; column += PSY__BLOCK) {
+            size_t n = inner - column < PSY__BLOCK ? inner - column : PSY__BLOCK;
+            scan_columns(x, at->dtype, to + column * bytes, p.dims[axis], inner * bytes, n);
         }
     }
 }
 
 void psy__move_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t m)
 {
-    if (x->bound.registers[at->dst].count == 0) {
+    const psy__bound_register *y = &x->bound.registers[at->dst];
+    if (y->count == 0) {
         return; /* however many times nothing */
     }
     switch (at->info->class_) {
@@ -225,5 +243,8 @@ void psy__move_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t 
     case PSY_CLASS_SCATTER: run_scatter(x, at, m); break;
     case PSY_CLASS_SCAN: run_scan(x, at, m); break;
     default: psy__sort_run(x, at, m); break;
+    }
+    if (y->dtype == PSY_BOOL) { /* messages may have any byte; slots hold 0 or 1 */
+        psy__bools_clean(psy__register_at(x, at->dst, m), y->count);
     }
 }

@@ -57,8 +57,8 @@ static void reduce_columns(psy__cpu_executable *x, const psy__instruction *at, c
     if (count > RUN) {
         psy__cascade_end(k, info, at->dtype, x->levels, PSY__BLOCK_BYTES, (count + RUN - 1) / RUN, to, n);
     }
-    for (size_t i = 0; at->dtype == PSY_BOOL && i < n; i++) {
-        to[i] &= 1;
+    if (at->dtype == PSY_BOOL) {
+        psy__bools_clean(to, n);
     }
 }
 
@@ -148,6 +148,9 @@ static void run_store(psy__cpu_executable *x, const psy__instruction *at, uint32
         memcpy(out + f->offset, from, (size_t)n * bytes);
     } else {
         psy__gather(out + f->offset, from, r->strides[0], n, bytes);
+    }
+    if (at->dtype == PSY_BOOL) {
+        psy__bools_clean(out + f->offset, n);
     }
 }
 

@@ -32,6 +32,13 @@ void psy__gather(void *out, const uint8_t *from, int64_t stride, size_t n, unsig
     }
 }
 
+void psy__bools_clean(uint8_t *at, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        at[i] &= 1;
+    }
+}
+
 /* Where a block starts: the message, the index in the space's leading dims, and the first index along the last. */
 typedef struct spot {
     psy__cpu_executable *x;
@@ -66,8 +73,8 @@ static const void *block_of(const spot *s, const psy__operand *o, size_t n, unsi
     uint8_t *to = s->x->gathers + which * PSY__BLOCK_BYTES;
     size_t count = step == 0 ? 1 : n;
     psy__gather(to, p, step, count, o->bytes);
-    for (size_t i = 0; o->raw && i < count; i++) {
-        to[i] &= 1;
+    if (o->raw) {
+        psy__bools_clean(to, count);
     }
     return to;
 }

@@ -125,8 +125,10 @@ static uint64_t trips_of(const psy__vulkan_executable *x, const psy__instruction
     if (info->class_ == PSY_CLASS_SCAN) {
         return length + 1; /* one invocation after the other */
     }
-    if (info->class_ == PSY_CLASS_SCATTER) {
-        return x->bound.registers[at->operands[1]].count + 1;
+    if (info->class_ == PSY_CLASS_SCATTER) { /* every element looks at all numbers: more work than it is counted as */
+        uint64_t numbers = x->bound.registers[at->operands[1]].count + 1,
+                 most = e->limits.work ? e->limits.work : PSY_WORK_DEFAULT;
+        return numbers > most / (s->elements + 1) ? UINT64_MAX : numbers;
     }
     return length / e->group_size + 1 + space->node_count * tree;
 }
