@@ -33,8 +33,8 @@ psy_status psy__binding_check(const psy__binding *binding, const psy__bound_prog
     for (uint32_t i = 0; i < bound->program->register_count; i++) {
         const psy__bound_register *r = &bound->registers[i];
         bool rows = r->home == PSY_HOME_RESIDENT, row = r->home == PSY_HOME_ROW;
-        if (!rows && !row) {
-            continue;
+        if ((!rows && !row) || r->root != i) {
+            continue; /* views lie within what they name, however often they show it */
         }
         const psy__resident_data *d = &binding->residents[r->source];
         uint64_t bytes = r->count * psy__dtype_bytes(r->dtype);
