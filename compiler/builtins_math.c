@@ -7,30 +7,18 @@
 
 #define ERROR(...) psc_error(c->l->unit->diags, __VA_ARGS__)
 
-/* What numbers among themselves are: what is wanted here, in a dtype that computes. */
-static unsigned number_dtype(const psc_call *c)
-{
-    unsigned hint = c->l->hint;
-    if (!hint || psy__dtype_computes(hint)) {
-        return hint ? hint : PSY_F32;
-    }
-    psy_dtype_class class_ = psy__dtype_class(hint);
-    return class_ == PSY_DCLASS_SINT ? PSY_I32 : class_ == PSY_DCLASS_FLOAT ? PSY_F32 : PSY_U32;
-}
-
 /* The arguments brought to one dtype, numbers taking that of the values; f32 where all are numbers. False after an error. */
 static bool unify_all(psc_call *c, unsigned first, unsigned count, psc_value **out)
 {
     psc_term like = {.kind = PSC_TERM_POISON};
     for (unsigned i = 0; i < count; i++) {
         const psc_term *t = &c->at[first + i];
-        bool number = t->kind == PSC_TERM_INTEGER || t->kind == PSC_TERM_REAL || t->kind == PSC_TERM_SIZE;
-        like = !number && like.kind == PSC_TERM_POISON ? *t : like;
+        like = !psc_is_untyped(t) && like.kind == PSC_TERM_POISON ? *t : like;
     }
     for (unsigned i = 0; i < count; i++) {
         psc_value *other;
         if (like.kind == PSC_TERM_POISON) {
-            out[i] = psc_as_value(c->l, &c->at[first + i], number_dtype(c));
+            out[i] = psc_as_value(c->l, &c->at[first + i], psc_number_dtype(c->l));
         } else if (!psc_unify(c->l, c->e->span, &c->at[first + i], &like, &out[i], &other)) {
             return false;
         }
@@ -60,6 +48,11 @@ psc_term psc_call_select(psc_call *c)
         psc_help(ERROR(PSC_E_TYPE, c->at[0].span, "a condition is a bool, and this is %s", psc_type_text(c->l, v[0])),
                  "compare it: `x != 0`");
         return psc_poison(c->e->span);
+    }
+    if (psc_is_untyped(&c->at[1]) && psc_is_untyped(&c->at[2])) {
+        psc_choice *choice = psc_new(c->l->unit->arena, psc_choice);
+        *choice = (psc_choice){v[0], c->at[1], c->at[2]};
+        return (psc_term){.kind = PSC_TERM_CHOICE, .span = c->e->span, .choice = choice};
     }
     if (!unify_all(c, 1, 2, v + 1)) {
         return psc_poison(c->e->span);

@@ -245,7 +245,7 @@ psc_term psc_call_topk(psc_call *c)
         ERROR(PSC_E_ARGUMENTS, c->named[0]->span, "k is a whole number from 1 to %d", TOPK_K_MAX);
         return psc_poison(c->e->span);
     }
-    if (!check_k(c, c->named[0], k.integer, v->dims[v->rank - 1])) {
+    if (!check_k(c, c->named[0], (int64_t)k.integer, v->dims[v->rank - 1])) {
         return psc_poison(c->e->span);
     }
     if (v->rank > 1 && psc_call_sharded(c, v, v->rank - 1u, "`topk` of rows")) {

@@ -345,7 +345,7 @@ psc_term psc_call_transpose(psc_call *c)
             if (k.poisoned) {
                 return psc_poison(c->e->span);
             }
-            ok = !k.is_float && k.integer >= 0 && k.integer < v->rank && !(seen >> k.integer & 1);
+            ok = !k.is_float && k.integer >= 0 && k.integer < v->rank && !(seen >> (uint32_t)k.integer & 1);
             axes[d] = ok ? (uint32_t)k.integer : 0;
             seen |= 1u << axes[d];
         }

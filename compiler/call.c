@@ -232,7 +232,7 @@ bool psc_call_integer(psc_call *c, unsigned named, int64_t otherwise, int64_t *o
     if (!k.poisoned && k.is_float) {
         ERROR(PSC_E_ARGUMENTS, c->named[named]->span, "a whole number is needed here");
     }
-    *out = k.integer;
+    *out = k.integer > INT64_MAX ? INT64_MAX : (int64_t)k.integer;
     return !k.poisoned && !k.is_float;
 }
 

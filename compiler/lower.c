@@ -214,13 +214,31 @@ static psc_value *number_as(psc_lowering *l, const psc_term *t, unsigned dtype)
     }
     unsigned bits = psy__dtype_bytes(dtype) * 8;
     bool sint = psy__dtype_class(dtype) == PSY_DCLASS_SINT;
-    bool fits = sint ? bits == 64 || (t->integer >= -(INT64_C(1) << (bits - 1)) && t->integer < INT64_C(1) << (bits - 1))
-                     : t->integer >= 0 && (bits == 64 || t->integer < INT64_C(1) << bits);
-    if (!fits) {
-        ERROR(PSC_E_NUMBER, t->span, "%" PRId64 " does not fit into %s", t->integer, psy__dtype_name(dtype));
+    psc_integer most = ((psc_integer)1 << (sint ? bits - 1 : bits)) - 1, least = sint ? -most - 1 : 0;
+    if (t->integer < least || t->integer > most) {
+        const char *number = t->integer < 0 ? psc_format(l->unit->arena, "%" PRId64, (int64_t)t->integer)
+                                            : psc_format(l->unit->arena, "%" PRIu64, (uint64_t)t->integer);
+        ERROR(PSC_E_NUMBER, t->span, "%s does not fit into %s", number, psy__dtype_name(dtype));
         return NULL;
     }
     return emit_constant(l, t->span, dtype, (uint64_t)t->integer & (bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1));
+}
+
+unsigned psc_number_dtype(const psc_lowering *l)
+{
+    unsigned hint = l->hint;
+    if (!hint || psy__dtype_computes(hint)) {
+        return hint ? hint : PSY_F32;
+    }
+    psy_dtype_class class_ = psy__dtype_class(hint);
+    return class_ == PSY_DCLASS_SINT ? PSY_I32 : class_ == PSY_DCLASS_FLOAT ? PSY_F32 : PSY_U32;
+}
+
+static psc_value *choice_as(psc_lowering *l, const psc_term *t, unsigned dtype)
+{
+    psc_value *all[3] = {t->choice->condition, psc_as_value(l, &t->choice->yes, dtype),
+                         psc_as_value(l, &t->choice->no, dtype)};
+    return all[1] && all[2] ? psc_emit_map(l, t->span, PSY_OP_CHOOSE, all, 3) : NULL;
 }
 
 psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
@@ -230,6 +248,7 @@ psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
     case PSC_TERM_INTEGER:
     case PSC_TERM_REAL: return number_as(l, t, dtype);
     case PSC_TERM_SIZE: return psc_emit_size(l, t->span, dtype, t->dim);
+    case PSC_TERM_CHOICE: return choice_as(l, t, dtype);
     case PSC_TERM_VALUE: return t->value;
     case PSC_TERM_PAIR:
         psc_help(ERROR(PSC_E_TYPE, t->span, "topk gives two things"), "write `let (score, index) = topk(...)`");
@@ -263,15 +282,24 @@ psc_value *psc_promote(psc_lowering *l, psc_value *v)
     }
 }
 
-static bool untyped(const psc_term *t)
+bool psc_is_untyped(const psc_term *t)
 {
-    return t->kind == PSC_TERM_INTEGER || t->kind == PSC_TERM_REAL || t->kind == PSC_TERM_SIZE;
+    return t->kind == PSC_TERM_INTEGER || t->kind == PSC_TERM_REAL || t->kind == PSC_TERM_SIZE || t->kind == PSC_TERM_CHOICE;
+}
+
+/* What two untyped operands compute in. */
+static unsigned dtype_of_untyped(const psc_lowering *l, const psc_term *a, const psc_term *b)
+{
+    if (a->kind == PSC_TERM_CHOICE || b->kind == PSC_TERM_CHOICE) {
+        return psc_number_dtype(l);
+    }
+    return a->kind == PSC_TERM_REAL || b->kind == PSC_TERM_REAL ? PSY_F64 : PSY_I64;
 }
 
 /* The operand with a dtype that computes; `given` is what it was before. False after an error; an untyped one stays NULL. */
 static bool typed_operand(psc_lowering *l, const psc_term *t, psc_value **given, psc_value **out, unsigned *dtype)
 {
-    if (untyped(t)) {
+    if (psc_is_untyped(t)) {
         return true;
     }
     *given = psc_as_value(l, t, 0);
@@ -283,7 +311,7 @@ static bool typed_operand(psc_lowering *l, const psc_term *t, psc_value **given,
 bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term *b, psc_value **x, psc_value **y)
 {
     /* Numbers take the dtype of the other side; sizes and numbers alone are i64 or f64. */
-    unsigned dtype = a->kind == PSC_TERM_REAL || b->kind == PSC_TERM_REAL ? PSY_F64 : PSY_I64;
+    unsigned dtype = dtype_of_untyped(l, a, b);
     psc_value *given_x = NULL, *given_y = NULL;
     *x = *y = NULL;
     if (!typed_operand(l, a, &given_x, x, &dtype) || !typed_operand(l, b, &given_y, y, &dtype)) {
@@ -491,7 +519,7 @@ static bool is_number(const psc_term *t) { return t->kind == PSC_TERM_INTEGER ||
 static psc_term lower_unary(psc_lowering *l, const hrm_expr *e)
 {
     psc_term a = psc_lower_expr(l, e->left);
-    if (is_number(&a) && e->op == '-') {
+    if (is_number(&a) && psc_applies(e)) {
         psc_constant_value x = constant_of(&a), c = psc_apply(l->unit, e, &x, &x);
         return constant_term(&c, e->span);
     }
@@ -514,7 +542,7 @@ static psc_term lower_unary(psc_lowering *l, const hrm_expr *e)
 static psc_term lower_arithmetic(psc_lowering *l, const hrm_expr *e)
 {
     psc_term a = psc_lower_expr(l, e->left), b = psc_lower_expr(l, e->right);
-    if (is_number(&a) && is_number(&b) && (e->op == '+' || e->op == '-' || e->op == '*' || e->op == '/')) {
+    if (is_number(&a) && is_number(&b) && psc_applies(e)) {
         psc_constant_value x = constant_of(&a), y = constant_of(&b), c = psc_apply(l->unit, e, &x, &y);
         return constant_term(&c, e->span);
     }

@@ -17,19 +17,26 @@ typedef enum psc_term_kind {
     PSC_TERM_PREFIX,  /* the first `length` elements of value */
     PSC_TERM_MESSAGE, /* the pipeline's input */
     PSC_TERM_LIST,    /* [a, b] as an argument: list */
+    PSC_TERM_CHOICE,  /* one of two that have no dtype yet: choice */
     PSC_TERM_KEYED    /* resident data by key: index */
 } psc_term_kind;
 
 typedef struct psc_term {
     psc_term_kind kind;
     psc_span span;
-    int64_t integer;
+    psc_integer integer;
     double real;
     psy_dim dim;
     uint32_t index;
     psc_value *value, *other; /* other: labels, or length */
     const hrm_expr *list;
+    const struct psc_choice *choice;
 } psc_term;
+
+typedef struct psc_choice {
+    psc_value *condition;
+    psc_term yes, no;
+} psc_choice;
 
 typedef struct psc_binding {
     const char *name;
@@ -42,7 +49,7 @@ typedef struct psc_lowering {
     psc_pipeline *pipeline;
     psc_program *program;
     psc_binding *scope;
-    unsigned hint;    /* dtype that a choice between numbers takes; 0: none is wanted */
+    unsigned hint;    /* dtype that numbers among themselves take; 0: none is wanted */
     unsigned depth;   /* of inlined functions */
     unsigned calls;   /* functions inlined so far */
     unsigned nesting; /* of expressions, through functions */
@@ -73,6 +80,10 @@ psc_term psc_poison(psc_span span);
 psc_term psc_of_value(psc_value *value, psc_span span);
 /* The term as a value: numbers and sizes take `dtype`. Reports what is no value; NULL then. */
 psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype);
+/* Numbers, sizes, and choices between them: they take the dtype of what they meet. */
+bool psc_is_untyped(const psc_term *t);
+/* The dtype of a value that is made of nothing but numbers: what is wanted, in one that computes. */
+unsigned psc_number_dtype(const psc_lowering *l);
 /* A value of a storage dtype (bool, i8 ...) becomes i32 or u32, which operations compute in. */
 psc_value *psc_promote(psc_lowering *l, psc_value *v);
 /* Two operands of an operation, with one compute dtype. False after an error. */

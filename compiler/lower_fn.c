@@ -22,7 +22,7 @@ static bool unify_dim(psc_lowering *l, const hrm_expr *declared, psy_dim actual)
         for (const psc_binding *b = l->scope; b; b = b->next) {
             if (strcmp(b->name, declared->name.text) == 0) {
                 return b->term.kind == PSC_TERM_SIZE ? b->term.dim == actual
-                                                     : b->term.kind == PSC_TERM_INTEGER && b->term.integer == (int64_t)actual;
+                                                     : b->term.kind == PSC_TERM_INTEGER && b->term.integer == actual;
             }
         }
         psc_term size = psy__dim_is_symbol(actual)
@@ -32,7 +32,7 @@ static bool unify_dim(psc_lowering *l, const hrm_expr *declared, psy_dim actual)
         return true;
     }
     psc_constant_value c = psc_evaluate(l->unit, declared);
-    return c.poisoned || (!c.is_float && !psy__dim_is_symbol(actual) && c.integer == (int64_t)actual);
+    return c.poisoned || (!c.is_float && !psy__dim_is_symbol(actual) && c.integer == actual);
 }
 
 static const char *declared_text(psc_lowering *l, const hrm_type *t)

@@ -48,7 +48,7 @@ static psc_value *part(psc_lowering *l, psc_value *v, uint32_t axis, const hrm_i
             }
             return NULL;
         }
-        step = k.integer;
+        step = (int64_t)k.integer;
     }
     if (from == 0 && to == size && step == 1) {
         return v;

@@ -39,8 +39,11 @@ static bool widens(unsigned from, unsigned to)
 {
     psy_dtype_class a = psy__dtype_class(from), b = psy__dtype_class(to);
     unsigned x = psy__dtype_bytes(from), y = psy__dtype_bytes(to);
+    if (a == PSY_DCLASS_BOOL || b == PSY_DCLASS_BOOL) {
+        return false; /* a truth value is no number */
+    }
     return (a == b && y > x) || (a == PSY_DCLASS_UINT && b == PSY_DCLASS_SINT && y > x) ||
-           (b == PSY_DCLASS_FLOAT && a != PSY_DCLASS_FLOAT && (to == PSY_F64 ? x <= 4 : to == PSY_F32 && x <= 2));
+           (b == PSY_DCLASS_FLOAT && a != PSY_DCLASS_FLOAT && 2 * x <= y);
 }
 
 static void no_fit(psc_lowering *l, psc_span span, const psc_field *f, const psc_value *v)

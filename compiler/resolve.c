@@ -141,44 +141,77 @@ static psc_constant_value constant_name(psc_unit *u, const hrm_expr *e)
 static psc_constant_value apply_reals(psc_unit *u, const hrm_expr *e, double x, double y)
 {
     psc_constant_value v = {.span = e->span, .is_float = true};
-    v.real = e->op == '+' ? x + y : e->op == '-' ? x - y : e->op == '*' ? x * y : x / y;
+    switch (e->op) {
+    case '+': v.real = x + y; break;
+    case '-': v.real = x - y; break;
+    case '*': v.real = x * y; break;
+    case '/': v.real = x / y; break;
+    case '%': v.real = fmod(x, y); break;
+    default: return no_constant(u, e, PSC_E_TYPE, "bits are of whole numbers, and this is a fraction");
+    }
     return isfinite(v.real) ? v
                             : no_constant(u, e, PSC_E_NUMBER, y == 0 ? "division by zero" : "the result does not fit into f64");
+}
+
+bool psc_applies(const hrm_expr *e)
+{
+    return e->kind == HRM_UNARY ? e->op == '-' || e->op == '~'
+                                : e->op == HRM_SHL || e->op == HRM_SHR || (e->op < 256 && strchr("+-*/%&|^", e->op));
+}
+
+static bool fits(psc_integer x) { return x >= INT64_MIN && x <= UINT64_MAX; }
+
+/* False: it does not fit, or a shift is by less than nothing. */
+static bool apply_integers(const hrm_expr *e, psc_integer a, psc_integer b, psc_integer *out)
+{
+    bool shifts = e->op == HRM_SHL || e->op == HRM_SHR;
+    if (shifts && (b < 0 || b > 63)) {
+        return false;
+    }
+    switch (e->op) {
+    case '+': *out = a + b; break;
+    case '-': *out = a - b; break;
+    case '*': return !__builtin_mul_overflow(a, b, out) && fits(*out);
+    case '&': *out = a & b; break;
+    case '|': *out = a | b; break;
+    case '^': *out = a ^ b; break;
+    case '%': *out = a % b; break;
+    case '/': *out = a / b; break;
+    case HRM_SHL: *out = a * ((psc_integer)1 << b); break;
+    default: *out = a >> b; break;
+    }
+    return fits(*out);
 }
 
 psc_constant_value psc_apply(psc_unit *u, const hrm_expr *e, const psc_constant_value *a, const psc_constant_value *b)
 {
     psc_constant_value v = {.span = e->span};
-    bool bad = false;
     if (a->poisoned || b->poisoned) {
         return no_constant(u, e, PSC_E_CONSTANT, NULL);
     }
-    bool sign = e->op == '+' || e->op == '-' || e->op == '*' || e->op == '/' || e->op == '@';
-    if (!sign) {
-        return no_constant(u, e, PSC_E_CONSTANT, "constants are computed with + - * /");
+    if (!psc_applies(e)) {
+        return e->op == '@' ? no_constant(u, e, PSC_E_TYPE, "`@` takes tensors, not constants")
+                            : no_constant(u, e, PSC_E_CONSTANT, "constants are computed with + - * / % & | ^ ~ << >>");
+    }
+    if (e->kind == HRM_UNARY && e->op == '~' && a->is_float) {
+        return apply_reals(u, e, a->real, a->real);
     }
     if (e->kind == HRM_UNARY) {
         v = *a;
         v.span = e->span;
         v.real = -a->real;
-        bad = __builtin_sub_overflow(0, a->integer, &v.integer);
-    } else if (e->op == '@') {
-        return no_constant(u, e, PSC_E_TYPE, "`@` takes tensors, not constants");
-    } else if (a->is_float || b->is_float) {
-        return apply_reals(u, e, a->is_float ? a->real : (double)a->integer, b->is_float ? b->real : (double)b->integer);
-    } else if (e->op == '+') {
-        bad = __builtin_add_overflow(a->integer, b->integer, &v.integer);
-    } else if (e->op == '-') {
-        bad = __builtin_sub_overflow(a->integer, b->integer, &v.integer);
-    } else if (e->op == '*') {
-        bad = __builtin_mul_overflow(a->integer, b->integer, &v.integer);
-    } else if (b->integer == 0) {
-        return no_constant(u, e, PSC_E_NUMBER, "division by zero");
-    } else {
-        bad = a->integer == INT64_MIN && b->integer == -1;
-        v.integer = bad ? 0 : a->integer / b->integer;
+        v.integer = e->op == '~' ? ~a->integer : -a->integer;
+        return fits(v.integer) ? v : no_constant(u, e, PSC_E_NUMBER, "the result does not fit into i64");
     }
-    return bad ? no_constant(u, e, PSC_E_NUMBER, "the result does not fit into i64") : v;
+    if (a->is_float || b->is_float) {
+        return apply_reals(u, e, a->is_float ? a->real : (double)a->integer, b->is_float ? b->real : (double)b->integer);
+    }
+    if ((e->op == '/' || e->op == '%') && b->integer == 0) {
+        return no_constant(u, e, PSC_E_NUMBER, "division by zero");
+    }
+    return apply_integers(e, a->integer, b->integer, &v.integer)
+               ? v
+               : no_constant(u, e, PSC_E_NUMBER, "the result does not fit into 64 bits");
 }
 
 psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
@@ -186,8 +219,8 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
     psc_constant_value v = {.span = e->span};
     switch (e->kind) {
     case HRM_INTEGER:
-        v.integer = e->integer > INT64_MAX ? 0 : (int64_t)e->integer;
-        return e->integer > INT64_MAX ? no_constant(u, e, PSC_E_NUMBER, "this number does not fit into i64") : v;
+        v.integer = e->integer;
+        return v;
     case HRM_REAL:
         v.is_float = true;
         v.real = e->real;
@@ -198,7 +231,7 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
         psc_constant_value a = psc_evaluate(u, e->left), b = e->right ? psc_evaluate(u, e->right) : a;
         return psc_apply(u, e, &a, &b);
     }
-    default: return no_constant(u, e, PSC_E_CONSTANT, "a constant is needed here: numbers, names of constants, + - * /");
+    default: return no_constant(u, e, PSC_E_CONSTANT, "a constant is needed here: numbers, names of constants, and what is computed of them");
     }
 }
 
@@ -278,10 +311,6 @@ static void resolve_resident(psc_unit *u, const hrm_resident *n)
     r.record.dtype = (uint8_t)psy__dtype_named(n->type.dtype.text, strlen(n->type.dtype.text));
     if (r.record.dtype == 0) {
         psc_syntax_no_type(u->diags, &n->type.dtype);
-        r.poisoned = true;
-    } else if (r.record.dtype == PSY_F16 || r.record.dtype == PSY_BF16) {
-        ERROR(PSC_E_UNSUPPORTED, n->type.dtype.span, "resident data of %s is not supported by this version",
-              n->type.dtype.text);
         r.poisoned = true;
     }
     if (n->type.dims.count == 0 || n->type.dims.count > PSY_RANK_MAX) {

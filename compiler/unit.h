@@ -14,11 +14,14 @@
 enum { PSC_UNIT_VALUES_MAX = 16000 }; /* fuse takes the square of a program's */
 enum { PSC_IMPORTS_MAX = 64, PSC_RESIDENTS_MAX = 64, PSC_FNS_MAX = 1024, PSC_PIPELINES_MAX = 64 };
 
+/* Every i64 and every u64: whole numbers have no dtype until they meet a value. */
+__extension__ typedef __int128 psc_integer;
+
 typedef struct psc_constant_value {
     const char *name;
     psc_span span;
     bool is_float, poisoned, used;
-    int64_t integer;
+    psc_integer integer;
     double real;
 } psc_constant_value;
 
@@ -120,6 +123,8 @@ bool psc_name_is_free(psc_unit *unit, const psc_name *name);
 void psc_resolve_bodies(psc_unit *unit);
 /* A constant expression of integers and reals; reports; `poisoned` on error. */
 psc_constant_value psc_evaluate(psc_unit *unit, const hrm_expr *e);
+/* Whether constants are computed with the sign of `e`. */
+bool psc_applies(const hrm_expr *e);
 /* The operation of `e` on constants; a unary one leaves `b` alone. */
 psc_constant_value psc_apply(psc_unit *unit, const hrm_expr *e, const psc_constant_value *a, const psc_constant_value *b);
 /* Evaluates an operation of ops.def on scalars. False where it is not foldable. `dtype` is the instruction's, that is the

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 COMPILER_TEST_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler
+LANGUAGE_SOURCES = %D%/compile.c %D%/compile.h %D%/language.c %D%/language.h
 COMPILER_TEST_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
 
 check_PROGRAMS += %D%/test_fold
@@ -21,6 +22,21 @@ check_PROGRAMS += %D%/test_source
 %C%_test_source_SOURCES = %D%/compile.c %D%/compile.h %D%/test_source.c
 %C%_test_source_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_source_LDADD = $(COMPILER_TEST_LDADD)
+
+check_PROGRAMS += %D%/test_language_elementwise
+%C%_test_language_elementwise_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_elementwise.c
+%C%_test_language_elementwise_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_elementwise_LDADD = $(COMPILER_TEST_LDADD)
+
+check_PROGRAMS += %D%/test_language_operators
+%C%_test_language_operators_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_operators.c
+%C%_test_language_operators_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_operators_LDADD = $(COMPILER_TEST_LDADD)
+
+check_PROGRAMS += %D%/test_language_reduce
+%C%_test_language_reduce_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_reduce.c
+%C%_test_language_reduce_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_reduce_LDADD = $(COMPILER_TEST_LDADD)
 
 test_scripts += %D%/golden.sh %D%/cli.sh
 EXTRA_DIST += tests/golden
