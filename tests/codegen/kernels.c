@@ -62,8 +62,8 @@ static void check_one(const psy__module *m, uint32_t program, const kernels *k, 
 {
     const psy__kernel *kernel = &k->at[i];
     psy_op_class class_ = class_at(m, program, kernel->word);
-    cr_assert(class_ != PSY_CLASS_VIEW && class_ != PSY_CLASS_SIZE && class_ != PSY_CLASS_LOOKUP, "%s: kernel %u is for a view",
-              label, i);
+    cr_assert(class_ != PSY_CLASS_VIEW && class_ != PSY_CLASS_SHAPE && class_ != PSY_CLASS_SIZE && class_ != PSY_CLASS_LOOKUP,
+              "%s: kernel %u is for a view", label, i);
     if (i > 0) {
         const psy__kernel *before = &k->at[i - 1];
         bool after = before->word < kernel->word || (before->word == kernel->word && before->stage < kernel->stage);
@@ -84,7 +84,7 @@ static uint32_t expected_count(const psy__module *m, uint32_t program)
     for (uint32_t word = 0; word < p->word_count; word = at.next) {
         psy__instruction_at(m, p, word, &at);
         psy_op_class c = at.info->class_;
-        bool nothing = c == PSY_CLASS_VIEW || c == PSY_CLASS_SIZE || c == PSY_CLASS_LOOKUP;
+        bool nothing = c == PSY_CLASS_VIEW || c == PSY_CLASS_SHAPE || c == PSY_CLASS_SIZE || c == PSY_CLASS_LOOKUP;
         count += region_left || nothing ? 0 : c == PSY_CLASS_SELECT ? 3 : 1;
         region_left = c == PSY_CLASS_REGION ? at.operands[0] : region_left - (region_left > 0);
     }

@@ -6,78 +6,55 @@
 
 enum { COUNT = 70, DTYPES = 14 };
 
-/* Whether ops.def has a SPIR-V form: its columns as they are written. */
-static bool has_form(unsigned op, unsigned dtype)
-{
-    const char *columns[3] = {"", "", ""};
-    switch (op) {
-#define OP(NAME, code, text, class, signature, takes, cf, ci, spirv_float, spirv_sint, spirv_uint, ...)                        \
-    case code:                                                                                                                 \
-        columns[0] = #spirv_float;                                                                                             \
-        columns[1] = #spirv_sint;                                                                                              \
-        columns[2] = #spirv_uint;                                                                                              \
-        break;
-#include "isa/ops.def"
-#undef OP
-    default: break;
-    }
-    psy_dtype_class class_ = psy__dtype_class(dtype);
-    const char *column = columns[class_ == PSY_DCLASS_FLOAT ? 0 : class_ == PSY_DCLASS_SINT ? 1 : 2];
-    return *column && strcmp(column, "X") != 0;
-}
-
-static bool is_storage_only(unsigned dtype) { return dtype == PSY_F16 || dtype == PSY_BF16; }
-
-static bool takes(const psy_op_info *info, unsigned dtype)
-{
-    return psy__dtype_bytes(dtype) && psy__op_takes(info, dtype) && !(info->class_ == PSY_CLASS_CAST && is_storage_only(dtype));
-}
-
-/* A program whose first result has the row's operation, on one array of `from`. False: the row has none to test alone. */
-static bool add_row(build *b, const psy_op_info *info, unsigned dtype, uint32_t a)
+/* A program whose first result has the row's operation, on one array. */
+static void add_row(build *b, const psy_op_info *info, unsigned dtype, uint32_t a)
 {
     switch (info->class_) {
-    case PSY_CLASS_MAP1: build_output(b, build_map(b, info->op, a, PSY_NONE)); return true;
-    case PSY_CLASS_MAP2: build_output(b, build_map(b, info->op, a, a)); return true;
-    case PSY_CLASS_CAST: build_output(b, build_cast(b, dtype, a)); return true;
-    case PSY_CLASS_REDUCE1: build_output(b, build_reduce(b, info->op, a, 0)); return true;
-    case PSY_CLASS_REDUCE2: build_output(b, build_reduce2(b, info->op, a, a)); return true;
-    case PSY_CLASS_SELECT: build_output_ranked(b, a, 5); return true;
-    case PSY_CLASS_STORE: build_output(b, a); return true;
-    case PSY_CLASS_SIZE: build_output(b, build_size(b, dtype, 1000)); return true;
+    case PSY_CLASS_SELECT: build_output_ranked(b, a, 5); return;
+    case PSY_CLASS_SIZE: build_output(b, build_size(b, dtype, 1000)); return;
     case PSY_CLASS_REGION:
         build_region(b, false, 1, (psy_dim[]){COUNT});
         build_map(b, PSY_OP_ADD, a, a);
         build_region_end(b);
         build_output(b, a);
-        return true;
+        return;
     case PSY_CLASS_VIEW:
         if (info->op == PSY_OP_PARTIAL) {
             build_output(b, build_reduce(b, PSY_OP_SUM, build_cast(b, PSY_I32, build_partial(b, 0, PSY_DIM_SYMBOL)), 0));
-            return true;
+            return;
         }
         build_output(b, a);
-        return true;
-    case PSY_CLASS_LOOKUP: build_output(b, build_lookup(b, 0, build_load(b, 1))); return true;
+        return;
+    case PSY_CLASS_LOOKUP: build_output(b, build_lookup(b, 0, build_load(b, 1))); return;
+    default: build_output(b, build_operation(b, info, dtype, a, build_load(b, 2), build_load(b, 3))); return;
     }
-    return false;
 }
 
-/* Where it must be accepted: words of four bytes for what computes, whole words for what only copies. */
+/* Where it must be accepted: words of four bytes for what computes, up to that for what copies, and 64 bits for what only
+ * stores. */
 static bool must_accept(const psy_op_info *info, unsigned dtype)
 {
     unsigned bytes = psy__dtype_bytes(dtype);
     switch (info->class_) {
     case PSY_CLASS_MAP1:
     case PSY_CLASS_MAP2:
+    case PSY_CLASS_MAP3:
+    case PSY_CLASS_COMPARE:
     case PSY_CLASS_REDUCE1:
-    case PSY_CLASS_REDUCE2: return bytes == 4 && has_form(info->op, dtype);
-    case PSY_CLASS_CAST:
+    case PSY_CLASS_REDUCE2: return (bytes == 4 || dtype == PSY_BOOL) && random_has_form(info->op, dtype);
     case PSY_CLASS_SELECT:
-    case PSY_CLASS_REGION: return bytes == 4;
-    case PSY_CLASS_LOOKUP: return false;
-    case PSY_CLASS_VIEW: return info->op != PSY_OP_PARTIAL && bytes >= 4;
-    default: return bytes >= 4;
+    case PSY_CLASS_REGION:
+    case PSY_CLASS_SCATTER:
+    case PSY_CLASS_SCAN:
+    case PSY_CLASS_INDEX: return bytes == 4;
+    case PSY_CLASS_CAST:
+    case PSY_CLASS_CHOOSE:
+    case PSY_CLASS_JOIN:
+    case PSY_CLASS_GATHER: return bytes <= 4;
+    case PSY_CLASS_LOOKUP:
+    case PSY_CLASS_SORT: return false;
+    case PSY_CLASS_VIEW: return info->op != PSY_OP_PARTIAL;
+    default: return true;
     }
 }
 
@@ -88,8 +65,7 @@ Test(codegen, every_row)
         const psy_op_info *info = psy__op_row(row);
         for (unsigned dtype = 1; dtype < DTYPES; dtype++) {
             bool computes = info->class_ != PSY_CLASS_REGION || psy__dtype_computes(dtype);
-            bool castable = info->op != PSY_OP_PARTIAL || !is_storage_only(dtype);
-            if ((info->class_ != PSY_CLASS_REGION && !takes(info, dtype)) || !computes || !castable) {
+            if ((info->class_ != PSY_CLASS_REGION && !psy__op_takes(info, dtype)) || !computes || !psy__dtype_bytes(dtype)) {
                 continue;
             }
             char label[48];
@@ -98,12 +74,14 @@ Test(codegen, every_row)
             uint32_t in = build_type(b), out = build_type(b), partial = build_type(b);
             build_field(b, in, dtype, PSY_FIELD_ARRAY, COUNT);
             build_field(b, in, PSY_U64, PSY_FIELD_SCALAR, 1);
+            build_field(b, in, PSY_BOOL, PSY_FIELD_ARRAY, COUNT);
+            build_field(b, in, PSY_I32, PSY_FIELD_ARRAY, COUNT);
             build_field(b, partial, dtype, PSY_FIELD_SCALAR, 1);
             build_symbol(b, PSY_SYMBOL_SHARDS, PSY_NONE);
             psy_dim n = build_symbol(b, PSY_SYMBOL_GLOBAL, PSY_NONE), local = build_symbol(b, PSY_SYMBOL_LOCAL, n);
             build_resident(b, dtype, PSY_PLACE_BY_KEY, local, 2, (psy_dim[]){n, COUNT});
             build_program(b, in, partial, out);
-            cr_assert(add_row(b, info, dtype, build_load(b, 0)), "%s: this test has no program for it", label);
+            add_row(b, info, dtype, build_load(b, 0));
             build_end(b);
             build_finish(b);
             kernels k = kernels_of(&b->module, 0, label);
@@ -128,9 +106,6 @@ Test(codegen, casts)
 {
     for (unsigned from = 1; from < DTYPES; from++) {
         for (unsigned to = 1; to < DTYPES; to++) {
-            if (is_storage_only(from) || is_storage_only(to)) {
-                continue;
-            }
             char label[48];
             snprintf(label, sizeof label, "cast from %s to %s", psy__dtype_name(from), psy__dtype_name(to));
             build *b = build_create();
@@ -217,6 +192,68 @@ Test(codegen, regions)
     }
 }
 
+/* ---- views and moves ---- */
+
+/* Views of views of every place, with sizes, read by every kind of kernel; numbers of 32 and 64 bits. */
+static void run_views(unsigned dtype, bool symbolic)
+{
+    build *b = build_create();
+    uint32_t in = build_type(b), out = build_type(b);
+    psy_dim n = symbolic ? build_symbol(b, PSY_SYMBOL_GLOBAL, PSY_NONE) : 12;
+    psy_dim half = symbolic ? build_computed(b, PSY_SYMBOL_DIVIDE, n, 2) : 6,
+            all = symbolic ? build_computed(b, PSY_SYMBOL_MULTIPLY, n, 2) : 24;
+    build_field(b, in, PSY_U8, PSY_FIELD_SCALAR, 1);
+    build_field(b, in, dtype, PSY_FIELD_ARRAY, 20);
+    build_field(b, in, PSY_I32, PSY_FIELD_ARRAY, 5);
+    build_field(b, in, PSY_U64, PSY_FIELD_ARRAY, 5);
+    build_resident(b, dtype, PSY_PLACE_REPLICATED, PSY_NONE, 3, (psy_dim[]){n, 4, 5});
+    build_program(b, in, PSY_NONE, out);
+    uint32_t v = build_load(b, 1), narrow = build_load(b, 2), wide = build_load(b, 3), m = build_view(b, 0);
+    uint32_t square = build_reshape(b, v, 2, (psy_dim[]){4, 5}), flat = build_reshape(b, m, 2, (psy_dim[]){n, 20});
+    uint32_t turned = build_permute(b, m, (unsigned[]){2, 0, 1}), back = build_slice(b, flat, 0, half, half, symbolic ? 1 : -1);
+    uint32_t more = build_repeat(b, square, 3, (psy_dim[]){n, 4, 5});
+    uint32_t joined = build_concat(b, 0, 2, (uint32_t[]){m, more}, all);
+    uint32_t slot = build_permute(b, joined, (unsigned[]){1, 2, 0});
+    const uint32_t views[] = {turned,
+                              back,
+                              more,
+                              slot,
+                              build_gather(b, turned, narrow, 0),
+                              build_gather(b, slot, wide, 2),
+                              build_gather(b, v, build_slice(b, wide, 0, 4, 3, -2), 0)};
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        unsigned rank = build_register(b, views[i])->rank;
+        uint32_t y = build_concat(b, rank - 1, 1, &views[i], build_register(b, views[i])->dims[rank - 1]);
+        if (psy__dtype_computes(dtype)) {
+            y = build_scan(b, PSY_OP_CUMSUM, build_map(b, PSY_OP_ADD, y, views[i]), rank / 2);
+            y = rank == 3 && i == 4 ? build_scatter(b, y, narrow, y) : y;
+        }
+        y = psy__dtype_computes(dtype) || dtype == PSY_BOOL ? y : build_cast(b, PSY_F32, y);
+        while (build_register(b, y)->rank > 0) {
+            y = build_reduce(b, dtype == PSY_BOOL ? PSY_OP_ALL : PSY_OP_RMAX, y, build_register(b, y)->rank / 2);
+        }
+        build_output(b, y);
+    }
+    build_end(b);
+    build_finish(b);
+    char label[64];
+    snprintf(label, sizeof label, "views of %s%s", psy__dtype_name(dtype), symbolic ? ", symbolic" : "");
+    kernels k = kernels_of(&b->module, 0, label);
+    cr_assert_eq(k.status, PSY_OK, "%s: %s", label, psy_detail());
+    kernels_free(&k);
+    build_destroy(b);
+}
+
+Test(codegen, views_and_moves)
+{
+    for (unsigned dtype = 1; dtype < DTYPES; dtype++) {
+        if (psy__dtype_bytes(dtype) <= 4) {
+            run_views(dtype, false);
+            run_views(dtype, true);
+        }
+    }
+}
+
 /* ---- refusals ---- */
 
 static void refuses(build *b, const char *what)
@@ -261,12 +298,16 @@ Test(codegen, refusals)
     refuses(b, "u64");
 
     b = begin(PSY_F32, 300);
-    uint32_t a = build_load(b, 0), kept;
-    build_region(b, false, 1, (psy_dim[]){300});
-    kept = build_cast(b, PSY_U8, a);
-    build_region_end(b);
-    build_output(b, kept);
-    refuses(b, "u8");
+    build_output(b, build_sort(b, build_load(b, 0), 300, false));
+    refuses(b, "sort");
+
+    b = begin(PSY_F32, 300);
+    build_output(b, build_map(b, PSY_OP_SIN, build_load(b, 0), PSY_NONE));
+    refuses(b, "sin of f32");
+
+    b = begin(PSY_F64, 300);
+    build_output(b, build_concat(b, 0, 2, (uint32_t[]){build_load(b, 0), build_load(b, 0)}, PSY_NONE));
+    refuses(b, "f64");
 }
 
 /* ---- random programs ---- */

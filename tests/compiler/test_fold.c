@@ -6,8 +6,8 @@
 
 static uint64_t fold(unsigned op, unsigned dtype, uint64_t a, uint64_t b)
 {
-    uint64_t in[3] = {a, b, 0}, out = 0;
-    cr_assert(psc_fold_scalar(op, dtype, in, &out), "op %u of dtype %u is not folded", op, dtype);
+    uint64_t out = 0;
+    cr_assert(psc_fold_scalar(op, dtype, (const uint64_t[3]){a, b}, &out), "op %u of dtype %u is not folded", op, dtype);
     return out;
 }
 
@@ -113,30 +113,70 @@ Test(fold, floats)
     cr_assert_lt(fabsf(fold32(PSY_OP_RSQRT, 4, 0) - 0.5f), 1e-6f);
 }
 
+static uint64_t fold3(unsigned op, unsigned dtype, uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t out = 0;
+    cr_assert(psc_fold_scalar(op, dtype, (const uint64_t[3]){a, b, c}, &out), "op %u of dtype %u is not folded", op, dtype);
+    return out;
+}
+
+Test(fold, bits_and_shifts)
+{
+    cr_assert_eq(fold_i32(PSY_OP_NOT, 5, 0), -6);
+    cr_assert_eq(fold_u64(PSY_OP_NOT, 5, 0), ~UINT64_C(5));
+    cr_assert_eq(fold_i32(PSY_OP_POPCOUNT, -1, 0), 32);
+    cr_assert_eq(fold_u64(PSY_OP_POPCOUNT, UINT64_MAX, 0), 64);
+    cr_assert_eq(fold_i32(PSY_OP_SHR, -8, 1), -4);
+    cr_assert_eq(fold_u32(PSY_OP_SHR, UINT32_C(0x80000000), 31), 1);
+    cr_assert_eq(fold_u32(PSY_OP_SHL, 1, 33), 2);
+    cr_assert_eq(fold_i64(PSY_OP_SHL, 1, -1), INT64_MIN);
+    cr_assert_eq(fold_u32(PSY_OP_XOR, 6, 3), 5);
+    cr_assert_eq(fold_i32(PSY_OP_MOD, -7, 3), -1);
+    cr_assert_eq(fold_i32(PSY_OP_MOD, -7, 0), -7);
+    cr_assert_eq(fold_i32(PSY_OP_MOD, INT32_MIN, -1), 0);
+    cr_assert_eq(fold_i64(PSY_OP_SIGN, INT64_MIN, 0), -1);
+    cr_assert_eq(fold_u32(PSY_OP_PHILOX, 0, 0), 0xff1dae59);
+    /* Of a bool only the lowest bit. */
+    cr_assert_eq(fold(PSY_OP_NOT, PSY_BOOL, 1, 0), 0);
+    cr_assert_eq(fold(PSY_OP_NOT, PSY_BOOL, 0, 0), 1);
+    cr_assert_eq(fold(PSY_OP_AND, PSY_BOOL, 1, 1), 1);
+    cr_assert_eq(fold(PSY_OP_OR, PSY_BOOL, 0, 1), 1);
+}
+
+Test(fold, comparisons_and_choice)
+{
+    cr_assert_eq(fold(PSY_OP_LT, PSY_F32, bits32(1), bits32(2)), 1);
+    cr_assert_eq(fold(PSY_OP_LT, PSY_F64, bits64(NAN), bits64(2)), 0);
+    cr_assert_eq(fold(PSY_OP_NE, PSY_F32, bits32(NAN), bits32(NAN)), 1);
+    cr_assert_eq(fold(PSY_OP_EQ, PSY_F64, bits64(0), bits64(-0.0)), 1);
+    cr_assert_eq(fold(PSY_OP_LE, PSY_I32, UINT32_MAX, 0), 1);
+    cr_assert_eq(fold(PSY_OP_LE, PSY_U32, UINT32_MAX, 0), 0);
+    cr_assert_eq(fold(PSY_OP_LT, PSY_I64, UINT64_C(1) << 63, 0), 1);
+    cr_assert_eq(fold(PSY_OP_EQ, PSY_U64, UINT64_C(1) << 32, 0), 0);
+    cr_assert_eq(fold(PSY_OP_EQ, PSY_BOOL, 1, 1), 1);
+    cr_assert_eq(fold3(PSY_OP_CHOOSE, PSY_F16, 1, 0x3c00, 0x4000), 0x3c00);
+    cr_assert_eq(fold3(PSY_OP_CHOOSE, PSY_U64, 2, 5, 7), 7); /* the lowest bit of 2 is 0 */
+    cr_assert_eq(fold3(PSY_OP_FMA, PSY_F64, bits64(1 + 0x1p-30), bits64(1 + 0x1p-30), bits64(-1 - 0x1p-29)), bits64(0x1p-60));
+}
+
 Test(fold, what_is_not_folded)
 {
-    uint64_t in[3] = {4, 1, 1}, out;
+    static const uint64_t in[3] = {1, 1, 1};
+    uint64_t out;
     cr_assert_not(psc_fold_scalar(PSY_OP_SQRT, PSY_I32, in, &out));
     cr_assert_not(psc_fold_scalar(PSY_OP_ADD, PSY_U8, in, &out));
     cr_assert_not(psc_fold_scalar(PSY_OP_ADD, PSY_F16, in, &out));
+    cr_assert_not(psc_fold_scalar(PSY_OP_ADD, PSY_BOOL, in, &out));
+    cr_assert_not(psc_fold_scalar(PSY_OP_AND, PSY_F32, in, &out));
     cr_assert_not(psc_fold_scalar(PSY_OP_ADD, 99, in, &out));
     for (unsigned i = 0; i < psy__op_count(); i++) {
         const psy_op_info *info = psy__op_row(i);
-        if ((!psy__class_is_map(info->class_) || info->class_ == PSY_CLASS_CAST)) {
-            cr_assert_not(psc_fold_scalar(info->op, PSY_F32, in, &out), "%s", info->name);
+        for (unsigned dtype = 1; dtype < 14; dtype++) {
+            bool folds = psy__class_is_map(info->class_) && info->op != PSY_OP_CAST && psy__op_takes(info, dtype);
+            cr_assert_eq(psc_fold_scalar(info->op, dtype, in, &out), folds, "%s of %u", info->name, dtype);
         }
     }
     cr_assert_not(psc_fold_scalar(250, PSY_F32, in, &out));
-}
-
-Test(fold, choice)
-{
-    uint64_t in[3] = {1, 7, 9}, out;
-    cr_assert(psc_fold_scalar(PSY_OP_CHOOSE, PSY_I32, in, &out));
-    cr_assert_eq(out, 7);
-    in[0] = 0;
-    cr_assert(psc_fold_scalar(PSY_OP_CHOOSE, PSY_I32, in, &out));
-    cr_assert_eq(out, 9);
 }
 
 static uint64_t cast(unsigned from, unsigned to, uint64_t bits) { return psc_fold_cast(from, to, bits); }
@@ -161,10 +201,14 @@ Test(fold, casts)
     cr_assert_eq(cast(PSY_F32, PSY_BOOL, bits32(0.25f)), 1);
     cr_assert_eq(cast(PSY_F32, PSY_BOOL, bits32(-0.0f)), 0);
     cr_assert_eq(cast(PSY_BOOL, PSY_F32, 1), bits32(1));
+    /* Halves are rounded once. */
+    cr_assert_eq(cast(PSY_F16, PSY_F32, 0x3555), bits32(0x1.554p-2f));
+    cr_assert_eq(cast(PSY_F64, PSY_F16, bits64(0x1.0020000000001p0)), 0x3c01);
+    cr_assert_eq(cast(PSY_F32, PSY_F16, bits32(65520)), 0x7c00);
+    cr_assert_eq(cast(PSY_U64, PSY_BF16, UINT64_MAX), 0x5f80);
+    cr_assert_eq(cast(PSY_F32, PSY_BF16, bits32(1)), 0x3f80);
+    cr_assert_eq(cast(PSY_BF16, PSY_I32, 0xc2f7), (uint32_t)-123);
     cr_assert_eq(cast(PSY_F64, PSY_F32, bits64(0.1)), bits32(0.1f));
-    /* What is only stored. */
-    cr_assert_eq(cast(PSY_F16, PSY_F32, 0x3e00), bits32(1.5f));
-    cr_assert_eq(cast(PSY_F32, PSY_BF16, bits32(-2)), 0xc000);
 }
 
 /* The pass: what is left of a program of constants. */

@@ -21,7 +21,7 @@ enum {
     BUILD_TYPES = 6,
     BUILD_TYPE_FIELDS = 256,
     BUILD_FIELDS = BUILD_TYPES * BUILD_TYPE_FIELDS,
-    BUILD_SYMBOLS = 16,
+    BUILD_SYMBOLS = 48,
     BUILD_RESIDENTS = 16,
     BUILD_PROGRAMS = 4,
     BUILD_REGISTERS = 1024,
@@ -108,6 +108,9 @@ uint32_t build_output(build *b, uint32_t x);
 uint32_t build_output_all(build *b, uint32_t x);
 /* Every element of a register that no field holds: its `count` elements ranked, values and positions. */
 void build_output_ranked(build *b, uint32_t x, uint32_t count);
+/* The operation on vectors of one length: `a` of the dtype, `truth` of bools, `index` of integers. `a` itself for what has
+ * none. */
+uint32_t build_operation(build *b, const psy_op_info *info, unsigned dtype, uint32_t a, uint32_t truth, uint32_t index);
 void build_region(build *b, bool reduces, unsigned rank, const psy_dim *dims);
 void build_region_end(build *b);
 void build_end(build *b);

@@ -15,7 +15,7 @@
 typedef struct random_limits {
     uint64_t seed;
     uint32_t steps, outputs;
-    bool words_only; /* elements of four bytes, which every engine has */
+    bool words_only; /* elements of up to four bytes and operations with a SPIR-V form, which every engine has */
     bool views_only; /* no lookups, no partial records, no labels of top-k */
 } random_limits;
 
@@ -23,6 +23,7 @@ typedef struct random_limits {
 typedef struct random_register {
     uint32_t reg;
     bool certain;   /* floats: no operation with a tolerance was in it */
+    bool stridden;  /* a view whose elements do not lie one after the other */
     uint64_t count; /* elements, with the sizes bound */
 } random_register;
 
@@ -36,11 +37,14 @@ typedef struct random_program {
     uint64_t state;
     random_register at[512];
     uint32_t count;
-    psy_dim pool[16];
+    psy_dim pool[32];
     uint32_t pool_count;
 } random_program;
 
 void random_program_init(random_program *p, const random_limits *limits);
 void random_program_fini(random_program *p);
+
+/* Whether ops.def has a SPIR-V form: its columns as they are written. */
+bool random_has_form(unsigned op, unsigned dtype);
 
 #endif

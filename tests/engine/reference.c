@@ -32,6 +32,9 @@ static reference_cell product(const psy_op_info *info, unsigned dtype, const ref
     long double real = 1, size = 1, most = 1, large = 1, small = 1;
     for (uint64_t i = 0; i < n; i++) {
         const reference_cell *x = &a[i * step];
+        if (isinf(x->error)) {
+            return (reference_cell){.error = (double)INFINITY};
+        }
         long double magnitude = fabsl(x->real), high = magnitude + (long double)x->error;
         real *= x->real;
         size *= magnitude;

@@ -222,7 +222,7 @@ static bool hides(psy_op op, const reference_cell *const in[3], const long doubl
     case PSY_OP_TAN: return floorl(x[0] / acosl(-1) + 0.5L) != floorl(at[0] / acosl(-1) + 0.5L);
     case PSY_OP_MOD: return may_be_zero(b) || truncl(x[0] / x[1]) != truncl(at[0] / at[1]);
     case PSY_OP_POW: return may_be_zero(a) || (b->error > 0 && a->real <= 0);
-    case PSY_OP_ATAN2: return fabsl(a->real) <= (long double)a->error && fabsl(b->real) <= (long double)b->error;
+    case PSY_OP_ATAN2: return may_be_zero(a) && b->real <= (long double)b->error; /* to the left, the sign of zero counts */
     default: return false;
     }
 }

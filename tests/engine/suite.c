@@ -367,35 +367,6 @@ void suite_run(suite *s, const suite_case *c)
     free(x.touched);
 }
 
-uint32_t suite_operation(build *b, const psy_op_info *info, unsigned dtype, uint32_t a, uint32_t truth, uint32_t index)
-{
-    uint32_t x[] = {a, a};
-    psy_dim count = build_register(b, a)->rank ? build_register(b, a)->dims[0] : 1;
-    switch (info->class_) {
-    case PSY_CLASS_MAP1: return build_map(b, info->op, a, PSY_NONE);
-    case PSY_CLASS_COMPARE:
-    case PSY_CLASS_MAP2: return build_map(b, info->op, a, a);
-    case PSY_CLASS_MAP3: return build_map3(b, info->op, a, a, a);
-    case PSY_CLASS_CHOOSE: return build_map3(b, info->op, truth, a, a);
-    case PSY_CLASS_CAST: return build_cast(b, dtype, a);
-    case PSY_CLASS_REDUCE1: return build_reduce(b, info->op, a, 0);
-    case PSY_CLASS_REDUCE2: return build_reduce2(b, info->op, a, a);
-    case PSY_CLASS_SCAN: return build_scan(b, info->op, a, 0);
-    case PSY_CLASS_SELECT: return build_topk(b, a, PSY_NONE, 3, PSY_NONE);
-    case PSY_CLASS_SORT: return build_sort(b, a, count, false);
-    case PSY_CLASS_INDEX: return build_iota(b, dtype, 0, 1, &count);
-    case PSY_CLASS_JOIN: return build_concat(b, 0, 2, x, PSY_NONE);
-    case PSY_CLASS_GATHER: return build_gather(b, a, index, 0);
-    case PSY_CLASS_SCATTER: return build_scatter(b, a, index, a);
-    case PSY_CLASS_SHAPE:
-        return info->op == PSY_OP_RESHAPE   ? build_reshape(b, build_reshape(b, a, 2, (psy_dim[]){1, count}), 1, &count)
-               : info->op == PSY_OP_PERMUTE ? build_permute(b, a, (unsigned[]){0})
-               : info->op == PSY_OP_SLICE   ? build_slice(b, a, 0, count - 1, count, -1)
-                                            : build_repeat(b, a, 1, &count);
-    default: return a;
-    }
-}
-
 /* The smallest program with the operation in it. */
 static build *probe(const psy_op_info *info, unsigned dtype)
 {
@@ -405,7 +376,7 @@ static build *probe(const psy_op_info *info, unsigned dtype)
              z = build_field(b, in, PSY_I32, PSY_FIELD_ARRAY, 7);
     build_program(b, in, PSY_NONE, out);
     uint32_t a = build_load(b, x), truth = build_load(b, y), index = build_load(b, z);
-    build_output(b, suite_operation(b, info, dtype, a, truth, index));
+    build_output(b, build_operation(b, info, dtype, a, truth, index));
     build_end(b);
     build_finish(b);
     return b;

@@ -66,9 +66,6 @@ struct suite_case {
 void suite_run(suite *s, const suite_case *c);
 /* Whether the engines have the operation for the dtype (CAST: to it); a refusal is remembered for the log. */
 bool suite_has(suite *s, const psy_op_info *info, unsigned dtype);
-/* The operation on vectors of one length: `a` of the dtype, `truth` of bools, `index` of integers. `a` itself for what has
- * none. */
-uint32_t suite_operation(build *b, const psy_op_info *info, unsigned dtype, uint32_t a, uint32_t truth, uint32_t index);
 /* Whether they have the cast between two dtypes. */
 bool suite_casts(suite *s, unsigned from, unsigned to);
 void suite_mismatch(suite *s, const char *format, ...) __attribute__((format(printf, 2, 3)));

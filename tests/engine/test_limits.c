@@ -243,3 +243,87 @@ ENGINE_TEST(limits, parts)
         run_parts(s, 100000);
     }
 }
+
+/* ---- sizes that a module makes of others ---- */
+
+/* A view of one element as a vector of `huge`, and what reads it: nothing runs, or asks for memory, beyond the limits. */
+static void check_huge(suite *s, const char *label, psy_op op, uint64_t huge, psy_status want, const char *detail)
+{
+    build *b = build_create();
+    uint32_t in = build_type(b), out = build_type(b);
+    build_field(b, in, PSY_F32, PSY_FIELD_ARRAY, 1);
+    build_field(b, in, PSY_I32, PSY_FIELD_ARRAY, 4);
+    psy_dim n = build_symbol(b, PSY_SYMBOL_GLOBAL, PSY_NONE), twice = build_computed(b, PSY_SYMBOL_MULTIPLY, n, 2);
+    build_program(b, in, PSY_NONE, out);
+    uint32_t one = build_load(b, 0), numbers = build_load(b, 1), long_one = build_repeat(b, one, 1, &n), y;
+    uint32_t rows = build_repeat(b, one, 2, (psy_dim[]){n, 1}), four = build_repeat(b, one, 1, (psy_dim[]){4}), all[65];
+    switch (op) {
+    case PSY_OP_SORT: y = build_sort(b, long_one, 3, true); break;
+    case PSY_OP_CUMSUM: y = build_slice(b, build_scan(b, op, long_one, 0), 0, 0, 3, 1); break;
+    case PSY_OP_GATHER: y = build_gather(b, long_one, numbers, 0); break;
+    case PSY_OP_SCATTER:
+        y = build_scatter(b, four, build_repeat(b, build_slice(b, numbers, 0, 0, 1, 1), 1, &n), long_one);
+        break;
+    case PSY_OP_CONCAT: y = build_slice(b, build_concat(b, 0, 2, (uint32_t[]){long_one, long_one}, twice), 0, 0, 3, 1); break;
+    case PSY_OP_TOPK: y = build_topk(b, long_one, PSY_NONE, 3, PSY_NONE); break;
+    case PSY_OP_SUM: y = build_reduce(b, op, long_one, 0); break;
+    case PSY_OP_IOTA: y = build_slice(b, build_iota(b, PSY_F32, 0, 1, &n), 0, 0, 3, 1); break;
+    case PSY_OP_REPEAT: y = build_slice(b, long_one, 0, 7, 3, 1); break; /* costs nothing, however large */
+    case PSY_OP_RESHAPE:                                                 /* 64 times 2^58, and 5: 5 modulo 2^64 */
+        for (unsigned i = 0; i < 65; i++) {
+            all[i] = build_repeat(b, one, 1, i == 64 ? (psy_dim[]){5} : &n);
+        }
+        y = build_concat(b, 0, 65, all, 5);
+        break;
+    default:
+        y = build_gather(b, rows, numbers, 0);
+        y = build_reduce(b, PSY_OP_SUM, y, 1);
+        break;
+    }
+    build_output(b, y);
+    build_end(b);
+    build_finish(b);
+    if (s->engines[0].engine->interface->supports(s->engines[0].engine, &b->module, 0) == PSY_OK) {
+        uint64_t symbols[BUILD_SYMBOLS] = {huge};
+        check_bind(s, b, label, symbols, NULL, &(psy__limits){0}, want, detail);
+    }
+    build_destroy(b);
+}
+
+ENGINE_TEST(limits, huge_views)
+{
+    if (!s->cpu) { /* kernels count in 32 bits, and refuse more of anything */
+        check_huge(s, "a repeat of 2^40", PSY_OP_REPEAT, UINT64_C(1) << 40, PSY_UNSUPPORTED, "32 bits");
+        check_huge(s, "a scatter of 2^29 numbers", PSY_OP_SCATTER, UINT64_C(1) << 29, PSY_UNSUPPORTED, "scatter is over");
+        check_huge(s, "a joined length that overflows", PSY_OP_RESHAPE, UINT64_C(1) << 58, PSY_INVALID, "sizes do not fit");
+        return;
+    }
+    static const struct {
+        psy_op op;
+        unsigned log;
+        psy_status status;
+        const char *detail;
+    } cases[] = {{PSY_OP_SORT, 30, PSY_TOO_LARGE, "too many elements in order"},
+                 {PSY_OP_SORT, 39, PSY_TOO_LARGE, "the work"},
+                 {PSY_OP_CUMSUM, 29, PSY_TOO_LARGE, "working memory"},
+                 {PSY_OP_CUMSUM, 45, PSY_TOO_LARGE, "the work"},
+                 {PSY_OP_GATHER, 50, PSY_OK, ""},
+                 {PSY_OP_GATHER, 59, PSY_TOO_LARGE, "size of a register"},
+                 {PSY_OP_SCATTER, 41, PSY_TOO_LARGE, "the work"},
+                 {PSY_OP_CONCAT, 28, PSY_TOO_LARGE, "working memory"},
+                 {PSY_OP_CONCAT, 45, PSY_TOO_LARGE, "the work"},
+                 {PSY_OP_CONCAT, 63, PSY_INVALID, "cannot be put together"},
+                 {PSY_OP_TOPK, 41, PSY_TOO_LARGE, "the work"},
+                 {PSY_OP_SUM, 41, PSY_TOO_LARGE, "the work"},
+                 {PSY_OP_IOTA, 29, PSY_TOO_LARGE, "working memory"},
+                 {PSY_OP_REPEAT, 58, PSY_OK, ""},
+                 {PSY_OP_REPEAT, 3, PSY_INVALID, "slice: the sizes do not fit"},
+                 {PSY_OP_RESHAPE, 58, PSY_INVALID, "concat: the sizes do not fit"},
+                 {PSY_OP_RESHAPE, 60, PSY_TOO_LARGE, "size of a register"},
+                 {PSY_OP_ADD, 50, PSY_OK, ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char label[48];
+        snprintf(label, sizeof label, "%s of 2^%u", psy__op_info(cases[i].op)->name, cases[i].log);
+        check_huge(s, label, cases[i].op, UINT64_C(1) << cases[i].log, cases[i].status, cases[i].detail);
+    }
+}

@@ -60,7 +60,7 @@ static bool add_row(build *b, const sources *x, const psy_op_info *info)
     case PSY_CLASS_LOOKUP: build_output(b, build_lookup(b, x->keyed, build_load(b, x->key))); return true;
     case PSY_CLASS_SORT:
     case PSY_CLASS_SELECT: {
-        uint32_t best = suite_operation(b, info, x->dtype, x->a, x->truth, x->index);
+        uint32_t best = build_operation(b, info, x->dtype, x->a, x->truth, x->index);
         build_output(b, best);
         build_output(b, best + 1);
         return true;
@@ -72,7 +72,7 @@ static bool add_row(build *b, const sources *x, const psy_op_info *info)
         build_output(b, y);
         return true;
     }
-    default: build_output(b, suite_operation(b, info, x->dtype, x->a, x->truth, x->index)); return true;
+    default: build_output(b, build_operation(b, info, x->dtype, x->a, x->truth, x->index)); return true;
     }
 }
 

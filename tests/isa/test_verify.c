@@ -138,8 +138,8 @@ Test(verify, shapes)
         {AB "%4: f64[4] @0 = add.f64 %0, %2;" END, "operand 0 has dtype f32, not f64", 0},
         {AB "%4: i32 = load.i32 i; %5: i32 @0 = add.i32 %4, %2;" END, "operand 1 has dtype f32, not i32", 0},
         {AB "%4: f32[4] @0 = sqrt.f32 %3;" END, "sqrt: its result has the wrong dims", 0},
-        {AB "%4: f16 = load.f16 h; %5: f32 @0 = cast.f32 %4;" END, "casts from and to f16 are not supported", PSY_UNSUPPORTED},
-        {AB "%4: bf16 @0 = cast.bf16 %2;" END, "casts from and to bf16 are not supported", PSY_UNSUPPORTED},
+        {AB "%4: f16 = load.f16 h; %5: f32 @0 = cast.f32 %4;" END, NULL, 0},
+        {AB "%4: bf16 @0 = cast.bf16 %2;" END, NULL, 0},
         {AB "%4: i32[4] @0 = cast.i32 %2;" END, "cast: its result has the wrong dims", 0},
         {AB "%4: f32[4] @0 = sum.f32 %3, 0;" END, NULL, 0},
         {AB "%4: f32[N.local] @0 = sum.f32 %3, 0;" END, "sum: its result has the wrong dims", 0},
@@ -161,6 +161,159 @@ Test(verify, shapes)
         {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, 7;" END, "its row base is no local size", 0},
         {AB "%4: u64[4] = load.u64 l; %5: f32[2] @0, %6: u64[2] @1 = topk.f32 %0, %4, 2, N.local;" END,
          "its row base is no local size", 0},
+    };
+    CHECK_ALL(cases);
+}
+
+/* Operands and results of other dtypes than the instruction's; three operands. */
+Test(verify, truth_values)
+{
+#define T AB "%4: bool[4] @0 = lt.f32 %0, %2; "
+    static const program_case cases[] = {
+        {T "%5: f32[4] @1 = choose.f32 %4, %0, %2;" END, NULL, 0},
+        {T "%5: bool[4] @1 = choose.bool %4, %4, %4; %6: bool @2 = all.bool %5, 0;" END, NULL, 0},
+        {T "%5: f32[N.local, 4] @1 = choose.f32 %4, %2, %3;" END, NULL, 0},
+        {T "%5: f32[4] @1 = choose.f32 %0, %0, %2;" END, "operand 0 has dtype f32, not bool", 0},
+        {T "%5: f32[4] @1 = choose.f32 %4, %4, %2;" END, "operand 1 has dtype bool, not f32", 0},
+        {T "%5: f32[4] @1 = choose.f32 %4, %0, %1;" END, "choose: its operands do not broadcast", 0},
+        {T "%5: bool[4] @1 = choose.f32 %4, %0, %0;" END, "its result has dtype bool, not f32", 0},
+        {T "%5: f32[4] @1 = lt.f32 %0, %2;" END, "its result has dtype f32, not bool", 0},
+        {T "%5: bool[3] @1 = lt.f32 %0, %2;" END, "lt: its result has the wrong dims", 0},
+        {T "%5: bool[4] @1 = lt.bool %4, %4;" END, "lt: it does not take dtype 1", 0},
+        {T "%5: bool[4] @1 = eq.bool %4, %4;" END, NULL, 0},
+        {T "%5: bool[4] @1 = eq.f32 %4, %4;" END, "operand 0 has dtype bool, not f32", 0},
+        {T "%5: bool[4] @1 = add.bool %4, %4;" END, "add: it does not take dtype 1", 0},
+        {T "%5: f32[4] @1 = xor.f32 %0, %0;" END, "xor: it does not take dtype 12", 0},
+        {T "%5: f32 @1 = any.f32 %0, 0;" END, "any: it does not take dtype 12", 0},
+        {T "%5: bool @1 = any.bool %4, 1;" END, "there is no axis 1 to reduce", 0},
+        {AB "%4: f32[4] @0 = fma.f32 %0, %2, %0;" END, NULL, 0},
+        {AB "%4: f32[4] @0 = fma.f32 %0, %2, %1;" END, "fma: its operands do not broadcast", 0},
+        {AB "%4: f64 @0 = size.f64 4; %5: f32[4] @1 = fma.f32 %0, %2, %4;" END, "operand 2 has dtype f64, not f32", 0},
+        {AB "%4: i32 = load.i32 i; %5: i32 @0 = fma.i32 %4, %4, %4;" END, "fma: it does not take dtype 4", 0},
+        {AB "region [4] { %4: bool[4] = le.f32 %0, %2; %5: f32[4] @0 = choose.f32 %4, %0, %2; }" END, NULL, 0},
+        {AB "region [N.local, 4] reduces { %4: bool[N.local, 4] = le.f32 %3, %2; %5: bool[N.local] = any.bool %4, 1;"
+            " %6: bool[N.local] @0 = not.bool %5; }" END,
+         NULL, 0},
+        {AB "region [N.local, 4] { %4: bool[4] @0 = le.f32 %0, %2; }" END, "its dims are not its region's", 0},
+    };
+    CHECK_ALL(cases);
+}
+
+Test(verify, views_of_values)
+{
+#define W AB "%4: f32[4] @0 = neg.f32 %0; "
+    static const program_case cases[] = {
+        {W "%5: f32[2, 1, 2] = reshape.f32 %4; %6: f32[4] = reshape.f32 %5;" END, NULL, 0},
+        {W "%5: f32[4, N.local] = reshape.f32 %3;" END, NULL, 0}, /* whether it fits is known when N.local is */
+        {W "%5: f32[2, 2] @1 = reshape.f32 %4;" END, "register 5 is a view and has a slot", 0},
+        {W "%5: f32[5] = reshape.f32 %4;" END, "its result has another number of elements", 0},
+        {W "%5: f32 = reshape.f32 %2; %6: f32[1, 1] = reshape.f32 %5;" END, NULL, 0},
+        {W "%5: f64[4] = reshape.f32 %4;" END, "its result has dtype f64, not f32", 0},
+        {W "%5: f64[4] = reshape.f64 %4;" END, "operand 0 has dtype f32, not f64", 0},
+        {W "%5: f32[2147483647, 2147483647, 2147483647] = reshape.f32 %4;" END, "another number of elements", 0},
+        {W "%5: f32[2] = slice.f32 %4, 0, 1, 2; %6: f32[2, 1] = reshape.f32 %5;" END,
+         "the elements of its operand do not lie one after the other", 0},
+        {W "%5: f32[4] = permute.f32 %4, 0; %6: f32[2, 2] = reshape.f32 %5;" END, "do not lie one after the other", 0},
+        {W "%5: f32[2, 4] = repeat.f32 %4; %6: f32[8] = reshape.f32 %5;" END, "do not lie one after the other", 0},
+        {"(I, partial P) -> O { %0: f32[shards, 4] = partial.f32 a; %1: f32[4, shards] = reshape.f32 %0; }",
+         "do not lie one after the other", 0},
+        {"(I, partial P) -> O { %0: f32[shards, 4] = partial.f32 a; %1: f32[4, shards] = permute.f32 %0, 1;"
+         " %2: f32 = load.f32 s; store.f32 %2, s, -; }",
+         NULL, 0},
+        {W "%5: f32[4, N.local] = permute.f32 %3, 1;" END, NULL, 0},
+        {W "%5: f32[N.local, 4] = permute.f32 %3, 16;" END, NULL, 0},
+        {W "%5: f32[4, N.local] = permute.f32 %3, 16;" END, "permute: its result has the wrong dims", 0},
+        {W "%5: f32[N.local, 4] = permute.f32 %3, 17;" END, "its order of axes is none", 0},  /* an axis twice */
+        {W "%5: f32[N.local, 4] = permute.f32 %3, 32;" END, "its order of axes is none", 0},  /* axis 2 */
+        {W "%5: f32[N.local, 4] = permute.f32 %3, 272;" END, "its order of axes is none", 0}, /* bits beyond the rank */
+        {W "%5: f32 = permute.f32 %2, 0;" END, NULL, 0},
+        {W "%5: f32 = permute.f32 %2, 1;" END, "its order of axes is none", 0},
+        {W "%5: f32[2] = slice.f32 %4, 0, 3, -3;" END, NULL, 0},
+        {W "%5: f32[3] = slice.f32 %4, 0, 3, -3;" END, "it goes outside of axis 0", 0},
+        {W "%5: f32[2] = slice.f32 %4, 0, 3, 1;" END, "it goes outside of axis 0", 0},
+        {W "%5: f32[1] = slice.f32 %4, 0, 4, 1;" END, "it goes outside of axis 0", 0},
+        {W "%5: f32[0] = slice.f32 %4, 0, 4, 1;" END, NULL, 0},
+        {W "%5: f32[0] = slice.f32 %4, 0, 5, 1;" END, "it goes outside of axis 0", 0},
+        {W "%5: f32[2] = slice.f32 %4, 0, 1, 2147483647;" END, "it goes outside of axis 0", 0},
+        {W "%5: f32[2] = slice.f32 %4, 0, 1, 0;" END, "its axis, start or step is out of range", 0},
+        {W "%5: f32[2] = slice.f32 %4, 1, 1, 1;" END, "its axis, start or step is out of range", 0},
+        {W "%5: f32[2] = slice.f32 %4, 0, -, 1;" END, "its axis, start or step is out of range", 0},
+        {W "%5: f32 = slice.f32 %4, 0, 1, 1;" END, "its axis, start or step is out of range", 0},
+        {W "%5: f32[N, 4] = slice.f32 %3, 0, M, -2;" END, NULL, 0},
+        {W "%5: f32[2, 3] = slice.f32 %3, 0, 1, 1;" END, "slice: its result has the wrong dims", 0},
+        {W "%5: f32[N.local, 2, 4] = repeat.f32 %4;" END, NULL, 0},
+        {W "%5: f32[M, N.local, 4] = repeat.f32 %3; %6: f32[7] = repeat.f32 %2;" END, NULL, 0},
+        {W "%5: f32[4, 2] = repeat.f32 %4;" END, "its operand cannot be broadcast to its result", 0},
+        {W "%5: f32[4] = repeat.f32 %3;" END, "its operand cannot be broadcast to its result", 0},
+        {W "%5: f32[M, 4] = repeat.f32 %3;" END, "its operand cannot be broadcast to its result", 0},
+        {W "region [4] { %5: f32[2, 2] = reshape.f32 %4; }" END, "reshape: it cannot be in a region", 0},
+        {W "region [4] { %5: f32[4] = neg.f32 %4; } %6: f32[2, 2] = reshape.f32 %5;" END,
+         "register 5 lives only inside its region", 0},
+        {W "%5: f32[4] = slice.f32 %4, 0, 3, -1; region [4] { %6: f32[4] @1 = add.f32 %5, %0; }" END, NULL, 0},
+    };
+    CHECK_ALL(cases);
+}
+
+Test(verify, moves)
+{
+#define V AB "%4: i32 = load.i32 i; %5: u64[4] = load.u64 l; %6: f32[2, 4] = const.f32 0; "
+    static const program_case cases[] = {
+        {V "%7: i32[3, N] @0 = iota.i32 1;" END, NULL, 0},
+        {V "%7: i32[3, N] @0 = iota.i32 2;" END, "there is no axis 2", 0},
+        {V "%7: i32 @0 = iota.i32 0;" END, "there is no axis 0", 0},
+        {V "%7: i32[3] @0 = iota.f32 0;" END, "its result has dtype i32, not f32", 0},
+        {V "%7: i32[3] = iota.i32 0;" END, "register 7 has no slot", 0},
+        {V "region [3] { %7: i32[3] @0 = iota.i32 0; }" END, "iota: it cannot be in a region", 0},
+        {V "%7: f32[11] @0 = concat.f32 0, %0, %1, %0;" END, NULL, 0},
+        {V "%7: f32[12] @0 = concat.f32 0, %0, %1, %0;" END, "its result is not as long as its operands together", 0},
+        {V "%7: f32[N, 4] @0 = concat.f32 0, %3, %6;" END, NULL, 0}, /* known when sizes are */
+        {V "%7: f32[3, 8] @0 = concat.f32 1, %6, %6;" END, "concat: its result has the wrong dims", 0},
+        {V "%7: f32[2, 8] @0 = concat.f32 1, %6, %6;" END, NULL, 0},
+        {V "%7: f32[2, 8] @0 = concat.f32 1, %6, %0;" END, "operand 2 has other dims", 0},
+        {V "%7: f32[2, 8] @0 = concat.f32 1, %6, %3;" END, "operand 2 has other dims", 0},
+        {V "%7: f32[8] @0 = concat.f32 1, %0, %0;" END, "there is no axis 1 to join along", 0},
+        {V "%7: f32[2] @0 = concat.f32 0, %2, %2;" END, "there is no axis 0 to join along", 0},
+        {V "%7: f32[8, 1] @0 = concat.f32 0, %0, %0;" END, "there is no axis 0 to join along", 0},
+        {V "%7: f32[8] @0 = concat.f32 0, %0, %5;" END, "operand 2 has dtype u64, not f32", 0},
+        {V "%7: f32[4] @0 = gather.f32 %0, %5, 0;" END, NULL, 0},
+        {V "%7: f32[N.local] @0 = gather.f32 %3, %4, 1;" END, NULL, 0},
+        {V "%7: f32[N.local, 4] @0 = gather.f32 %3, %5, 1;" END, NULL, 0},
+        {V "%7: f32[4, 4] @0 = gather.f32 %3, %5, 0;" END, NULL, 0},
+        {V "%7: f32[4, N.local] @0 = gather.f32 %3, %5, 1;" END, "gather: its result has the wrong dims", 0},
+        {V "%7: f32[4] @0 = gather.f32 %0, %0, 0;" END, "its axis or its numbers do not fit its operand", 0},
+        {V "%7: f32[4] @0 = gather.f32 %0, %5, 1;" END, "its axis or its numbers do not fit its operand", 0},
+        {V "%7: f32 @0 = gather.f32 %2, %4, 0;" END, "its axis or its numbers do not fit its operand", 0},
+        {V "%7: u64[1, 1, 1, 1, 4] = reshape.u64 %5; %8: f32[4, 1, 1, 1, 1] = reshape.f32 %0;"
+           " %9: f32[4] @0 = gather.f32 %8, %7, 0;" END,
+         "its axis or its numbers do not fit its operand", 0}, /* rank 9 */
+        {V "%7: f32[4] @0 = scatter.f32 %0, %5, %0;" END, NULL, 0},
+        {V "%7: f32[N.local, 4] @0 = scatter.f32 %3, %5, %8;" END, "operand 2 reads register 8", 0},
+        {V "%7: f32[4, 4] = repeat.f32 %0; %8: f32[N.local, 4] @0 = scatter.f32 %3, %5, %7;" END, NULL, 0},
+        {V "%7: f32[4] @0 = scatter.f32 %0, %4, %0;" END, "its operands do not fit each other", 0},
+        {V "%7: f32[4] @0 = scatter.f32 %0, %0, %0;" END, "its operands do not fit each other", 0},
+        {V "%7: f32[4] @0 = scatter.f32 %0, %5, %1;" END, "its operands do not fit each other", 0},
+        {V "%7: f32[N.local, 4] @0 = scatter.f32 %3, %5, %0;" END, "its operands do not fit each other", 0},
+        {V "%7: f32[4, 3] = repeat.f32 %1; %8: f32[N.local, 4] @0 = scatter.f32 %3, %5, %7;" END, "do not fit each other", 0},
+        {V "%7: f32 @0 = scatter.f32 %2, %5, %0;" END, "its operands do not fit each other", 0},
+        {V "%7: u64[4] @0 = scatter.u64 %0, %5, %5;" END, "operand 0 has dtype f32, not u64", 0},
+        {V "%7: f32[4] @0 = scatter.f32 %0, %5, %5;" END, "operand 2 has dtype u64, not f32", 0},
+        {V "%7: f32[N.local, 4] @0 = cumsum.f32 %3, 1;" END, NULL, 0},
+        {V "%7: f32[N.local] @0 = cumsum.f32 %3, 1;" END, "cumsum: its result has the wrong dims", 0},
+        {V "%7: f32[N.local, 4] @0 = cumsum.f32 %3, 2;" END, "there is no axis 2", 0},
+        {V "%7: f32 @0 = cumsum.f32 %2, 0;" END, "there is no axis 0", 0},
+        {V "region [4] reduces { %7: f32[4] @0 = cumsum.f32 %0, 0; }" END, "cumsum: it cannot be in a region", 0},
+        {V "%7: f32[N.local, 2] @0, %8: u64[N.local, 2] @1 = sort.f32 %3, 2, 1;" END, NULL, 0},
+        {V "%7: f32[N.local, M] @0, %8: u64[N.local, M] @1 = sort.f32 %3, M, 0;" END, NULL, 0},
+        {V "%7: f32[0] @0, %8: u64[0] @1 = sort.f32 %0, 0, 0;" END, NULL, 0},
+        {V "%7: f32[5] @0, %8: u64[5] @1 = sort.f32 %0, 5, 0;" END, "it wants more elements than there are, or another order",
+         0},
+        {V "%7: f32[4] @0, %8: u64[4] @1 = sort.f32 %0, 4, 2;" END, "it wants more elements than there are, or another order",
+         0},
+        {V "%7: f32[4] @0, %8: u64[4] @1 = sort.f32 %0, -, 0;" END, "it wants more elements than there are, or another order",
+         0},
+        {V "%7: f32 @0, %8: u64 @1 = sort.f32 %2, 1, 0;" END, "it wants more elements than there are, or another order", 0},
+        {V "%7: f32[3] @0, %8: u64[4] @1 = sort.f32 %0, 4, 0;" END, "sort: its result has the wrong dims", 0},
+        {V "%7: f32[4] @0, %8: u32[4] @1 = sort.f32 %0, 4, 0;" END, "its result has dtype u32, not u64", 0},
     };
     CHECK_ALL(cases);
 }
@@ -249,6 +402,27 @@ Test(verify, slots)
         {L "%3: f32[N.local, 4] @0 = neg.f32 %1; %4: f32[N.local, 4] @1 = add.f32 %3, %0; %5: f32[N.local, 4] @0 = neg.f32 "
            "%1;" END,
          "registers 3 and 5 share slot 0 while both are alive", 0},
+        /* What is read through a view, or a view of it, keeps its slot. */
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[2, 2] = reshape.f32 %3; %5: f32[4] @0 = neg.f32 %0;" END, NULL, 0},
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[2, 2] = reshape.f32 %3; %5: f32[4] @0 = neg.f32 %0;"
+           " %6: f32[2, 2] @1 = neg.f32 %4;" END,
+         "registers 3 and 5 share slot 0 while both are alive", 0},
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[2, 2] = reshape.f32 %3; %5: f32[2, 2] = permute.f32 %4, 1;"
+           " %6: f32[1, 2] = slice.f32 %5, 0, 1, 1; %7: f32[4] @0 = neg.f32 %0; %8: f32[1, 2] @1 = neg.f32 %6;" END,
+         "registers 3 and 7 share slot 0 while both are alive", 0},
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[2, 2] = reshape.f32 %3; %5: f32[2, 2] @0 = neg.f32 %4;" END,
+         "registers 3 and 5 share slot 0 while both are alive", 0},
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[2, 4] = repeat.f32 %3; region [2, 4] { %5: f32[2, 4] @0 = neg.f32 %4; }" END,
+         "registers 3 and 5 share slot 0 while both are alive", 0},
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[2] = slice.f32 %3, 0, 0, 1; %5: f32[4] @0 = concat.f32 0, %4, %4;" END,
+         "registers 3 and 5 share slot 0 while both are alive", 0},
+        {L "%3: f32[4] @0 = neg.f32 %0; %4: f32[2] = slice.f32 %3, 0, 0, 1; %5: f32[4] @1 = concat.f32 0, %4, %4;"
+           " %6: f32[4] @0 = neg.f32 %5;" END,
+         NULL, 0},
+        {L "%3: f32[N.local, 4] @0 = neg.f32 %1; %4: f32[4, N.local] = permute.f32 %3, 1; %5: f32[N.local] @1 = dot.f32 %1, %0;"
+           " %6: f32[4, N.local] @2 = add.f32 %4, %5; %7: f32[N.local, 4] @0 = neg.f32 %1;" END,
+         "registers 3 and 7 share slot 0 while both are alive", 0}, /* uniform, and a batched one reads a view of it */
+        {L "%3: f32[4] @0, %4: u64[4] @0 = sort.f32 %0, 4, 0;" END, "registers 3 and 4 share slot 0 while both are alive", 0},
         {"(I) -> O { %0: f32 @0 = size.f32 3; store.f32 %0, s, -; %1: f32 @0 = size.f32 4; }",
          "registers 0 and 1 share slot 0 while both are alive", 0},
     };
@@ -306,6 +480,38 @@ Test(verify, words)
     }
 }
 
+/* The steps that no text can say, and lists without their end. */
+Test(verify, words_of_views_and_lists)
+{
+    /* 0 load, 4 slice, 10 concat, 16 store */
+    static const char program[] = "(I) -> V { %0: f32[4] = load.f32 a; %1: f32[1] = slice.f32 %0, 0, 1, -1;"
+                                  " %2: f32[4] @0 = concat.f32 0, %0; store.f32 %2, a, -; store.f32 %1, n, -; }";
+    static const struct {
+        uint32_t word, value;
+        const char *detail;
+    } cases[] = {{9, 0x80000000, "its axis, start or step is out of range"},
+                 {9, 0x80000001, NULL}, /* one element: it never steps */
+                 {8, 0x80000007, "its axis, start or step is out of range"},
+                 {8, 0xffffffff, "its axis, start or step is out of range"},
+                 {6, 77, "operand 0 reads register 77"},
+                 {10, 13 | 12u << 8 | 1u << 24, "it has 1 operands"},
+                 {10, 13 | 12u << 8 | 0u << 24, "it has 0 operands"},
+                 {13, 0xffffffff, "operand 1 reads register 4294967295"},
+                 {13, 2, "operand 1 reads register 2"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t n;
+        uint8_t *bytes = assemble(program, &n);
+        psy__module m;
+        char name[64];
+        cr_assert_eq(psy__module_decode(bytes, n, PSY_TRUST_BYTECODE, &m), PSY_OK, "%s", psy_detail());
+        ((uint32_t *)(bytes + ((const uint8_t *)m.code - bytes)))[cases[i].word] = cases[i].value;
+        sample_rehash(bytes, n);
+        snprintf(name, sizeof name, "case %zu, word %u", i, cases[i].word);
+        expect(name, decode(bytes, n), cases[i].detail ? PSY_CORRUPT : PSY_OK, cases[i].detail);
+        free(bytes);
+    }
+}
+
 Test(verify, code_ends_inside_a_region)
 {
     uint64_t n;
@@ -325,11 +531,13 @@ Test(verify, batched_is_what_differs_between_messages)
     uint64_t n;
     uint8_t *bytes = assemble("(I) -> O { %0: f32 = load.f32 s; %1: f32[4] = resident.f32 t; %2: f32[4] @0 = neg.f32 %1;"
                               " region [4] { %3: f32[4] = neg.f32 %1; %4: f32[4] @1 = add.f32 %1, %0; }"
-                              " %5: u64 = load.u64 u; %6: f32[4] = lookup.f32 v, %5; store.f32 %0, s, -; }",
+                              " %5: u64 = load.u64 u; %6: f32[4] = lookup.f32 v, %5; %7: f32[2, 2] = reshape.f32 %2;"
+                              " %8: f32[2] = slice.f32 %6, 0, 1, 2; %9: i32[3] @2 = iota.i32 0;"
+                              " %10: f32[4] @3 = concat.f32 0, %8, %8; store.f32 %0, s, -; }",
                               &n);
     psy__module m;
-    bool batched[7];
-    static const bool wanted[7] = {true, false, false, true, true, true, true};
+    bool batched[11];
+    static const bool wanted[11] = {true, false, false, true, true, true, true, false, true, false, true};
     cr_assert_eq(psy__module_decode(bytes, n, PSY_TRUST_BYTECODE, &m), PSY_OK, "%s", psy_detail());
     psy__program_batched(&m, &m.programs[0], batched);
     cr_assert_arr_eq(batched, wanted, sizeof wanted);
