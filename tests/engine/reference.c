@@ -393,7 +393,9 @@ static void run_topk(const reference *r, const psy__instruction *at)
     }
     qsort(all, a->count, sizeof *all, best_first);
     for (uint64_t i = 0; i < values->count; i++) {
-        values->cells[i] = i < a->count ? all[i].cell : identity(PSY_OP_RMAX, a->dtype);
+        values->cells[i] = i < a->count         ? all[i].cell
+                           : is_float(a->dtype) ? (reference_cell){.real = NAN}
+                                                : identity(PSY_OP_RMAX, a->dtype);
         out->cells[i] = (reference_cell){.bits = i < a->count ? all[i].label : UINT64_MAX};
     }
     free(all);
