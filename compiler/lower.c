@@ -236,8 +236,7 @@ unsigned psc_number_dtype(const psc_lowering *l)
 
 static psc_value *choice_as(psc_lowering *l, const psc_term *t, unsigned dtype)
 {
-    psc_value *all[3] = {t->choice->condition, psc_as_value(l, &t->choice->yes, dtype),
-                         psc_as_value(l, &t->choice->no, dtype)};
+    psc_value *all[3] = {t->choice->condition, psc_as_value(l, &t->choice->yes, dtype), psc_as_value(l, &t->choice->no, dtype)};
     return all[1] && all[2] ? psc_emit_map(l, t->span, PSY_OP_CHOOSE, all, 3) : NULL;
 }
 

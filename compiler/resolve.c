@@ -78,7 +78,7 @@ static const psc_span *declared(const psc_unit *u, const char *name)
 
 bool psc_name_is_free(psc_unit *u, const psc_name *name)
 {
-        const psc_span *other = declared(u, name->text);
+    const psc_span *other = declared(u, name->text);
     if (other) {
         psc_note(ERROR(PSC_E_DUPLICATE, name->span, "there is a `%s` already", name->text), *other, "it is here");
         return false;
@@ -218,9 +218,7 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
 {
     psc_constant_value v = {.span = e->span};
     switch (e->kind) {
-    case HRM_INTEGER:
-        v.integer = e->integer;
-        return v;
+    case HRM_INTEGER: v.integer = e->integer; return v;
     case HRM_REAL:
         v.is_float = true;
         v.real = e->real;
@@ -231,7 +229,9 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
         psc_constant_value a = psc_evaluate(u, e->left), b = e->right ? psc_evaluate(u, e->right) : a;
         return psc_apply(u, e, &a, &b);
     }
-    default: return no_constant(u, e, PSC_E_CONSTANT, "a constant is needed here: numbers, names of constants, and what is computed of them");
+    default:
+        return no_constant(u, e, PSC_E_CONSTANT,
+                           "a constant is needed here: numbers, names of constants, and what is computed of them");
     }
 }
 
