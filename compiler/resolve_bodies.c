@@ -76,6 +76,10 @@ static void unknown_name(psc_unit *u, const psc_name *name, const scope *s)
 
 static void unknown_function(psc_unit *u, const psc_name *name)
 {
+    if (strcmp(name->text, "grad") == 0 || strcmp(name->text, "einsum") == 0) {
+        ERROR(PSC_E_UNSUPPORTED, name->span, "`%s` is not supported by this version", name->text);
+        return;
+    }
     words candidates = {0};
     const char *builtins[256];
     size_t count = psc_builtin_names(builtins, 256);
@@ -291,6 +295,10 @@ static const psc_message *resolve_message(psc_unit *u, const psc_name *name)
             }
             found = m;
         }
+    }
+    if (!found && strcmp(name->text, "variant") == 0) {
+        ERROR(PSC_E_UNSUPPORTED, name->span, "`variant` values are not supported by this version");
+        return NULL;
     }
     psc_diagnostic *d = found ? NULL : unknown(u, name, "message ", &messages);
     if (d && u->schemas.count == 0) {

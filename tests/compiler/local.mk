@@ -63,7 +63,7 @@ check_PROGRAMS += %D%/test_language_split
 %C%_test_language_split_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_language_split_LDADD = $(COMPILER_TEST_LDADD)
 
-test_scripts += %D%/golden.sh %D%/cli.sh
+test_scripts += %D%/golden.sh %D%/cli.sh %D%/language.sh
 EXTRA_DIST += tests/golden
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.
