@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "isa/scalar.h"
 
 #define ERROR(...) psc_error(c->l->unit->diags, __VA_ARGS__)
 
@@ -132,7 +133,7 @@ static psc_term normalise(psc_call *c, bool centre)
     double epsilon;
     psc_value *v = psc_call_float(c, 0);
     if (!v || !psc_call_axis(c, AXIS, v, true, &axis) || !psc_call_real(c, 1, 1e-5, &epsilon) ||
-        psc_call_sharded(c, v, axis, "it")) {
+        psc_call_sharded(c, v, axis, centre ? "`layernorm`" : "`rmsnorm`")) {
         return psc_poison(c->e->span);
     }
     psc_value *x = centre ? psc_call_map(c, PSY_OP_SUB, v, mean_of(c, v, axis, true)) : v;
@@ -285,6 +286,42 @@ psc_term psc_call_argsort(psc_call *c)
     return psc_call_result(c, sorted(c, &labels) ? labels : NULL);
 }
 
+static psc_value *constant_of_bits(psc_call *c, unsigned dtype, uint64_t bits)
+{
+    psc_value *v = psc_emit(c->l, c->e->span, PSY_OP_CONST, dtype, NULL, 0, NULL, 0);
+    if (v) {
+        v->bits = bits;
+    }
+    return v;
+}
+
+/* The positions of the best of every row. A row that may be empty gets an element behind it that no other comes after. */
+static psc_value *best_of_rows(psc_call *c, psc_value *v, bool smallest)
+{
+    psy_dim dims[PSY_RANK_MAX], size = v->dims[v->rank - 1];
+    psc_value *parts[2] = {v}, *labels, *none = constant_of_bits(c, PSY_U64, UINT64_MAX);
+    memcpy(dims, v->dims, sizeof dims);
+    dims[v->rank - 1] = 1;
+    if (size == 0) {
+        return none ? psc_emit(c->l, c->e->span, PSY_OP_REPEAT, PSY_U64, dims, v->rank, &none, 1) : NULL;
+    }
+    if (!psy__dim_is_symbol(size)) {
+        return in_order(c, v, 1, !smallest, &labels) ? labels : NULL;
+    }
+    uint64_t last = 0;
+    psy__identity(smallest ? PSY_OP_RMIN : PSY_OP_RMAX, v->dtype, &last);
+    psc_value *end = psy__dtype_class(v->dtype) == PSY_DCLASS_FLOAT ? psc_emit_number(c->l, c->e->span, v->dtype, NAN)
+                                                                    : constant_of_bits(c, v->dtype, last);
+    parts[1] = end ? psc_emit(c->l, c->e->span, PSY_OP_REPEAT, v->dtype, dims, v->rank, &end, 1) : NULL;
+    psc_value *longer = parts[1] ? psc_shape_join(c->l, c->e->span, parts, 2, v->rank - 1u) : NULL;
+    if (!longer || !in_order(c, longer, 1, !smallest, &labels)) {
+        return NULL;
+    }
+    psc_value *is_end = psc_call_map(c, PSY_OP_EQ, labels, psc_emit_size(c->l, c->e->span, PSY_U64, size));
+    psc_value *all[3] = {is_end, none, labels};
+    return is_end && none ? psc_emit_map(c->l, c->e->span, PSY_OP_CHOOSE, all, 3) : NULL;
+}
+
 /* The position of the best: the label of a top-1. The order is turned round for the smallest. */
 psc_term psc_call_arg(psc_call *c)
 {
@@ -312,7 +349,8 @@ psc_term psc_call_arg(psc_call *c)
             axes[d] = d + 1 == rank ? axis : d < axis ? d : d + 1;
         }
         psc_value *last = psc_shape_permute(c->l, c->e->span, v, axes);
-        if (!last || !in_order(c, last, 1, !smallest, &labels)) {
+        labels = last ? best_of_rows(c, last, smallest) : NULL;
+        if (!labels) {
             return psc_poison(c->e->span);
         }
     }

@@ -118,7 +118,7 @@ psc_value *psc_shape_gather(psc_lowering *l, psc_span span, psc_value *v, psc_va
     return r;
 }
 
-static psc_value *join(psc_lowering *l, psc_span span, psc_value *const *parts, unsigned count, uint32_t axis)
+psc_value *psc_shape_join(psc_lowering *l, psc_span span, psc_value *const *parts, unsigned count, uint32_t axis)
 {
     psy_dim dims[PSY_RANK_MAX], sum = 0;
     memcpy(dims, parts[0]->dims, sizeof dims);
@@ -240,6 +240,13 @@ psy_dim psc_dim_of(psc_lowering *l, const hrm_expr *e)
     return PSY_NONE;
 }
 
+psy_dim psc_dim_seen_by(const psc_lowering *l, const psc_value *v, psy_dim d)
+{
+    int axis = psc_ir_sharded_axis(v, l->unit->symbols.at);
+    bool same = axis >= 0 && d == (PSY_DIM_SYMBOL | l->unit->symbols.at[psy__dim_symbol(v->dims[axis])].of);
+    return same ? v->dims[axis] : d;
+}
+
 /* The i-th argument that has no name. */
 static const hrm_expr *argument(psc_call *c, unsigned i)
 {
@@ -253,8 +260,8 @@ static const hrm_expr *argument(psc_call *c, unsigned i)
 
 psy_dim psc_call_dim(psc_call *c, unsigned i) { return psc_dim_of(c->l, argument(c, i)); }
 
-/* The argument as the dims of a shape. */
-static bool take_dims(psc_call *c, unsigned i, psy_dim *dims, uint32_t *rank)
+/* The argument as the dims of a shape that `v` gets. */
+static bool take_dims(psc_call *c, unsigned i, const psc_value *v, psy_dim *dims, uint32_t *rank)
 {
     const hrm_expr *e = argument(c, i);
     if (e->kind != HRM_LIST || e->arguments.count > PSY_RANK_MAX) {
@@ -264,7 +271,7 @@ static bool take_dims(psc_call *c, unsigned i, psy_dim *dims, uint32_t *rank)
     }
     *rank = (uint32_t)e->arguments.count;
     for (uint32_t d = 0; d < *rank; d++) {
-        dims[d] = psc_dim_of(c->l, e->arguments.at[d].value);
+        dims[d] = psc_dim_seen_by(c->l, v, psc_dim_of(c->l, e->arguments.at[d].value));
         if (dims[d] == PSY_NONE) {
             return false;
         }
@@ -308,7 +315,7 @@ psc_term psc_call_reshape(psc_call *c)
     uint32_t rank, a_count, b_count;
     uint64_t x, y;
     psc_value *v = psc_call_raw(c, 0);
-    if (!v || !take_dims(c, 1, dims, &rank)) {
+    if (!v || !take_dims(c, 1, v, dims, &rank)) {
         return psc_poison(c->e->span);
     }
     /* Sizes that are computed are compared when they are known. */
@@ -388,7 +395,7 @@ psc_term psc_call_broadcast(psc_call *c)
     psy_dim dims[PSY_RANK_MAX] = {0};
     uint32_t rank;
     psc_value *v = psc_call_raw(c, 0);
-    if (!v || !take_dims(c, 1, dims, &rank)) {
+    if (!v || !take_dims(c, 1, v, dims, &rank)) {
         return psc_poison(c->e->span);
     }
     bool fits = v->rank <= rank, same = v->rank == rank;
@@ -435,14 +442,14 @@ static psc_value *join_all(psc_call *c, psc_value **parts, unsigned count, uint3
         unsigned made = 0;
         for (unsigned i = 0; i < count; i += PSC_OPERANDS_MAX) {
             unsigned n = count - i < PSC_OPERANDS_MAX ? count - i : PSC_OPERANDS_MAX;
-            parts[made] = join(c->l, c->e->span, parts + i, n, axis);
+            parts[made] = psc_shape_join(c->l, c->e->span, parts + i, n, axis);
             if (!parts[made++]) {
                 return NULL;
             }
         }
         count = made;
     }
-    return join(c->l, c->e->span, parts, count, axis);
+    return psc_shape_join(c->l, c->e->span, parts, count, axis);
 }
 
 psc_term psc_call_concat(psc_call *c)
@@ -516,7 +523,7 @@ psc_term psc_call_pad(psc_call *c)
             return psc_poison(c->e->span);
         }
     }
-    return psc_call_result(c, count == 1 ? v : join(c->l, c->e->span, parts, count, axis));
+    return psc_call_result(c, count == 1 ? v : psc_shape_join(c->l, c->e->span, parts, count, axis));
 }
 
 psc_term psc_call_outer(psc_call *c)

@@ -29,7 +29,8 @@ psc_value *psc_call_float(psc_call *c, unsigned i);
 psc_value *psc_call_raw(psc_call *c, unsigned i);
 /* Whether the operation takes the value's dtype; reports. */
 bool psc_call_takes(psc_call *c, unsigned op, const psc_value *v);
-/* A number that is known when it is lowered, be it the value of a `let` or a size of the function's own. Poisoned after an error. */
+/* A number that is known when it is lowered, be it the value of a `let` or a size of the function's own. Poisoned after an
+ * error. */
 psc_constant_value psc_known_number(psc_lowering *l, const hrm_expr *e);
 /* The axis that argument `named` says, or the only one, or with `last` the last. False after an error. */
 bool psc_call_axis(psc_call *c, unsigned named, const psc_value *v, bool last, uint32_t *axis);
@@ -56,12 +57,16 @@ psc_value *psc_shape_permute(psc_lowering *l, psc_span span, psc_value *v, const
 psc_value *psc_shape_slice(psc_lowering *l, psc_span span, psc_value *v, uint32_t axis, psy_dim from, psy_dim count,
                            int32_t step);
 psc_value *psc_shape_gather(psc_lowering *l, psc_span span, psc_value *v, psc_value *index, uint32_t axis);
+/* One behind the other along the axis; their dims are the same but for it. */
+psc_value *psc_shape_join(psc_lowering *l, psc_span span, psc_value *const *parts, unsigned count, uint32_t axis);
 /* The product of matrices, vectors, and stacks of them. */
 psc_term psc_shape_matmul(psc_lowering *l, psc_span span, psc_value *a, psc_value *b);
 /* x[...], all but rows by key. */
 psc_term psc_lower_indices(psc_lowering *l, const hrm_expr *e, const psc_term *of);
 /* An expression as a size. PSY_NONE after an error. */
 psy_dim psc_dim_of(psc_lowering *l, const hrm_expr *e);
+/* The size as it is on one shard, where it is that of the value's axis that is spread over them. */
+psy_dim psc_dim_seen_by(const psc_lowering *l, const psc_value *v, psy_dim d);
 /* left op right, op: + - * /. PSY_NONE after an error. */
 psy_dim psc_dim_compute(psc_lowering *l, psc_span span, int op, psy_dim left, psy_dim right);
 

@@ -112,6 +112,9 @@ typedef struct hrm_file {
     PSC_LIST(hrm_pipeline *) pipelines;
 } hrm_file;
 
+/* As psc_syntax_error, with help for what is often meant. */
+void psc_hrm_syntax_error(psc_syntax *syntax, psc_span span, const char *token, const char *const *expected, size_t count);
+
 /* Parses; reports syntax errors. Never NULL. */
 hrm_file *psc_hrm_parse_file(psc_syntax *syntax);
 

@@ -280,7 +280,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, psc
                  "write the message that it gives at its end: `NAME { FIELD: value }`");
         return 0;
     }
-    PSC_SYNTAX_REPORT(context, syntax);
+    PSC_SYNTAX_REPORT(context, syntax, psc_hrm_syntax_error);
     return 0;
 }
 

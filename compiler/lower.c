@@ -236,8 +236,7 @@ unsigned psc_number_dtype(const psc_lowering *l)
 
 static psc_value *choice_as(psc_lowering *l, const psc_term *t, unsigned dtype)
 {
-    psc_value *all[3] = {t->choice->condition, psc_as_value(l, &t->choice->yes, dtype),
-                         psc_as_value(l, &t->choice->no, dtype)};
+    psc_value *all[3] = {t->choice->condition, psc_as_value(l, &t->choice->yes, dtype), psc_as_value(l, &t->choice->no, dtype)};
     return all[1] && all[2] ? psc_emit_map(l, t->span, PSY_OP_CHOOSE, all, 3) : NULL;
 }
 
@@ -260,7 +259,9 @@ psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
         psc_help(ERROR(PSC_E_TYPE, t->span, "a message is no value"), "use its fields: `%s.FIELD`",
                  l->pipeline->node->parameters.at[0].name.text);
         return NULL;
-    case PSC_TERM_LIST: ERROR(PSC_E_TYPE, t->span, "a list of sizes is no value"); return NULL;
+    case PSC_TERM_LIST:
+        psc_help(ERROR(PSC_E_TYPE, t->span, "a list of sizes is no value"), "`stack(a, b)` makes a tensor of values");
+        return NULL;
     case PSC_TERM_KEYED:
         psc_help(ERROR(PSC_E_SPLIT, t->span, "data `by key` lies on the shard that owns the key, and is read by key only"),
                  "write `%s[q.KEY]`", l->unit->residents.at[t->index].node->name.text);

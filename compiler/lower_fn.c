@@ -2,7 +2,7 @@
 /* Functions are written out where they are called; the sizes of their types are bound there. */
 #include <string.h>
 
-#include "lower.h"
+#include "call.h"
 
 #define ERROR(...) psc_error(l->unit->diags, __VA_ARGS__)
 
@@ -31,8 +31,8 @@ static bool unify_dim(psc_lowering *l, const hrm_expr *declared, psy_dim actual)
         bind(l, declared->name.text, size);
         return true;
     }
-    psc_constant_value c = psc_evaluate(l->unit, declared);
-    return c.poisoned || (!c.is_float && !psy__dim_is_symbol(actual) && c.integer == actual);
+    psy_dim d = psc_dim_of(l, declared);
+    return d == PSY_NONE || d == actual;
 }
 
 static const char *declared_text(psc_lowering *l, const hrm_type *t)

@@ -6,14 +6,6 @@
 
 #define ERROR(...) psc_error(l->unit->diags, __VA_ARGS__)
 
-/* A constant place: from the end where it is negative. PSY_NONE after an error. */
-static psy_dim place(psc_lowering *l, const hrm_expr *e, psy_dim size)
-{
-    bool negative = e->kind == HRM_UNARY && e->op == '-';
-    psy_dim d = psc_dim_of(l, negative ? e->left : e);
-    return d == PSY_NONE || !negative ? d : psc_dim_compute(l, e->span, '-', size, d);
-}
-
 static bool is_sharded(psc_lowering *l, const psc_value *v, uint32_t axis, psc_span span)
 {
     if (psc_ir_sharded_axis(v, l->unit->symbols.at) != (int)axis) {
@@ -23,6 +15,17 @@ static bool is_sharded(psc_lowering *l, const psc_value *v, uint32_t axis, psc_s
                               psc_dim_text(l->unit, v->dims[axis]));
     psc_help(d, "take the best with `topk`, or keep the data `replicated`");
     return true;
+}
+
+/* A constant place: from the end where it is negative. PSY_NONE after an error. */
+static psy_dim place(psc_lowering *l, const hrm_expr *e, const psc_value *v, uint32_t axis)
+{
+    bool negative = e->kind == HRM_UNARY && e->op == '-';
+    psy_dim d = psc_dim_of(l, negative ? e->left : e);
+    if (d == PSY_NONE || !negative) {
+        return psc_dim_seen_by(l, v, d);
+    }
+    return is_sharded(l, v, axis, e->span) ? PSY_NONE : psc_dim_compute(l, e->span, '-', v->dims[axis], d);
 }
 
 static psc_value *out_of_range(psc_lowering *l, psc_span span, const psc_value *v, uint32_t axis)
@@ -35,7 +38,7 @@ static psc_value *out_of_range(psc_lowering *l, psc_span span, const psc_value *
 /* A part of an axis: from .. below, by a step. */
 static psc_value *part(psc_lowering *l, psc_value *v, uint32_t axis, const hrm_index *i)
 {
-    psy_dim size = v->dims[axis], from = i->from ? place(l, i->from, size) : 0, to = i->to ? place(l, i->to, size) : size;
+    psy_dim size = v->dims[axis], from = i->from ? place(l, i->from, v, axis) : 0, to = i->to ? place(l, i->to, v, axis) : size;
     int64_t step = 1;
     if (from == PSY_NONE || to == PSY_NONE) {
         return NULL;
@@ -118,7 +121,7 @@ static psc_value *apply(psc_lowering *l, psc_value *v, uint32_t axis, const hrm_
         return NULL;
     }
     if (t.kind == PSC_TERM_SIZE || (t.kind == PSC_TERM_INTEGER && (t.integer >= 0 || negative))) {
-        psy_dim at = place(l, i->from, v->dims[axis]);
+        psy_dim at = place(l, i->from, v, axis);
         return at == PSY_NONE ? NULL : element(l, v, axis, at, i->span);
     }
     return gather(l, v, axis, &t, added);

@@ -173,7 +173,7 @@ factor: INTEGER                     { $$ = expr_new(syntax, PSY_EXPR_INTEGER, @$
 static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, psc_syntax *syntax)
 {
     (void)scanner;
-    PSC_SYNTAX_REPORT(context, syntax);
+    PSC_SYNTAX_REPORT(context, syntax, psc_syntax_error);
     return 0;
 }
 

@@ -78,7 +78,7 @@ static const psc_span *declared(const psc_unit *u, const char *name)
 
 bool psc_name_is_free(psc_unit *u, const psc_name *name)
 {
-        const psc_span *other = declared(u, name->text);
+    const psc_span *other = declared(u, name->text);
     if (other) {
         psc_note(ERROR(PSC_E_DUPLICATE, name->span, "there is a `%s` already", name->text), *other, "it is here");
         return false;
@@ -218,9 +218,7 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
 {
     psc_constant_value v = {.span = e->span};
     switch (e->kind) {
-    case HRM_INTEGER:
-        v.integer = e->integer;
-        return v;
+    case HRM_INTEGER: v.integer = e->integer; return v;
     case HRM_REAL:
         v.is_float = true;
         v.real = e->real;
@@ -231,11 +229,22 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
         psc_constant_value a = psc_evaluate(u, e->left), b = e->right ? psc_evaluate(u, e->right) : a;
         return psc_apply(u, e, &a, &b);
     }
-    default: return no_constant(u, e, PSC_E_CONSTANT, "a constant is needed here: numbers, names of constants, and what is computed of them");
+    default:
+        return no_constant(u, e, PSC_E_CONSTANT,
+                           "a constant is needed here: numbers, names of constants, and what is computed of them");
     }
 }
 
 /* ---- resident data ---- */
+
+/* Whether a computed size contains a name that can only be a size. */
+static bool names_a_size(const psc_unit *u, const hrm_expr *e)
+{
+    if (e->kind == HRM_NAME) {
+        return psc_symbol_find(u, e->name.text, PSY_SYMBOL_GLOBAL) != PSY_NONE;
+    }
+    return (e->left && names_a_size(u, e->left)) || (e->right && names_a_size(u, e->right));
+}
 
 static psy_dim resident_dim(psc_unit *u, const hrm_expr *e)
 {
@@ -247,6 +256,12 @@ static psy_dim resident_dim(psc_unit *u, const hrm_expr *e)
     if (e->kind == HRM_NAME && !psc_constant_find(u, e->name.text)) {
         psy_dim symbol = psc_symbol_find(u, e->name.text, PSY_SYMBOL_GLOBAL);
         return symbol != PSY_NONE ? symbol : psc_symbol_add(u, e->name.text, PSY_SYMBOL_GLOBAL, PSY_NONE);
+    }
+    if (names_a_size(u, e)) {
+        psc_help(ERROR(PSC_E_UNSUPPORTED, e->span,
+                       "sizes of data that are computed of named sizes are not supported by this version"),
+                 "give it a name of its own");
+        return PSY_NONE;
     }
     psc_constant_value c = psc_evaluate(u, e);
     if (!c.poisoned && (c.is_float || c.integer < 1 || c.integer > INT32_MAX)) {
@@ -309,7 +324,10 @@ static void resolve_resident(psc_unit *u, const hrm_resident *n)
     psc_resident r = {.node = n};
     r.poisoned = !psc_name_is_free(u, &n->name);
     r.record.dtype = (uint8_t)psy__dtype_named(n->type.dtype.text, strlen(n->type.dtype.text));
-    if (r.record.dtype == 0) {
+    if (r.record.dtype == 0 && strcmp(n->type.dtype.text, "string") == 0) {
+        ERROR(PSC_E_UNSUPPORTED, n->type.dtype.span, "strings as resident data are not supported by this version");
+        r.poisoned = true;
+    } else if (r.record.dtype == 0) {
         psc_syntax_no_type(u->diags, &n->type.dtype);
         r.poisoned = true;
     }

@@ -76,6 +76,10 @@ static void unknown_name(psc_unit *u, const psc_name *name, const scope *s)
 
 static void unknown_function(psc_unit *u, const psc_name *name)
 {
+    if (strcmp(name->text, "grad") == 0 || strcmp(name->text, "einsum") == 0) {
+        ERROR(PSC_E_UNSUPPORTED, name->span, "`%s` is not supported by this version", name->text);
+        return;
+    }
     words candidates = {0};
     const char *builtins[256];
     size_t count = psc_builtin_names(builtins, 256);
@@ -122,8 +126,26 @@ static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
 
 /* ---- functions ---- */
 
-/* `s`, where not NULL, gets the sizes of the function's own. */
-static void check_type(psc_unit *u, const hrm_type *t, scope *s)
+/* A computed size of a function's type: of constants, and of sizes that stand alone before it. */
+static void check_size(psc_unit *u, const hrm_expr *e, const scope *s)
+{
+    bool computes = e->kind == HRM_BINARY && (e->op == '+' || e->op == '-' || e->op == '*' || e->op == '/');
+    psc_constant_value *c = e->kind == HRM_NAME ? psc_constant_find(u, e->name.text) : NULL;
+    if (c) {
+        c->used = true;
+    } else if (e->kind == HRM_NAME && !find_name(s, e->name.text)) {
+        psc_help(ERROR(PSC_E_UNKNOWN_NAME, e->span, "there is no size `%s` that is known here", e->name.text),
+                 "a size becomes known where it stands alone: `x: f32[%s]`", e->name.text);
+    } else if (computes) {
+        check_size(u, e->left, s);
+        check_size(u, e->right, s);
+    } else if (e->kind != HRM_NAME) {
+        psc_evaluate(u, e);
+    }
+}
+
+/* The sizes of the function's own are added to `s`; in its result there are no new ones. */
+static void check_type(psc_unit *u, const hrm_type *t, scope *s, bool is_result)
 {
     if (psy__dtype_named(t->dtype.text, strlen(t->dtype.text)) == 0) {
         psc_syntax_no_type(u->diags, &t->dtype);
@@ -133,13 +155,11 @@ static void check_type(psc_unit *u, const hrm_type *t, scope *s)
     }
     for (size_t i = 0; i < t->dims.count; i++) {
         const hrm_expr *d = t->dims.at[i];
-        psc_constant_value *c = d->kind == HRM_NAME ? psc_constant_find(u, d->name.text) : NULL;
-        if (c) {
-            c->used = true;
-        } else if (d->kind != HRM_NAME) {
-            psc_evaluate(u, d);
-        } else if (s && !find_name(s, d->name.text)) {
+        bool is_new = !is_result && d->kind == HRM_NAME && !psc_constant_find(u, d->name.text) && !find_name(s, d->name.text);
+        if (is_new) {
             add_name(u, s, &d->name, NULL);
+        } else {
+            check_size(u, d, s);
         }
     }
 }
@@ -217,8 +237,9 @@ static void resolve_fn(psc_unit *u, size_t index, const scope *file)
     }
     scope own = {.outer = NULL};
     for (size_t k = 0; k < f->parameters.count; k++) {
-        check_type(u, &f->parameters.at[k].type, &own);
+        check_type(u, &f->parameters.at[k].type, &own, false);
     }
+    check_type(u, &f->result, &own, true);
     for (size_t k = 0; k < f->parameters.count; k++) {
         const psc_name *name = &f->parameters.at[k].name;
         const entry *other = find_name(&own, name->text);
@@ -228,7 +249,6 @@ static void resolve_fn(psc_unit *u, size_t index, const scope *file)
         }
         add_name(u, &own, name, NULL);
     }
-    check_type(u, &f->result, NULL);
     fn->poisoned = u->diags->errors != errors;
     own.outer = file;
     check_names(u, f->body, &own);
@@ -275,6 +295,10 @@ static const psc_message *resolve_message(psc_unit *u, const psc_name *name)
             }
             found = m;
         }
+    }
+    if (!found && strcmp(name->text, "variant") == 0) {
+        ERROR(PSC_E_UNSUPPORTED, name->span, "`variant` values are not supported by this version");
+        return NULL;
     }
     psc_diagnostic *d = found ? NULL : unknown(u, name, "message ", &messages);
     if (d && u->schemas.count == 0) {

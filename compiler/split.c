@@ -241,7 +241,7 @@ static void make_shard(splitter *s, psc_program *shard)
     uint32_t field = 0;
     for (size_t i = 0; i < whole->values.count; i++) {
         psc_value *v = whole->values.at[i];
-        if (!wanted[i] || v->op == PSC_OP_LABELS) {
+        if (!wanted[i] || (v->op == PSC_OP_LABELS && s->states[i] == PARTIAL)) {
             continue;
         }
         if (v->op == PSC_OP_LSE) {

@@ -223,7 +223,7 @@ void psc_syntax_no_type(psc_diagnostics *diags, const psc_name *name)
 
 /* ---- syntax errors ---- */
 
-static bool is_word(const char *token) { return strncmp(token, "a ", 2) == 0 || strncmp(token, "the ", 4) == 0; }
+static bool is_word(const char *token) { return strncmp(token, "a ", 2) == 0 || strncmp(token, "an ", 3) == 0 || strncmp(token, "the ", 4) == 0; }
 
 /* A token as the grammar names it: `';'`, `"message"` without its quotes, or a description. */
 static const char *shown(psc_syntax *s, const char *token)
@@ -299,16 +299,16 @@ static void note_open(psc_syntax *s, psc_diagnostic *d, bool at_end, const char 
     }
 }
 
-void psc_syntax_error(psc_syntax *s, psc_span span, const char *found, const char *const *expected, size_t count)
+psc_diagnostic *psc_syntax_error(psc_syntax *s, psc_span span, const char *found, const char *const *expected, size_t count)
 {
     enum { SHOWN_MAX = 8 };
     if (s->gave_up || span.begin < s->spoiled) {
-        return;
+        return NULL;
     }
     s->spoiled = span.end;
     if (refuse_later(s, span)) {
         s->spoiled = line_end(s->source, span.begin);
-        return;
+        return NULL;
     }
     bool at_end = strcmp(found, "the end of the file") == 0;
     uint32_t before = end_before(s->source, at_end ? (uint32_t)s->source->bytes : span.begin), line, line_before, column;
@@ -317,7 +317,7 @@ void psc_syntax_error(psc_syntax *s, psc_span span, const char *found, const cha
     psc_span gap = {s->source, before, before};
     if (s->semicolons && expects(expected, count, "';'") && line != line_before && !at_end) {
         psc_error(s->diags, PSC_E_SYNTAX, gap, "expected `;` here");
-        return;
+        return NULL;
     }
     const char *list = "";
     for (size_t i = 0; i < count; i++) {
@@ -339,4 +339,5 @@ void psc_syntax_error(psc_syntax *s, psc_span span, const char *found, const cha
         psc_help_nearest(d, written(s, span), words, n);
     }
     note_open(s, d, at_end, expected, count);
+    return d;
 }

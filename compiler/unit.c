@@ -37,12 +37,30 @@ psy_dim psc_symbol_add(psc_unit *unit, const char *name, uint32_t kind, uint32_t
     return PSY_DIM_SYMBOL | (uint32_t)(unit->symbols.count - 1);
 }
 
+/* The sign that a computed size is made with, or 0. */
+static char sign_of(const psc_unit *unit, psy_dim dim)
+{
+    uint32_t kind = psy__dim_is_symbol(dim) ? unit->symbols.at[psy__dim_symbol(dim)].kind : PSY_SYMBOL_GLOBAL;
+    return kind == PSY_SYMBOL_ADD        ? '+'
+           : kind == PSY_SYMBOL_SUBTRACT ? '-'
+           : kind == PSY_SYMBOL_MULTIPLY ? '*'
+           : kind == PSY_SYMBOL_DIVIDE   ? '/'
+                                         : 0;
+}
+
 const char *psc_dim_text(const psc_unit *unit, psy_dim dim)
 {
     if (!psy__dim_is_symbol(dim)) {
         return psc_format(unit->arena, "%u", dim);
     }
     const psy_psm_symbol *s = &unit->symbols.at[psy__dim_symbol(dim)];
+    if (sign_of(unit, dim)) {
+        return psc_format(unit->arena,
+                          sign_of(unit, s->of)     ? "(%s) %c %s"
+                          : sign_of(unit, s->with) ? "%s %c (%s)"
+                                                   : "%s %c %s",
+                          psc_dim_text(unit, s->of), sign_of(unit, dim), psc_dim_text(unit, s->with));
+    }
     return unit->symbol_names.at[s->kind == PSY_SYMBOL_LOCAL ? s->of : psy__dim_symbol(dim)];
 }
 

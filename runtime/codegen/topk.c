@@ -144,7 +144,7 @@ static void make_select(psy__maker *k, const psy__instruction *at, unsigned stag
 static void make_finish(psy__maker *k, const psy__instruction *at)
 {
     uint32_t e = psy__element(k), none = psy__const_u32(k, UINT32_MAX), symbols = k->m->symbol_count;
-    uint32_t lowest = psy__const_u32(k, at->dtype == PSY_F32   ? UINT32_C(0xff800000)
+    uint32_t lowest = psy__const_u32(k, at->dtype == PSY_F32   ? UINT32_C(0x7fc00000) /* NaN */
                                         : at->dtype == PSY_I32 ? UINT32_C(0x80000000)
                                                                : 0);
     uint32_t inside = psy__if(k, psy__op2(k, SpvOpULessThan, k->boolean, e, psy__const_u32(k, at->operands[2])));

@@ -47,9 +47,7 @@ static number from_bits(unsigned dtype, uint64_t bits)
 
 number tensor_round(unsigned dtype, number value)
 {
-    return is_float(dtype)     ? round_float(dtype, value)
-           : dtype == PSY_BOOL ? value != 0
-                               : from_bits(dtype, low_bits(value));
+    return is_float(dtype) ? round_float(dtype, value) : dtype == PSY_BOOL ? value != 0 : from_bits(dtype, low_bits(value));
 }
 
 /* f16 and bf16 by hand. */
@@ -106,10 +104,10 @@ static number get(unsigned dtype, const void *from)
     memcpy(&bits, from, psy__dtype_bytes(dtype));
     memcpy(&f, &bits, sizeof f);
     memcpy(&d, &bits, sizeof d);
-    return dtype == PSY_F32    ? (number)f
-           : dtype == PSY_F64  ? (number)d
-           : is_float(dtype) ? from_half_bits(dtype, (uint16_t)bits)
-                             : from_bits(dtype, bits);
+    return dtype == PSY_F32   ? (number)f
+           : dtype == PSY_F64 ? (number)d
+           : is_float(dtype)  ? from_half_bits(dtype, (uint16_t)bits)
+                              : from_bits(dtype, bits);
 }
 
 /* ---- tensors ---- */
@@ -304,8 +302,8 @@ static void run_one(const language_case *c, const compiled *made, unsigned mode,
         cr_assert_eq(s.status[m], PSY_OK, "%s (%s)", c->text, where);
         for (size_t k = 0; k < c->wanted->n; k++) {
             number x = get(c->wanted->dtype, got + k * psy__dtype_bytes(c->wanted->dtype));
-            cr_assert(is_near(c, x, c->wanted->at[k]), "%s (%s), message %u, element %zu: %.18Lg, not %.18Lg", c->text, where, m,
-                      k, x, c->wanted->at[k]);
+            cr_assert(is_near(c, x, c->wanted->at[k]), "%s (%s), message %u, element %zu: %.18Lg, not %.18Lg", c->text, where,
+                      m, k, x, c->wanted->at[k]);
         }
     }
     serve_end(&s);
@@ -331,8 +329,8 @@ static bool is_possible(const language_case *c, unsigned mode)
 
 void language_check(const language_case *c)
 {
-    static const char *const names[] = {[AS_FIELDS] = "fields", [AS_RESIDENTS] = "residents", [AS_NAMED] = "named sizes",
-                                        [AS_SPLIT] = "split"};
+    static const char *const names[] = {
+        [AS_FIELDS] = "fields", [AS_RESIDENTS] = "residents", [AS_NAMED] = "named sizes", [AS_SPLIT] = "split"};
     unsigned modes = c->modes ? c->modes : AS_FIELDS | AS_RESIDENTS, ran = 0;
     for (unsigned mode = AS_FIELDS; mode <= AS_SPLIT; mode *= 2) {
         if (!(modes & mode) || !is_possible(c, mode)) {

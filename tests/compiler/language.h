@@ -34,8 +34,9 @@ tensor tensor_random(unsigned dtype, unsigned rank, const uint32_t *dims, double
 /* The number as the dtype holds it: rounded to nearest even, or wrapped. */
 number tensor_round(unsigned dtype, number value);
 
-#define DIMS(...)                (sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)), (uint32_t[]) { __VA_ARGS__ }
-#define LIST(dtype_, ...)        tensor_list(dtype_, sizeof((number[]){__VA_ARGS__}) / sizeof(number), (number[]){__VA_ARGS__})
+#define DIMS(...)                                                                                                              \
+    (sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)), (uint32_t[]) { __VA_ARGS__ }
+#define LIST(dtype_, ...) tensor_list(dtype_, sizeof((number[]){__VA_ARGS__}) / sizeof(number), (number[]){__VA_ARGS__})
 
 typedef enum language_mode {
     AS_FIELDS = 1,    /* inputs are fields of the message */

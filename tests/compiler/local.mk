@@ -38,7 +38,32 @@ check_PROGRAMS += %D%/test_language_reduce
 %C%_test_language_reduce_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_language_reduce_LDADD = $(COMPILER_TEST_LDADD)
 
-test_scripts += %D%/golden.sh %D%/cli.sh
+check_PROGRAMS += %D%/test_language_shape
+%C%_test_language_shape_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_shape.c
+%C%_test_language_shape_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_shape_LDADD = $(COMPILER_TEST_LDADD)
+
+check_PROGRAMS += %D%/test_language_order
+%C%_test_language_order_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_order.c
+%C%_test_language_order_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_order_LDADD = $(COMPILER_TEST_LDADD)
+
+check_PROGRAMS += %D%/test_language_products
+%C%_test_language_products_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_products.c
+%C%_test_language_products_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_products_LDADD = $(COMPILER_TEST_LDADD)
+
+check_PROGRAMS += %D%/test_language_casts
+%C%_test_language_casts_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_casts.c
+%C%_test_language_casts_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_casts_LDADD = $(COMPILER_TEST_LDADD)
+
+check_PROGRAMS += %D%/test_language_split
+%C%_test_language_split_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_split.c
+%C%_test_language_split_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_split_LDADD = $(COMPILER_TEST_LDADD)
+
+test_scripts += %D%/golden.sh %D%/cli.sh %D%/language.sh
 EXTRA_DIST += tests/golden
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.

@@ -16,13 +16,13 @@ static const struct {
     number (*of)(number);
     double low, high; /* where it is tried */
 } functions[] = {
-    {"abs", fabsl, -9, 9},         {"sqrt", sqrtl, 0, 50},    {"rsqrt", rsqrt, 0.01, 50},   {"exp", expl, -9, 9},
-    {"log", logl, 1e-3, 90},       {"tanh", tanhl, -4, 4},    {"floor", floorl, -9, 9},     {"ceil", ceill, -9, 9},
-    {"trunc", truncl, -9, 9},      {"round", rintl, -9, 9},   {"sign", sign, -1, 1},        {"sin", sinl, -20, 20},
-    {"cos", cosl, -20, 20},        {"tan", tanl, -1.5, 1.5},  {"asin", asinl, -1, 1},       {"acos", acosl, -1, 1},
-    {"atan", atanl, -30, 30},      {"sinh", sinhl, -5, 5},    {"cosh", coshl, -5, 5},       {"erf", erfl, -3, 3},
-    {"exp2", exp2l, -9, 9},        {"expm1", expm1l, -1, 5},  {"log2", log2l, 1e-3, 90},    {"log10", log10l, 1e-3, 90},
-    {"log1p", log1pl, -0.9, 90},   {"cbrt", cbrtl, -90, 90},
+    {"abs", fabsl, -9, 9},       {"sqrt", sqrtl, 0, 50},   {"rsqrt", rsqrt, 0.01, 50}, {"exp", expl, -9, 9},
+    {"log", logl, 1e-3, 90},     {"tanh", tanhl, -4, 4},   {"floor", floorl, -9, 9},   {"ceil", ceill, -9, 9},
+    {"trunc", truncl, -9, 9},    {"round", rintl, -9, 9},  {"sign", sign, -1, 1},      {"sin", sinl, -20, 20},
+    {"cos", cosl, -20, 20},      {"tan", tanl, -1.5, 1.5}, {"asin", asinl, -1, 1},     {"acos", acosl, -1, 1},
+    {"atan", atanl, -30, 30},    {"sinh", sinhl, -5, 5},   {"cosh", coshl, -5, 5},     {"erf", erfl, -3, 3},
+    {"exp2", exp2l, -9, 9},      {"expm1", expm1l, -1, 5}, {"log2", log2l, 1e-3, 90},  {"log10", log10l, 1e-3, 90},
+    {"log1p", log1pl, -0.9, 90}, {"cbrt", cbrtl, -90, 90},
 };
 
 enum { FUNCTIONS = sizeof functions / sizeof functions[0] };
@@ -75,9 +75,9 @@ Test(elementwise, integers)
         bool is_signed = d < 2;
         tensor a = tensor_random(dtype, DIMS(4, 7), is_signed ? -100 : 0, 300), wanted = a;
         for (size_t i = 0; i < a.n; i++) {
-            wanted.at[i] = (number)__builtin_popcountll((uint64_t)(d == 0 ? (uint32_t)(int32_t)a.at[i]
-                                                                  : d == 1 ? (uint64_t)(int64_t)a.at[i]
-                                                                           : (uint64_t)a.at[i]));
+            wanted.at[i] = (number)__builtin_popcountll((uint64_t)(d == 0   ? (uint32_t)(int32_t)a.at[i]
+                                                                   : d == 1 ? (uint64_t)(int64_t)a.at[i]
+                                                                            : (uint64_t)a.at[i]));
         }
         language_check(&(language_case){.text = "popcount(a)", .in = {&a}, .wanted = &wanted});
         if (is_signed) {
@@ -117,7 +117,8 @@ static number minimum(number a, number b) { return a < b ? a : b; }
 static number maximum(number a, number b) { return a > b ? a : b; }
 
 /* Every pair of shapes that is broadcast. */
-static void check_pair(const char *text, unsigned dtype, number (*of)(number, number), double low, double high, double tolerance)
+static void check_pair(const char *text, unsigned dtype, number (*of)(number, number), double low, double high,
+                       double tolerance)
 {
     tensor matrix = tensor_random(dtype, DIMS(3, 5), low, high), row = tensor_random(dtype, DIMS(5), low, high),
            column = tensor_random(dtype, DIMS(3, 1), low, high), one = tensor_scalar(dtype, matrix.at[7]), wanted = matrix;
@@ -205,10 +206,16 @@ static number hard_swish(number x) { return x * minimum(maximum(x + 3, 0), 6) / 
 static const struct {
     const char *text;
     number (*of)(number);
-} activations[] = {{"relu(a)", relu},         {"leaky_relu(a)", leaky}, {"leaky_relu(a, slope: 0.25)", leakier},
-                   {"elu(a)", elu},           {"elu(a, alpha: 0.5)", elu_half},
-                   {"gelu(a)", gelu},         {"sigmoid(a)", sigmoid},  {"silu(a)", silu},
-                   {"softplus(a)", softplus}, {"hard_swish(a)", hard_swish}};
+} activations[] = {{"relu(a)", relu},
+                   {"leaky_relu(a)", leaky},
+                   {"leaky_relu(a, slope: 0.25)", leakier},
+                   {"elu(a)", elu},
+                   {"elu(a, alpha: 0.5)", elu_half},
+                   {"gelu(a)", gelu},
+                   {"sigmoid(a)", sigmoid},
+                   {"silu(a)", silu},
+                   {"softplus(a)", softplus},
+                   {"hard_swish(a)", hard_swish}};
 
 Test(elementwise, activations)
 {

@@ -11,8 +11,7 @@ enum { FLOATS = 2, SIGNED = 4, COMPUTING = 6 };
 /* Numbers around all edges of an integer type, or of a float. */
 static tensor edges_of(unsigned dtype)
 {
-    number most = tensor_round(dtype, -1) > 0 ? tensor_round(dtype, -1)
-                                              : (number)(dtype == PSY_I32 ? INT32_MAX : INT64_MAX);
+    number most = tensor_round(dtype, -1) > 0 ? tensor_round(dtype, -1) : (number)(dtype == PSY_I32 ? INT32_MAX : INT64_MAX);
     number least = tensor_round(dtype, -1) > 0 ? 0 : -most - 1;
     return psy__dtype_class(dtype) == PSY_DCLASS_FLOAT
                ? LIST(dtype, 0, -0.0L, 1, -1, 0.5L, -2.5L, 7, 1e30L, -1e-30L, INFINITY, -INFINITY, NAN)
@@ -29,7 +28,6 @@ static void pairs_of(unsigned dtype, tensor *a, tensor *b)
         b->at[i] = edges.at[i % edges.n];
     }
 }
-
 
 static number integer_result(unsigned dtype, char op, number a, number b)
 {
@@ -115,7 +113,7 @@ Test(operators, comparisons)
             tensor wanted = tensor_of(PSY_BOOL, a.rank, a.dims);
             for (size_t i = 0; i < a.n; i++) {
                 number x = a.at[i], y = b.at[i];
-                bool truth[] = {x == y, x != y, x < y, x <= y, x > y, x >= y};
+                bool truth[] = {x == y, x != y, x<y, x <= y, x> y, x >= y};
                 wanted.at[i] = truth[k];
             }
             language_check(&(language_case){.text = texts[k], .in = {&a, &b}, .wanted = &wanted});
@@ -129,11 +127,20 @@ Test(operators, truth_values)
     static const struct {
         const char *text;
         number wanted[4];
-    } rows[] = {{"a && b", {0, 0, 0, 1}},         {"a || b", {0, 1, 1, 1}},     {"!a", {1, 1, 0, 0}},
-                {"a & b", {0, 0, 0, 1}},          {"a | b", {0, 1, 1, 1}},      {"a ^ b", {0, 1, 1, 0}},
-                {"~a", {1, 1, 0, 0}},             {"a == b", {1, 0, 0, 1}},     {"a != b", {0, 1, 1, 0}},
-                {"!(a || b) == (!a && !b)", {1, 1, 1, 1}},                      {"a && true", {0, 0, 1, 1}},
-                {"a || true", {1, 1, 1, 1}},      {"a == false", {1, 1, 0, 0}}, {"!!a", {0, 0, 1, 1}},
+    } rows[] = {{"a && b", {0, 0, 0, 1}},
+                {"a || b", {0, 1, 1, 1}},
+                {"!a", {1, 1, 0, 0}},
+                {"a & b", {0, 0, 0, 1}},
+                {"a | b", {0, 1, 1, 1}},
+                {"a ^ b", {0, 1, 1, 0}},
+                {"~a", {1, 1, 0, 0}},
+                {"a == b", {1, 0, 0, 1}},
+                {"a != b", {0, 1, 1, 0}},
+                {"!(a || b) == (!a && !b)", {1, 1, 1, 1}},
+                {"a && true", {0, 0, 1, 1}},
+                {"a || true", {1, 1, 1, 1}},
+                {"a == false", {1, 1, 0, 0}},
+                {"!!a", {0, 0, 1, 1}},
                 {"a || b && false", {0, 0, 1, 1}}};
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         tensor wanted = tensor_list(PSY_BOOL, 4, rows[k].wanted);
@@ -177,10 +184,10 @@ Test(operators, choice)
     /* Every type can be chosen from, as it is stored. */
     for (unsigned dtype = 1; psy__dtype_name(dtype); dtype++) {
         tensor yes = LIST(dtype, 1, 1, 0), no = LIST(dtype, 0, 1, 1), truth = LIST(PSY_BOOL, 1, 0, 1),
-               chosen = LIST(psy__dtype_computes(dtype) || dtype == PSY_BOOL                ? dtype
-                             : psy__dtype_class(dtype) == PSY_DCLASS_SINT ? PSY_I32
-                             : psy__dtype_class(dtype) == PSY_DCLASS_UINT ? PSY_U32
-                                                                          : PSY_F32,
+               chosen = LIST(psy__dtype_computes(dtype) || dtype == PSY_BOOL ? dtype
+                             : psy__dtype_class(dtype) == PSY_DCLASS_SINT    ? PSY_I32
+                             : psy__dtype_class(dtype) == PSY_DCLASS_UINT    ? PSY_U32
+                                                                             : PSY_F32,
                              1, 1, 0);
         language_check(&(language_case){.text = "if a { b } else { c }", .in = {&truth, &yes, &no}, .wanted = &chosen});
     }
@@ -232,9 +239,9 @@ Test(operators, not_stored_where_something_may_be_lost)
 {
     static const struct {
         unsigned from, to;
-    } rows[] = {{PSY_I32, PSY_U64}, {PSY_I32, PSY_F32}, {PSY_I64, PSY_F64},  {PSY_U64, PSY_I64},  {PSY_F64, PSY_F32},
-                {PSY_F32, PSY_F16}, {PSY_F16, PSY_BF16}, {PSY_U16, PSY_F16}, {PSY_F32, PSY_I64},  {PSY_I16, PSY_I8},
-                {PSY_U8, PSY_I8},   {PSY_BOOL, PSY_F32}, {PSY_BOOL, PSY_U8}, {PSY_U8, PSY_BOOL},  {PSY_F32, PSY_U8}};
+    } rows[] = {{PSY_I32, PSY_U64}, {PSY_I32, PSY_F32},  {PSY_I64, PSY_F64}, {PSY_U64, PSY_I64}, {PSY_F64, PSY_F32},
+                {PSY_F32, PSY_F16}, {PSY_F16, PSY_BF16}, {PSY_U16, PSY_F16}, {PSY_F32, PSY_I64}, {PSY_I16, PSY_I8},
+                {PSY_U8, PSY_I8},   {PSY_BOOL, PSY_F32}, {PSY_BOOL, PSY_U8}, {PSY_U8, PSY_BOOL}, {PSY_F32, PSY_U8}};
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         tensor a = LIST(rows[k].from, 1, 0, 1), wanted = LIST(rows[k].to, 1, 0, 1);
         char said[64];

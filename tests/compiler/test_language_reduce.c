@@ -115,12 +115,14 @@ static void check_reduction(const char *name, unsigned dtype, unsigned result, l
     bool is_float = psy__dtype_class(dtype) == PSY_DCLASS_FLOAT;
     for (size_t k = 0; k < sizeof shapes / sizeof shapes[0]; k++) {
         tensor a = tensor_random(dtype, shapes[k].rank, shapes[k].dims, dtype == PSY_BOOL || !is_float ? 0 : -2,
-                                 dtype == PSY_BOOL ? 1 : is_float ? 2 : 9);
+                                 dtype == PSY_BOOL ? 1
+                                 : is_float        ? 2
+                                                   : 9);
         for (unsigned axis = 0; axis < a.rank; axis++) {
             for (unsigned keep = 0; keep < 2; keep++) {
                 char text[96];
-                snprintf(text, sizeof text, "%s(a, axis: %d%s)", name,
-                         keep ? (int)axis - (int)a.rank : (int)axis, keep ? ", keep: true" : "");
+                snprintf(text, sizeof text, "%s(a, axis: %d%s)", name, keep ? (int)axis - (int)a.rank : (int)axis,
+                         keep ? ", keep: true" : "");
                 tensor wanted = reduce(&a, axis, result, of, keep);
                 language_check(&(language_case){.text = text, .in = {&a}, .wanted = &wanted, .tolerance = tolerance});
             }
@@ -138,8 +140,9 @@ Test(reduce, floats)
         const char *name;
         line_function *of;
         double tolerance;
-    } rows[] = {{"sum", sum_of, 200},   {"prod", prod_of, 2000}, {"min", min_of, 0},   {"max", max_of, 0},
-                {"mean", mean_of, 40}, {"norm", norm_of, 40},  {"logsumexp", logsumexp_of, 80}};
+    } rows[] = {
+        {"sum", sum_of, 200},  {"prod", prod_of, 2000},        {"min", min_of, 0}, {"max", max_of, 0}, {"mean", mean_of, 40},
+        {"norm", norm_of, 40}, {"logsumexp", logsumexp_of, 80}};
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         check_reduction(rows[k].name, PSY_F32, PSY_F32, rows[k].of, rows[k].tolerance);
         check_reduction(rows[k].name, PSY_F64, PSY_F64, rows[k].of, rows[k].tolerance);
@@ -161,8 +164,8 @@ Test(reduce, integers_and_truth_values)
     check_reduction("sum", PSY_F16, PSY_F32, sum_of, 200);
     check_reduction("mean", PSY_BF16, PSY_F32, mean_of, 40);
     /* They wrap. */
-    tensor a = LIST(PSY_I32, INT32_MAX, 2, 5), sum = tensor_scalar(PSY_I32, INT32_MIN + 6.0L),
-           b = LIST(PSY_U64, UINT64_MAX, 3), product = tensor_scalar(PSY_U64, (number)(UINT64_MAX - 2));
+    tensor a = LIST(PSY_I32, INT32_MAX, 2, 5), sum = tensor_scalar(PSY_I32, INT32_MIN + 6.0L), b = LIST(PSY_U64, UINT64_MAX, 3),
+           product = tensor_scalar(PSY_U64, (number)(UINT64_MAX - 2));
     language_check(&(language_case){.text = "sum(a)", .in = {&a}, .wanted = &sum});
     language_check(&(language_case){.text = "prod(a)", .in = {&b}, .wanted = &product});
 }
@@ -176,7 +179,8 @@ Test(reduce, positions)
     }
     /* The first of equal ones; NaN never where there is a number. */
     tensor a = tensor_of(PSY_F32, DIMS(5, 4)), least, most;
-    static const number rows[] = {NAN, 2, 2, 1, 5, NAN, 7, 7, NAN, NAN, NAN, NAN, NAN, INFINITY, -INFINITY, NAN, -0.0L, 0, 0, 0};
+    static const number rows[] = {NAN, 2,   2,   1,        5,         NAN, 7,     7, NAN, NAN,
+                                  NAN, NAN, NAN, INFINITY, -INFINITY, NAN, -0.0L, 0, 0,   0};
     memcpy(a.at, rows, sizeof rows);
     least = reduce(&a, 1, PSY_U64, argmin_of, false);
     most = reduce(&a, 1, PSY_U64, argmax_of, false);
@@ -237,8 +241,9 @@ Test(reduce, nothing)
         language_check(&(language_case){.text = rows[k].text, .in = {&a}, .wanted = &wanted, .modes = AS_NAMED});
     }
     /* Over the empty axis of two, and over the other one. */
-    tensor a = tensor_of(PSY_F32, DIMS(0, 3)), zeros = LIST(PSY_F32, 0, 0, 0), none = LIST(PSY_U64, UINT64_MAX, UINT64_MAX, UINT64_MAX),
-           zero = tensor_scalar(PSY_F32, 0), lowest = LIST(PSY_F32, -INFINITY, -INFINITY, -INFINITY);
+    tensor a = tensor_of(PSY_F32, DIMS(0, 3)), zeros = LIST(PSY_F32, 0, 0, 0),
+           none = LIST(PSY_U64, UINT64_MAX, UINT64_MAX, UINT64_MAX), zero = tensor_scalar(PSY_F32, 0),
+           lowest = LIST(PSY_F32, -INFINITY, -INFINITY, -INFINITY);
     language_check(&(language_case){.text = "sum(a, axis: 0)", .in = {&a}, .wanted = &zeros, .modes = AS_NAMED});
     language_check(&(language_case){.text = "max(a, axis: 0)", .in = {&a}, .wanted = &lowest, .modes = AS_NAMED});
     language_check(&(language_case){.text = "logsumexp(a, axis: 0)", .in = {&a}, .wanted = &lowest, .modes = AS_NAMED});
@@ -361,7 +366,8 @@ Test(reduce, normalisation_with_more)
     for (size_t i = 0; i < a.n; i++) {
         wanted.at[i] += shift.at[i % 8];
     }
-    language_check(&(language_case){.text = "layernorm(a, b, c)", .in = {&a, &scale, &shift}, .wanted = &wanted, .tolerance = 60});
+    language_check(
+        &(language_case){.text = "layernorm(a, b, c)", .in = {&a, &scale, &shift}, .wanted = &wanted, .tolerance = 60});
     wanted = a;
     epsilon = 0.5L;
     each_line(&wanted, 1, rmsnorm);

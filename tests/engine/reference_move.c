@@ -211,7 +211,9 @@ static void run_topk(const reference *r, const psy__instruction *at)
     uint64_t base = at->operands[3] == PSY_NONE ? 0 : r->bases[psy__dim_symbol(at->operands[3])];
     ranked *all = rank(a, 0, a->count, labels, base, false);
     for (uint64_t i = 0; i < values->count; i++) {
-        values->cells[i] = i < a->count ? all[i].cell : reference_identity(PSY_OP_RMAX, a->dtype);
+        values->cells[i] = i < a->count                   ? all[i].cell
+                           : reference_is_float(a->dtype) ? (reference_cell){.real = NAN}
+                                                          : reference_identity(PSY_OP_RMAX, a->dtype);
         out->cells[i] = (reference_cell){.bits = i < a->count ? all[i].label : UINT64_MAX};
     }
     free(all);

@@ -44,12 +44,12 @@ uint64_t psy__order_key(unsigned dtype, const void *at, uint64_t *bits)
     }
 }
 
-/* The dtype's lowest value, which fills up when there are fewer than k elements. */
+/* What no element is below: it fills up when there are fewer than k elements. */
 static uint64_t lowest(unsigned dtype)
 {
     switch (dtype) {
-    case PSY_F32: return UINT32_C(0xff800000);
-    case PSY_F64: return UINT64_C(0xfff0000000000000);
+    case PSY_F32: return UINT32_C(0x7fc00000); /* NaN */
+    case PSY_F64: return UINT64_C(0x7ff8000000000000);
     case PSY_I32: return UINT32_C(0x80000000);
     case PSY_I64: return UINT64_C(1) << 63;
     default: return 0;

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Syntax errors of Harmonics: what was expected in few words, and help for what other languages write otherwise. */
+#include <string.h>
+
+#include "hrm_ast.h"
+
+typedef struct found {
+    psc_syntax *syntax;
+    psc_span span;
+    const char *token; /* as the grammar names it */
+    const char *const *expected;
+    size_t count;
+} found;
+
+static bool is_one_of(const char *token, const char *const *list)
+{
+    while (*list && strcmp(*list, token) != 0) {
+        list++;
+    }
+    return *list != NULL;
+}
+
+static bool expects(const found *f, const char *token)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (strcmp(f->expected[i], token) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_text(const found *f, const char *text)
+{
+    size_t n = f->span.end - f->span.begin;
+    return strlen(text) == n && memcmp(f->span.source->text + f->span.begin, text, n) == 0;
+}
+
+static const char *const comparisons[] = {"'<'", "'>'", "<=", ">=", "==", "!=", NULL};
+
+/* What starts an expression, and what goes on with one, are a word each. */
+static size_t shorten(const found *f, const char **names)
+{
+    static const char *const starts[] = {"a name", "a number", "a truth value", "a fraction", "'('",
+                                         "'-'",    "'!'",      "'~'",           "if",         NULL},
+                             *const operators[] = {"'+'", "'-'", "'*'", "'/'", "'%'", "'@'", "&&",  "||", "<<",
+                                                   ">>",  "'&'", "'|'", "'^'", "|>",  "'.'", "'['", "..", NULL};
+    bool starts_one = expects(f, "a number"), goes_on = expects(f, "'+'");
+    size_t n = 0;
+    if (starts_one) {
+        names[n++] = "an expression";
+    }
+    if (goes_on) {
+        names[n++] = "an operator";
+    }
+    for (size_t i = 0; i < f->count; i++) {
+        const char *token = f->expected[i];
+        bool is_start = starts_one && is_one_of(token, starts),
+             is_operator = goes_on && (is_one_of(token, operators) || is_one_of(token, comparisons));
+        if (!is_start && !is_operator) {
+            names[n++] = token;
+        }
+    }
+    return n;
+}
+
+/* Words that are operators elsewhere. */
+static const char *sign_for(const found *f)
+{
+    static const char *const words[][2] = {{"and", "&&"}, {"or", "||"}, {"xor", "^"}, {"mod", "%"}, {"div", "/"}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (is_text(f, words[i][0])) {
+            return words[i][1];
+        }
+    }
+    return NULL;
+}
+
+static void help(const found *f, psc_diagnostic *d)
+{
+    static const char choice[] = "a choice is written `if c { a } else { b }`";
+    const char *text = f->span.source->text, *token = f->token;
+    bool goes_on = expects(f, "'+'"), starts_one = expects(f, "a number");
+    if (goes_on && is_one_of(token, comparisons)) {
+        psc_help(d, "comparisons do not chain: write `a < b && b < c`");
+    } else if (goes_on && strcmp(token, "a name") == 0 && sign_for(f)) {
+        psc_help(d, "write `%s`", sign_for(f));
+    } else if (goes_on && strcmp(token, "':'") == 0 && expects(f, "..")) {
+        psc_help(d, "a part of an axis is written `x[1..3]`");
+    } else if (goes_on && strcmp(token, "'='") == 0) {
+        psc_help(d, "`==` compares");
+    } else if (expects(f, "else") || (expects(f, "'{'") && (goes_on || expects(f, "if")))) {
+        psc_help(d, "%s", choice);
+    } else if (starts_one && strcmp(token, "'['") == 0) {
+        psc_help(d, "a list is an argument, as in `reshape(x, [2, 3])`; `stack(a, b)` makes a tensor of values");
+    } else if (starts_one && strcmp(token, "'*'") == 0 && f->span.begin > 0 && text[f->span.begin - 1] == '*') {
+        psc_help(d, "the power is `pow(x, y)`");
+    }
+}
+
+void psc_hrm_syntax_error(psc_syntax *s, psc_span span, const char *token, const char *const *expected, size_t count)
+{
+    const char *names[128] = {NULL};
+    found f = {s, span, token, expected, count < 120 ? count : 120};
+    bool is_string = strcmp(token, "a text") == 0 && expects(&f, "a number"),
+         is_attribute = strcmp(token, "'@'") == 0 && expects(&f, "import");
+    if ((is_string || is_attribute) && !s->gave_up && span.begin >= s->spoiled) {
+        s->spoiled = span.end;
+        psc_error(s->diags, PSC_E_UNSUPPORTED, span, "%s are not supported by this version",
+                  is_string ? "texts in expressions" : "attributes");
+        return;
+    }
+    psc_diagnostic *d = psc_syntax_error(s, span, token, names, shorten(&f, names));
+    if (d) {
+        help(&f, d);
+    }
+}
