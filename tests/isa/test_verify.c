@@ -211,7 +211,7 @@ Test(verify, views_of_values)
         {W "%5: f64[4] = reshape.f32 %4;" END, "its result has dtype f64, not f32", 0},
         {W "%5: f64[4] = reshape.f64 %4;" END, "operand 0 has dtype f32, not f64", 0},
         {W "%5: f32[2147483647, 2147483647, 2147483647] = reshape.f32 %4;" END, "another number of elements", 0},
-        {W "%5: f32[2] = slice.f32 %4, 0, 1, 2; %6: f32[2, 1] = reshape.f32 %5;" END,
+        {W "%5: f32[2, 4] = repeat.f32 %4; %6: f32[2, 2] = slice.f32 %5, 1, 0, 2; %7: f32[4] = reshape.f32 %6;" END,
          "the elements of its operand do not lie one after the other", 0},
         {W "%5: f32[4] = permute.f32 %4, 0; %6: f32[2, 2] = reshape.f32 %5;" END, "do not lie one after the other", 0},
         {W "%5: f32[2, 4] = repeat.f32 %4; %6: f32[8] = reshape.f32 %5;" END, "do not lie one after the other", 0},
