@@ -96,9 +96,10 @@ static int wait_connected(service *service_, const char *uri, searcher *s, char 
             return 0;
         }
         char ended[600];
-        if (service_check(service_, ended, sizeof ended) != 0) {
+        int status = service_check(service_, ended, sizeof ended);
+        if (status != 0) {
             snprintf(error, n, "%s", ended);
-            return -1;
+            return status;
         }
         if (!again) {
             return -1;
@@ -277,12 +278,12 @@ static void clear(stage *s)
     words_free(&s->words);
 }
 
-/* The same sample through both engines. A machine without a usable device skips it. */
+/* The same sample through both engines. A machine without any usable device skips it. */
 static int show_both(const options *o, stage *s, char *error, size_t n)
 {
     outcome vulkan = {.found = s->by_vulkan}, cpu = {.found = s->by_cpu};
     int status = run_engine(o, "vulkan", &s->words, &s->misspellings, s->sample, s->few, 0, &vulkan, error, n);
-    if (status == -1) {
+    if (status == SERVICE_NO_ENGINE && !o->device) {
         printf("engine vulkan is skipped: %s\n", error);
         return 0;
     }
@@ -319,7 +320,7 @@ static int demonstrate(const options *o)
             print_line(&all, o, engine);
         }
     }
-    if (status == -1) { /* -2: said already */
+    if (status != 0 && status != -2) { /* -2: said already */
         complain(error);
     }
     clear(&s);
