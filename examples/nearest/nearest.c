@@ -281,15 +281,18 @@ static void clear(stage *s)
 /* The same sample through both engines. A machine without any usable device skips it. */
 static int show_both(const options *o, stage *s, char *error, size_t n)
 {
+    enum { IN_FLIGHT = 8 }; /* where the device is this CPU, a search takes a while, and each has a deadline */
     outcome vulkan = {.found = s->by_vulkan}, cpu = {.found = s->by_cpu};
-    int status = run_engine(o, "vulkan", &s->words, &s->misspellings, s->sample, s->few, 0, &vulkan, error, n);
+    options few = *o;
+    few.in_flight = o->in_flight < IN_FLIGHT ? o->in_flight : IN_FLIGHT;
+    int status = run_engine(&few, "vulkan", &s->words, &s->misspellings, s->sample, s->few, 0, &vulkan, error, n);
     if (status == SERVICE_NO_ENGINE && !o->device) {
         printf("engine vulkan is skipped: %s\n", error);
         return 0;
     }
     if (status == 0) {
         print_line(&vulkan, o, "vulkan");
-        status = run_engine(o, "cpu", &s->words, &s->misspellings, s->sample, s->few, 0, &cpu, error, n);
+        status = run_engine(&few, "cpu", &s->words, &s->misspellings, s->sample, s->few, 0, &cpu, error, n);
     }
     if (status == 0) {
         status = compare(s->by_vulkan, s->by_cpu, &s->misspellings, s->sample, s->few) ? -2 : 0;
