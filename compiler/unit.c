@@ -89,17 +89,6 @@ uint32_t psc_type_of(psc_unit *unit, const psc_message *message)
     return (uint32_t)(unit->types.count - 1);
 }
 
-const psc_message *psc_message_find(const psc_unit *unit, const char *name)
-{
-    for (size_t i = 0; i < unit->schemas.count; i++) {
-        const psc_message *m = psc_schema_message(unit->schemas.at[i], name);
-        if (m) {
-            return m;
-        }
-    }
-    return NULL;
-}
-
 psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name)
 {
     for (size_t i = 0; i < unit->constants.count; i++) {

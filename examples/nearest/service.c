@@ -77,6 +77,8 @@ static int run_broker(const service_options *o, int interrupt, char *error, size
 
 /* ---- a shard ---- */
 
+enum { NO_ENGINE = 3 }; /* the exit status of a shard that has no such engine; other failures are 1 */
+
 /* Rows are words, in the order of the list; a shard is asked for its own only. */
 static psy_status fill_row(void *context, uint64_t row, void *out)
 {
@@ -133,7 +135,7 @@ static int run_shard(const service_options *o, uint32_t number, int interrupt, c
     }
     psy_worker_destroy(worker);
     psy_module_close(module);
-    return status == PSY_OK ? 0 : 1;
+    return status == PSY_NO_DEVICE || status == PSY_UNSUPPORTED ? NO_ENGINE : status != PSY_OK;
 }
 
 static int said(int status, const char *error)
@@ -153,7 +155,7 @@ int serve(const service_options *options)
 int shard(const service_options *options, uint32_t number)
 {
     char error[600] = "";
-    return said(run_shard(options, number, 1, error, sizeof error), error);
+    return said(run_shard(options, number, 1, error, sizeof error) != 0, error);
 }
 
 /* ---- all of them ---- */
@@ -224,7 +226,8 @@ int service_start(const service_options *options, service **out, char *error, si
     return 0;
 }
 
-static int has_ended(pid_t *pid, const note *n, const char *name, char *error, size_t error_bytes)
+/* As service_check, of one process. */
+static int check(pid_t *pid, const note *n, const char *name, char *error, size_t error_bytes)
 {
     int status;
     if (*pid <= 0 || waitpid(*pid, &status, WNOHANG) != *pid) {
@@ -238,7 +241,7 @@ static int has_ended(pid_t *pid, const note *n, const char *name, char *error, s
     } else {
         snprintf(error, error_bytes, "%s ended with status %d", name, WEXITSTATUS(status));
     }
-    return 1;
+    return WIFEXITED(status) && WEXITSTATUS(status) == NO_ENGINE ? SERVICE_NO_ENGINE : -1;
 }
 
 int service_check(service *s, char *error, size_t error_bytes)
@@ -246,11 +249,12 @@ int service_check(service *s, char *error, size_t error_bytes)
     char name[32];
     for (uint32_t i = 0; i < s->shard_count; i++) {
         snprintf(name, sizeof name, "shard %u", i);
-        if (has_ended(&s->shards[i], &s->notes[1 + i], name, error, error_bytes)) {
-            return -1;
+        int status = check(&s->shards[i], &s->notes[1 + i], name, error, error_bytes);
+        if (status) {
+            return status;
         }
     }
-    return has_ended(&s->broker, &s->notes[0], "the broker", error, error_bytes) ? -1 : 0;
+    return check(&s->broker, &s->notes[0], "the broker", error, error_bytes);
 }
 
 void service_kill_later(service *s, uint32_t milliseconds)

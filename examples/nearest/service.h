@@ -7,7 +7,7 @@
 
 #include "words.h"
 
-enum { SHARDS_MAX = 64 };
+enum { SHARDS_MAX = 64, SERVICE_NO_ENGINE = -3 };
 
 typedef struct service_options {
     const char *uri;
@@ -24,7 +24,8 @@ typedef struct service service;
 /* Starts all processes. Returns 0, or -1 with a message in `error`. They end when this process does. */
 int service_start(const service_options *options, service **out, char *error, size_t error_bytes);
 
-/* 0 while all processes live; -1 with what happened to the first that does not in `error`. */
+/* 0 while all processes live; else what happened to the first that does not is in `error`: SERVICE_NO_ENGINE if it is a shard
+ * for whose engine this machine has no device, -1 for all else. */
 int service_check(service *s, char *error, size_t error_bytes);
 
 /* For tests of failure: kills shard 0 after so many milliseconds, without a word. */

@@ -3,9 +3,9 @@
  * implementations: cpu (always there, the reference) and vulkan.
  *
  *   psy__engine *engine;  psy__engine_open("cpu", &options, &engine);
- *   psy__executable *x;  psy__engine_bind(engine, &binding, &x);     // sizes and resident data are known now
- *   psy__engine_run(x, &batch);                                      // again and again
- *   psy__engine_unbind(x);  psy__engine_close(engine);
+ *   psy__executable *x;  engine->interface->bind(engine, &binding, &x);   // sizes and resident data are known now
+ *   engine->interface->run(x, &batch);                                    // again and again
+ *   engine->interface->unbind(x);  psy__engine_close(engine);
  *
  * The slab is the batch: messages are addressed where they lie, as spans of equal stride; engines copy no payload.
  *
@@ -57,7 +57,7 @@ typedef struct psy__span {
 } psy__span;
 
 /* One run. Each list of spans adds up to `count` messages; the i-th input, partial and output belong together. Spans lie in
- * memory that was attached (psy__engine_attach). Output messages get their header, the stored fields and zero padding of
+ * memory that was attached (attach). Output messages get their header, the stored fields and zero padding of
  * nothing else: callers hand out zeroed or recycled memory and readers trust lengths only.
  * status[i] is set for each message: OK, NOT_FOUND, ... ; where it is not OK the output's fields are unspecified. */
 typedef struct psy__batch {

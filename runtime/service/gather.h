@@ -35,6 +35,9 @@ typedef struct psy__ticket {
     _Atomic uint8_t status[64]; /* each shard's psy_status; valid once its bit is set */
 } psy__ticket;
 _Static_assert(sizeof(psy__ticket) == 128, "the ticket is shared between processes");
+_Static_assert(offsetof(psy__ticket, done) == 8 && offsetof(psy__ticket, expected) == 16,
+               "the ticket is shared between processes");
+_Static_assert(offsetof(psy__ticket, status) == 64, "the ticket is shared between processes");
 
 typedef struct psy__gather {
     uint8_t *data;
@@ -46,10 +49,13 @@ typedef struct psy__gather {
 typedef struct psy__hop {
     uint32_t ticket, generation; /* of the ticket */
     uint32_t channel, epoch;     /* the client, and which of those that had this number */
-    uint64_t deadline_ns;        /* CLOCK_MONOTONIC; 0 = none */
+    uint64_t deadline_ns;        /* CLOCK_MONOTONIC */
     uint64_t reserved[5];
 } psy__hop;
 _Static_assert(sizeof(psy__hop) == 64, "the hop is shared between processes");
+_Static_assert(offsetof(psy__hop, ticket) == 0 && offsetof(psy__hop, generation) == 4, "the hop is shared between processes");
+_Static_assert(offsetof(psy__hop, channel) == 8 && offsetof(psy__hop, epoch) == 12, "the hop is shared between processes");
+_Static_assert(offsetof(psy__hop, deadline_ns) == 16, "the hop is shared between processes");
 
 /* A frame in a shard's ring: hop, envelope, payload. */
 enum { PSY_FRAME_ENVELOPE = 64, PSY_FRAME_PAYLOAD = 64 + PSY_ENVELOPE_BYTES };

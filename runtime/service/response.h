@@ -41,6 +41,9 @@ typedef struct psy__reply_header {
     uint8_t reserved[40];
 } psy__reply_header;
 _Static_assert(sizeof(psy__reply_header) == 64, "the reply header is ABI");
+_Static_assert(offsetof(psy__reply_header, state) == 0 && offsetof(psy__reply_header, status) == 8, "the reply header is ABI");
+_Static_assert(offsetof(psy__reply_header, bytes) == 12 && offsetof(psy__reply_header, request) == 16,
+               "the reply header is ABI");
 
 typedef struct psy__responses {
     uint8_t *data;

@@ -8,3 +8,7 @@ check_PROGRAMS += %D%/test_engine
 %C%_test_engine_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_engine_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free
 %C%_test_engine_LDADD = $(TEST_LDADD) -lm
+if SANITIZED
+%C%_test_engine_SOURCES += tests/keep_loaded.c
+%C%_test_engine_LDFLAGS += -export-dynamic
+endif

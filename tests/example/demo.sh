@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The example from end to end, and what can go wrong with it: each a line that says what, an exit status, and nothing left behind.
 . "$PSYNE_SOURCE/tests/example/common.sh"
-plan 19
+plan 23
 all="--engine cpu --module $module" few="--engine cpu --module $module --words $few_words"
 quick=$all
 [ -z "${PSYNE_SANITIZERS-}" ] || quick=$few # a sanitizer's build takes too long for all words
@@ -32,6 +32,34 @@ check 'one request in flight' grep -qE "$(last_line 200 2)" "$out"
 run "$nearest" $few --quiet --sample 200 --shards 7 --k 64 --in-flight 3
 check 'seven shards, 64 words each' grep -qE "$(last_line 200 7)" "$out"
 
+# Both engines; a machine without a Vulkan device has only one. The lines of each are in order, and the cpu's is the last.
+both="--module $module --words $few_words --sample 60"
+run "$nearest" $both
+two_engines() {
+    [ $status = 0 ] && grep -E '^(nearest:|both)' "$out" | sed 's/queries=60 .* shards=2 //' |
+        diff - <(printf '%s\n' 'nearest: engine=vulkan' 'both engines find the same words for a sample of 60' 'nearest: engine=cpu')
+}
+why=$(sed -n 's/^engine vulkan is skipped: //p' "$out")
+if [ -n "$why" ]; then
+    skip 'vulkan and cpu find the same words' "$why"
+    skip 'a device that is none' "$why"
+    skip 'no driver at all' "$why"
+    skip 'no driver, though vulkan is asked for' "$why"
+else
+    check 'vulkan and cpu find the same words' two_engines
+    run "$nearest" $both --device 99
+    check 'a device that is none' failed_with 1 'no Vulkan device 99' 'there is 0'
+    run env VK_DRIVER_FILES=/nowhere VK_ICD_FILENAMES=/nowhere "$nearest" $both
+    only_cpu() {
+        [ $status = 0 ] && grep -q '^engine vulkan is skipped: .*no Vulkan driver' "$out" && tail -n 1 "$out" | grep -qE "$(last_line 60 2)"
+    }
+    check 'no driver at all' only_cpu
+    run env VK_DRIVER_FILES=/nowhere VK_ICD_FILENAMES=/nowhere "$nearest" $both --engine vulkan
+    check 'no driver, though vulkan is asked for' failed_with 1 'no Vulkan driver'
+fi
+run "$nearest" $few --engine abacus
+check 'an engine that is none' failed_with 1 abacus cpu
+
 run "$nearest" $quick --words "$folder/nothing"
 check 'no list of words' failed_with 1 "$folder/nothing: No such file" wamerican
 run "$nearest" $quick --words /dev/null
@@ -46,8 +74,6 @@ check 'a module that is cut off' failed_with 1 cut.psm truncated
 { head -c 1000 "$module"; printf 'x'; tail -c +1002 "$module"; } >"$folder/changed.psm"
 run "$nearest" --engine cpu --module "$folder/changed.psm"
 check 'a module that was changed' failed_with 1 changed.psm hash
-run "$nearest" $few --engine abacus
-check 'an engine that is none' failed_with 1 abacus cpu
 
 misuses() {
     local arguments

@@ -105,6 +105,7 @@ void shop_close(shop *s, psy_worker_counts *sum)
     }
     psy_broker_stop(s->broker);
     pthread_join(s->broker_thread, NULL);
+    psy_broker_get_counts(s->broker, &s->counts);
     psy_broker_destroy(s->broker);
     psy_module_close(s->module);
 }

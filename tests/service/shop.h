@@ -25,6 +25,7 @@ typedef struct shop {
     psy_broker *broker;
     psy_worker *workers[SHOP_SHARDS_ROOM];
     pthread_t threads[SHOP_SHARDS_ROOM], broker_thread;
+    psy_broker_counts counts; /* the broker's, once the shop is closed */
 } shop;
 
 /* Row `row` of `rows` and `kept`: value(row, d) for each d. Whole numbers: sums are exact. */

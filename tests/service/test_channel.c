@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's side: connecting and what can be wrong with it, agreeing on pipelines, space, deadlines. */
 #define _GNU_SOURCE
+#include <psyne/envelope.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -391,4 +392,54 @@ Test(deadlines, are_kept)
     }
     psy_channel_close(channel);
     close_service(&s);
+}
+
+/* ---- envelopes ---- */
+
+/* Sends a call by key and waits for its answer; what went before it in the request ring. */
+static psy_envelope sent(psy_channel *channel, const psy_pipeline *lane, uint64_t key)
+{
+    question q = {.number = 1, .key = key};
+    psy_envelope e;
+    psy_call call;
+    psy_status status;
+    cr_assert_eq(psy_channel_claim(channel, lane, &call), PSY_OK, "%s", psy_detail());
+    memcpy(call.message, &q, sizeof q);
+    psy_channel_commit(channel, &call, (void *)(uintptr_t)q.number);
+    memcpy(&e, (const uint8_t *)call.message - PSY_ENVELOPE_BYTES, sizeof e);
+    cr_assert_eq(take_replies(channel, 1, 5 * second_ns, &status, NULL), 1u);
+    cr_assert_eq(status, PSY_OK, "%s", psy_status_name(status));
+    return e;
+}
+
+/* Ids and routes are hashes under salts: of each channel for a request, so that its number and sender do not show, of the
+ * service for a key, so that all clients find the same shard and nobody else learns which. */
+Test(envelopes, tell_no_secrets)
+{
+    enum { CALLS = 3, CHANNELS = 3, ALL = CALLS * CHANNELS };
+    service s[] = {open_service("inproc://envelopes", 16, 16), open_service("inproc://other-envelopes", 16, 16)};
+    psy_envelope e[ALL];
+    for (uint32_t i = 0; i < CHANNELS; i++) { /* two of the first service, one of the second */
+        psy_pipeline lanes[LANES];
+        psy_channel *channel = open_channel(s[i / 2].uri, 4, 10000, lanes);
+        for (uint32_t k = 0; k < CALLS; k++) {
+            e[i * CALLS + k] = sent(channel, &lanes[LANE_KEY], 7 + k);
+        }
+        cr_assert_eq(sent(channel, &lanes[LANE_ANY], 7).route, 0u, "there is no key");
+        psy_channel_close(channel);
+    }
+    close_service(&s[0]);
+    close_service(&s[1]);
+    for (uint32_t i = 0; i < ALL; i++) {
+        cr_assert_eq(e[i].sequence, i % CALLS + 1);
+        cr_assert(e[i].request >> 32 && e[i].route >> 32, "no counter, no key");
+        for (uint32_t j = 0; j < i; j++) {
+            bool same_route = i / CALLS < 2 && i % CALLS == j % CALLS; /* of a service, for a key */
+            cr_assert_neq(e[i].request, e[j].request);
+            cr_assert_eq(e[i].route == e[j].route, same_route);
+        }
+        for (size_t b = 0; b < sizeof e[i].tag; b++) {
+            cr_assert_eq(e[i].tag[b], 0u);
+        }
+    }
 }

@@ -114,7 +114,11 @@ static psy_status make_instance(psy__vulkan_engine *e, bool validate)
     VkResult result = e->vk.CreateInstance(&info, NULL, &e->instance);
     if (result != VK_SUCCESS) {
         e->instance = VK_NULL_HANDLE;
-        return psy__vulkan_fail(result, "making an instance (is a driver installed?)");
+        return result == VK_ERROR_INCOMPATIBLE_DRIVER
+                   ? psy_fail(
+                         PSY_NO_DEVICE,
+                         "no Vulkan driver was found (on Debian, mesa-vulkan-drivers has some for GPUs and one for the CPU)")
+                   : psy__vulkan_fail(result, "making an instance");
     }
     psy_status status = find_functions(e, LEVEL_INSTANCE);
     if (status == PSY_OK && validate) {

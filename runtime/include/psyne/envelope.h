@@ -3,7 +3,7 @@
  * transport.
  *
  *    0  length u32        payload bytes
- *    4  kind u8, flags u8, deadline u16     milliseconds the sender will wait, 0 = none
+ *    4  kind u8, flags u8, deadline u16     milliseconds the sender will wait, 0 = 65,535
  *    8  request u64       hash salted per channel: no counter, pointer or secret
  *   16  route u64         keyed hash of the routing key under the service's salt; 0 where the pipeline has none
  *   24  pipeline u32, type u32              ids agreed at attach, where the layout hashes are compared
@@ -41,10 +41,12 @@ typedef struct psy_envelope {
 } psy_envelope;
 
 static_assert(sizeof(psy_envelope) == PSY_ENVELOPE_BYTES, "the envelope is ABI");
-static_assert(offsetof(psy_envelope, kind) == 4 && offsetof(psy_envelope, deadline_ms) == 6, "the envelope is ABI");
+static_assert(offsetof(psy_envelope, length) == 0 && offsetof(psy_envelope, kind) == 4, "the envelope is ABI");
+static_assert(offsetof(psy_envelope, flags) == 5 && offsetof(psy_envelope, deadline_ms) == 6, "the envelope is ABI");
 static_assert(offsetof(psy_envelope, request) == 8 && offsetof(psy_envelope, route) == 16, "the envelope is ABI");
-static_assert(offsetof(psy_envelope, pipeline) == 24 && offsetof(psy_envelope, sequence) == 32, "the envelope is ABI");
-static_assert(offsetof(psy_envelope, slot) == 40 && offsetof(psy_envelope, tag) == 48, "the envelope is ABI");
+static_assert(offsetof(psy_envelope, pipeline) == 24 && offsetof(psy_envelope, type) == 28, "the envelope is ABI");
+static_assert(offsetof(psy_envelope, sequence) == 32 && offsetof(psy_envelope, slot) == 40, "the envelope is ABI");
+static_assert(offsetof(psy_envelope, generation) == 44 && offsetof(psy_envelope, tag) == 48, "the envelope is ABI");
 
 #ifdef __cplusplus
 }

@@ -26,6 +26,9 @@ typedef struct psy_message_header {
     uint16_t reserved; /* 0 */
 } psy_message_header;
 static_assert(sizeof(psy_message_header) == 8, "the message header is ABI");
+static_assert(offsetof(psy_message_header, bytes) == 0 && offsetof(psy_message_header, version) == 4,
+              "the message header is ABI");
+static_assert(offsetof(psy_message_header, reserved) == 6, "the message header is ABI");
 
 /* A message type, as both ends must agree on it. */
 typedef struct psy_type {

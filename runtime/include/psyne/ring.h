@@ -86,8 +86,11 @@ typedef struct psy_ring_header {
     uint8_t pad3[120];
 } psy_ring_header;
 static_assert(sizeof(psy_ring_header) == PSY_RING_HEADER_BYTES, "the ring header is ABI");
-static_assert(offsetof(psy_ring_header, published) == 128 && offsetof(psy_ring_header, released) == 256 &&
-                  offsetof(psy_ring_header, consumer_waits) == 384,
+static_assert(offsetof(psy_ring_header, magic) == 0 && offsetof(psy_ring_header, abi) == 4, "the ring header is ABI");
+static_assert(offsetof(psy_ring_header, stride) == 8 && offsetof(psy_ring_header, slots) == 12, "the ring header is ABI");
+static_assert(offsetof(psy_ring_header, published) == 128 && offsetof(psy_ring_header, released) == 256,
+              "the ring header is ABI");
+static_assert(offsetof(psy_ring_header, consumer_waits) == 384 && offsetof(psy_ring_header, producer_waits) == 388,
               "the ring header is ABI");
 
 /* One side's handle; plain memory of its process. Use one for the producer and another for the consumer, on cache lines of

@@ -36,7 +36,10 @@ typedef struct psy_slab_header {
     uint64_t epoch;       /* random: two slabs are never taken for one */
 } psy_slab_header;
 static_assert(sizeof(psy_slab_header) == 40, "the slab header is ABI");
-static_assert(offsetof(psy_slab_header, bytes) == 8 && offsetof(psy_slab_header, epoch) == 32, "the slab header is ABI");
+static_assert(offsetof(psy_slab_header, magic) == 0 && offsetof(psy_slab_header, abi_major) == 4, "the slab header is ABI");
+static_assert(offsetof(psy_slab_header, abi_minor) == 6 && offsetof(psy_slab_header, bytes) == 8, "the slab header is ABI");
+static_assert(offsetof(psy_slab_header, data_offset) == 16 && offsetof(psy_slab_header, owner) == 24, "the slab header is ABI");
+static_assert(offsetof(psy_slab_header, epoch) == 32, "the slab header is ABI");
 
 typedef struct psy_slab psy_slab;
 
