@@ -10,42 +10,44 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 . "$source/tests/compiler/shell.sh"
 
-# What is compiled of a file, without the map to the source; nothing where it has errors. The words of a text that are left when
-# blanks are taken away.
-compiled() { # file, folder for it
-    rm -rf "$2"
-    "$psynec" "$1" -I "$source/tests/golden/imports" -I "$source/examples/language" -I "${3%/*}" --no-source-map --no-kernels -o "$2" >/dev/null 2>&1
-}
+# The words of a text: what is left when blanks are taken away.
 words() { tr -d ' \t\r\n\f' <"$1"; }
+# What is compiled of a file, without the map to the source; nothing where it has errors.
+compiled() { # file, where it came from, folder for it
+    "$psynec" "$1" -I "$source/tests/golden/imports" -I "$source/examples/language" -I "${2%/*}" --no-source-map --no-kernels -o "$3" >/dev/null 2>&1
+}
 
-every_file() { # of the tree
-    local file name=$1 laid_out=0 left=0 bad=0
+# All files of a list at once, each in a folder of its own: given and laid out.
+every_file() { # list; counts: laid out, left alone
+    local file number=0 name bad=0 left=0
+    rm -rf given after && mkdir given after
     while IFS= read -r file; do
-        rm -rf one && mkdir one && cp "$file" one/ && name=one/${file##*/}
-        run fmt "$name"
-        if [ "$status" = 1 ] && grep -q 'error\[' err && ! grep -q E0900 err; then
-            cmp -s "$name" "$file" || { echo "$file has errors and was changed" >>err && bad=1; }
-            "$psynec" "$file" --check >/dev/null 2>&1 && { echo "$file has no errors and was refused" >>err && bad=1; }
+        number=$((number + 1))
+        mkdir "given/$number" "after/$number" && cp "$file" "given/$number/" && cp "$file" "after/$number/"
+    done <"$1"
+    "$psynec" fmt after/*/* >said 2>&1
+    grep -F E0900 said >>err && bad=1
+    "$psynec" fmt --check after/*/* >again 2>/dev/null
+    [ ! -s again ] || { echo "not the same when laid out again: $(cat again)" >>err && bad=1; }
+    number=0
+    while IFS= read -r file; do
+        number=$((number + 1)) name=$number/${file##*/}
+        if grep -q "^after/$name:.*error" said; then
             left=$((left + 1))
+            cmp "given/$name" "after/$name" >>err 2>&1 || bad=1
             continue
         fi
-        laid_out=$((laid_out + 1))
-        [ "$status" = 0 ] && [ ! -s err ] || { echo "$file: $status" >>err && bad=1 && break; }
-        [ "$(words "$name")" = "$(words "$file")" ] || { echo "$file has other words" >>err && bad=1; }
-        run fmt --check "$name"
-        [ "$status" = 0 ] || { echo "$file is not the same when it is laid out again" >>err && bad=1; }
-        cp "$file" "one/given.${file##*.}"
-        compiled "one/given.${file##*.}" given "$file"
-        # The name of a file is in what is made of it.
-        mv "$name" "one/given.${file##*.}" && compiled "one/given.${file##*.}" after "$file"
-        diff -r given after >>err 2>&1 || { [ ! -e given ] && [ ! -e after ]; } || { echo "$file gives something else" >>err && bad=1; }
-        [ "$bad" = 0 ] || break
-    done
-    counts="$laid_out $left"
+        [ "$(words "given/$name")" = "$(words "after/$name")" ] || { echo "$file has other words" >>err && bad=1; }
+        cmp -s "given/$name" "after/$name" && continue
+        compiled "given/$name" "$file" "given/$number/out" || continue
+        compiled "after/$name" "$file" "after/$number/out"
+        diff -r "given/$number/out" "after/$number/out" >>err 2>&1 || { echo "$file gives something else" >>err && bad=1; }
+    done <"$1"
+    counts="$((number - left)) $left"
     return $bad
 }
 find "$source/examples" "$source/schemas" "$source/tests" \( -name '*.psy' -o -name '*.hrm' \) ! -path '*/gen/*' | sort >list
-ok 'every schema and program of the tree' every_file list <list
+ok 'every schema and program of the tree' every_file list
 ok 'many were laid out' test "${counts% *}" -gt 100
 ok 'and some have errors and were left alone' test "${counts#* }" -gt 10
 
@@ -56,7 +58,7 @@ for page in language messages getting-started; do
 done
 ls "$work"/*-*.hrm "$work"/*-*.psy >pages 2>/dev/null
 ok 'the pages have blocks' test -s pages
-ok 'every block of the pages' every_file pages <pages
+ok 'every block of the pages' every_file pages
 
 run fmt --check "$source"/examples/*/*.psy "$source"/examples/*/*.hrm && ok 'the examples are laid out' both is "$status" 0 is "$(cat out)" ''
 

@@ -129,7 +129,7 @@ run new deep/down/shop2 && ok 'in another folder' both is "$status" 0 test -e de
 run new Shop && ok 'a name with a capital' both is "$status" 2 says 'small letters'
 run new 'a b' && ok 'a name with a blank' is "$status" 2
 run new ../.. && ok 'no name' is "$status" 2
-run new psy && ok 'a name of Psyne' both is "$status" 1 test ! -e psy
+run new psy && ok 'a name of Psyne' both is "$status" 1 is "$(names psy)" ''
 run new && ok 'without a name' both is "$status" 2 says 'needs a name'
 run new one two && ok 'two names' both is "$status" 2 says 'one project at a time'
 
