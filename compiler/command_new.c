@@ -27,8 +27,9 @@ static const char *name_of(psc_arena *arena, const char *path)
         good = good && (islower((unsigned char)*c) || isdigit((unsigned char)*c) || *c == '_');
     }
     if (!good) {
-        psc_misuse(psc_format(arena, "`%s` cannot be the name of a project", name),
-                   psc_format(arena, "it becomes a part of names in C: small letters, digits and `_`, at most %d", PSC_NAMESPACE_MAX));
+        psc_misuse(
+            psc_format(arena, "`%s` cannot be the name of a project", name),
+            psc_format(arena, "it becomes a part of names in C: small letters, digits and `_`, at most %d", PSC_NAMESPACE_MAX));
     }
     return name;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --deps: a rule for make, "outputs: sources", and an empty rule for each source, so that one that is gone does not stop make. */
+/* --deps: a rule for make, "outputs: sources", and an empty rule for each source, so that one that is gone does not stop make.
+ */
 #ifndef PSC_DEPS_H
 #define PSC_DEPS_H
 

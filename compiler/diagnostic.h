@@ -80,7 +80,8 @@ void psc_fix_with(psc_diagnostic *d, psc_span span, const char *format, ...) __a
 
 /* False when so many errors were reported that another will never be shown. */
 bool psc_errors_are_kept(const psc_diagnostics *diags);
-/* "did you mean `words`?" of the nearest candidate, and a fix where the diagnostic's place is the name. False where none is near. */
+/* "did you mean `words`?" of the nearest candidate, and a fix where the diagnostic's place is the name. False where none is
+ * near. */
 bool psc_help_nearest(psc_diagnostic *d, const char *name, const char *const *candidates, size_t count);
 
 /* "E0302", "W0001"; the title of diagnostics.def. */
@@ -92,8 +93,8 @@ psc_code psc_code_named(const char *text);
 /* A warning's name on the command line: W_UNUSED is "unused". */
 const char *psc_warning_name(psc_arena *arena, psc_code code);
 
-/* What is shown: all errors, or, where there are none, the warnings, in order of file and place, each once; at most `most` errors.
- * *left is how many errors are not. */
+/* What is shown: all errors, or, where there are none, the warnings, in order of file and place, each once; at most `most`
+ * errors. *left is how many errors are not. */
 psc_diagnostic_list psc_diagnostics_shown(const psc_diagnostics *diags, unsigned most, unsigned *left);
 /* Adds all of `from`. */
 void psc_diagnostics_add(psc_diagnostics *diags, const psc_diagnostics *from);

@@ -21,8 +21,8 @@ typedef enum psc_emit_kind {
 
 extern const char *const psc_emit_names[PSC_EMIT_COUNT];
 
-/* Graphviz of every program after the last pass: values with their shapes, kernels as clusters, and what goes from the shards to
- * the merge. */
+/* Graphviz of every program after the last pass: values with their shapes, kernels as clusters, and what goes from the shards
+ * to the merge. */
 void psc_emit_graph(psc_unit *unit, FILE *to);
 /* What is in a module: types with offsets, sizes, residents, pipelines, programs, kernels. */
 void psc_emit_json(const psy__module *module, FILE *to);

@@ -9,15 +9,16 @@ const char *const psc_emit_names[PSC_EMIT_COUNT] = {"header", "bytecode", "asm",
 
 const char *psc_part_text(const psc_pipeline *pipeline, const psc_program *program)
 {
-    return program == pipeline->merge               ? "merge, on the shard that answers"
-           : pipeline->merge                        ? "on every shard"
+    return program == pipeline->merge                ? "merge, on the shard that answers"
+           : pipeline->merge                         ? "on every shard"
            : pipeline->record.route == PSY_ROUTE_KEY ? "on the shard that owns the key"
                                                      : "on one shard";
 }
 
 bool psc_is_computed(const psc_value *v)
 {
-    return v->op != PSC_OP_LABELS && v->op != PSY_OP_STORE && v->op != PSY_OP_CONST && v->op != PSY_OP_SIZE && !psc_ir_is_view(v);
+    return v->op != PSC_OP_LABELS && v->op != PSY_OP_STORE && v->op != PSY_OP_CONST && v->op != PSY_OP_SIZE &&
+           !psc_ir_is_view(v);
 }
 
 typedef struct graph {
@@ -64,8 +65,10 @@ static const char *title(const graph *g, const psc_program *p, const psc_value *
     case PSC_OP_LABELS: return "positions";
     case PSY_OP_LOAD: return psc_format(arena, "message.%s", field_name(g, p->input_type, v->index));
     case PSY_OP_PARTIAL: return psc_format(arena, "%s of all shards", field_name(g, p->partial_type, v->index));
-    case PSY_OP_STORE: return psc_format(arena, "%s.%s", p->output_type == g->unit->pipelines.at[g->pipeline]->record.partial_type ? "partial" : "answer",
-                                         field_name(g, p->output_type, v->index));
+    case PSY_OP_STORE:
+        return psc_format(arena, "%s.%s",
+                          p->output_type == g->unit->pipelines.at[g->pipeline]->record.partial_type ? "partial" : "answer",
+                          field_name(g, p->output_type, v->index));
     case PSY_OP_RESIDENT:
     case PSY_OP_LOOKUP: return psc_format(arena, "resident %s", g->unit->residents.at[v->index].node->name.text);
     case PSY_OP_CONST:
@@ -85,12 +88,12 @@ static const char *title(const graph *g, const psc_program *p, const psc_value *
 
 static const char *look(const psc_value *v)
 {
-    return v->op == PSY_OP_LOAD || v->op == PSY_OP_PARTIAL          ? "fillcolor=\"#dbeafe\""
-           : v->op == PSY_OP_RESIDENT || v->op == PSY_OP_LOOKUP     ? "fillcolor=\"#dcfce7\" shape=cylinder"
-           : v->op == PSY_OP_STORE                                  ? "fillcolor=\"#ffedd5\""
-           : v->op == PSY_OP_CONST || v->op == PSY_OP_SIZE          ? "shape=plaintext style=\"\""
-           : psc_is_computed(v)                                     ? "fillcolor=\"#ffffff\""
-                                                                    : "fillcolor=\"#f3f4f6\"";
+    return v->op == PSY_OP_LOAD || v->op == PSY_OP_PARTIAL      ? "fillcolor=\"#dbeafe\""
+           : v->op == PSY_OP_RESIDENT || v->op == PSY_OP_LOOKUP ? "fillcolor=\"#dcfce7\" shape=cylinder"
+           : v->op == PSY_OP_STORE                              ? "fillcolor=\"#ffedd5\""
+           : v->op == PSY_OP_CONST || v->op == PSY_OP_SIZE      ? "shape=plaintext style=\"\""
+           : psc_is_computed(v)                                 ? "fillcolor=\"#ffffff\""
+                                                                : "fillcolor=\"#f3f4f6\"";
 }
 
 static void put_node(const graph *g, const psc_program *p, const psc_value *v, const char *indent)
@@ -105,14 +108,16 @@ static void put_node(const graph *g, const psc_program *p, const psc_value *v, c
     if (v->op != PSY_OP_STORE && v->op != PSY_OP_CONST) {
         fprintf(g->to, "\\n%s%s", psy__dtype_name(v->dtype), shape(g, v));
     }
-    fprintf(g->to, "\" %s%s];\n", look(v), v->batched || v->op == PSY_OP_STORE || !psc_is_computed(v) ? "" : " style=\"filled,rounded,dashed\"");
+    fprintf(g->to, "\" %s%s];\n", look(v),
+            v->batched || v->op == PSY_OP_STORE || !psc_is_computed(v) ? "" : " style=\"filled,rounded,dashed\"");
 }
 
 static void put_program(const graph *g, const psc_pipeline *pipeline, const psc_program *p)
 {
     char part = g->merge ? 'm' : 's';
-    fprintf(g->to, "  subgraph cluster_p%zu%c {\n    label=\"pipeline %s: %s\" style=\"rounded\" color=\"#6b7280\" fontsize=14;\n", g->pipeline,
-            part, pipeline->node->name.text, psc_part_text(pipeline, p));
+    fprintf(g->to,
+            "  subgraph cluster_p%zu%c {\n    label=\"pipeline %s: %s\" style=\"rounded\" color=\"#6b7280\" fontsize=14;\n",
+            g->pipeline, part, pipeline->node->name.text, psc_part_text(pipeline, p));
     uint32_t open = 0;
     for (size_t i = 0; i < p->values.count; i++) {
         const psc_value *v = p->values.at[i];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What fuse did, in the user's words: kernels with the operations in them and where they are written, and what kept neighbours apart. */
+/* What fuse did, in the user's words: kernels with the operations in them and where they are written, and what kept neighbours
+ * apart. */
 #include <string.h>
 
 #include "emit.h"
@@ -79,7 +80,8 @@ static void tell_kernel(const teller *t, uint32_t number)
         }
         first = false;
         fprintf(t->to, "    %-10s %-16s %s: %s\n", op_name(v),
-                psc_format(t->unit->arena, "%s%s", psy__dtype_name(v->dtype), v->rank ? psc_shape_text(t->unit, v->dims, v->rank) : ""),
+                psc_format(t->unit->arena, "%s%s", psy__dtype_name(v->dtype),
+                           v->rank ? psc_shape_text(t->unit, v->dims, v->rank) : ""),
                 place(t, v), written(t, v));
     }
 }
@@ -122,7 +124,8 @@ static bool told(const teller *t, size_t i)
     const psc_apart *a = &t->program->apart.at[i];
     for (size_t k = 0; k < i; k++) {
         const psc_apart *b = &t->program->apart.at[k];
-        if (t->kernels[a->from->id] == t->kernels[b->from->id] && t->kernels[a->to->id] == t->kernels[b->to->id] && a->why == b->why) {
+        if (t->kernels[a->from->id] == t->kernels[b->from->id] && t->kernels[a->to->id] == t->kernels[b->to->id] &&
+            a->why == b->why) {
             return true;
         }
     }
@@ -147,8 +150,8 @@ static void tell_apart(const teller *t)
             continue;
         }
         if (a->why == PSC_APART_SPACE) {
-            fprintf(t->to, "  kernels %u and %u are two: %s runs over %s, %s over %s\n", from, to, op_name(a->from), space(t, a->from),
-                    op_name(a->to), space(t, a->to));
+            fprintf(t->to, "  kernels %u and %u are two: %s runs over %s, %s over %s\n", from, to, op_name(a->from),
+                    space(t, a->from), op_name(a->to), space(t, a->to));
             continue;
         }
         bool is_from = a->why == PSC_APART_KIND && reason(a) == alone(a->from);
@@ -161,8 +164,9 @@ static void tell_program(psc_unit *u, const psc_pipeline *pipeline, const psc_pr
     teller telling = {.unit = u, .program = p, .to = to}, *t = &telling;
     t->kernels = psc_alloc(u->arena, (p->values.count + 1) * sizeof *t->kernels);
     uint32_t operations = number_kernels(t);
-    fprintf(to, "pipeline %s, %s: %u operation%s in %u kernel%s%s\n", pipeline->node->name.text, psc_part_text(pipeline, p), operations,
-            operations == 1 ? "" : "s", t->count, t->count == 1 ? "" : "s", u->options->optimise ? "" : " (-O0 joins none)");
+    fprintf(to, "pipeline %s, %s: %u operation%s in %u kernel%s%s\n", pipeline->node->name.text, psc_part_text(pipeline, p),
+            operations, operations == 1 ? "" : "s", t->count, t->count == 1 ? "" : "s",
+            u->options->optimise ? "" : " (-O0 joins none)");
     for (uint32_t k = 1; k <= t->count; k++) {
         tell_kernel(t, k);
     }

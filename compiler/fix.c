@@ -10,10 +10,10 @@ static int by_place(const void *a, const void *b)
 {
     const psc_fix *x = a, *y = b;
     int path = strcmp(x->span.source->path, y->span.source->path);
-    return path != 0                          ? path
-           : x->span.begin != y->span.begin   ? (x->span.begin < y->span.begin ? -1 : 1)
-           : x->span.end != y->span.end       ? (x->span.end < y->span.end ? -1 : 1)
-                                              : strcmp(x->text, y->text);
+    return path != 0                        ? path
+           : x->span.begin != y->span.begin ? (x->span.begin < y->span.begin ? -1 : 1)
+           : x->span.end != y->span.end     ? (x->span.end < y->span.end ? -1 : 1)
+                                            : strcmp(x->text, y->text);
 }
 
 /* The fixes [from, to) of one file, made; *count goes up for each. */

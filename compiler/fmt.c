@@ -10,13 +10,13 @@ typedef enum unit_kind { STATEMENT, HEAD, END, COMMENT } unit_kind;
 
 typedef struct unit {
     unit_kind kind;
-    size_t from, to;           /* words */
-    size_t notes, notes_end;   /* comments behind it, on its last line */
+    size_t from, to;         /* words */
+    size_t notes, notes_end; /* comments behind it, on its last line */
     unsigned indent;
-    bool whole;                /* HEAD: with its end, nothing between */
-    bool blank;                /* an empty line stands before it */
-    size_t name_end, pad;      /* where a type follows in a column: after the word `:`, and blanks after it */
-    size_t column;             /* after which the comments stand */
+    bool whole;           /* HEAD: with its end, nothing between */
+    bool blank;           /* an empty line stands before it */
+    size_t name_end, pad; /* where a type follows in a column: after the word `:`, and blanks after it */
+    size_t column;        /* after which the comments stand */
     fmt_text text;
 } unit;
 
@@ -40,7 +40,8 @@ static void add_unit(formatter *f, unit_kind kind, size_t to, unsigned indent)
     while (to > f->at + 1 && fmt_is_comment(word(f, to - 1))) {
         to--;
     }
-    unit u = {.kind = kind, .from = f->at, .to = to, .notes = to, .notes_end = to, .indent = indent, .blank = word(f, f->at)->blank};
+    unit u = {
+        .kind = kind, .from = f->at, .to = to, .notes = to, .notes_end = to, .indent = indent, .blank = word(f, f->at)->blank};
     f->at = to;
     if (kind != COMMENT) {
         while (f->at < f->words.count && fmt_is_comment(word(f, f->at)) && !word(f, f->at)->breaks) {

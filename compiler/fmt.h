@@ -3,8 +3,8 @@
  * added, dropped or moved but blanks, line breaks and empty lines.
  *
  *   - four spaces a level; a statement or field a line, as far as PSC_FMT_COLUMNS reach
- *   - what is longer is broken at the outermost place: before `|>`, before the operators that bind least, or in the brackets that
- *     hold most, an argument a line
+ *   - what is longer is broken at the outermost place: before `|>`, before the operators that bind least, or in the brackets
+ * that hold most, an argument a line
  *   - a statement with a comment inside of it keeps its line breaks
  *   - the types of fields and residents in a row, and the comments at the ends of lines in a row, stand below each other
  *   - empty lines stay, one at most; one stands around messages and pipelines

@@ -24,7 +24,10 @@ typedef PSC_LIST(char) fmt_text;
 /* The words of a text without syntax errors; false after them. */
 bool fmt_words_read(psc_arena *arena, psc_diagnostics *diags, const psc_source *source, bool is_program, fmt_words *out);
 
-static inline bool fmt_is(const fmt_word *w, const char *text) { return strlen(text) == w->n && memcmp(w->text, text, w->n) == 0; }
+static inline bool fmt_is(const fmt_word *w, const char *text)
+{
+    return strlen(text) == w->n && memcmp(w->text, text, w->n) == 0;
+}
 static inline bool fmt_is_comment(const fmt_word *w) { return w->kind == FMT_LINE_COMMENT || w->kind == FMT_BLOCK_COMMENT; }
 
 /* Appends words [from, to) to the text, whose last line has `indent`; breaks them where they do not fit. */

@@ -88,8 +88,9 @@ size_t psc_value_place(psc_arena *arena, psc_value_kind kind, const char *word, 
         }
     }
     const char *near = psc_did_you_mean(word, list, count);
-    psc_misuse(psc_format(arena, kind == PSC_VALUE_LEVEL ? "%s%s" : "%s `%s`", what, word), near ? psc_format(arena, "did you mean `%s`?", near)
-                                                              : psc_format(arena, "there are %s", listed(arena, list, count)));
+    psc_misuse(psc_format(arena, kind == PSC_VALUE_LEVEL ? "%s%s" : "%s `%s`", what, word),
+               near ? psc_format(arena, "did you mean `%s`?", near)
+                    : psc_format(arena, "there are %s", listed(arena, list, count)));
 }
 
 /* ---- arguments ---- */

@@ -70,7 +70,8 @@ static void write_synopsis(FILE *to)
 
 static void write_roff_options(FILE *to)
 {
-    fputs(".SH OPTIONS\nA value of an option with one dash follows it directly or as the next argument; that of an option with two "
+    fputs(".SH OPTIONS\nA value of an option with one dash follows it directly or as the next argument; that of an option with "
+          "two "
           "dashes follows a\n.B =\nor is the next argument.\n",
           to);
     for (unsigned i = 0; i < PSC_OPTION_COUNT; i++) {
@@ -98,7 +99,10 @@ static void write_roff_options(FILE *to)
 
 /* ---- completion ---- */
 
-static const char *command_word(unsigned command) { return command == PSC_COMMAND_COMPILE ? "compile" : psc_command_rows[command].word; }
+static const char *command_word(unsigned command)
+{
+    return command == PSC_COMMAND_COMPILE ? "compile" : psc_command_rows[command].word;
+}
 
 static void write_values(FILE *to)
 {

@@ -1,15 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # psynec on the command line: exit statuses, what is written where, and what is not.
-set -u
-export LC_ALL=C
-source=${PSYNE_SOURCE:?} psynec=${PSYNE_BUILD:?}/compiler/psynec
+. "${PSYNE_SOURCE:?}/tests/compiler/shell.sh"
 inputs=$source/examples/nearest
-work=$(mktemp -d)
 trap 'umount "$work/full" 2>/dev/null; chmod -R u+w "$work"; rm -rf "$work"' EXIT
-cd "$work" || exit 1
-
-. "$source/tests/compiler/shell.sh"
 
 cp "$inputs/nearest.psy" "$inputs/nearest.hrm" .
 printf 'message Broken {\n    x: f33;\n}\n' >broken.psy

@@ -1,13 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What is made of the tables of options and diagnostics is what they say now, and no option is missing anywhere.
-set -u
-export LC_ALL=C
-source=${PSYNE_SOURCE:?} build=${PSYNE_BUILD:?} psynec=${PSYNE_BUILD:?}/compiler/psynec
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-. "$source/tests/compiler/shell.sh"
+. "${PSYNE_SOURCE:?}/tests/compiler/shell.sh"
 
 fresh() { # what, file
     "$build/compiler/psynecdoc" "$1" "$source/compiler/templates/docs.in" | diff -u "$source/$2" - >err || { echo "$2 is out of date: make update-docs" >>err && false; }
@@ -52,6 +46,12 @@ completes psynec --dump fu && ok 'passes are completed' offers fuse
 : >a.psy >b.hrm >c.txt && completes psynec '' && ok 'files are completed' both offers a.psy '' offers b.hrm
 ok 'others are not' eval '! offers c.txt 2>/dev/null'
 completes psynec fmt '' && ok 'no commands after a command' eval '! offers new 2>/dev/null'
+
+# What the page shows of --explain-fusion is what it says.
+cp "$source"/examples/nearest/nearest.* . && run nearest.hrm --check --explain-fusion
+awk '/--explain-fusion$/ && /^\$/ { inside = 1; next } /^```/ { inside = 0 } inside && $0 != "..."' "$source/doc/psynec.md" >shown
+ok 'the page shows something' test -s shown
+ok 'that psynec says' is "$(grep -vxFf out shown)" ''
 
 if type -P mandoc >/dev/null; then
     ok 'mandoc has no complaint' is "$(mandoc -Tlint -W warning "$source/doc/man/psynec.1" 2>&1)" ''

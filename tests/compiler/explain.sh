@@ -1,13 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Every code has a text; its wrong example gets that code and no other, its right one compiles without a word.
-set -u
-export LC_ALL=C
-source=${PSYNE_SOURCE:?} psynec=${PSYNE_BUILD:?}/compiler/psynec
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-. "$source/tests/compiler/shell.sh"
+. "${PSYNE_SOURCE:?}/tests/compiler/shell.sh"
 cp "$source/examples/language/language.psy" .
 texts=$source/compiler/templates/explain.in
 

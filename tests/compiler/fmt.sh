@@ -2,13 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # psynec fmt: every schema and program of the tree is laid out; laid out twice it is the same, and what is compiled of it is, too.
 # Files with syntax errors are left alone. The examples are laid out as they lie.
-set -u
-export LC_ALL=C
-source=${PSYNE_SOURCE:?} psynec=${PSYNE_BUILD:?}/compiler/psynec
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-. "$source/tests/compiler/shell.sh"
+. "${PSYNE_SOURCE:?}/tests/compiler/shell.sh"
 
 # The words of a text: what is left when blanks are taken away.
 words() { tr -d ' \t\r\n\f' <"$1"; }

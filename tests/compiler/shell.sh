@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# Functions for scripts that run psynec as a user does. To be sourced, in a folder of its own. Prints TAP.
+# Functions for scripts that run psynec as a user does, in a folder of their own. To be sourced. Prints TAP.
+set -u
+export LC_ALL=C
+source=${PSYNE_SOURCE:?} build=${PSYNE_BUILD:?} psynec=${PSYNE_BUILD:?}/compiler/psynec
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
 number=0 failed=0
 ok() { # name, and a command whose success is the case's
     local name=$1

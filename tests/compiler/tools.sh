@@ -1,13 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What psynec writes and says besides modules and messages: graph, json and ir, rules for make, warnings by name, --fix, completion.
-set -u
-export LC_ALL=C
-source=${PSYNE_SOURCE:?} psynec=${PSYNE_BUILD:?}/compiler/psynec
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-. "$source/tests/compiler/shell.sh"
+. "${PSYNE_SOURCE:?}/tests/compiler/shell.sh"
 cp "$source"/examples/nearest/nearest.* .
 
 # ---- --emit ----
