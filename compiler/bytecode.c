@@ -212,7 +212,7 @@ static psy__module as_module(const writer *w, const psy_psm_symbol *symbols, con
                          .consts = w->consts.at,
                          .consts_bytes = w->consts.count,
                          .lines = w->lines.at,
-                         .line_count = (uint32_t)w->lines.count};
+                         .line_count = u->options->no_lines ? 0 : (uint32_t)w->lines.count};
 }
 
 void psc_bytecode(psc_unit *u)

@@ -5,41 +5,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum severity { ERROR, WARNING } severity;
-
 static const struct {
-    const char *code;
-    severity severity;
+    const char *name, *code;
+    psc_severity severity;
+    const char *title;
 } codes[] = {
-#define DIAGNOSTIC(NAME, code, severity, title) {code, severity},
+#define DIAGNOSTIC(NAME, code, severity, title) {#NAME, code, PSC_##severity, title},
 #include "diagnostics.def"
 #undef DIAGNOSTIC
 };
 
+const char *psc_code_text(psc_code code) { return codes[code].code; }
+const char *psc_code_title(psc_code code) { return codes[code].title; }
+psc_severity psc_code_severity(psc_code code) { return codes[code].severity; }
+
+psc_code psc_code_named(const char *text)
+{
+    psc_code code = 0;
+    while (code < PSC_CODE_COUNT && strcmp(codes[code].code, text) != 0) {
+        code++;
+    }
+    return code;
+}
+
+const char *psc_warning_name(psc_arena *arena, psc_code code)
+{
+    char *name = psc_strndup(arena, codes[code].name + 2, strlen(codes[code].name + 2));
+    for (char *c = name; *c; c++) {
+        *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
+    }
+    return name;
+}
+
 /* Far more than is ever shown is not kept. */
 enum { KEPT_MAX = 10 * PSC_ERRORS_SHOWN_MAX };
-
-typedef struct remark {
-    psc_span span; /* help: unused */
-    bool help;
-    char *text;
-} remark;
-
-struct psc_diagnostic {
-    psc_arena *arena;
-    psc_code code;
-    psc_span span;
-    char *text;
-    size_t order;
-    PSC_LIST(remark) remarks;
-};
 
 bool psc_errors_are_kept(const psc_diagnostics *diags) { return diags->list.count < KEPT_MAX; }
 
 static psc_diagnostic *report(psc_diagnostics *diags, psc_code code, psc_span span, const char *format, va_list arguments)
 {
-    diags->errors += codes[code].severity == ERROR;
-    if (!psc_errors_are_kept(diags)) {
+    diags->errors += codes[code].severity == PSC_ERROR;
+    if (!psc_errors_are_kept(diags) || (diags->quiet >> code & 1)) {
         /* What is said of it goes nowhere. */
         diags->dropped = diags->dropped ? diags->dropped : psc_new(diags->arena, psc_diagnostic);
         diags->dropped->order = KEPT_MAX;
@@ -48,6 +54,7 @@ static psc_diagnostic *report(psc_diagnostics *diags, psc_code code, psc_span sp
     psc_diagnostic *d = psc_new(diags->arena, psc_diagnostic);
     d->arena = diags->arena;
     d->code = code;
+    d->severity = codes[code].severity;
     d->span = span;
     d->text = psc__format_va(diags->arena, format, arguments);
     d->order = diags->list.count;
@@ -76,7 +83,7 @@ psc_diagnostic *psc_warn(psc_diagnostics *diags, psc_code code, psc_span span, c
 static void add_remark(psc_diagnostic *d, bool help, psc_span span, const char *format, va_list arguments)
 {
     if (d->order < KEPT_MAX) {
-        remark r = {span, help, psc__format_va(d->arena, format, arguments)};
+        psc_remark r = {span, help, psc__format_va(d->arena, format, arguments)};
         psc_push(d->arena, &d->remarks, r);
     }
 }
@@ -97,12 +104,38 @@ void psc_help(psc_diagnostic *d, const char *format, ...)
     va_end(arguments);
 }
 
+void psc_fix_with(psc_diagnostic *d, psc_span span, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (d->order < KEPT_MAX && span.source) {
+        psc_fix f = {span, psc__format_va(d->arena, format, arguments)};
+        psc_push(d->arena, &d->fixes, f);
+    }
+    va_end(arguments);
+}
+
+static const char *nearest(const char *name, const char *const *candidates, size_t count, bool *only);
+
+/* Whether the bytes of the span are the text. */
+static bool reads(psc_span span, const char *text)
+{
+    size_t n = strlen(text);
+    return span.source && span.end - span.begin == n && memcmp(span.source->text + span.begin, text, n) == 0;
+}
+
 bool psc_help_nearest(psc_diagnostic *d, const char *name, const char *const *candidates, size_t count)
 {
     /* What is never shown needs no search. */
-    const char *near = d->order < KEPT_MAX ? psc_did_you_mean(name, candidates, count) : NULL;
+    bool sure = false;
+    const char *near = d->order < KEPT_MAX ? nearest(name, candidates, count, &sure) : NULL;
     if (near) {
         psc_help(d, "did you mean `%s`?", near);
+        /* Two that are as near as each other leave a choice. */
+        bool attribute = *name == '@' && *near == '@';
+        if (sure && (reads(d->span, name) || (attribute && reads(d->span, name + 1)))) {
+            psc_fix_with(d, d->span, "%s", reads(d->span, name) ? near : near + 1);
+        }
     }
     return near != NULL;
 }
@@ -131,8 +164,7 @@ static bool same(const psc_diagnostic *a, const psc_diagnostic *b)
     return here && (a->span.source || strcmp(a->text, b->text) == 0);
 }
 
-/* Bytes of the character at the front of `n` bytes: UTF-8 that can be shown, or 0. */
-static uint32_t character(const char *text, uint32_t n)
+uint32_t psc_character(const char *text, uint32_t n)
 {
     const unsigned char *t = (const unsigned char *)text;
     uint32_t length = t[0] < 0x80                   ? 1
@@ -159,7 +191,7 @@ static uint32_t character(const char *text, uint32_t n)
 static void print_text(const char *text, uint32_t n, FILE *to)
 {
     for (uint32_t i = 0; i < n;) {
-        uint32_t length = character(text + i, n - i);
+        uint32_t length = psc_character(text + i, n - i);
         if (length) {
             fwrite(text + i, 1, length, to);
         } else {
@@ -174,7 +206,7 @@ static uint32_t columns(const char *text, uint32_t n)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < n; count++) {
-        uint32_t length = character(text + i, n - i);
+        uint32_t length = psc_character(text + i, n - i);
         i += length ? length : 1;
     }
     return count;
@@ -217,7 +249,7 @@ static void print_line(psc_span span, FILE *to, const char *paint, const char *p
     print_text(text + from, shown, to);
     fputs("\n      | ", to);
     for (uint32_t i = from; i < before;) {
-        uint32_t one = character(text + i, length - i);
+        uint32_t one = psc_character(text + i, length - i);
         fputc(text[i] == '\t' ? '\t' : ' ', to);
         i += one ? one : 1;
     }
@@ -240,7 +272,7 @@ static void print_words(const char *text, FILE *to)
 
 static void print_one(const psc_diagnostic *d, FILE *to, bool colour)
 {
-    bool error = codes[d->code].severity == ERROR;
+    bool error = d->severity == PSC_ERROR;
     const char *paint = !colour ? "" : error ? "\033[1;31m" : "\033[1;35m", *plain = colour ? "\033[0m" : "";
     const char *note = colour ? "\033[1;36m" : "";
     print_place(d->span, to);
@@ -248,7 +280,7 @@ static void print_one(const psc_diagnostic *d, FILE *to, bool colour)
     print_words(d->text, to);
     print_line(d->span, to, paint, plain);
     for (size_t i = 0; i < d->remarks.count; i++) {
-        const remark *r = &d->remarks.at[i];
+        const psc_remark *r = &d->remarks.at[i];
         if (r->help) {
             fprintf(to, "   %shelp%s: ", note, plain);
             print_words(r->text, to);
@@ -261,28 +293,57 @@ static void print_one(const psc_diagnostic *d, FILE *to, bool colour)
     }
 }
 
-void psc_diagnostics_print(const psc_diagnostics *diags, FILE *to, bool colour)
+psc_diagnostic_list psc_diagnostics_shown(const psc_diagnostics *diags, unsigned most, unsigned *left)
 {
-    if (diags->list.count == 0) {
-        return;
+    psc_diagnostic_list list = {0};
+    psc_diagnostic **sorted = psc_alloc(diags->arena, (diags->list.count + 1) * sizeof *sorted);
+    if (diags->list.count) {
+        memcpy(sorted, diags->list.at, diags->list.count * sizeof *sorted);
+        qsort(sorted, diags->list.count, sizeof *sorted, compare);
     }
-    psc_diagnostic **sorted = psc_alloc(diags->arena, diags->list.count * sizeof *sorted);
-    memcpy(sorted, diags->list.at, diags->list.count * sizeof *sorted);
-    qsort(sorted, diags->list.count, sizeof *sorted, compare);
     unsigned shown = 0, again = 0;
     for (size_t i = 0; i < diags->list.count; i++) {
-        bool error = codes[sorted[i]->code].severity == ERROR, twice = false;
+        bool error = sorted[i]->severity == PSC_ERROR, twice = false;
         for (size_t k = i; k-- > 0 && !twice && sorted[k]->span.begin == sorted[i]->span.begin;) {
             twice = same(sorted[i], sorted[k]);
         }
         again += error && twice;
-        if (twice || (error ? shown == PSC_ERRORS_SHOWN_MAX : diags->errors > 0)) {
+        if (twice || (error ? shown == most : diags->errors > 0)) {
             continue;
         }
-        print_one(sorted[i], to, colour);
+        psc_push(diags->arena, &list, sorted[i]);
         shown += error;
     }
-    unsigned left = diags->errors - shown - again;
+    *left = diags->errors - shown - again;
+    return list;
+}
+
+void psc_diagnostics_add(psc_diagnostics *diags, const psc_diagnostics *from)
+{
+    for (size_t i = 0; i < from->list.count; i++) {
+        psc_push(diags->arena, &diags->list, from->list.at[i]);
+    }
+    diags->errors += from->errors;
+}
+
+void psc_diagnostics_promote(psc_diagnostics *diags, uint64_t which)
+{
+    for (size_t i = 0; i < diags->list.count; i++) {
+        psc_diagnostic *d = diags->list.at[i];
+        if (d->severity == PSC_WARNING && (which >> d->code & 1)) {
+            d->severity = PSC_ERROR;
+            diags->errors++;
+        }
+    }
+}
+
+void psc_diagnostics_print(const psc_diagnostics *diags, FILE *to, bool colour)
+{
+    unsigned left;
+    psc_diagnostic_list shown = psc_diagnostics_shown(diags, PSC_ERRORS_SHOWN_MAX, &left);
+    for (size_t i = 0; i < shown.count; i++) {
+        print_one(shown.at[i], to, colour);
+    }
     if (left > 0) {
         fprintf(to, "psynec: %u more error%s\n", left, left == 1 ? "" : "s");
     }
@@ -320,16 +381,27 @@ static size_t distance(const char *a, const char *b, size_t most)
     return rows[n % 3][m];
 }
 
-const char *psc_did_you_mean(const char *name, const char *const *candidates, size_t count)
+/* The nearest candidate, or NULL; *only: no other is as near. */
+static const char *nearest(const char *name, const char *const *candidates, size_t count, bool *only)
 {
     size_t n = strlen(name), most = n < 3 ? 0 : (n + 1) / 3, best = most + 1;
     const char *found = NULL;
+    *only = false;
     for (size_t i = 0; i < count; i++) {
         size_t d = distance(name, candidates[i], most);
         if (d < best) {
             best = d;
             found = candidates[i];
+            *only = true;
+        } else if (found && d == best && strcmp(found, candidates[i]) != 0) {
+            *only = false;
         }
     }
     return found;
+}
+
+const char *psc_did_you_mean(const char *name, const char *const *candidates, size_t count)
+{
+    bool only;
+    return nearest(name, candidates, count, &only);
 }

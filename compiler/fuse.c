@@ -188,6 +188,35 @@ static void merge_siblings(fuser *f, const psc_value *read)
     }
 }
 
+/* ---- what did not become one ---- */
+
+static psc_apart_reason why_apart(const fuser *f, const group *a, const group *b)
+{
+    psc_region region;
+    return !a || !b                                                      ? PSC_APART_KIND
+           : a->batched != b->batched                                    ? PSC_APART_ONCE
+           : a->members.count + b->members.count > REGION_VALUES_MAX     ? PSC_APART_LARGE
+           : !join(&a->region, &b->region, &region)                      ? PSC_APART_SPACE
+           : !parts_are_sound(f, a, b, &region)                          ? PSC_APART_REDUCED
+           : comes_back(f, a, b)                                         ? PSC_APART_CIRCLE
+                                                                         : PSC_APART_ORDER;
+}
+
+static void note_apart(fuser *f, psc_program *p)
+{
+    p->apart.count = 0;
+    for (size_t i = 0; f->unit->options->explain && i < p->values.count; i++) {
+        const psc_value *v = p->values.at[i];
+        for (unsigned k = 0; k < v->operand_count; k++) {
+            const psc_value *o = v->operands[k];
+            if (o && (!f->of[o->id] || f->of[o->id] != f->of[v->id])) {
+                psc_apart apart = {o, v, why_apart(f, f->of[o->id], f->of[v->id])};
+                psc_push(f->unit->arena, &p->apart, apart);
+            }
+        }
+    }
+}
+
 /* ---- the new order ---- */
 
 typedef struct emitter {
@@ -270,6 +299,7 @@ static void fuse_program(psc_unit *u, psc_program *p)
     for (size_t i = 0; i < n; i++) {
         merge_siblings(f, p->values.at[i]);
     }
+    note_apart(f, p);
     emitter e = {.f = f, .to = *p};
     e.to.values.at = NULL;
     e.to.values.count = e.to.values.room = 0;

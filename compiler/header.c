@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes the C header of a schema from templates/header.h.in. */
+/* Writes the C header of a schema from templates/header.in. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>

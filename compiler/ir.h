@@ -46,11 +46,28 @@ typedef struct psc_region {
     bool reduces;
 } psc_region;
 
+/* Why a producer and its consumer did not become one kernel. */
+typedef enum psc_apart_reason {
+    PSC_APART_KIND,    /* one of the operations never shares a kernel */
+    PSC_APART_ONCE,    /* one runs once, the other for every message */
+    PSC_APART_LARGE,   /* the kernel would grow too large */
+    PSC_APART_SPACE,   /* they run over different elements */
+    PSC_APART_REDUCED, /* the consumer reads a whole reduction for each element */
+    PSC_APART_CIRCLE,  /* something between them is outside */
+    PSC_APART_ORDER    /* each found others first */
+} psc_apart_reason;
+
+typedef struct psc_apart {
+    const psc_value *from, *to;
+    psc_apart_reason why;
+} psc_apart;
+
 typedef struct psc_program {
     const char *name;
     uint32_t input_type, partial_type, output_type; /* indices of the module's types; PSY_NONE */
     PSC_LIST(psc_value *) values;
     PSC_LIST(psc_region) regions;         /* of groups 1, 2, ... */
+    PSC_LIST(psc_apart) apart;            /* fuse, where it is asked to explain */
     PSC_LIST(psy_psm_register) registers; /* plan */
     uint32_t slot_count;                  /* plan */
 } psc_program;

@@ -9,6 +9,11 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/output.h %D%/passes.c %D%/passes.h %D%/plan.c %D%/psy_ast.h %D%/psy_lex.l %D%/psy_parse.y %D%/resolve.c \
     %D%/resolve_bodies.c %D%/schema.c %D%/schema.h %D%/schema_names.c %D%/schema_names.h %D%/source.c %D%/source.h %D%/split.c \
     %D%/syntax.c %D%/syntax.h %D%/template.c %D%/template.h %D%/unit.c %D%/unit.h
+# The tools around the passes: commands, options, what else is written.
+%C%_libpsynec_la_SOURCES += \
+    %D%/command.c %D%/command.h %D%/command_compile.c %D%/command_fmt.c %D%/command_new.c %D%/deps.c %D%/deps.h %D%/diagnostic_json.c \
+    %D%/emit.h %D%/emit_graph.c %D%/emit_json.c %D%/explain.c %D%/explain_fusion.c %D%/fix.c %D%/fix.h %D%/fmt.c %D%/fmt.h \
+    %D%/fmt_words.c %D%/fmt_words.h %D%/json.c %D%/json.h %D%/options.c %D%/options.def %D%/options.h
 nodist_%C%_libpsynec_la_SOURCES = %D%/templates.c
 %C%_libpsynec_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/compiler
 
@@ -18,9 +23,36 @@ bin_PROGRAMS += %D%/psynec
 %C%_psynec_LDADD = %D%/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS)
 
 BUILT_SOURCES += %D%/psy_parse.h %D%/hrm_parse.h
-EXTRA_DIST += %D%/templates/header.h.in %D%/templates/embed.sed
+
+# Templates are embedded as psc_template_NAME.
+templates = explain header project
+EXTRA_DIST += $(templates:%=%D%/templates/%.in) %D%/templates/embed.sed
 CLEANFILES += %D%/templates.c
-%D%/templates.c: %D%/templates/header.h.in %D%/templates/embed.sed
+%D%/templates.c: $(templates:%=%D%/templates/%.in) %D%/templates/embed.sed
 	$(AM_V_GEN)$(MKDIR_P) %D% && { echo '#include "template.h"' && \
-	    echo '#pragma GCC diagnostic ignored "-Woverlength-strings"' && echo 'const char psc_template_header[] =' && \
-	    sed -f $(srcdir)/%D%/templates/embed.sed $(srcdir)/%D%/templates/header.h.in && echo '    ;'; } > $@.tmp && mv $@.tmp $@
+	    echo '#pragma GCC diagnostic ignored "-Woverlength-strings"' && \
+	    for t in $(templates); do echo "const char psc_template_$$t[] =" && \
+	    sed -f $(srcdir)/%D%/templates/embed.sed $(srcdir)/%D%/templates/$$t.in && echo '    ;' || exit 1; done; } > $@.tmp && mv $@.tmp $@
+
+# What is made of the tables of options and diagnostics lies in the tree: tests/compiler/docs.sh finds what is out of date.
+noinst_PROGRAMS += %D%/psynecdoc
+%C%_psynecdoc_SOURCES = %D%/psynecdoc.c
+%C%_psynecdoc_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/compiler
+%C%_psynecdoc_LDADD = %D%/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS)
+EXTRA_DIST += %D%/templates/docs.in
+
+update-docs: update-psynec-docs
+update-psynec-docs: %D%/psynecdoc$(EXEEXT)
+	@set -e; write() { ./%D%/psynecdoc$(EXEEXT) $$1 $(srcdir)/%D%/templates/docs.in >$(srcdir)/$$2.new && mv $(srcdir)/$$2.new $(srcdir)/$$2; }; \
+	write manual doc/man/psynec.1; write completion %D%/completion/psynec; write diagnostics doc/diagnostics.md; write page doc/psynec.md
+.PHONY: update-psynec-docs
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = %D%/completion/psynec
+
+# The picture in doc/psynec.md: needs graphviz.
+update-graph: compiler/psynec$(EXEEXT)
+	compiler/psynec$(EXEEXT) $(srcdir)/examples/nearest/nearest.hrm --emit graph -o %D%/graph
+	dot -Tsvg %D%/graph/nearest.dot >$(srcdir)/doc/images/nearest-graph.svg
+	rm -rf %D%/graph
+.PHONY: update-graph

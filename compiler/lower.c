@@ -494,7 +494,9 @@ static psc_term lower_index(psc_lowering *l, const hrm_expr *e)
             key++;
         }
         if (key < m->field_count) {
-            psc_help(d, "write `%s.%s`", l->pipeline->node->parameters.at[0].name.text, m->fields[key].name);
+            const char *input = l->pipeline->node->parameters.at[0].name.text;
+            psc_help(d, "write `%s.%s`", input, m->fields[key].name);
+            psc_fix_with(d, at->span, "%s.%s", input, m->fields[key].name);
         } else {
             psc_help(d, "mark a u64 field of `%s` with `@key` and use it here", m->name);
         }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +13,13 @@ static const psc_span nowhere = {0};
 
 void psc_output_add(psc_outputs *o, const char *name, const void *bytes, size_t n)
 {
-    psc_output out = {psc_format(o->arena, "%s/%s", o->folder, name), bytes, n};
+    psc_output_add_path(o, psc_format(o->arena, "%s/%s", o->folder, name), bytes, n);
+    o->uses_folder = true;
+}
+
+void psc_output_add_path(psc_outputs *o, const char *path, const void *bytes, size_t n)
+{
+    psc_output out = {.path = path, .bytes = bytes, .n = n};
     for (size_t i = 0; i < o->list.count; i++) {
         if (strcmp(o->list.at[i].path, out.path) == 0) {
             psc_error(o->diags, PSC_E_FILE, nowhere, "two inputs would both write %s", out.path);
@@ -21,6 +28,48 @@ void psc_output_add(psc_outputs *o, const char *name, const void *bytes, size_t 
     }
     psc_push(o->arena, &o->list, out);
 }
+
+void psc_output_add_in_place(psc_outputs *o, const char *path, const void *bytes, size_t n)
+{
+    char *real = realpath(path, NULL);
+    size_t before = o->list.count;
+    psc_output_add_path(o, real ? psc_strndup(o->arena, real, strlen(real)) : path, bytes, n);
+    free(real);
+    if (o->list.count > before) {
+        o->list.at[before].in_place = true;
+    }
+}
+
+/* ---- files in memory ---- */
+
+static _Noreturn void no_memory(void)
+{
+    fputs("psynec: out of memory\n", stderr);
+    exit(3);
+}
+
+FILE *psc_stream_open(psc_stream *s)
+{
+    *s = (psc_stream){0};
+    s->to = open_memstream(&s->text, &s->n);
+    if (!s->to) {
+        no_memory();
+    }
+    return s->to;
+}
+
+char *psc_stream_close(psc_stream *s, psc_arena *arena, size_t *bytes)
+{
+    if (fclose(s->to) != 0) {
+        no_memory();
+    }
+    char *kept = psc_strndup(arena, s->text, s->n);
+    *bytes = s->n;
+    free(s->text);
+    return kept;
+}
+
+/* ---- writing ---- */
 
 static bool make_folder(psc_outputs *o)
 {
@@ -54,6 +103,10 @@ static bool write_file(psc_outputs *o, const char *path, const psc_output *out)
     const char *from = out->bytes;
     size_t left = out->n;
     int error = fd < 0 ? errno : 0;
+    struct stat st;
+    if (fd >= 0 && out->in_place && stat(out->path, &st) == 0 && fchmod(fd, st.st_mode & 07777) != 0) {
+        error = errno;
+    }
     while (error == 0 && left > 0) {
         ssize_t n = write(fd, from, left);
         if (n < 0 && errno != EINTR) {
@@ -78,7 +131,7 @@ bool psc_outputs_write(psc_outputs *o)
     if (o->list.count == 0) {
         return true;
     }
-    if (!make_folder(o)) {
+    if (o->uses_folder && !make_folder(o)) {
         return false;
     }
     const char **temporary = psc_alloc(o->arena, o->list.count * sizeof *temporary);

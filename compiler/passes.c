@@ -27,28 +27,11 @@ static const struct {
 
 enum { PASSES = sizeof passes / sizeof passes[0] };
 
-bool psc_pass_exists(const char *name)
-{
-    for (size_t i = 0; i < PASSES; i++) {
-        if (strcmp(passes[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *psc_pass_names(psc_arena *arena)
-{
-    const char *text = "";
-    for (size_t i = 0; i < PASSES; i++) {
-        text = psc_format(arena, "%s%s%s", text, i ? ", " : "", passes[i].name);
-    }
-    return text;
-}
+const char *psc_pass_name(size_t i) { return i < PASSES ? passes[i].name : NULL; }
 
 /* ---- dumps ---- */
 
-static const char *dim_text(void *context, psy_dim dim)
+const char *psc_dump_dim(void *context, psy_dim dim)
 {
     const psc_unit *u = context;
     if (dim == PSY_NONE) {
@@ -58,7 +41,7 @@ static const char *dim_text(void *context, psy_dim dim)
 }
 
 /* What an instruction names besides values. */
-static const char *index_text(void *context, const psc_value *v)
+const char *psc_dump_index(void *context, const psc_value *v)
 {
     const psc_unit *u = context;
     switch (v->op) {
@@ -67,13 +50,13 @@ static const char *index_text(void *context, const psc_value *v)
     case PSY_OP_STORE: return psc_format(u->arena, "field %u", v->index);
     case PSY_OP_RESIDENT:
     case PSY_OP_LOOKUP: return u->residents.at[v->index].node->name.text;
-    case PSY_OP_SIZE: return dim_text(context, v->index);
+    case PSY_OP_SIZE: return psc_dump_dim(context, v->index);
     case PSY_OP_CONST: return psc_format(u->arena, "0x%" PRIx64, v->bits);
     case PSY_OP_TOPK:
         return v->base == PSY_NONE ? psc_format(u->arena, "k %u", v->index)
-                                   : psc_format(u->arena, "k %u from %s", v->index, dim_text(context, v->base));
+                                   : psc_format(u->arena, "k %u from %s", v->index, psc_dump_dim(context, v->base));
     case PSY_OP_PERMUTE: return psc_format(u->arena, "order %x", v->index);
-    case PSY_OP_SLICE: return psc_format(u->arena, "axis %u from %s step %d", v->index, dim_text(context, v->base), v->step);
+    case PSY_OP_SLICE: return psc_format(u->arena, "axis %u from %s step %d", v->index, psc_dump_dim(context, v->base), v->step);
     case PSY_OP_SORT: return v->index ? "descending" : "ascending";
     case PSY_OP_IOTA:
     case PSY_OP_CONCAT:
@@ -88,24 +71,13 @@ static FILE *dump_to; /* psc_each_program has no context of ours */
 static void dump_program(psc_unit *u, psc_program *p)
 {
     if (p) {
-        psc_ir_dump(p, dim_text, index_text, u, dump_to);
+        psc_ir_dump(p, psc_dump_dim, psc_dump_index, u, dump_to);
     }
 }
 
-static void dump(psc_unit *u, const char *pass, FILE *to)
+static void dump_ir(psc_unit *u, const char *pass, FILE *to)
 {
     dump_to = to;
-    if (u->module) {
-        psy__module m;
-        char *text;
-        size_t n;
-        if (psy__module_decode(u->module, u->module_bytes, PSY_TRUST_NATIVE, &m) == PSY_OK &&
-            psy__disassemble(&m, &text, &n) == PSY_OK) {
-            fwrite(text, 1, n, to);
-            free(text);
-        }
-        return;
-    }
     fprintf(to, "// after %s\n", pass);
     for (size_t i = 0; i < u->symbols.count; i++) {
         fprintf(to, "size %s\n", u->symbol_names.at[i]);
@@ -118,6 +90,29 @@ static void dump(psc_unit *u, const char *pass, FILE *to)
     if (u->pipelines.count && u->pipelines.at[0]->whole) {
         psc_each_program(u, dump_program);
     }
+}
+
+static void dump(psc_unit *u, const char *pass, FILE *to)
+{
+    psy__module m;
+    char *text;
+    size_t n;
+    if (!u->module) {
+        dump_ir(u, pass, to);
+    } else if (psy__module_decode(u->module, u->module_bytes, PSY_TRUST_NATIVE, &m) == PSY_OK &&
+               psy__disassemble(&m, &text, &n) == PSY_OK) {
+        fwrite(text, 1, n, to);
+        free(text);
+    }
+}
+
+void psc_passes_dump_ir(psc_unit *u, FILE *to)
+{
+    size_t last = 0;
+    while (passes[last + 1].run != psc_bytecode) {
+        last++;
+    }
+    dump_ir(u, passes[last].name, to);
 }
 
 /* ---- running ---- */

@@ -17,8 +17,13 @@ typedef struct psc_passes_options {
 /* Runs the list over the unit until one reports errors. */
 void psc_passes_run(psc_unit *unit, const psc_passes_options *options);
 
-bool psc_pass_exists(const char *name);
-/* "parse, resolve, ..." */
-const char *psc_pass_names(psc_arena *arena);
+/* Names of passes in their order; NULL after the last. */
+const char *psc_pass_name(size_t i);
+
+/* The programs as they were before bytecode was made of them. */
+void psc_passes_dump_ir(psc_unit *unit, FILE *to);
+/* How a dump names dim words, and what an instruction names besides values. */
+const char *psc_dump_dim(void *unit, psy_dim dim);
+const char *psc_dump_index(void *unit, const psc_value *v);
 
 #endif

@@ -296,10 +296,13 @@ static void place_resident(psc_unit *u, psc_resident *r)
     }
     const char *symbol = psy__dim_is_symbol(rec->dims[0]) ? u->symbol_names.at[psy__dim_symbol(rec->dims[0])] : NULL;
     if (!symbol || (split && !same_text(&n->by, symbol))) {
-        psc_help(ERROR(PSC_E_SHAPE, n->by.text ? n->by.span : n->placement.span,
-                       split ? "data is split along its first axis, and that has a named size"
-                             : "the rows of `by key` data have a named size"),
-                 split && symbol ? "write `split %s`" : "write `%s[N, ...]`", split && symbol ? symbol : n->type.dtype.text);
+        psc_diagnostic *d = ERROR(PSC_E_SHAPE, n->by.text ? n->by.span : n->placement.span,
+                                  split ? "data is split along its first axis, and that has a named size"
+                                        : "the rows of `by key` data have a named size");
+        psc_help(d, split && symbol ? "write `split %s`" : "write `%s[N, ...]`", split && symbol ? symbol : n->type.dtype.text);
+        if (split && symbol && n->by.text) {
+            psc_fix_with(d, n->by.span, "%s", symbol);
+        }
         r->poisoned = true;
         return;
     }

@@ -162,6 +162,15 @@ const char *psc_syntax_take_doc(psc_syntax *s)
     return doc;
 }
 
+/* ---- words ---- */
+
+void psc_syntax_lexeme(psc_syntax *s, psc_span span)
+{
+    if (s->lexemes) {
+        psc_push(s->arena, s->lexemes, span);
+    }
+}
+
 /* ---- nesting ---- */
 
 void psc_syntax_open(psc_syntax *s, psc_span span)
@@ -209,6 +218,7 @@ void psc_syntax_no_type(psc_diagnostics *diags, const psc_name *name)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (strcmp(others[i][0], name->text) == 0) {
             psc_help(d, "write `%s`", others[i][1]);
+            psc_fix_with(d, name->span, "%s", others[i][1]);
             return;
         }
     }
@@ -316,7 +326,7 @@ psc_diagnostic *psc_syntax_error(psc_syntax *s, psc_span span, const char *found
     psc_source_place(s->source, span.begin, &line, &column);
     psc_span gap = {s->source, before, before};
     if (s->semicolons && expects(expected, count, "';'") && line != line_before && !at_end) {
-        psc_error(s->diags, PSC_E_SYNTAX, gap, "expected `;` here");
+        psc_fix_with(psc_error(s->diags, PSC_E_SYNTAX, gap, "expected `;` here"), gap, ";");
         return NULL;
     }
     const char *list = "";

@@ -19,6 +19,8 @@ typedef struct psc_name {
  * them fit into a module and are distinct in C; the text so that checks over all pairs of names stay quick. */
 enum { PSC_NESTING_MAX = 200, PSC_DEPTH_MAX = 1000, PSC_NAME_MAX = 60, PSC_NAMESPACE_MAX = 50, PSC_TEXT_BYTES_MAX = 1 << 20 };
 
+typedef PSC_LIST(psc_span) psc_spans;
+
 typedef struct psc_syntax {
     psc_arena *arena;
     psc_diagnostics *diags;
@@ -31,6 +33,7 @@ typedef struct psc_syntax {
     psc_span open[PSC_NESTING_MAX]; /* brackets */
     unsigned nesting;
     bool gave_up; /* reported: what follows makes no sense any more */
+    psc_spans *lexemes; /* gets every match of the lexer, blanks and comments too; NULL: nobody asks */
     void *result;
 } psc_syntax;
 
@@ -52,6 +55,8 @@ void psc_syntax_endless(psc_syntax *s, psc_span span, const char *what);
 /* Adds a line to the waiting doc comment. */
 void psc_syntax_doc(psc_syntax *s, const char *text, size_t n);
 const char *psc_syntax_take_doc(psc_syntax *s);
+/* What the lexer matched, whatever it is. */
+void psc_syntax_lexeme(psc_syntax *s, psc_span span);
 /* Brackets; the first that nests too deep is reported. */
 void psc_syntax_open(psc_syntax *s, psc_span span);
 void psc_syntax_close(psc_syntax *s);

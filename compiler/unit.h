@@ -60,6 +60,8 @@ typedef struct psc_options {
     size_t include_count;
     bool optimise; /* -O1 */
     bool kernels;  /* make SPIR-V */
+    bool no_lines; /* no source map */
+    bool explain;  /* keep what --explain-fusion tells */
 } psc_options;
 
 enum { PSC_SYMBOLS_MAX = 200 }; /* sizes; a module holds 256, and some come later */

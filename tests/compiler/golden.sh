@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Golden files: what psynec makes of tests/golden/STAGE/NAME.{psy,hrm,hra} is in NAME.{psy,hrm,hra}.out beside it. STAGE is a pass
-# (its dump), `asm`, `header`, or `diagnostics` (what is said, and the exit status). `// psynec: ...` on the first line of an input adds
+# (its dump), `asm`, `header`, `graph`, `json`, `ir`, `fmt`, `fusion` (--explain-fusion), `mended` (--fix), `objects` (--diagnostics=json), or
+# `diagnostics` (what is said, and the exit status). `// psynec: ...` on the first line of an input adds
 # arguments. `golden.sh --update` (make update-golden) writes the expectations.
 set -u
 export LC_ALL=C
@@ -28,6 +29,20 @@ make() { # stage, name: the text on stdout
         echo "exit status $status"
         [ $status != 0 ] && [ -e "$out" ] && echo "something was written: $(ls -A "$out")"
         ;;
+    fmt)
+        cp "$2" "$work/$2" && "$psynec" fmt $arguments "$work/$2" && cat "$work/$2"
+        ;;
+    graph | json | ir)
+        # shellcheck disable=SC2086
+        "$psynec" -I ../imports --emit "$1" -o "$out" $arguments "$2" && cat "$out"/*
+        ;;
+    fusion) "$psynec" -I ../imports --check --explain-fusion $arguments "$2" ;;
+    mended)
+        # The text after --fix, and what is said then.
+        cp "$2" ../imports/*.psy "$work/"
+        (cd "$work" && "$psynec" --check --fix $arguments "$2" 2>&1; cat "$2")
+        ;;
+    objects) "$psynec" -I ../imports --check --diagnostics=json $arguments "$2" 2>&1 ;;
     *) "$psynec" -I ../imports --dump="$1" -o "$out" $arguments "$2" && [ -e "$out" ] && echo 'a dump writes no files' ;;
     esac 2>"$work/err"
     cat "$work/err"

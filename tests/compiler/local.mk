@@ -63,10 +63,10 @@ check_PROGRAMS += %D%/test_language_split
 %C%_test_language_split_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_language_split_LDADD = $(COMPILER_TEST_LDADD)
 
-test_scripts += %D%/golden.sh %D%/cli.sh %D%/language.sh
-EXTRA_DIST += tests/golden
+test_scripts += %D%/golden.sh %D%/cli.sh %D%/language.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh
+EXTRA_DIST += tests/golden %D%/shell.sh
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.
 update-golden: compiler/psynec$(EXEEXT)
-	@$(TESTS_ENVIRONMENT_EXPORT) bash $(srcdir)/%D%/golden.sh --update
+	@env $(test_environment) bash $(srcdir)/%D%/golden.sh --update
 .PHONY: update-golden

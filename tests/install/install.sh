@@ -102,6 +102,23 @@ project() { # group, command that builds again, where the program is
     ! grep psynec "$work/again"
 }
 
+# A project that psynec writes, built and run as its README says.
+new_project() {
+    has pkg-config || return
+    cd "$work" && psynec new little_shop || return
+    make -C little_shop -s run >"$work/ran" 2>&1 || { cat "$work/ran" && return 1; }
+    printf 'item 5: 0.999\nitem 13: 0.997\nitem 21: 0.995\n' | diff -u - "$work/ran" || return
+    make -C little_shop -s check && make -C little_shop -q all || { echo 'there is something left to make' && return 1; }
+    find little_shop -exec touch -d '1 hour ago' {} +
+    sed -i 's/u16 = 3/u16 = 1/' little_shop/little_shop.psy && make -C little_shop -s run >"$work/ran" 2>&1
+    [ "$(cat "$work/ran")" = 'item 5: 0.999' ] || { cat "$work/ran" && return 1; }
+    make -C little_shop -s clean && [ ! -e little_shop/gen ]
+}
+
+manual_and_completion() {
+    [ -s "$root$prefix/share/man/man1/psynec.1" ] && bash -n "$root$prefix/share/bash-completion/completions/psynec"
+}
+
 uninstall_it() {
     make -C "$PSYNE_BUILD" -s uninstall DESTDIR="$root" || return
     ! find "$root" ! -type d | grep .
@@ -112,7 +129,7 @@ with_cmake() { has cmake pkg-config && project cmake 'cmake --build build' build
 with_make() { has pkg-config && project make make colours; }
 
 extract "$PSYNE_SOURCE/doc/getting-started.md"
-echo 1..10
+echo 1..12
 check 'make install' install_it
 check 'every header alone, as C11' headers "$PSYNE_CC" c -std=c11 -Wconversion
 if $PSYNE_CXX --version >/dev/null 2>&1; then
@@ -127,4 +144,6 @@ check 'psyne-rt.pc, static' static
 for how in make automake cmake; do
     check "a project with $how" eval "(trap finish_services EXIT; with_$how)"
 done
+check 'a project that psynec writes' eval '(new_project)'
+check 'the manual page and the completion' manual_and_completion
 check 'make uninstall' uninstall_it
