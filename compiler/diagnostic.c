@@ -5,40 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum severity { ERROR, WARNING } severity;
-
 static const struct {
     const char *code;
-    severity severity;
+    psc_severity severity;
 } codes[] = {
-#define DIAGNOSTIC(NAME, code, severity, title) {code, severity},
+#define DIAGNOSTIC(NAME, code, severity, title) {code, PSC_##severity},
 #include "diagnostics.def"
 #undef DIAGNOSTIC
 };
 
+const char *psc_code_text(psc_code code) { return codes[code].code; }
+
 /* Far more than is ever shown is not kept. */
 enum { KEPT_MAX = 10 * PSC_ERRORS_SHOWN_MAX };
-
-typedef struct remark {
-    psc_span span; /* help: unused */
-    bool help;
-    char *text;
-} remark;
-
-struct psc_diagnostic {
-    psc_arena *arena;
-    psc_code code;
-    psc_span span;
-    char *text;
-    size_t order;
-    PSC_LIST(remark) remarks;
-};
 
 bool psc_errors_are_kept(const psc_diagnostics *diags) { return diags->list.count < KEPT_MAX; }
 
 static psc_diagnostic *report(psc_diagnostics *diags, psc_code code, psc_span span, const char *format, va_list arguments)
 {
-    diags->errors += codes[code].severity == ERROR;
+    diags->errors += codes[code].severity == PSC_ERROR;
     if (!psc_errors_are_kept(diags)) {
         /* What is said of it goes nowhere. */
         diags->dropped = diags->dropped ? diags->dropped : psc_new(diags->arena, psc_diagnostic);
@@ -48,6 +33,7 @@ static psc_diagnostic *report(psc_diagnostics *diags, psc_code code, psc_span sp
     psc_diagnostic *d = psc_new(diags->arena, psc_diagnostic);
     d->arena = diags->arena;
     d->code = code;
+    d->severity = codes[code].severity;
     d->span = span;
     d->text = psc__format_va(diags->arena, format, arguments);
     d->order = diags->list.count;
@@ -76,7 +62,7 @@ psc_diagnostic *psc_warn(psc_diagnostics *diags, psc_code code, psc_span span, c
 static void add_remark(psc_diagnostic *d, bool help, psc_span span, const char *format, va_list arguments)
 {
     if (d->order < KEPT_MAX) {
-        remark r = {span, help, psc__format_va(d->arena, format, arguments)};
+        psc_remark r = {span, help, psc__format_va(d->arena, format, arguments)};
         psc_push(d->arena, &d->remarks, r);
     }
 }
@@ -240,7 +226,7 @@ static void print_words(const char *text, FILE *to)
 
 static void print_one(const psc_diagnostic *d, FILE *to, bool colour)
 {
-    bool error = codes[d->code].severity == ERROR;
+    bool error = d->severity == PSC_ERROR;
     const char *paint = !colour ? "" : error ? "\033[1;31m" : "\033[1;35m", *plain = colour ? "\033[0m" : "";
     const char *note = colour ? "\033[1;36m" : "";
     print_place(d->span, to);
@@ -248,7 +234,7 @@ static void print_one(const psc_diagnostic *d, FILE *to, bool colour)
     print_words(d->text, to);
     print_line(d->span, to, paint, plain);
     for (size_t i = 0; i < d->remarks.count; i++) {
-        const remark *r = &d->remarks.at[i];
+        const psc_remark *r = &d->remarks.at[i];
         if (r->help) {
             fprintf(to, "   %shelp%s: ", note, plain);
             print_words(r->text, to);
@@ -261,28 +247,38 @@ static void print_one(const psc_diagnostic *d, FILE *to, bool colour)
     }
 }
 
-void psc_diagnostics_print(const psc_diagnostics *diags, FILE *to, bool colour)
+psc_diagnostic_list psc_diagnostics_shown(const psc_diagnostics *diags, unsigned most, unsigned *left)
 {
-    if (diags->list.count == 0) {
-        return;
+    psc_diagnostic_list list = {0};
+    psc_diagnostic **sorted = psc_alloc(diags->arena, (diags->list.count + 1) * sizeof *sorted);
+    if (diags->list.count) {
+        memcpy(sorted, diags->list.at, diags->list.count * sizeof *sorted);
+        qsort(sorted, diags->list.count, sizeof *sorted, compare);
     }
-    psc_diagnostic **sorted = psc_alloc(diags->arena, diags->list.count * sizeof *sorted);
-    memcpy(sorted, diags->list.at, diags->list.count * sizeof *sorted);
-    qsort(sorted, diags->list.count, sizeof *sorted, compare);
     unsigned shown = 0, again = 0;
     for (size_t i = 0; i < diags->list.count; i++) {
-        bool error = codes[sorted[i]->code].severity == ERROR, twice = false;
+        bool error = sorted[i]->severity == PSC_ERROR, twice = false;
         for (size_t k = i; k-- > 0 && !twice && sorted[k]->span.begin == sorted[i]->span.begin;) {
             twice = same(sorted[i], sorted[k]);
         }
         again += error && twice;
-        if (twice || (error ? shown == PSC_ERRORS_SHOWN_MAX : diags->errors > 0)) {
+        if (twice || (error ? shown == most : diags->errors > 0)) {
             continue;
         }
-        print_one(sorted[i], to, colour);
+        psc_push(diags->arena, &list, sorted[i]);
         shown += error;
     }
-    unsigned left = diags->errors - shown - again;
+    *left = diags->errors - shown - again;
+    return list;
+}
+
+void psc_diagnostics_print(const psc_diagnostics *diags, FILE *to, bool colour)
+{
+    unsigned left;
+    psc_diagnostic_list shown = psc_diagnostics_shown(diags, PSC_ERRORS_SHOWN_MAX, &left);
+    for (size_t i = 0; i < shown.count; i++) {
+        print_one(shown.at[i], to, colour);
+    }
     if (left > 0) {
         fprintf(to, "psynec: %u more error%s\n", left, left == 1 ? "" : "s");
     }

@@ -30,11 +30,29 @@ typedef enum psc_code {
     PSC_CODE_COUNT
 } psc_code;
 
-typedef struct psc_diagnostic psc_diagnostic;
+typedef enum psc_severity { PSC_ERROR, PSC_WARNING } psc_severity;
+
+typedef struct psc_remark {
+    psc_span span; /* help: unused */
+    bool help;
+    char *text;
+} psc_remark;
+
+typedef struct psc_diagnostic {
+    psc_arena *arena;
+    psc_code code;
+    psc_severity severity;
+    psc_span span;
+    char *text;
+    size_t order;
+    PSC_LIST(psc_remark) remarks;
+} psc_diagnostic;
+
+typedef PSC_LIST(psc_diagnostic *) psc_diagnostic_list;
 
 typedef struct psc_diagnostics {
     psc_arena *arena;
-    PSC_LIST(psc_diagnostic *) list;
+    psc_diagnostic_list list;
     unsigned errors;         /* all of them, also those over the cap */
     psc_diagnostic *dropped; /* stands for what is not kept */
 } psc_diagnostics;
@@ -52,6 +70,13 @@ void psc_help(psc_diagnostic *d, const char *format, ...) __attribute__((format(
 bool psc_errors_are_kept(const psc_diagnostics *diags);
 /* "did you mean `words`?" of the nearest candidate. False where none is near. */
 bool psc_help_nearest(psc_diagnostic *d, const char *name, const char *const *candidates, size_t count);
+
+/* "E0302", "W0001". */
+const char *psc_code_text(psc_code code);
+
+/* What is shown: all errors, or, where there are none, the warnings, in order of file and place, each once; at most `most`
+ * errors. *left is how many errors are not. */
+psc_diagnostic_list psc_diagnostics_shown(const psc_diagnostics *diags, unsigned most, unsigned *left);
 
 /* Prints all errors, or, where there are none, the warnings, in order of file and place, each once; colour if `colour`. Bytes
  * that are no text are shown as U+FFFD. */

@@ -12,6 +12,7 @@
 typedef struct entry {
     const char *name;
     psc_span span;
+    psc_index_kind kind;
     bool *used; /* set when somebody names it; NULL: nobody asks */
 } entry;
 
@@ -20,10 +21,11 @@ typedef struct scope {
     PSC_LIST(entry) list;
 } scope;
 
-static void add_name(psc_unit *u, scope *s, const psc_name *name, bool *used)
+static void add_name(psc_unit *u, scope *s, psc_index_kind kind, const psc_name *name, bool *used)
 {
-    entry e = {name->text, name->span, used};
+    entry e = {name->text, name->span, kind, used};
     psc_push(u->arena, &s->list, e);
+    psc_index_add_name(u, kind, name->span, name->span);
 }
 
 static const entry *find_name(const scope *s, const char *name)
@@ -42,15 +44,15 @@ static void file_names(psc_unit *u, scope *s)
 {
     for (size_t i = 0; i < u->constants.count; i++) {
         psc_name name = {u->constants.at[i].name, u->constants.at[i].span, NULL};
-        add_name(u, s, &name, &u->constants.at[i].used);
+        add_name(u, s, PSC_INDEX_CONSTANT, &name, &u->constants.at[i].used);
     }
     for (size_t i = 0; i < u->residents.count; i++) {
-        add_name(u, s, &u->residents.at[i].node->name, &u->residents.at[i].used);
+        add_name(u, s, PSC_INDEX_RESIDENT, &u->residents.at[i].node->name, &u->residents.at[i].used);
     }
     for (size_t i = 0; i < u->symbols.count; i++) {
         if (u->symbols.at[i].kind == PSY_SYMBOL_GLOBAL) {
-            psc_name name = {u->symbol_names.at[i], {0}, NULL};
-            add_name(u, s, &name, NULL);
+            psc_name name = {u->symbol_names.at[i], psc_index_size(u, u->symbol_names.at[i]), NULL};
+            add_name(u, s, PSC_INDEX_SIZE, &name, NULL);
         }
     }
 }
@@ -88,6 +90,20 @@ static void unknown_function(psc_unit *u, const psc_name *name)
     unknown(u, name, "function ", &candidates);
 }
 
+/* The names of arguments are the parameters'. */
+static void index_call(psc_unit *u, const hrm_expr *e, const hrm_fn *f)
+{
+    psc_index_add_name(u, PSC_INDEX_FUNCTION, e->name.span, f->name.span);
+    for (size_t i = 0; u->index && i < e->arguments.count; i++) {
+        const psc_name *name = &e->arguments.at[i].name;
+        for (size_t k = 0; name->text && k < f->parameters.count; k++) {
+            if (strcmp(f->parameters.at[k].name.text, name->text) == 0) {
+                psc_index_add_name(u, PSC_INDEX_PARAMETER, name->span, f->parameters.at[k].name.span);
+            }
+        }
+    }
+}
+
 static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
 {
     if (!e) {
@@ -97,15 +113,24 @@ static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
         const entry *found = find_name(s, e->name.text);
         if (!found) {
             unknown_name(u, &e->name, s);
-        } else if (found->used) {
+            return;
+        }
+        psc_index_add_name(u, found->kind, e->span, found->span);
+        if (found->used) {
             *found->used = true;
         }
-    } else if (e->kind == HRM_CALL && !psc_builtin_exists(e->name.text)) {
+    } else if (e->kind == HRM_CALL && psc_builtin_exists(e->name.text)) {
+        /* A choice is a call too, by a name that nobody wrote. */
+        if (e->name.span.end - e->name.span.begin == strlen(e->name.text)) {
+            psc_index_add_name(u, PSC_INDEX_BUILTIN, e->name.span, (psc_span){0});
+        }
+    } else if (e->kind == HRM_CALL) {
         psc_fn *f = psc_fn_find(u, e->name.text);
         if (!f) {
             unknown_function(u, &e->name);
         } else {
             f->used = true;
+            index_call(u, e, f->node);
         }
     }
     check_names(u, e->left, s);
@@ -122,8 +147,8 @@ static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
 
 /* ---- functions ---- */
 
-/* `s`, where not NULL, gets the sizes of the function's own. */
-static void check_type(psc_unit *u, const hrm_type *t, scope *s)
+/* `s` has, and with `declares` gets, the sizes of the function's own. */
+static void check_type(psc_unit *u, const hrm_type *t, scope *s, bool declares)
 {
     if (psy__dtype_named(t->dtype.text, strlen(t->dtype.text)) == 0) {
         psc_syntax_no_type(u->diags, &t->dtype);
@@ -134,12 +159,16 @@ static void check_type(psc_unit *u, const hrm_type *t, scope *s)
     for (size_t i = 0; i < t->dims.count; i++) {
         const hrm_expr *d = t->dims.at[i];
         psc_constant_value *c = d->kind == HRM_NAME ? psc_constant_find(u, d->name.text) : NULL;
+        const entry *own = d->kind == HRM_NAME ? find_name(s, d->name.text) : NULL;
         if (c) {
             c->used = true;
+            psc_index_add_name(u, PSC_INDEX_CONSTANT, d->span, c->span);
+        } else if (own) {
+            psc_index_add_name(u, PSC_INDEX_SIZE, d->span, own->span);
         } else if (d->kind != HRM_NAME) {
             psc_evaluate(u, d);
-        } else if (s && !find_name(s, d->name.text)) {
-            add_name(u, s, &d->name, NULL);
+        } else if (declares) {
+            add_name(u, s, PSC_INDEX_SIZE, &d->name, NULL);
         }
     }
 }
@@ -202,11 +231,20 @@ static void visit_calls(visitor *v, const hrm_expr *e)
     v->depth--;
 }
 
+/* A parameter has its type as it is written. */
+static void index_type(psc_unit *u, const psc_name *name, const hrm_type *t)
+{
+    if (psc_index_wants_type(u, name->span)) {
+        psc_index_add_type(u, name->span, psc_strndup(u->arena, u->source->text + t->span.begin, t->span.end - t->span.begin));
+    }
+}
+
 static void resolve_fn(psc_unit *u, size_t index, const scope *file)
 {
     psc_fn *fn = &u->fns.at[index];
     const hrm_fn *f = fn->node;
     unsigned errors = u->diags->errors;
+    psc_index_add_name(u, PSC_INDEX_FUNCTION, f->name.span, f->name.span);
     psc_name_is_free(u, &f->name);
     for (size_t k = 0, taken = 0; k < index && !taken; k++) {
         taken = strcmp(u->fns.at[k].node->name.text, f->name.text) == 0;
@@ -217,7 +255,7 @@ static void resolve_fn(psc_unit *u, size_t index, const scope *file)
     }
     scope own = {.outer = NULL};
     for (size_t k = 0; k < f->parameters.count; k++) {
-        check_type(u, &f->parameters.at[k].type, &own);
+        check_type(u, &f->parameters.at[k].type, &own, true);
     }
     for (size_t k = 0; k < f->parameters.count; k++) {
         const psc_name *name = &f->parameters.at[k].name;
@@ -226,9 +264,10 @@ static void resolve_fn(psc_unit *u, size_t index, const scope *file)
             psc_note(ERROR(PSC_E_DUPLICATE, name->span, "this function has a `%s` already", name->text), other->span,
                      "it is here");
         }
-        add_name(u, &own, name, NULL);
+        add_name(u, &own, PSC_INDEX_PARAMETER, name, NULL);
+        index_type(u, name, &f->parameters.at[k].type);
     }
-    check_type(u, &f->result, NULL);
+    check_type(u, &f->result, &own, false);
     fn->poisoned = u->diags->errors != errors;
     own.outer = file;
     check_names(u, f->body, &own);
@@ -276,6 +315,9 @@ static const psc_message *resolve_message(psc_unit *u, const psc_name *name)
             found = m;
         }
     }
+    if (found) {
+        psc_index_add_name(u, PSC_INDEX_MESSAGE, name->span, found->span);
+    }
     psc_diagnostic *d = found ? NULL : unknown(u, name, "message ", &messages);
     if (d && u->schemas.count == 0) {
         psc_help(d, "messages are declared in schemas: `import \"NAME.psy\"`");
@@ -301,7 +343,8 @@ static void resolve_input(psc_unit *u, psc_pipeline *p, scope *s)
         if (other) {
             psc_note(ERROR(PSC_E_DUPLICATE, q->name.span, "there is a `%s` already", q->name.text), other->span, "it is here");
         }
-        add_name(u, s, &q->name, NULL);
+        add_name(u, s, PSC_INDEX_PARAMETER, &q->name, NULL);
+        index_type(u, &q->name, &q->type);
     }
 }
 
@@ -331,7 +374,7 @@ static void resolve_lets(psc_unit *u, const hrm_pipeline *n, scope *s)
                 psc_note(d, other->span, "it is here");
                 psc_help(d, "values are never changed: give it another name");
             }
-            add_name(u, s, name, &used[at++]);
+            add_name(u, s, PSC_INDEX_LET, name, &used[at++]);
         }
     }
     for (size_t i = 0; i < n->fields.count; i++) {
@@ -362,6 +405,10 @@ static void resolve_pipeline(psc_unit *u, const hrm_pipeline *n, const scope *fi
     scope own = {.outer = file};
     resolve_input(u, p, &own);
     p->output = resolve_message(u, &n->output);
+    psc_index_add_name(u, PSC_INDEX_PIPELINE, n->name.span, n->name.span);
+    if (p->output) {
+        psc_index_add_name(u, PSC_INDEX_MESSAGE, n->record.span, p->output->span);
+    }
     if (p->output && strcmp(n->record.text, n->output.text) != 0) {
         psc_note(ERROR(PSC_E_TYPE, n->record.span, "the pipeline gives `%s`, not `%s`", n->output.text, n->record.text),
                  n->output.span, "as declared here");

@@ -19,6 +19,8 @@ typedef struct psc_name {
  * them fit into a module and are distinct in C; the text so that checks over all pairs of names stay quick. */
 enum { PSC_NESTING_MAX = 200, PSC_DEPTH_MAX = 1000, PSC_NAME_MAX = 60, PSC_NAMESPACE_MAX = 50, PSC_TEXT_BYTES_MAX = 1 << 20 };
 
+typedef PSC_LIST(psc_span) psc_spans;
+
 typedef struct psc_syntax {
     psc_arena *arena;
     psc_diagnostics *diags;
