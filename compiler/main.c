@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "isa/asm.h"
+#include "lsp/lsp.h"
 #include "output.h"
 #include "passes.h"
 
@@ -321,6 +322,9 @@ static void compile(command *c, const char *path)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "lsp") == 0) {
+        return psc_lsp(argc - 1, argv + 1);
+    }
     psc_arena arena;
     psc_arena_init(&arena);
     psc_diagnostics diags = {.arena = &arena};
