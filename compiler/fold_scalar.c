@@ -139,7 +139,10 @@ static bool fold_bool(unsigned op, uint8_t a, uint8_t b, uint8_t c, uint8_t *out
 bool psc_fold_scalar(unsigned op, unsigned dtype, const uint64_t in[3], uint64_t *out)
 {
     const psy_op_info *info = psy__op_info(op);
-    bool compares = info->class_ == PSY_CLASS_COMPARE;
+    bool compares = info && info->class_ == PSY_CLASS_COMPARE;
+    if (!info) {
+        return false;
+    }
     if (info->class_ == PSY_CLASS_CHOOSE) {
         *out = in[0] & 1 ? in[1] : in[2];
         return true;

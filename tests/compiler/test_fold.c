@@ -6,8 +6,8 @@
 
 static uint64_t fold(unsigned op, unsigned dtype, uint64_t a, uint64_t b)
 {
-    uint64_t out = 0;
-    cr_assert(psc_fold_scalar(op, dtype, a, b, &out), "op %u of dtype %u is not folded", op, dtype);
+    uint64_t in[3] = {a, b, 0}, out = 0;
+    cr_assert(psc_fold_scalar(op, dtype, in, &out), "op %u of dtype %u is not folded", op, dtype);
     return out;
 }
 
@@ -115,28 +115,31 @@ Test(fold, floats)
 
 Test(fold, what_is_not_folded)
 {
-    uint64_t out;
-    cr_assert_not(psc_fold_scalar(PSY_OP_SQRT, PSY_I32, 4, 0, &out));
-    cr_assert_not(psc_fold_scalar(PSY_OP_ADD, PSY_U8, 1, 1, &out));
-    cr_assert_not(psc_fold_scalar(PSY_OP_ADD, PSY_F16, 1, 1, &out));
-    cr_assert_not(psc_fold_scalar(PSY_OP_ADD, 99, 1, 1, &out));
+    uint64_t in[3] = {4, 1, 1}, out;
+    cr_assert_not(psc_fold_scalar(PSY_OP_SQRT, PSY_I32, in, &out));
+    cr_assert_not(psc_fold_scalar(PSY_OP_ADD, PSY_U8, in, &out));
+    cr_assert_not(psc_fold_scalar(PSY_OP_ADD, PSY_F16, in, &out));
+    cr_assert_not(psc_fold_scalar(PSY_OP_ADD, 99, in, &out));
     for (unsigned i = 0; i < psy__op_count(); i++) {
         const psy_op_info *info = psy__op_row(i);
-        if (info->class_ != PSY_CLASS_MAP1 && info->class_ != PSY_CLASS_MAP2) {
-            cr_assert_not(psc_fold_scalar(info->op, PSY_F32, 0, 0, &out), "%s", info->name);
+        if ((!psy__class_is_map(info->class_) || info->class_ == PSY_CLASS_CAST)) {
+            cr_assert_not(psc_fold_scalar(info->op, PSY_F32, in, &out), "%s", info->name);
         }
     }
-    cr_assert_not(psc_fold_scalar(250, PSY_F32, 0, 0, &out));
-    cr_assert_not(psc_fold_cast(PSY_F16, PSY_F32, 0, &out));
-    cr_assert_not(psc_fold_cast(PSY_F32, PSY_BF16, 0, &out));
+    cr_assert_not(psc_fold_scalar(250, PSY_F32, in, &out));
 }
 
-static uint64_t cast(unsigned from, unsigned to, uint64_t bits)
+Test(fold, choice)
 {
-    uint64_t out = UINT64_MAX;
-    cr_assert(psc_fold_cast(from, to, bits, &out));
-    return out;
+    uint64_t in[3] = {1, 7, 9}, out;
+    cr_assert(psc_fold_scalar(PSY_OP_CHOOSE, PSY_I32, in, &out));
+    cr_assert_eq(out, 7);
+    in[0] = 0;
+    cr_assert(psc_fold_scalar(PSY_OP_CHOOSE, PSY_I32, in, &out));
+    cr_assert_eq(out, 9);
 }
+
+static uint64_t cast(unsigned from, unsigned to, uint64_t bits) { return psc_fold_cast(from, to, bits); }
 
 Test(fold, casts)
 {
@@ -159,6 +162,9 @@ Test(fold, casts)
     cr_assert_eq(cast(PSY_F32, PSY_BOOL, bits32(-0.0f)), 0);
     cr_assert_eq(cast(PSY_BOOL, PSY_F32, 1), bits32(1));
     cr_assert_eq(cast(PSY_F64, PSY_F32, bits64(0.1)), bits32(0.1f));
+    /* What is only stored. */
+    cr_assert_eq(cast(PSY_F16, PSY_F32, 0x3e00), bits32(1.5f));
+    cr_assert_eq(cast(PSY_F32, PSY_BF16, bits32(-2)), 0xc000);
 }
 
 /* The pass: what is left of a program of constants. */
