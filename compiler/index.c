@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "index.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "unit.h"
@@ -64,6 +65,18 @@ void psc_index_add_type(const psc_unit *unit, psc_span at, const char *text)
         psc_push(x->arena, &x->types, t);
         *slot_of(x, at) = (uint32_t)x->types.count;
     }
+}
+
+const char *psc_index_real(psc_arena *arena, double number)
+{
+    const char *text = "";
+    for (int digits = 6; digits <= 17; digits++) {
+        text = psc_format(arena, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) {
+            break;
+        }
+    }
+    return text;
 }
 
 /* ---- asking ---- */

@@ -53,6 +53,9 @@ void psc_index_add_name(const struct psc_unit *unit, psc_index_kind kind, psc_sp
 bool psc_index_wants_type(const struct psc_unit *unit, psc_span at);
 void psc_index_add_type(const struct psc_unit *unit, psc_span at, const char *text);
 
+/* The number in as few digits as say which one it is. */
+const char *psc_index_real(psc_arena *arena, double number);
+
 /* ---- asking ---- */
 /* The name that the byte is in, or just behind; or NULL. */
 const psc_index_name *psc_index_name_at(const psc_index *index, uint32_t offset);

@@ -488,7 +488,7 @@ static const char *term_text(psc_lowering *l, const psc_term *t)
     const psc_resident *r = t->kind == PSC_TERM_KEYED ? &u->residents.at[t->index] : NULL;
     switch (t->kind) {
     case PSC_TERM_INTEGER: return psc_format(u->arena, "%" PRId64, t->integer);
-    case PSC_TERM_REAL: return psc_format(u->arena, "%.17g", t->real);
+    case PSC_TERM_REAL: return psc_index_real(u->arena, t->real);
     case PSC_TERM_SIZE: return psc_format(u->arena, "size %s", psc_dim_text(u, t->dim));
     case PSC_TERM_VALUE: return psc_type_text(l, t->value);
     case PSC_TERM_PAIR: return psc_format(u->arena, "(%s, %s)", psc_type_text(l, t->value), psc_type_text(l, t->other));

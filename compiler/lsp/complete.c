@@ -141,7 +141,7 @@ static void add_file_names(completion *c, bool data)
         if (item->kind == LSP_CONSTANT && item != c->around) {
             psc_constant_value *v = psc_constant_find(c->q->a->unit, lsp_word(c->q->arena, item->name));
             const char *value = !v || v->poisoned ? NULL
-                                : v->is_float     ? psc_format(c->q->arena, "%.17g", v->real)
+                                : v->is_float     ? psc_index_real(c->q->arena, v->real)
                                                   : psc_format(c->q->arena, "%lld", (long long)v->integer);
             add(c, CONSTANT, lsp_word(c->q->arena, item->name), NULL, value, NULL);
         } else if (item->kind == LSP_RESIDENT && data) {
@@ -163,8 +163,8 @@ static bool is_being_written(const completion *c, size_t let)
     while (next && next->kind == LSP_LET && next->all.begin == c->items[let].all.begin) {
         next = ++let + 1 < c->item_count ? &c->items[let + 1] : NULL;
     }
-    uint32_t end = next && next->kind == LSP_LET ? next->all.begin : c->around->record;
-    return c->q->offset < end;
+    bool last = !next || next->kind != LSP_LET, unfinished = c->around->record == c->around->all.end;
+    return (last && unfinished) || c->q->offset < (last ? c->around->record : next->all.begin);
 }
 
 static void add_expression(completion *c)

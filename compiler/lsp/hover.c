@@ -21,7 +21,7 @@ const char *lsp_field_type(psc_arena *arena, const psc_field *f)
 
 const char *lsp_constant_value(psc_arena *arena, const psc_constant *c)
 {
-    return c->is_float ? psc_format(arena, "%.17g", c->real) : psc_format(arena, "%" PRId64, c->integer);
+    return c->is_float ? psc_index_real(arena, c->real) : psc_format(arena, "%" PRId64, c->integer);
 }
 
 static json_t *answer(const lsp_question *q, psc_span at, const char *code, const char *text)
@@ -156,6 +156,20 @@ static json_t *hover_value(const lsp_question *q, const psc_index_name *n)
     return answer(q, n->at, code, other ? psc_format(q->arena, "`%s` in the first call.", here) : "");
 }
 
+static json_t *hover_size(const lsp_question *q, const psc_index_name *n, const char *type)
+{
+    const char *text = "A size of the function, known where it is called.";
+    for (size_t i = 0; i < q->a->outline->items.count; i++) {
+        const lsp_item *item = &q->a->outline->items.at[i];
+        if (item->kind == LSP_RESIDENT && item->all.begin <= n->definition.begin && n->definition.begin < item->all.end) {
+            text = "A size, known when the data is loaded.";
+        }
+    }
+    bool value = type && strncmp(type, "size ", 5) != 0;
+    return answer(q, n->at, lsp_word(q->arena, n->at),
+                  value ? psc_format(q->arena, "%s In the first call: %s.", text, type) : text);
+}
+
 static json_t *hover_name(const lsp_question *q, const psc_index_name *n)
 {
     const psc_unit *u = q->a->unit;
@@ -165,10 +179,7 @@ static json_t *hover_name(const lsp_question *q, const psc_index_name *n)
         return psc_builtin_describe(q->arena, name, &signature, &text) ? answer(q, n->at, signature, text) : NULL;
     case PSC_INDEX_LET:
     case PSC_INDEX_PARAMETER: return hover_value(q, n);
-    case PSC_INDEX_SIZE:
-        return answer(q, n->at, name,
-                      type && strncmp(type, "size ", 5) != 0 ? psc_format(q->arena, "A size: %s in the first call.", type)
-                                                             : "A size.");
+    case PSC_INDEX_SIZE: return hover_size(q, n, type);
     case PSC_INDEX_IMPORT: return answer(q, n->at, psc_format(q->arena, "import %s", name), n->definition.source->path);
     case PSC_INDEX_CONSTANT:
     case PSC_INDEX_MESSAGE:
