@@ -6,7 +6,7 @@ noinst_PROGRAMS += %D%/session
 %C%_session_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_session_LDADD = $(JANSSON_LIBS)
 endif
-test_scripts += %D%/lsp.sh
+test_scripts += %D%/lsp.sh %D%/editors.sh
 EXTRA_DIST += $(wildcard $(srcdir)/%D%/sessions/*)
 
 # Writes the expectations of sessions/ anew: read the difference before it is committed.

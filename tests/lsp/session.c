@@ -2,6 +2,7 @@
 /* A client: plays a session to `psynec lsp` and prints what comes back.
  *
  *   session PSYNEC FOLDER <SESSION
+ *   session --json FILE            whether the file is JSON
  *
  * A line is a command. FILE lies in FOLDER, whose name is shown as FOLDER. A place is some text of the file with `¦` where the
  * cursor is.
@@ -455,6 +456,13 @@ int main(int argc, char **argv)
     size_t room = 0;
     ssize_t n;
     int status = 0;
+    if (argc == 3 && strcmp(argv[1], "--json") == 0) {
+        json_error_t error;
+        json_t *value = json_load_file(argv[2], JSON_REJECT_DUPLICATES, &error);
+        fprintf(stderr, "%s", value ? "" : error.text);
+        json_decref(value);
+        return value ? 0 : 1;
+    }
     if (argc != 3) {
         fail("usage: session PSYNEC FOLDER", "<SESSION");
     }
