@@ -55,6 +55,12 @@ bool psc_builtin_exists(const char *name)
     return find(name, &r);
 }
 
+const char *psc_builtin_arguments(const char *name)
+{
+    row r;
+    return find(name, &r) ? r.names : "";
+}
+
 size_t psc_builtin_names(const char **names, size_t room)
 {
     size_t n = 0;

@@ -117,5 +117,9 @@ void psc_hrm_syntax_error(psc_syntax *syntax, psc_span span, const char *token, 
 
 /* Parses; reports syntax errors. Never NULL. */
 hrm_file *psc_hrm_parse_file(psc_syntax *syntax);
+/* The words and signs of a text, whether or not they make sense: what an editor has while somebody types. */
+void psc_hrm_words(psc_syntax *syntax, psc_spans *words);
+/* The reserved words but `true` and `false`, one after the other; NULL at their end. */
+const char *psc_hrm_word(size_t i);
 
 #endif

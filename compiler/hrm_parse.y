@@ -299,3 +299,29 @@ hrm_file *psc_hrm_parse_file(psc_syntax *syntax)
     }
     return f;
 }
+
+const char *psc_hrm_word(size_t i)
+{
+    for (int k = 0; k < YYNTOKENS; k++) {
+        const char *name = yysymbol_name((yysymbol_kind_t)k);
+        bool word = name[0] >= 'a' && name[0] <= 'z' && !strchr(name, ' ') && strcmp(name, "error") != 0;
+        if (word && i-- == 0) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+void psc_hrm_words(psc_syntax *syntax, psc_spans *words)
+{
+    PSC_HRM_STYPE value;
+    psc_span at;
+    void *scanner;
+    if (psc_syntax_begin(syntax) && psc_hrm_lex_init_extra(syntax, &scanner) == 0) {
+        psc_hrm__scan_bytes(syntax->source->text, (int)syntax->source->bytes, scanner);
+        while (psc_hrm_lex(&value, &at, scanner) > 0) {
+            psc_push(syntax->arena, words, at);
+        }
+        psc_hrm_lex_destroy(scanner);
+    }
+}

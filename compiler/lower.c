@@ -452,6 +452,7 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
             names[i < 256 ? i : 255] = f->name;
             continue;
         }
+        psc_index_add_name(l->unit, PSC_INDEX_FIELD, e->name.span, f->span);
         if (f->layout.kind == PSY_FIELD_BOUNDED) {
             psc_note(
                 ERROR(PSC_E_UNSUPPORTED, e->span, "reading the bounded field `%s` is not supported by this version", f->name),
@@ -508,6 +509,36 @@ static psc_term lower_index(psc_lowering *l, const hrm_expr *e)
         v->index = t.index;
     }
     return psc_of_value(v, e->span);
+}
+
+/* ---- what editors ask ---- */
+
+static const char *term_text(psc_lowering *l, const psc_term *t)
+{
+    psc_unit *u = l->unit;
+    const psc_resident *r = t->kind == PSC_TERM_KEYED ? &u->residents.at[t->index] : NULL;
+    switch (t->kind) {
+    case PSC_TERM_INTEGER: return psc_format(u->arena, "%" PRId64, t->integer);
+    case PSC_TERM_REAL: return psc_index_real(u->arena, t->real);
+    case PSC_TERM_SIZE: return psc_format(u->arena, "size %s", psc_dim_text(u, t->dim));
+    case PSC_TERM_VALUE: return psc_type_text(l, t->value);
+    case PSC_TERM_PAIR: return psc_format(u->arena, "(%s, %s)", psc_type_text(l, t->value), psc_type_text(l, t->other));
+    case PSC_TERM_PREFIX:
+        return psc_format(u->arena, "%s[<=%s]", psy__dtype_name(t->value->dtype), psc_dim_text(u, t->value->dims[0]));
+    case PSC_TERM_MESSAGE: return l->pipeline->input->name;
+    case PSC_TERM_KEYED:
+        return psc_format(u->arena, "%s%s by key", psy__dtype_name(r->record.dtype),
+                          psc_shape_text(u, r->record.dims, r->record.rank));
+    default: return NULL;
+    }
+}
+
+void psc_keep_type(psc_lowering *l, psc_span span, const psc_term *t)
+{
+    const char *text = psc_index_wants_type(l->unit, span) ? term_text(l, t) : NULL;
+    if (text) {
+        psc_index_add_type(l->unit, span, text);
+    }
 }
 
 /* ---- numbers and calls ---- */
@@ -595,5 +626,6 @@ psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e)
     l->nesting++;
     psc_term t = lower_any(l, e);
     l->nesting--;
+    psc_keep_type(l, e->span, &t);
     return t;
 }

@@ -57,6 +57,8 @@ typedef struct psc_lowering {
 } psc_lowering;
 
 psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e);
+/* Keeps the type of what stands at the span for editors. */
+void psc_keep_type(psc_lowering *l, psc_span span, const psc_term *t);
 psc_term psc_inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f);
 /* The pipeline has too many of something: reported once, and nothing more is lowered. */
 void psc_over_limit(psc_lowering *l, int most, const char *what);

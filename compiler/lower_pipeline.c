@@ -28,6 +28,7 @@ static void lower_let(psc_lowering *l, const hrm_let *let)
         if (part.kind == PSC_TERM_VALUE && !part.value->name) {
             part.value->name = let->names.at[i].text;
         }
+        psc_keep_type(l, let->names.at[i].span, &part);
         psc_binding *b = psc_new(l->unit->arena, psc_binding);
         *b = (psc_binding){let->names.at[i].text, part, l->scope};
         l->scope = b;
@@ -125,6 +126,8 @@ static uint32_t field_of(psc_lowering *l, const psc_message *m, const hrm_argume
     } else if (set[k]) {
         ERROR(PSC_E_DUPLICATE, a->name.span, "field `%s` is given twice", a->name.text);
         return m->field_count;
+    } else {
+        psc_index_add_name(l->unit, PSC_INDEX_FIELD, a->name.span, m->fields[k].span);
     }
     return k;
 }

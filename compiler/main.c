@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "command.h"
+#include "lsp/lsp.h"
 #include "options.h"
 
 static int (*const commands[PSC_COMMAND_COUNT])(int argc, char **argv) = {
     [PSC_COMMAND_COMPILE] = psc_command_compile,
     [PSC_COMMAND_FMT] = psc_command_fmt,
     [PSC_COMMAND_NEW] = psc_command_new,
+    [PSC_COMMAND_LSP] = psc_lsp,
 };
 
 int main(int argc, char **argv)

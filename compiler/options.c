@@ -199,10 +199,11 @@ void psc_help_write(psc_arena *arena, psc_command command, FILE *to)
 {
     enum { COLUMN = 24 };
     const psc_command_row *c = &psc_command_rows[command];
-    fprintf(to, "usage: psynec %s%s%s [OPTION...]\n", c->word, *c->word ? " " : "", c->usage);
+    fprintf(to, "usage: psynec %s%s%s%s[OPTION...]\n", c->word, *c->word ? " " : "", c->usage, *c->usage ? " " : "");
     if (command == PSC_COMMAND_COMPILE) {
         for (unsigned i = 1; i < PSC_COMMAND_COUNT; i++) {
-            fprintf(to, "       psynec %s %s [OPTION...]\n", psc_command_rows[i].word, psc_command_rows[i].usage);
+            const psc_command_row *other = &psc_command_rows[i];
+            fprintf(to, "       psynec %s %s%s[OPTION...]\n", other->word, other->usage, *other->usage ? " " : "");
         }
         fputs("\n  FILE.psy              message schema: writes the C header FILE.psy.h\n"
               "  FILE.hrm              Harmonics program: writes the module FILE.psm, its kernels included\n"

@@ -75,5 +75,7 @@ typedef struct psy_file {
 
 /* Parses; reports syntax errors. Never NULL. */
 psy_file *psc_psy_parse_file(psc_syntax *syntax);
+/* The words and signs of a text, whether or not they make sense: what an editor has while somebody types. */
+void psc_psy_words(psc_syntax *syntax, psc_spans *words);
 
 #endif

@@ -190,3 +190,17 @@ psy_file *psc_psy_parse_file(psc_syntax *syntax)
     }
     return f;
 }
+
+void psc_psy_words(psc_syntax *syntax, psc_spans *words)
+{
+    PSC_PSY_STYPE value;
+    psc_span at;
+    void *scanner;
+    if (psc_syntax_begin(syntax) && psc_psy_lex_init_extra(syntax, &scanner) == 0) {
+        psc_psy__scan_bytes(syntax->source->text, (int)syntax->source->bytes, scanner);
+        while (psc_psy_lex(&value, &at, scanner) > 0) {
+            psc_push(syntax->arena, words, at);
+        }
+        psc_psy_lex_destroy(scanner);
+    }
+}

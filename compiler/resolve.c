@@ -41,7 +41,7 @@ static void import(psc_unit *u, const hrm_import *i)
         const char *path = i->path[0] == '/' ? i->path
                            : k == 0          ? psc_format(u->arena, "%s%s", folder_of(u, u->source->path), i->path)
                                              : psc_format(u->arena, "%s/%s", u->options->include[k - 1], i->path);
-        source = psc_source_read(u->arena, path);
+        source = u->options->read ? u->options->read(u->options->read_context, u->arena, path) : psc_source_read(u->arena, path);
         if (!source && (error == 0 || error == ENOENT)) {
             error = errno;
         }
@@ -53,6 +53,7 @@ static void import(psc_unit *u, const hrm_import *i)
         }
         return;
     }
+    psc_index_add_name(u, PSC_INDEX_IMPORT, i->span, (psc_span){source, 0, 0});
     for (size_t k = 0; k < u->schemas.count; k++) {
         if (strcmp(u->schemas.at[k]->source->path, source->path) == 0) {
             ERROR(PSC_E_DUPLICATE, i->span, "%s is imported already", i->path);
@@ -127,6 +128,7 @@ static psc_constant_value constant_name(psc_unit *u, const hrm_expr *e)
     psc_constant_value *c = psc_constant_find(u, e->name.text);
     if (c) {
         c->used = true;
+        psc_index_add_name(u, PSC_INDEX_CONSTANT, e->span, c->span);
         return *c;
     }
     const char *names[256];
@@ -255,6 +257,7 @@ static psy_dim resident_dim(psc_unit *u, const hrm_expr *e)
     }
     if (e->kind == HRM_NAME && !psc_constant_find(u, e->name.text)) {
         psy_dim symbol = psc_symbol_find(u, e->name.text, PSY_SYMBOL_GLOBAL);
+        psc_index_add_name(u, PSC_INDEX_SIZE, e->span, symbol != PSY_NONE ? psc_index_size(u, e->name.text) : e->span);
         return symbol != PSY_NONE ? symbol : psc_symbol_add(u, e->name.text, PSY_SYMBOL_GLOBAL, PSY_NONE);
     }
     if (names_a_size(u, e)) {
@@ -346,6 +349,10 @@ static void resolve_resident(psc_unit *u, const hrm_resident *n)
     }
     if (!r.poisoned) {
         place_resident(u, &r);
+    }
+    psc_span by = n->by.text ? psc_index_size(u, n->by.text) : (psc_span){0};
+    if (by.source) {
+        psc_index_add_name(u, PSC_INDEX_SIZE, n->by.span, by);
     }
     psc_push(u->arena, &u->residents, r);
 }

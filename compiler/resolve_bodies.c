@@ -12,6 +12,7 @@
 typedef struct entry {
     const char *name;
     psc_span span;
+    psc_index_kind kind;
     bool *used; /* set when somebody names it; NULL: nobody asks */
 } entry;
 
@@ -20,10 +21,11 @@ typedef struct scope {
     PSC_LIST(entry) list;
 } scope;
 
-static void add_name(psc_unit *u, scope *s, const psc_name *name, bool *used)
+static void add_name(psc_unit *u, scope *s, psc_index_kind kind, const psc_name *name, bool *used)
 {
-    entry e = {name->text, name->span, used};
+    entry e = {name->text, name->span, kind, used};
     psc_push(u->arena, &s->list, e);
+    psc_index_add_name(u, kind, name->span, name->span);
 }
 
 static const entry *find_name(const scope *s, const char *name)
@@ -42,15 +44,15 @@ static void file_names(psc_unit *u, scope *s)
 {
     for (size_t i = 0; i < u->constants.count; i++) {
         psc_name name = {u->constants.at[i].name, u->constants.at[i].span, NULL};
-        add_name(u, s, &name, &u->constants.at[i].used);
+        add_name(u, s, PSC_INDEX_CONSTANT, &name, &u->constants.at[i].used);
     }
     for (size_t i = 0; i < u->residents.count; i++) {
-        add_name(u, s, &u->residents.at[i].node->name, &u->residents.at[i].used);
+        add_name(u, s, PSC_INDEX_RESIDENT, &u->residents.at[i].node->name, &u->residents.at[i].used);
     }
     for (size_t i = 0; i < u->symbols.count; i++) {
         if (u->symbols.at[i].kind == PSY_SYMBOL_GLOBAL) {
-            psc_name name = {u->symbol_names.at[i], {0}, NULL};
-            add_name(u, s, &name, NULL);
+            psc_name name = {u->symbol_names.at[i], psc_index_size(u, u->symbol_names.at[i]), NULL};
+            add_name(u, s, PSC_INDEX_SIZE, &name, NULL);
         }
     }
 }
@@ -92,6 +94,20 @@ static void unknown_function(psc_unit *u, const psc_name *name)
     unknown(u, name, "function ", &candidates);
 }
 
+/* The names of arguments are the parameters'. */
+static void index_call(psc_unit *u, const hrm_expr *e, const hrm_fn *f)
+{
+    psc_index_add_name(u, PSC_INDEX_FUNCTION, e->name.span, f->name.span);
+    for (size_t i = 0; u->index && i < e->arguments.count; i++) {
+        const psc_name *name = &e->arguments.at[i].name;
+        for (size_t k = 0; name->text && k < f->parameters.count; k++) {
+            if (strcmp(f->parameters.at[k].name.text, name->text) == 0) {
+                psc_index_add_name(u, PSC_INDEX_PARAMETER, name->span, f->parameters.at[k].name.span);
+            }
+        }
+    }
+}
+
 static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
 {
     if (!e) {
@@ -101,15 +117,24 @@ static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
         const entry *found = find_name(s, e->name.text);
         if (!found) {
             unknown_name(u, &e->name, s);
-        } else if (found->used) {
+            return;
+        }
+        psc_index_add_name(u, found->kind, e->span, found->span);
+        if (found->used) {
             *found->used = true;
         }
-    } else if (e->kind == HRM_CALL && !psc_builtin_exists(e->name.text)) {
+    } else if (e->kind == HRM_CALL && psc_builtin_exists(e->name.text)) {
+        /* A choice is a call too, by a name that nobody wrote. */
+        if (e->name.span.end - e->name.span.begin == strlen(e->name.text)) {
+            psc_index_add_name(u, PSC_INDEX_BUILTIN, e->name.span, (psc_span){0});
+        }
+    } else if (e->kind == HRM_CALL) {
         psc_fn *f = psc_fn_find(u, e->name.text);
         if (!f) {
             unknown_function(u, &e->name);
         } else {
             f->used = true;
+            index_call(u, e, f->node);
         }
     }
     check_names(u, e->left, s);
@@ -131,15 +156,19 @@ static void check_size(psc_unit *u, const hrm_expr *e, const scope *s)
 {
     bool computes = e->kind == HRM_BINARY && (e->op == '+' || e->op == '-' || e->op == '*' || e->op == '/');
     psc_constant_value *c = e->kind == HRM_NAME ? psc_constant_find(u, e->name.text) : NULL;
+    const entry *own = e->kind == HRM_NAME ? find_name(s, e->name.text) : NULL;
     if (c) {
         c->used = true;
-    } else if (e->kind == HRM_NAME && !find_name(s, e->name.text)) {
+        psc_index_add_name(u, PSC_INDEX_CONSTANT, e->span, c->span);
+    } else if (own) {
+        psc_index_add_name(u, PSC_INDEX_SIZE, e->span, own->span);
+    } else if (e->kind == HRM_NAME) {
         psc_help(ERROR(PSC_E_UNKNOWN_NAME, e->span, "there is no size `%s` that is known here", e->name.text),
                  "a size becomes known where it stands alone: `x: f32[%s]`", e->name.text);
     } else if (computes) {
         check_size(u, e->left, s);
         check_size(u, e->right, s);
-    } else if (e->kind != HRM_NAME) {
+    } else {
         psc_evaluate(u, e);
     }
 }
@@ -157,7 +186,7 @@ static void check_type(psc_unit *u, const hrm_type *t, scope *s, bool is_result)
         const hrm_expr *d = t->dims.at[i];
         bool is_new = !is_result && d->kind == HRM_NAME && !psc_constant_find(u, d->name.text) && !find_name(s, d->name.text);
         if (is_new) {
-            add_name(u, s, &d->name, NULL);
+            add_name(u, s, PSC_INDEX_SIZE, &d->name, NULL);
         } else {
             check_size(u, d, s);
         }
@@ -222,11 +251,20 @@ static void visit_calls(visitor *v, const hrm_expr *e)
     v->depth--;
 }
 
+/* A parameter has its type as it is written. */
+static void index_type(psc_unit *u, const psc_name *name, const hrm_type *t)
+{
+    if (psc_index_wants_type(u, name->span)) {
+        psc_index_add_type(u, name->span, psc_strndup(u->arena, u->source->text + t->span.begin, t->span.end - t->span.begin));
+    }
+}
+
 static void resolve_fn(psc_unit *u, size_t index, const scope *file)
 {
     psc_fn *fn = &u->fns.at[index];
     const hrm_fn *f = fn->node;
     unsigned errors = u->diags->errors;
+    psc_index_add_name(u, PSC_INDEX_FUNCTION, f->name.span, f->name.span);
     psc_name_is_free(u, &f->name);
     for (size_t k = 0, taken = 0; k < index && !taken; k++) {
         taken = strcmp(u->fns.at[k].node->name.text, f->name.text) == 0;
@@ -247,7 +285,8 @@ static void resolve_fn(psc_unit *u, size_t index, const scope *file)
             psc_note(ERROR(PSC_E_DUPLICATE, name->span, "this function has a `%s` already", name->text), other->span,
                      "it is here");
         }
-        add_name(u, &own, name, NULL);
+        add_name(u, &own, PSC_INDEX_PARAMETER, name, NULL);
+        index_type(u, name, &f->parameters.at[k].type);
     }
     fn->poisoned = u->diags->errors != errors;
     own.outer = file;
@@ -300,6 +339,9 @@ static const psc_message *resolve_message(psc_unit *u, const psc_name *name)
         ERROR(PSC_E_UNSUPPORTED, name->span, "`variant` values are not supported by this version");
         return NULL;
     }
+    if (found) {
+        psc_index_add_name(u, PSC_INDEX_MESSAGE, name->span, found->span);
+    }
     psc_diagnostic *d = found ? NULL : unknown(u, name, "message ", &messages);
     if (d && u->schemas.count == 0) {
         psc_help(d, "messages are declared in schemas: `import \"NAME.psy\"`");
@@ -325,7 +367,8 @@ static void resolve_input(psc_unit *u, psc_pipeline *p, scope *s)
         if (other) {
             psc_note(ERROR(PSC_E_DUPLICATE, q->name.span, "there is a `%s` already", q->name.text), other->span, "it is here");
         }
-        add_name(u, s, &q->name, NULL);
+        add_name(u, s, PSC_INDEX_PARAMETER, &q->name, NULL);
+        index_type(u, &q->name, &q->type);
     }
 }
 
@@ -355,7 +398,7 @@ static void resolve_lets(psc_unit *u, const hrm_pipeline *n, scope *s)
                 psc_note(d, other->span, "it is here");
                 psc_help(d, "values are never changed: give it another name");
             }
-            add_name(u, s, name, &used[at++]);
+            add_name(u, s, PSC_INDEX_LET, name, &used[at++]);
         }
     }
     for (size_t i = 0; i < n->fields.count; i++) {
@@ -386,6 +429,10 @@ static void resolve_pipeline(psc_unit *u, const hrm_pipeline *n, const scope *fi
     scope own = {.outer = file};
     resolve_input(u, p, &own);
     p->output = resolve_message(u, &n->output);
+    psc_index_add_name(u, PSC_INDEX_PIPELINE, n->name.span, n->name.span);
+    if (p->output) {
+        psc_index_add_name(u, PSC_INDEX_MESSAGE, n->record.span, p->output->span);
+    }
     if (p->output && strcmp(n->record.text, n->output.text) != 0) {
         psc_note(ERROR(PSC_E_TYPE, n->record.span, "the pipeline gives `%s`, not `%s`", n->output.text, n->record.text),
                  n->output.span, "as declared here");

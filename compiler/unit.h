@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "diagnostic.h"
 #include "hrm_ast.h"
+#include "index.h"
 #include "ir.h"
 #include "isa/module.h"
 #include "schema.h"
@@ -62,6 +63,9 @@ typedef struct psc_options {
     bool kernels;  /* make SPIR-V */
     bool no_lines; /* no source map */
     bool explain;  /* keep what --explain-fusion tells */
+    /* Reads imported files as psc_source_read does, which it is where this is NULL. */
+    const psc_source *(*read)(void *context, psc_arena *arena, const char *path);
+    void *read_context;
 } psc_options;
 
 enum { PSC_SYMBOLS_MAX = 200 }; /* sizes; a module holds 256, and some come later */
@@ -82,6 +86,7 @@ typedef struct psc_unit {
     PSC_LIST(psc_fn) fns;
     PSC_LIST(psc_type) types;
     PSC_LIST(psc_pipeline *) pipelines;
+    psc_index *index;     /* what editors ask; NULL: nobody does */
     uint32_t value_count; /* of all whole programs */
     uint8_t *module;      /* bytecode: the encoded module, malloc'd by the encoder and kept in the arena */
     uint64_t module_bytes;

@@ -21,6 +21,7 @@ include %D%/mem/local.mk
 include %D%/transport/local.mk
 include %D%/schema/local.mk
 include %D%/compiler/local.mk
+include %D%/lsp/local.mk
 include %D%/fuzz/local.mk
 include %D%/codegen/local.mk
 include %D%/engine/local.mk

@@ -209,6 +209,9 @@ Test(fold, casts)
     cr_assert_eq(cast(PSY_F32, PSY_BF16, bits32(1)), 0x3f80);
     cr_assert_eq(cast(PSY_BF16, PSY_I32, 0xc2f7), (uint32_t)-123);
     cr_assert_eq(cast(PSY_F64, PSY_F32, bits64(0.1)), bits32(0.1f));
+    /* What is only stored. */
+    cr_assert_eq(cast(PSY_F16, PSY_F32, 0x3e00), bits32(1.5f));
+    cr_assert_eq(cast(PSY_F32, PSY_BF16, bits32(-2)), 0xc000);
 }
 
 /* The pass: what is left of a program of constants. */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands under the cursor, and where it is declared. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "builtins.h"
+#include "lsp/server.h"
+
+enum { SHOWN_MAX = 300 };
+
+/* ---- texts ---- */
+
+const char *lsp_field_type(psc_arena *arena, const psc_field *f)
+{
+    const char *dtype = psy__dtype_name(f->layout.dtype);
+    return !dtype                                ? "?"
+           : f->layout.kind == PSY_FIELD_SCALAR  ? dtype
+           : f->layout.kind == PSY_FIELD_BOUNDED ? psc_format(arena, "%s[<=%u]", dtype, f->layout.count)
+                                                 : psc_format(arena, "%s[%u]", dtype, f->layout.count);
+}
+
+const char *lsp_constant_value(psc_arena *arena, const psc_constant *c)
+{
+    return c->is_float ? psc_index_real(arena, c->real) : psc_format(arena, "%" PRId64, c->integer);
+}
+
+static json_t *answer(const lsp_question *q, psc_span at, const char *code, const char *text)
+{
+    const char *language = q->document->is_schema ? "psy" : "hrm";
+    const char *value = q->markdown ? psc_format(q->arena, "```%s\n%s\n```%s%s", language, code, *text ? "\n" : "", text)
+                                    : psc_format(q->arena, "%s%s%s", code, *text ? "\n\n" : "", text);
+    return json_pack("{s:{s:s,s:o},s:o}", "contents", "kind", q->markdown ? "markdown" : "plaintext", "value",
+                     lsp_text(value, strlen(value)), "range", lsp_range(&q->a->lines, at.begin, at.end));
+}
+
+static json_t *hover_field(const lsp_question *q, psc_span at, const psc_message *m, const psc_field *f)
+{
+    const char *code =
+        psc_format(q->arena, "%s: %s%s", f->name, lsp_field_type(q->arena, f), f->layout.flags & PSY_FIELD_KEY ? " @key" : "");
+    const char *since = f->layout.since > 1 ? psc_format(q->arena, ", since version %u", f->layout.since) : "";
+    return answer(q, at, code,
+                  psc_format(q->arena, "A field of `%s`, at byte %u%s.%s%s", m->name, f->layout.offset, since,
+                             f->doc ? "\n\n" : "", f->doc ? f->doc : ""));
+}
+
+static json_t *hover_message(const lsp_question *q, psc_span at, const psc_message *m)
+{
+    enum { FIELDS_SHOWN_MAX = 24 };
+    const char *code = psc_format(q->arena, "message %s {", m->name);
+    for (uint32_t i = 0; i < m->field_count && i < FIELDS_SHOWN_MAX; i++) {
+        code = psc_format(q->arena, "%s\n    %s: %s;", code, m->fields[i].name, lsp_field_type(q->arena, &m->fields[i]));
+    }
+    code = psc_format(q->arena, "%s%s\n}", code, m->field_count > FIELDS_SHOWN_MAX ? "\n    ..." : "");
+    return answer(q, at, code,
+                  psc_format(q->arena, "`%s`, %" PRIu64 " bytes, version %u.%s%s", m->full_name, (uint64_t)m->layout.bytes,
+                             m->layout.version, m->doc ? "\n\n" : "", m->doc ? m->doc : ""));
+}
+
+static json_t *hover_constant(const lsp_question *q, psc_span at, const psc_constant *c)
+{
+    return answer(q, at, psc_format(q->arena, "const %s = %s", c->name, lsp_constant_value(q->arena, c)), c->doc ? c->doc : "");
+}
+
+/* ---- schemas ---- */
+
+static bool starts_at(psc_span name, psc_span definition)
+{
+    return name.source == definition.source && name.begin == definition.begin;
+}
+
+/* What a schema declares at that place; NULL where it declares nothing there. */
+static json_t *hover_declared(const lsp_question *q, const psc_schema *s, psc_span at, psc_span definition)
+{
+    for (uint32_t i = 0; i < s->constant_count; i++) {
+        if (starts_at(s->constants[i].span, definition)) {
+            return hover_constant(q, at, &s->constants[i]);
+        }
+    }
+    for (uint32_t i = 0; i < s->message_count; i++) {
+        const psc_message *m = &s->messages[i];
+        if (starts_at(m->span, definition)) {
+            return hover_message(q, at, m);
+        }
+        for (uint32_t k = 0; k < m->field_count; k++) {
+            if (starts_at(m->fields[k].span, definition)) {
+                return hover_field(q, at, m, &m->fields[k]);
+            }
+        }
+    }
+    return NULL;
+}
+
+/* The word at the cursor, or just before it. */
+static psc_span word_at(const lsp_question *q)
+{
+    const psc_spans *words = &q->a->outline->words;
+    psc_span found = {0};
+    for (size_t i = 0; i < words->count && words->at[i].begin <= q->offset; i++) {
+        if (q->offset <= words->at[i].end && lsp_is_name(words->at[i])) {
+            found = words->at[i];
+        }
+    }
+    return found;
+}
+
+/* Names in a schema are declared by items; what else is named is a constant. */
+static psc_span schema_definition(const lsp_question *q, psc_span word)
+{
+    const lsp_outline *o = q->a->outline;
+    psc_span found = {0};
+    for (size_t i = 0; word.source && i < o->items.count; i++) {
+        const lsp_item *item = &o->items.at[i];
+        if (starts_at(item->name, word)) {
+            return item->name;
+        }
+        if (item->kind == LSP_CONSTANT && lsp_same(item->name, word)) {
+            found = item->name;
+        }
+    }
+    return found;
+}
+
+/* ---- programs ---- */
+
+static const lsp_item *item_of(const lsp_question *q, psc_span name)
+{
+    for (size_t i = 0; i < q->a->outline->items.count; i++) {
+        if (starts_at(q->a->outline->items.at[i].name, name)) {
+            return &q->a->outline->items.at[i];
+        }
+    }
+    return NULL;
+}
+
+/* What is written of it, or of functions and pipelines what stands before their body. */
+static const char *declaration(const lsp_question *q, psc_span name)
+{
+    const lsp_item *item = item_of(q, name);
+    if (!item) {
+        return lsp_word(q->arena, name);
+    }
+    psc_span head = item->all;
+    head.end = item->kind == LSP_FUNCTION || item->kind == LSP_PIPELINE ? item->type.end : item->all.end;
+    return lsp_slice(q->arena, head, SHOWN_MAX);
+}
+
+static json_t *hover_value(const lsp_question *q, const psc_index_name *n)
+{
+    const psc_index *x = q->a->unit->index;
+    const char *declared = psc_index_type_of(x, n->definition), *here = psc_index_type_of(x, n->at);
+    const char *name = lsp_word(q->arena, n->at), *what = n->kind == PSC_INDEX_LET ? "let " : "";
+    const char *type = declared ? declared : here;
+    const char *code = type ? psc_format(q->arena, "%s%s: %s", what, name, type) : psc_format(q->arena, "%s%s", what, name);
+    /* A function's parameter has the argument's type where the function is written out. */
+    bool other = declared && here && strcmp(declared, here) != 0;
+    return answer(q, n->at, code, other ? psc_format(q->arena, "`%s` in the first call.", here) : "");
+}
+
+static json_t *hover_size(const lsp_question *q, const psc_index_name *n, const char *type)
+{
+    const char *text = "A size of the function, known where it is called.";
+    for (size_t i = 0; i < q->a->outline->items.count; i++) {
+        const lsp_item *item = &q->a->outline->items.at[i];
+        if (item->kind == LSP_RESIDENT && item->all.begin <= n->definition.begin && n->definition.begin < item->all.end) {
+            text = "A size, known when the data is loaded.";
+        }
+    }
+    bool value = type && strncmp(type, "size ", 5) != 0;
+    return answer(q, n->at, lsp_word(q->arena, n->at),
+                  value ? psc_format(q->arena, "%s In the first call: %s.", text, type) : text);
+}
+
+static json_t *hover_name(const lsp_question *q, const psc_index_name *n)
+{
+    const psc_unit *u = q->a->unit;
+    const char *name = lsp_word(q->arena, n->at), *signature, *text, *type = psc_index_type_of(u->index, n->at);
+    switch (n->kind) {
+    case PSC_INDEX_BUILTIN:
+        return psc_builtin_describe(q->arena, name, &signature, &text) ? answer(q, n->at, signature, text) : NULL;
+    case PSC_INDEX_LET:
+    case PSC_INDEX_PARAMETER: return hover_value(q, n);
+    case PSC_INDEX_SIZE: return hover_size(q, n, type);
+    case PSC_INDEX_IMPORT: return answer(q, n->at, psc_format(q->arena, "import %s", name), n->definition.source->path);
+    case PSC_INDEX_CONSTANT:
+    case PSC_INDEX_MESSAGE:
+    case PSC_INDEX_FIELD:
+        for (size_t i = 0; i < u->schemas.count; i++) {
+            if (u->schemas.at[i]->source == n->definition.source) {
+                return hover_declared(q, u->schemas.at[i], n->at, n->definition);
+            }
+        }
+        break;
+    default: break;
+    }
+    return answer(q, n->at, declaration(q, n->definition), "");
+}
+
+json_t *lsp_hover(const lsp_question *q)
+{
+    if (q->document->is_schema) {
+        psc_span word = word_at(q), definition = schema_definition(q, word);
+        return q->a->schema && definition.source ? hover_declared(q, q->a->schema, word, definition) : NULL;
+    }
+    const psc_index_name *n = psc_index_name_at(q->a->unit->index, q->offset);
+    if (n) {
+        return hover_name(q, n);
+    }
+    const psc_index_type *t = psc_index_type_at(q->a->unit->index, q->offset);
+    return t ? answer(q, t->at, t->text, "") : NULL;
+}
+
+json_t *lsp_definition(const lsp_question *q)
+{
+    psc_span definition = {0};
+    if (q->document->is_schema) {
+        definition = schema_definition(q, word_at(q));
+    } else {
+        const psc_index_name *n = psc_index_name_at(q->a->unit->index, q->offset);
+        definition = n ? n->definition : definition;
+    }
+    return definition.source ? lsp_location(q->all, q->arena, definition) : NULL;
+}
