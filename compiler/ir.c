@@ -169,7 +169,7 @@ static const char *check_value(psc_arena *arena, const psc_program *p, psc_value
         const psy_op_info *info = psy__op_info(v->op);
         if (!info || !psy__op_takes(info, psc_ir_dtype(v))) {
             return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info ? info->name : "no op",
-                              psc_ir_dtype(v));
+                              info ? psc_ir_dtype(v) : v->dtype);
         }
         if (v->dtype != psy__op_result_dtype(info, psc_ir_dtype(v))) {
             return psc_format(arena, "value %u: %s does not give dtype %u", v->id, info->name, v->dtype);
