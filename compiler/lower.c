@@ -216,8 +216,7 @@ static psc_value *number_as(psc_lowering *l, const psc_term *t, unsigned dtype)
     bool sint = psy__dtype_class(dtype) == PSY_DCLASS_SINT;
     psc_integer most = ((psc_integer)1 << (sint ? bits - 1 : bits)) - 1, least = sint ? -most - 1 : 0;
     if (t->integer < least || t->integer > most) {
-        const char *number = t->integer < 0 ? psc_format(l->unit->arena, "%" PRId64, (int64_t)t->integer)
-                                            : psc_format(l->unit->arena, "%" PRIu64, (uint64_t)t->integer);
+        const char *number = psc_integer_text(l->unit->arena, t->integer);
         ERROR(PSC_E_NUMBER, t->span, "%s does not fit into %s", number, psy__dtype_name(dtype));
         return NULL;
     }
@@ -518,7 +517,7 @@ static const char *term_text(psc_lowering *l, const psc_term *t)
     psc_unit *u = l->unit;
     const psc_resident *r = t->kind == PSC_TERM_KEYED ? &u->residents.at[t->index] : NULL;
     switch (t->kind) {
-    case PSC_TERM_INTEGER: return psc_format(u->arena, "%" PRId64, t->integer);
+    case PSC_TERM_INTEGER: return psc_integer_text(u->arena, t->integer);
     case PSC_TERM_REAL: return psc_index_real(u->arena, t->real);
     case PSC_TERM_SIZE: return psc_format(u->arena, "size %s", psc_dim_text(u, t->dim));
     case PSC_TERM_VALUE: return psc_type_text(l, t->value);

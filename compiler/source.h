@@ -34,4 +34,10 @@ const psc_source *psc_source_text(psc_arena *arena, const char *path, const char
 /* Line and column (bytes), from 1. */
 void psc_source_place(const psc_source *source, uint32_t offset, uint32_t *line, uint32_t *column);
 
+static inline psc_span psc_span_join(psc_span a, psc_span b)
+{
+    psc_span s = {a.source ? a.source : b.source, a.begin, b.end};
+    return s;
+}
+
 #endif

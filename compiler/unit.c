@@ -2,6 +2,7 @@
 /* Look-ups in a unit. */
 #include "unit.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 void psc_each_program(psc_unit *unit, void (*pass)(psc_unit *, psc_program *))
@@ -87,6 +88,22 @@ uint32_t psc_type_of(psc_unit *unit, const psc_message *message)
                   .layout = message->layout};
     psc_push(unit->arena, &unit->types, t);
     return (uint32_t)(unit->types.count - 1);
+}
+
+const char *psc_integer_text(psc_arena *arena, psc_integer x)
+{
+    return x < 0 ? psc_format(arena, "%" PRId64, (int64_t)x) : psc_format(arena, "%" PRIu64, (uint64_t)x);
+}
+
+const psc_message *psc_message_find(const psc_unit *unit, const char *name)
+{
+    for (size_t i = 0; i < unit->schemas.count; i++) {
+        const psc_message *m = psc_schema_message(unit->schemas.at[i], name);
+        if (m) {
+            return m;
+        }
+    }
+    return NULL;
 }
 
 psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name)

@@ -120,6 +120,8 @@ const char *psc_dim_text(const psc_unit *unit, psy_dim dim);
 const char *psc_shape_text(psc_unit *unit, const psy_dim *dims, uint32_t rank); /* "f32"-less: "[N, 256]", "a scalar" */
 /* The module's index of a message type; adds it. */
 uint32_t psc_type_of(psc_unit *unit, const psc_message *message);
+const char *psc_integer_text(psc_arena *arena, psc_integer x); /* x: an i64 or a u64 */
+const psc_message *psc_message_find(const psc_unit *unit, const char *name);
 psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name);
 const psc_resident *psc_resident_find(const psc_unit *unit, const char *name, uint32_t *index);
 psc_fn *psc_fn_find(const psc_unit *unit, const char *name);

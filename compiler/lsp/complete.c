@@ -142,7 +142,7 @@ static void add_file_names(completion *c, bool data)
             psc_constant_value *v = psc_constant_find(c->q->a->unit, lsp_word(c->q->arena, item->name));
             const char *value = !v || v->poisoned ? NULL
                                 : v->is_float     ? psc_index_real(c->q->arena, v->real)
-                                                  : psc_format(c->q->arena, "%lld", (long long)v->integer);
+                                                  : psc_integer_text(c->q->arena, v->integer);
             add(c, CONSTANT, lsp_word(c->q->arena, item->name), NULL, value, NULL);
         } else if (item->kind == LSP_RESIDENT && data) {
             add_item(c, VARIABLE, item);

@@ -21,7 +21,7 @@ const char *lsp_field_type(psc_arena *arena, const psc_field *f)
 
 const char *lsp_constant_value(psc_arena *arena, const psc_constant *c)
 {
-    return c->is_float ? psc_index_real(arena, c->real) : psc_format(arena, "%" PRId64, c->integer);
+    return c->is_float ? psc_index_real(arena, c->real) : psc_integer_text(arena, c->integer);
 }
 
 static json_t *answer(const lsp_question *q, psc_span at, const char *code, const char *text)
