@@ -47,7 +47,7 @@ psy_op_class psc_ir_class(const psc_value *v) { return v->op == PSC_OP_LABELS ? 
 bool psc_ir_is_elementwise(const psc_value *v) { return psy__class_is_map(psc_ir_class(v)); }
 bool psc_ir_is_reduction(const psc_value *v) { return psy__class_is_reduction(psc_ir_class(v)); }
 
-unsigned psc_ir_dtype(const psc_value *v) { return psc_ir_class(v) == PSY_CLASS_COMPARE ? v->operands[0]->dtype : v->dtype; }
+unsigned psc_ir_dtype(const psc_value *v) { return psc_ir_class(v) == PSY_CLASS_COMPARE && v->operand_count ? v->operands[0]->dtype : v->dtype; }
 
 /* Names memory that is there already (LABELS is not: it is the TOPK's own). */
 bool psc_ir_is_view(const psc_value *v)
@@ -136,9 +136,9 @@ static const char *check_value(psc_arena *arena, const psc_program *p, psc_value
     }
     if (v->op != PSC_OP_LABELS) {
         const psy_op_info *info = psy__op_info(v->op);
-        if (!info || !psy__op_takes(info, psc_ir_dtype(v))) {
-            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info ? info->name : "no op",
-                              psc_ir_dtype(v));
+        unsigned dtype = info ? psc_ir_dtype(v) : v->dtype;
+        if (!info || !psy__op_takes(info, dtype)) {
+            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info ? info->name : "no op", dtype);
         }
         if (v->dtype != psy__op_result_dtype(info, psc_ir_dtype(v))) {
             return psc_format(arena, "value %u: %s does not give dtype %u", v->id, info->name, v->dtype);
