@@ -47,7 +47,10 @@ psy_op_class psc_ir_class(const psc_value *v) { return v->op == PSC_OP_LABELS ? 
 bool psc_ir_is_elementwise(const psc_value *v) { return psy__class_is_map(psc_ir_class(v)); }
 bool psc_ir_is_reduction(const psc_value *v) { return psy__class_is_reduction(psc_ir_class(v)); }
 
-unsigned psc_ir_dtype(const psc_value *v) { return psc_ir_class(v) == PSY_CLASS_COMPARE && v->operand_count ? v->operands[0]->dtype : v->dtype; }
+unsigned psc_ir_dtype(const psc_value *v)
+{
+    return psc_ir_class(v) == PSY_CLASS_COMPARE && v->operand_count ? v->operands[0]->dtype : v->dtype;
+}
 
 /* Names memory that is there already (LABELS is not: it is the TOPK's own). */
 bool psc_ir_is_view(const psc_value *v)
