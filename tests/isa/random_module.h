@@ -19,6 +19,7 @@ typedef struct random_text {
 typedef struct random_register {
     unsigned dtype, rank;
     psy_dim dims[PSY_RANK_MAX];
+    bool stridden; /* a view whose elements do not lie one after the other */
 } random_register;
 
 typedef struct random_module {
@@ -40,11 +41,11 @@ static inline void say(random_text *t, const char *format, ...)
 
 static inline unsigned below(random_module *g, unsigned n) { return (unsigned)(sample_random(&g->state) >> 33) % n; }
 
-static const char *const random_dims[] = {"N.local", "shards", "N", "K"};
+static const char *const random_dims[] = {"N.local", "shards", "N", "K", "computed"};
 
 static inline psy_dim random_dim(random_module *g)
 {
-    return below(g, 3) == 0 ? PSY_DIM_SYMBOL | below(g, 4) : below(g, 4) == 0 ? 1 : 1 + below(g, 9);
+    return below(g, 3) == 0 ? PSY_DIM_SYMBOL | below(g, 5) : below(g, 4) == 0 ? 1 : 1 + below(g, 9);
 }
 
 static inline void say_dims(random_text *t, const psy_dim *dims, unsigned rank)
@@ -116,13 +117,12 @@ static inline bool broadcasts(const random_register *a, const random_register *b
     return a->dtype == b->dtype;
 }
 
-static inline bool has_unary(unsigned dtype) { return psy__dtype_class(dtype) != PSY_DCLASS_UINT; }
-
 static inline void random_region(random_module *g)
 {
     unsigned a = pick(g);
     random_register space = g->registers[a];
     bool reduces = space.rank > 0 && below(g, 2);
+    space.stridden = false;
     say(&g->code, "    region");
     say(&g->code, "%s", space.rank ? " " : "");
     say_dims(&g->code, space.dims, space.rank);
@@ -146,13 +146,162 @@ static inline void random_region(random_module *g)
             say(&g->code, " = %s.%s %%%u, %u", pick_op(g, PSY_CLASS_REDUCE1, space.dtype)->name, dtype, a, space.rank - 1);
         }
         end_instruction(g);
-        if (has_unary(space.dtype)) {
-            say_result(g, "        ", small, true);
-            say(&g->code, " = %s.%s %%%u", pick_op(g, PSY_CLASS_MAP1, space.dtype)->name, dtype, r);
+        say_result(g, "        ", small, true);
+        say(&g->code, " = %s.%s %%%u", pick_op(g, PSY_CLASS_MAP1, space.dtype)->name, dtype, r);
+        end_instruction(g);
+    }
+    say(&g->code, "    }\n");
+}
+
+/* Views: of anything, also of views. What was not made by a reshape is not reshaped: `stridden`. */
+static inline void random_view(random_module *g, unsigned a)
+{
+    random_register x = g->registers[a], r = x;
+    const char *dtype = psy__dtype_name(x.dtype);
+    unsigned axis = x.rank ? below(g, x.rank) : 0, order = 0;
+    switch (below(g, 4)) {
+    case 0:
+        if (!x.stridden && x.rank < PSY_RANK_MAX) {
+            r.dims[r.rank++] = 1;
+            say_result(g, "    ", r, false);
+            say(&g->code, " = reshape.%s %%%u", dtype, a);
+            end_instruction(g);
+        }
+        return;
+    case 1: /* turned around by so many axes */
+        for (unsigned d = 0; d < x.rank; d++) {
+            r.dims[d] = x.dims[(d + axis) % x.rank];
+            order |= (d + axis) % x.rank << 4 * d;
+        }
+        r.stridden = true;
+        say_result(g, "    ", r, false);
+        say(&g->code, " = permute.%s %%%u, %u", dtype, a, order);
+        break;
+    case 2:
+        if (x.rank == 0) {
+            return;
+        }
+        r.stridden = true;
+        r.dims[axis] = 1;
+        bool symbolic = psy__dim_is_symbol(x.dims[axis]);
+        r.dims[axis] = symbolic && below(g, 2) ? PSY_DIM_SYMBOL | below(g, 5) : 1;
+        if (!symbolic && x.dims[axis] == 0) {
+            r.dims[axis] = 0;
+        }
+        say_result(g, "    ", r, false);
+        say(&g->code, " = slice.%s %%%u, %u, %s, %d", dtype, a, axis, symbolic && below(g, 2) ? random_dims[below(g, 5)] : "0",
+            (int)below(g, 9) - 9);
+        break;
+    default:
+        if (x.rank == PSY_RANK_MAX) {
+            return;
+        }
+        memmove(r.dims + 1, r.dims, r.rank++ * sizeof *r.dims);
+        r.dims[0] = random_dim(g);
+        r.stridden = true;
+        say_result(g, "    ", r, false);
+        say(&g->code, " = repeat.%s %%%u", dtype, a);
+    }
+    end_instruction(g);
+}
+
+static inline bool is_integer(unsigned dtype)
+{
+    return psy__dtype_computes(dtype) && psy__dtype_class(dtype) != PSY_DCLASS_FLOAT;
+}
+
+static inline void random_move(random_module *g, unsigned a, unsigned b)
+{
+    random_register x = g->registers[a], y = g->registers[b], r = x;
+    const char *dtype = psy__dtype_name(x.dtype);
+    unsigned axis = x.rank ? below(g, x.rank) : 0;
+    r.stridden = false;
+    switch (below(g, 5)) {
+    case 0:
+        if (x.rank > 0) {
+            say_result(g, "    ", r, true);
+            say(&g->code, " = iota.%s %u", dtype, axis);
+            end_instruction(g);
+        }
+        return;
+    case 1:
+        if (x.rank > 0 && !psy__dim_is_symbol(x.dims[axis]) && x.dims[axis] < 50) {
+            unsigned count = 1 + below(g, 5);
+            r.dims[axis] *= count;
+            say_result(g, "    ", r, true);
+            say(&g->code, " = concat.%s %u", dtype, axis);
+            for (unsigned i = 0; i < count; i++) {
+                say(&g->code, ", %%%u", a);
+            }
+            end_instruction(g);
+        }
+        return;
+    case 2:
+        if (x.rank > 0 && is_integer(y.dtype) && x.rank + y.rank <= PSY_RANK_MAX) {
+            bool scatters = y.rank == 1 && below(g, 2);
+            axis = scatters ? 0 : axis;
+            memmove(r.dims + axis + y.rank, r.dims + axis + 1, (x.rank - axis - 1) * sizeof *r.dims);
+            memcpy(r.dims + axis, y.dims, y.rank * sizeof *r.dims);
+            r.rank = x.rank - 1 + y.rank;
+            memset(r.dims + r.rank, 0, (PSY_RANK_MAX - r.rank) * sizeof *r.dims);
+            unsigned parts = say_result(g, "    ", r, true);
+            say(&g->code, " = gather.%s %%%u, %%%u, %u", dtype, a, b, axis);
+            end_instruction(g);
+            if (scatters) {
+                r = x;
+                r.stridden = false;
+                say_result(g, "    ", r, true);
+                say(&g->code, " = scatter.%s %%%u, %%%u, %%%u", dtype, a, b, parts);
+                end_instruction(g);
+            }
+        }
+        return;
+    case 3:
+        if (x.rank > 0) {
+            say_result(g, "    ", r, true);
+            say(&g->code, " = cumsum.%s %%%u, %u", dtype, a, axis);
+            end_instruction(g);
+        }
+        return;
+    default:
+        if (x.rank > 0) {
+            r.dims[x.rank - 1] = psy__dim_is_symbol(x.dims[x.rank - 1]) ? random_dim(g) : x.dims[x.rank - 1];
+            say_result(g, "    ", r, true);
+            r.dtype = PSY_U64;
+            say_result(g, ", ", r, true);
+            say(&g->code, " = sort.%s %%%u, ", dtype, a);
+            if (psy__dim_is_symbol(r.dims[x.rank - 1])) {
+                say(&g->code, "%s", random_dims[psy__dim_symbol(r.dims[x.rank - 1])]);
+            } else {
+                say(&g->code, "%u", r.dims[x.rank - 1]);
+            }
+            say(&g->code, ", %u", below(g, 2));
             end_instruction(g);
         }
     }
-    say(&g->code, "    }\n");
+}
+
+/* A comparison, and a choice by it. */
+static inline void random_choice(random_module *g, unsigned a)
+{
+    random_register x = g->registers[a], truth = x;
+    truth.dtype = PSY_BOOL;
+    truth.stridden = x.stridden = false;
+    const char *dtype = psy__dtype_name(x.dtype);
+    unsigned first = say_result(g, "    ", truth, true);
+    say(&g->code, " = %s.%s %%%u, %%%u", pick_op(g, PSY_CLASS_COMPARE, x.dtype)->name, dtype, a, a);
+    end_instruction(g);
+    unsigned other = say_result(g, "    ", truth, true);
+    say(&g->code, " = %s.bool %%%u, %%%u", pick_op(g, PSY_CLASS_MAP2, PSY_BOOL)->name, first, first);
+    end_instruction(g);
+    unsigned chosen = say_result(g, "    ", x, true);
+    say(&g->code, " = choose.%s %%%u, %%%u, %%%u", dtype, other, a, a);
+    end_instruction(g);
+    if (psy__dtype_class(x.dtype) == PSY_DCLASS_FLOAT) {
+        say_result(g, "    ", x, true);
+        say(&g->code, " = fma.%s %%%u, %%%u, %%%u", dtype, a, chosen, a);
+        end_instruction(g);
+    }
 }
 
 static inline void random_step(random_module *g)
@@ -160,14 +309,18 @@ static inline void random_step(random_module *g)
     unsigned a = pick(g), b = pick(g);
     random_register x = g->registers[a], r = x;
     const char *dtype = psy__dtype_name(x.dtype);
-    switch (below(g, 6)) {
+    r.stridden = false;
+    switch (below(g, 11)) {
     case 0:
-        if (has_unary(x.dtype)) {
-            say_result(g, "    ", r, true);
-            say(&g->code, " = %s.%s %%%u", pick_op(g, PSY_CLASS_MAP1, x.dtype)->name, dtype, a);
-            end_instruction(g);
-        }
+        say_result(g, "    ", r, true);
+        say(&g->code, " = %s.%s %%%u", pick_op(g, PSY_CLASS_MAP1, x.dtype)->name, dtype, a);
+        end_instruction(g);
         break;
+    case 6:
+    case 7: random_view(g, a); break;
+    case 8:
+    case 9: random_move(g, a, b); break;
+    case 10: random_choice(g, a); break;
     case 1:
         if (broadcasts(&x, &g->registers[b], &r)) {
             say_result(g, "    ", r, true);
@@ -175,8 +328,8 @@ static inline void random_step(random_module *g)
             end_instruction(g);
         }
         break;
-    case 2: do { r.dtype = 1 + below(g, 13);
-        } while (r.dtype == PSY_F16 || r.dtype == PSY_BF16);
+    case 2:
+        r.dtype = 1 + below(g, 13);
         say_result(g, "    ", r, true);
         say(&g->code, " = cast.%s %%%u", psy__dtype_name(r.dtype), a);
         end_instruction(g);
@@ -272,6 +425,7 @@ static inline void random_stores(random_module *g, random_text *fields)
 /* The caller frees. */
 static inline char *random_module_text(uint64_t seed, size_t *n)
 {
+    static const char *const computed[] = {"add N 7", "sub N.local K", "mul shards 2", "div N shards"};
     random_module *g = calloc(1, sizeof *g);
     random_text *fields = calloc(1, sizeof *fields);
     unsigned count, dtypes[16], counts[16];
@@ -281,7 +435,7 @@ static inline char *random_module_text(uint64_t seed, size_t *n)
     say(&g->all, "}\n");
     for (unsigned i = 0; i < count; i++) {
         if (dtypes[i] != 0) {
-            say_result(g, "    ", (random_register){dtypes[i], counts[i] != 0, {counts[i]}}, false);
+            say_result(g, "    ", (random_register){.dtype = dtypes[i], .rank = counts[i] != 0, .dims = {counts[i]}}, false);
             say(&g->code, " = load.%s f%u", psy__dtype_name(dtypes[i]), i);
             end_instruction(g);
         }
@@ -304,13 +458,15 @@ static inline char *random_module_text(uint64_t seed, size_t *n)
     say(&g->code, " = size.%s %s", psy__dtype_name(size_dtype), below(g, 2) ? "K" : "12");
     end_instruction(g);
     unsigned const_dtype = 1 + below(g, 13), elements = below(g, 6), bytes = 8 * elements + 16 + below(g, 9);
-    say_result(g, "    ", (random_register){const_dtype, 1, {elements}}, false);
+    say_result(g, "    ", (random_register){.dtype = const_dtype, .rank = 1, .dims = {elements}}, false);
     say(&g->code, " = const.%s 8", psy__dtype_name(const_dtype));
     end_instruction(g);
     random_steps(g, below(g, 24));
     random_stores(g, fields);
-    say(&g->all, "\ntype r.Out {\n%s}\n\nsize N global;\nsize N.local local N;\nsize shards shards;\nsize K global;\n",
-        fields->text);
+    say(&g->all,
+        "\ntype r.Out {\n%s}\n\nsize N global;\nsize N.local local N;\nsize shards shards;\nsize K global;\nsize computed "
+        "%s;\n",
+        fields->text, computed[below(g, 4)]);
     if (below(g, 2)) {
         say(&g->all, "check N >= K \"\\\"N\\\" \\\\ K\";\ncheck shards == 2 \"\";\n");
     }

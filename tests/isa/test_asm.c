@@ -75,6 +75,30 @@ Test(asm, spacing_and_comments_do_not_matter)
     free(bytes[1]);
 }
 
+/* As many registers as an instruction's count has room for, and not one more. */
+Test(asm, long_lists)
+{
+    for (unsigned count = 253; count <= 255; count++) {
+        char text[4096];
+        int n = snprintf(text, sizeof text,
+                         "module 1.0;\n\ntype I {\n    a: f32[1];\n}\n\ntype O {\n    b: f32[%u];\n}\n\n"
+                         "program p(I) -> O slots 1 {\n    %%0: f32[1] = load.f32 a;\n    %%1: f32[%u] @0 = concat.f32 0",
+                         count, count);
+        for (unsigned i = 0; i < count; i++) {
+            n += snprintf(text + n, sizeof text - (size_t)n, ", %%0");
+        }
+        n += snprintf(text + n, sizeof text - (size_t)n, ";\n    store.f32 %%1, b, -;\n}\n");
+        if (count < 255) {
+            round_trip("a long list", text, (size_t)n, true);
+            continue;
+        }
+        uint8_t *bytes = NULL;
+        uint64_t bytes_n;
+        cr_assert_eq(psy__assemble(text, (size_t)n, &bytes, &bytes_n), PSY_CORRUPT);
+        cr_assert(strstr(psy_detail(), "where \";\" should be"), "%s", psy_detail());
+    }
+}
+
 Test(asm, literals_are_exact)
 {
     uint64_t state = 7;
@@ -168,6 +192,19 @@ Test(asm, mistakes_name_their_place)
         {HEAD "type U { a: f64[4294967295]; }", "line 3, column 6: field a: the message grows over 1073741824 bytes"},
         {HEAD "type U { a: u8 = 256; }", "line 3, column 18: \"256\" where a value of the field's dtype should be"},
         {HEAD "type U { a: u8 @bee; }", "line 3, column 17: \"bee\" where key or since should be"},
+        {HEAD "size N both M;", "line 3, column 8: \"both\" where global, local, shards, add, sub, mul or div should be"},
+        {HEAD "size N div 2;", "line 3, column 13: \";\" where a size should be"},
+        {HEAD "size N div 2 -1;", "line 3, column 14: \"-1\" where a size should be"},
+        {HEAD "size N add M 1;", "line 3, column 12: there is no size M above"},
+        {HEAD "program p(T) -> T { %0: f32[1] = slice.f32 %0, 0, 0, -; }",
+         "line 3, column 54: \"-\" where a signed number should be"},
+        {HEAD "program p(T) -> T { %0: f32[1] = slice.f32 %0, 0, -3, 1; }", "line 3, column 51: \"-3\" where a size should be"},
+        {HEAD "program p(T) -> T { %0: f32[1] = slice.f32 %0, 0, 0, 2147483648; }",
+         "line 3, column 54: 2147483648 is too large for a signed number: at most 2147483647"},
+        {HEAD "program p(T) -> T { %0: f32[1] = slice.f32 %0, 0, 0, -2147483648; }",
+         "line 3, column 54: 2147483648 is too large for a signed number: at most 2147483647"},
+        {HEAD "program p(T) -> T { %0: f32[1] = concat.f32 0, 1; }", "line 3, column 48: \"1\" where a register should be"},
+        {HEAD "program p(T) -> T { %0: f32[1] = concat.f32 0, -; }", "line 3, column 48: \"-\" where a register should be"},
         {HEAD "size N local M;", "line 3, column 14: there is no size M above"},
         {HEAD "check 2 > 1 \"\";", "line 3, column 9: a character that means nothing here"},
         {HEAD "check 2 >= 2147483648 \"\";", "line 3, column 12: 2147483648 is too large for a size: at most 2147483647"},

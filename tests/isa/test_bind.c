@@ -138,3 +138,150 @@ Test(bind, refuses)
     cr_assert_eq(x.b.registers[1].count, 0);
     fini(&x);
 }
+
+/* ---- sizes that are made of others, and what depends on them ---- */
+
+/* One program; `text` is what comes before the stores. Sizes: A and B global, then what `sizes` says. */
+static void open_text(bound *x, const char *sizes, const char *text)
+{
+    char all[4096];
+    uint64_t n;
+    *x = (bound){.bytes = NULL};
+    snprintf(all, sizeof all,
+             "module 1.0; type I { a: f32[6]; i: i32[3]; } type O { a: f32[6]; } size A global; size B global; %s"
+             "program p(I) -> O slots 2 { %%0: f32[6] = load.f32 a; %%1: i32[3] = load.i32 i; %s store.f32 %%0, a, -; }",
+             sizes, text);
+    psy_status status = psy__assemble(all, strlen(all), &x->bytes, &n);
+    cr_assert(status == PSY_OK, "%s: %s", all, psy_detail());
+    cr_assert_eq(psy__module_decode(x->bytes, n, PSY_TRUST_BYTECODE, &x->m), PSY_OK);
+}
+
+typedef struct size_case {
+    const char *sizes, *text;
+    uint64_t a, b;
+    psy_status status;
+    const char *detail;
+} size_case;
+
+Test(bind, computed_sizes)
+{
+    const uint64_t top = UINT64_C(1) << 63;
+    const size_case cases[] = {
+        {"size C add A B;", "", 3, 4, PSY_OK, ""},
+        {"size C add A B;", "", UINT64_MAX, 0, PSY_OK, ""},
+        {"size C add A B;", "", UINT64_MAX, 1, PSY_INVALID, "size C: 18446744073709551615 and 1 cannot be put together so"},
+        {"size C sub A B;", "", 4, 4, PSY_OK, ""},
+        {"size C sub A B;", "", 3, 4, PSY_INVALID, "size C: 3 and 4 cannot be put together so"},
+        {"size C mul A B;", "", UINT64_C(1) << 31, UINT64_C(1) << 32, PSY_OK, ""},
+        {"size C mul A B;", "", UINT64_C(1) << 32, UINT64_C(1) << 32, PSY_INVALID, "size C"},
+        {"size C mul A 2;", "", top, 0, PSY_INVALID, "size C"},
+        {"size C div A B;", "", 12, 4, PSY_OK, ""},
+        {"size C div A B;", "", 0, 4, PSY_OK, ""},
+        {"size C div A B;", "", 13, 4, PSY_INVALID, "size C: 13 and 4 cannot be put together so"},
+        {"size C div A B;", "", 12, 0, PSY_INVALID, "size C: 12 and 0 cannot be put together so"},
+        {"size C div A 0;", "", 12, 0, PSY_INVALID, "size C"},
+        /* of others that are computed; a check of one */
+        {"size C add A 1; size D mul C C; size E sub D B; check E == 12 \"nine and\";", "", 3, 4, PSY_OK, ""},
+        {"size C add A 1; size D mul C C; size E sub D B; check E == 12 \"nine and\";", "", 3, 5, PSY_INVALID,
+         "nine and (11 and 12)"},
+        {"size C add A 1; size D mul C C; size E sub D B;", "", 0, 2, PSY_INVALID, "size E"},
+        {"size C add A 1; size D sub 5 C;", "", UINT64_MAX, 2, PSY_INVALID, "size C"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bound x;
+        open_text(&x, cases[i].sizes, cases[i].text);
+        x.symbols[0] = cases[i].a;
+        x.symbols[1] = cases[i].b;
+        x.symbols[2] = 77; /* what the caller says of a computed one does not matter */
+        psy_status status = bind(&x, 0, NULL);
+        cr_assert(status == cases[i].status && (status == PSY_OK || strstr(psy_detail(), cases[i].detail)),
+                  "%s, %llu, %llu: %s: %s", cases[i].sizes, (unsigned long long)cases[i].a, (unsigned long long)cases[i].b,
+                  psy_status_name(status), status ? psy_detail() : "");
+        if (i == 0) {
+            cr_assert_eq(x.b.symbols[2], 7);
+        }
+        fini(&x);
+    }
+}
+
+Test(bind, sizes_that_do_not_fit)
+{
+#define ROWS "%2: f32[A, 6] = repeat.f32 %0; "
+    static const size_case cases[] = {
+        {"", ROWS "%3: f32[B, 6] = slice.f32 %2, 0, 0, 1;", 5, 5, PSY_OK, ""},
+        {"", ROWS "%3: f32[B, 6] = slice.f32 %2, 0, 0, 1;", 5, 6, PSY_INVALID, "slice: the sizes do not fit"},
+        {"", ROWS "%3: f32[B, 6] = slice.f32 %2, 0, 1, 1;", 5, 5, PSY_INVALID, "slice: the sizes do not fit"},
+        {"", ROWS "%3: f32[3, 6] = slice.f32 %2, 0, B, -2;", 5, 4, PSY_OK, ""},
+        {"", ROWS "%3: f32[3, 6] = slice.f32 %2, 0, B, -2;", 5, 3, PSY_INVALID, "slice: the sizes do not fit"},
+        {"", ROWS "%3: f32[3, 6] = slice.f32 %2, 0, B, -2;", 5, 5, PSY_INVALID, "slice: the sizes do not fit"},
+        {"", ROWS "%3: f32[0, 6] = slice.f32 %2, 0, B, 1;", 5, 5, PSY_OK, ""},
+        {"", ROWS "%3: f32[0, 6] = slice.f32 %2, 0, B, 1;", 5, 6, PSY_INVALID, "slice: the sizes do not fit"},
+        {"", ROWS "%3: f32[B, 6] = slice.f32 %2, 0, 0, 2147483647;", 5, 1, PSY_OK, ""},
+        {"", ROWS "%3: f32[B, 6] = slice.f32 %2, 0, 0, 2147483647;", 5, 2, PSY_INVALID, "slice: the sizes do not fit"},
+        {"", "%2: f32[3, B] = reshape.f32 %0;", 0, 2, PSY_OK, ""},
+        {"", "%2: f32[3, B] = reshape.f32 %0;", 0, 3, PSY_INVALID, "reshape: the sizes do not fit"},
+        {"size C mul A B;", "%2: f32[C] @0 = iota.f32 0; %3: f32[A, B] = reshape.f32 %2;", 7, 9, PSY_OK, ""},
+        {"size C mul A A;", "%2: f32[C] @0 = iota.f32 0; %3: f32[A, B] = reshape.f32 %2;", 7, 9, PSY_INVALID,
+         "reshape: the sizes"},
+        {"size C add A B;", ROWS "%3: f32[B, 6] = repeat.f32 %0; %4: f32[C, 6] @0 = concat.f32 0, %2, %3;", 3, 4, PSY_OK, ""},
+        {"size C add A A;", ROWS "%3: f32[B, 6] = repeat.f32 %0; %4: f32[C, 6] @0 = concat.f32 0, %2, %3;", 3, 4, PSY_INVALID,
+         "concat: the sizes do not fit"},
+        {"size C sub A B;", ROWS "%3: f32[B, 6] = repeat.f32 %0; %4: f32[C, 6] @0 = concat.f32 0, %2, %3;", 4, 3, PSY_INVALID,
+         "concat: the sizes do not fit"},
+        {"", ROWS "%3: f32[A, B] @0, %4: u64[A, B] @1 = sort.f32 %2, B, 0;", 3, 6, PSY_OK, ""},
+        {"", ROWS "%3: f32[A, B] @0, %4: u64[A, B] @1 = sort.f32 %2, B, 0;", 3, 7, PSY_INVALID, "sort: the sizes do not fit"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bound x;
+        open_text(&x, cases[i].sizes, cases[i].text);
+        x.symbols[0] = cases[i].a;
+        x.symbols[1] = cases[i].b;
+        psy_status status = bind(&x, 0, NULL);
+        cr_assert(status == cases[i].status && (status == PSY_OK || strstr(psy_detail(), cases[i].detail)),
+                  "%s, %llu, %llu: %s: %s", cases[i].text, (unsigned long long)cases[i].a, (unsigned long long)cases[i].b,
+                  psy_status_name(status), status ? psy_detail() : "");
+        fini(&x);
+    }
+}
+
+/* Strides, offsets and homes of views of views. */
+Test(bind, views_lie_over_what_they_name)
+{
+    bound x;
+    open_text(&x, "size C add A A;",
+              "%2: f32[6] @0 = neg.f32 %0; %3: f32[2, 3] = reshape.f32 %2; %4: f32[3, 2] = permute.f32 %3, 1;"
+              "%5: f32[2, 2] = slice.f32 %4, 0, 2, -2; %6: f32[A, 2, 2] = repeat.f32 %5; %7: f32[6] = slice.f32 %0, 0, 5, -1;"
+              "%8: f32[A, 1, 2] = slice.f32 %6, 1, 1, 1; %9: f32[6] = slice.f32 %7, 0, 5, -1;");
+    x.symbols[0] = 5;
+    cr_assert_eq(bind(&x, 0, NULL), PSY_OK, "%s", psy_detail());
+    const psy__bound_register *r = x.b.registers;
+    static const struct {
+        unsigned reg, root;
+        int64_t offset, strides[3];
+    } wanted[] = {{2, 2, 0, {4}},         {3, 2, 0, {12, 4}}, {4, 2, 0, {4, 12}},    {5, 2, 8, {-8, 12}},
+                  {6, 2, 8, {0, -8, 12}}, {7, 0, 20, {-4}},   {8, 2, 0, {0, 0, 12}}, {9, 0, 0, {4}}};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        const psy__bound_register *v = &r[wanted[i].reg];
+        cr_assert_eq(v->root, wanted[i].root, "register %u", wanted[i].reg);
+        cr_assert_eq(v->offset, wanted[i].offset, "register %u: %lld", wanted[i].reg, (long long)v->offset);
+        cr_assert_eq(v->home, wanted[i].root ? PSY_HOME_SLOT : PSY_HOME_INPUT);
+        cr_assert(v->batched);
+        for (unsigned d = 0; d < v->rank; d++) {
+            cr_assert_eq(v->strides[d], wanted[i].strides[d], "register %u, dim %u: %lld", wanted[i].reg, d,
+                         (long long)v->strides[d]);
+        }
+    }
+    cr_assert_eq(x.b.message_arena_bytes, 64); /* views take nothing */
+    cr_assert_leq(x.b.work, 30);
+    fini(&x);
+}
+
+Test(bind, slices)
+{
+    cr_assert(psy__slice_fits(10, 0, 10, 1) && !psy__slice_fits(10, 0, 11, 1) && !psy__slice_fits(10, 1, 10, 1));
+    cr_assert(psy__slice_fits(10, 9, 10, -1) && !psy__slice_fits(10, 9, 11, -1) && !psy__slice_fits(10, 10, 1, -1));
+    cr_assert(psy__slice_fits(10, 9, 4, -3) && !psy__slice_fits(10, 8, 4, -3) && psy__slice_fits(10, 0, 4, 3));
+    cr_assert(psy__slice_fits(0, 0, 0, 1) && !psy__slice_fits(0, 0, 1, 1) && !psy__slice_fits(0, 1, 0, 1));
+    cr_assert(psy__slice_fits(10, 10, 0, -5) && !psy__slice_fits(10, 11, 0, 1));
+    cr_assert(!psy__slice_fits(UINT64_MAX, 0, UINT64_MAX, 2) && psy__slice_fits(UINT64_MAX, 0, UINT64_MAX, 1));
+    cr_assert(!psy__slice_fits(UINT64_MAX, UINT64_MAX, 1, 1) && !psy__slice_fits(5, UINT64_MAX, 2, INT32_MAX));
+    cr_assert(psy__slice_fits(UINT64_C(1) << 62, UINT64_C(1) << 61, 2, INT32_MAX) && psy__slice_fits(1, 0, 1, -INT32_MAX));
+}

@@ -120,15 +120,61 @@ Test(module, sections)
 #define REGISTER(i, member) PSY_PSM_REGISTERS, (i) * sizeof(psy_psm_register) + offsetof(psy_psm_register, member)
 #define LINE(i, member)     PSY_PSM_LINES, (i) * sizeof(psy_psm_line) + offsetof(psy_psm_line, member)
 
+typedef struct record_case {
+    psy_psm_kind kind;
+    size_t at;
+    uint64_t bits;
+    unsigned bytes;
+    const char *detail; /* NULL: it stays sound */
+} record_case;
+
+static void change_records(const char *sample, const record_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t n;
+        uint8_t *bytes = sample_module(sample, &n);
+        psy__module m;
+        char name[160];
+        const psy_psm_section *s = section(bytes, cases[i].kind);
+        cr_assert_leq(cases[i].at + cases[i].bytes, s->bytes);
+        memcpy(bytes + s->offset + cases[i].at, &cases[i].bits, cases[i].bytes);
+        sample_rehash(bytes, n);
+        snprintf(name, sizeof name, "kind %d, at %zu, %llx", cases[i].kind, cases[i].at, (unsigned long long)cases[i].bits);
+        psy_status status = decode(bytes, n, &m);
+        if (cases[i].detail) {
+            expect(name, status, PSY_CORRUPT, cases[i].detail);
+        } else {
+            cr_assert(status == PSY_OK, "%s: %s", name, psy_detail());
+        }
+        free(bytes);
+    }
+}
+
+/* moves.hra: N, N.local, shards, then half, rest, both and wide, which are made of others. */
+Test(module, computed_sizes)
+{
+    static const record_case cases[] = {
+        {SYMBOL(3, kind), PSY_SYMBOL_SUBTRACT, 4, NULL},
+        {SYMBOL(3, kind), PSY_SYMBOL_KIND_END, 4, "symbol 3 is malformed"},
+        {SYMBOL(3, kind), PSY_SYMBOL_GLOBAL, 4, "symbol 3 is malformed"},
+        {SYMBOL(3, kind), PSY_SYMBOL_LOCAL, 4, "symbol 3 is malformed"},
+        {SYMBOL(0, kind), PSY_SYMBOL_ADD, 4, "symbol 0 is malformed"},
+        {SYMBOL(3, of), 0x80000003, 4, "symbol 3 is malformed"}, /* itself */
+        {SYMBOL(3, of), 0x80000004, 4, "symbol 3 is malformed"},
+        {SYMBOL(3, of), 0xffffffff, 4, "symbol 3 is malformed"},
+        {SYMBOL(3, of), 0xfffffffe, 4, "symbol 3 is malformed"},
+        {SYMBOL(3, of), 0x80000002, 4, NULL},
+        {SYMBOL(3, of), 0x7fffffff, 4, NULL},
+        {SYMBOL(3, with), 0x80000003, 4, "symbol 3 is malformed"},
+        {SYMBOL(3, with), 0xffffffff, 4, "symbol 3 is malformed"},
+        {SYMBOL(6, with), 0x80000005, 4, NULL},
+    };
+    change_records("moves", cases, sizeof cases / sizeof cases[0]);
+}
+
 Test(module, records)
 {
-    static const struct {
-        psy_psm_kind kind;
-        size_t at;
-        uint64_t bits;
-        unsigned bytes;
-        const char *detail;
-    } cases[] = {
+    static const record_case cases[] = {
         {PSY_PSM_STRINGS, 0, 'x', 1, "strings: they must start and end with a NUL"},
         {PSY_PSM_STRINGS, 3, 0x0a, 1, "strings: byte 0a at 3"},
         {PSY_PSM_STRINGS, 3, 0x7f, 1, "strings: byte 7f at 3"},
@@ -232,24 +278,7 @@ Test(module, records)
         {LINE(0, column), 0, 4, "source line 0 is malformed"},
         {LINE(0, file), 3, 4, "starts nowhere or is out of order"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        uint64_t n;
-        uint8_t *bytes = sample_module("nearest", &n);
-        psy__module m;
-        char name[160];
-        const psy_psm_section *s = section(bytes, cases[i].kind);
-        cr_assert_leq(cases[i].at + cases[i].bytes, s->bytes);
-        memcpy(bytes + s->offset + cases[i].at, &cases[i].bits, cases[i].bytes);
-        sample_rehash(bytes, n);
-        snprintf(name, sizeof name, "kind %d, at %zu, %llx", cases[i].kind, cases[i].at, (unsigned long long)cases[i].bits);
-        psy_status status = decode(bytes, n, &m);
-        if (cases[i].detail) {
-            expect(name, status, PSY_CORRUPT, cases[i].detail);
-        } else {
-            cr_assert(status == PSY_OK, "%s: %s", name, psy_detail());
-        }
-        free(bytes);
-    }
+    change_records("nearest", cases, sizeof cases / sizeof cases[0]);
 }
 
 /* No two of a kind have one name: tools and the text mean one by it. */
