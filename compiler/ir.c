@@ -167,9 +167,11 @@ static const char *check_value(psc_arena *arena, const psc_program *p, psc_value
     }
     if (v->op != PSC_OP_LABELS) {
         const psy_op_info *info = psy__op_info(v->op);
-        if (!info || !psy__op_takes(info, psc_ir_dtype(v))) {
-            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info ? info->name : "no op",
-                              psc_ir_dtype(v));
+        if (!info) {
+            return psc_format(arena, "value %u: there is no op %u", v->id, v->op);
+        }
+        if (!psy__op_takes(info, psc_ir_dtype(v))) {
+            return psc_format(arena, "value %u: %s does not take dtype %u", v->id, info->name, psc_ir_dtype(v));
         }
         if (v->dtype != psy__op_result_dtype(info, psc_ir_dtype(v))) {
             return psc_format(arena, "value %u: %s does not give dtype %u", v->id, info->name, v->dtype);

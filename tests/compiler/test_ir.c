@@ -88,7 +88,7 @@ Test(ir, an_operation_that_does_not_exist)
 {
     fixture *f = begin();
     f->neg->op = 200;
-    refused(f, "no op does not take");
+    refused(f, "there is no op 200");
 }
 
 Test(ir, a_type_that_the_operation_does_not_take)

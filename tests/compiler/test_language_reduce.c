@@ -87,7 +87,7 @@ static number all_of(const number *x, size_t n, size_t step) { return min_of(x, 
 /* The axis goes, or becomes 1 with `keep`. */
 static tensor reduce(const tensor *a, unsigned axis, unsigned dtype, line_function *of, bool keep)
 {
-    uint32_t dims[PSY_RANK_MAX];
+    uint32_t dims[PSY_RANK_MAX] = {0};
     unsigned rank = 0;
     size_t step = 1, outer = 1, n = a->dims[axis];
     for (unsigned d = 0; d < a->rank; d++) {

@@ -328,7 +328,6 @@ static void check_number(const char *body, double wanted)
     char program[1024];
     snprintf(program, sizeof program,
              "const HALF = 1 / 2.0\nfn square(x: f32) -> f32 = x * x\nfn total(x: f32[D]) -> f32 = sum(x) + 0 * D\n"
-             "fn softmax(x: f32[D]) -> f32[D] = exp(x - max(x)) / sum(exp(x - max(x)))\n"
              "pipeline p(q: Query) -> Number { Number { value: %s } }",
              body);
     for (unsigned optimise = 0; optimise < 2; optimise++) {
