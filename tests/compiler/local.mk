@@ -68,5 +68,5 @@ EXTRA_DIST += tests/golden
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.
 update-golden: compiler/psynec$(EXEEXT)
-	@$(TESTS_ENVIRONMENT_EXPORT) bash $(srcdir)/%D%/golden.sh --update
+	@env $(test_environment) bash $(srcdir)/%D%/golden.sh --update
 .PHONY: update-golden
