@@ -164,8 +164,11 @@ static psc_value *key_of(psc_call *c)
 {
     psc_value *key = psc_promote(c->l, psc_as_value(c->l, &c->at[0], PSY_U32));
     if (key && (key->dtype != PSY_U32 || key->rank != 0)) {
-        psc_help(ERROR(PSC_E_TYPE, c->at[0].span, "a key is a scalar of u32, and this is %s", psc_type_text(c->l, key)),
-                 "cast it: `u32(...)`");
+        psc_diagnostic *d =
+            ERROR(PSC_E_TYPE, c->at[0].span, "a key is a scalar of u32, and this is %s", psc_type_text(c->l, key));
+        if (key->rank == 0) {
+            psc_help(d, "cast it: `u32(...)`");
+        }
         return NULL;
     }
     return key;

@@ -372,5 +372,8 @@ psc_term psc_call_size(psc_call *c)
     if (!psy__dim_is_symbol(v->dims[axis])) {
         return (psc_term){.kind = PSC_TERM_INTEGER, .span = c->e->span, .integer = v->dims[axis]};
     }
-    return (psc_term){.kind = PSC_TERM_SIZE, .span = c->e->span, .dim = v->dims[axis]};
+    /* A size is the whole size, also where a shard sees its own part. */
+    const psy_psm_symbol *s = &c->l->unit->symbols.at[psy__dim_symbol(v->dims[axis])];
+    psy_dim size = s->kind == PSY_SYMBOL_LOCAL ? PSY_DIM_SYMBOL | s->of : v->dims[axis];
+    return (psc_term){.kind = PSC_TERM_SIZE, .span = c->e->span, .dim = size};
 }

@@ -139,6 +139,14 @@ psc_value *psc_shape_join(psc_lowering *l, psc_span span, psc_value *const *part
 /* [..., M, K] @ [..., K, N]: DOT over the last axis of [..., M, 1, K] and [..., 1, N, K]. */
 psc_term psc_shape_matmul(psc_lowering *l, psc_span span, psc_value *a, psc_value *b)
 {
+    if (b->rank == 1 && a->rank == 2 && a->dims[1] != b->dims[0] && a->dims[0] == b->dims[0]) {
+        psc_diagnostic *d = psc_error(l->unit->diags, PSC_E_SHAPE, span, "%s and %s do not multiply",
+                                      psc_shape_text(l->unit, a->dims, a->rank), psc_shape_text(l->unit, b->dims, b->rank));
+        psc_note(d, a->span, "this is %s", psc_type_text(l, a));
+        psc_note(d, b->span, "this is %s", psc_type_text(l, b));
+        psc_help(d, "turn the left one round: `transpose(a) @ b`");
+        return psc_poison(span);
+    }
     if (b->rank < 2) {
         return psc_of_value(psc_emit_dot(l, span, a, b), span);
     }
@@ -221,23 +229,47 @@ psy_dim psc_dim_compute(psc_lowering *l, psc_span span, int op, psy_dim left, ps
     return d;
 }
 
-psy_dim psc_dim_of(psc_lowering *l, const hrm_expr *e)
+psc_term psc_size_term(psc_lowering *l, const hrm_expr *e)
 {
-    if (e->kind == HRM_BINARY && (e->op == '+' || e->op == '-' || e->op == '*' || e->op == '/')) {
-        psy_dim a = psc_dim_of(l, e->left), b = a == PSY_NONE ? PSY_NONE : psc_dim_of(l, e->right);
-        return b == PSY_NONE ? PSY_NONE : psc_dim_compute(l, e->span, e->op, a, b);
+    if (e->kind != HRM_BINARY || (e->op != '+' && e->op != '-' && e->op != '*' && e->op != '/')) {
+        return psc_lower_expr(l, e);
     }
-    psc_term t = psc_lower_expr(l, e);
-    if (t.kind == PSC_TERM_SIZE) {
-        return t.dim;
+    psc_term a = psc_size_term(l, e->left), b = psc_size_term(l, e->right);
+    bool numbers = a.kind == PSC_TERM_INTEGER && b.kind == PSC_TERM_INTEGER,
+         sizes =
+             (a.kind == PSC_TERM_SIZE || a.kind == PSC_TERM_INTEGER) && (b.kind == PSC_TERM_SIZE || b.kind == PSC_TERM_INTEGER);
+    if (numbers && e->op == '/' && b.integer != 0 && a.integer % b.integer != 0) {
+        psc_error(l->unit->diags, PSC_E_SHAPE, e->span, "%lld / %lld is no size", (long long)a.integer, (long long)b.integer);
+        return psc_poison(e->span);
     }
-    if (t.kind == PSC_TERM_INTEGER && t.integer >= 0 && t.integer <= INT32_MAX) {
-        return (psy_dim)t.integer;
+    if (!sizes || numbers) {
+        return psc_lower_arithmetic(l, e, &a, &b);
     }
-    if (t.kind != PSC_TERM_POISON) {
-        psc_error(l->unit->diags, PSC_E_SHAPE, e->span, "a size is a whole number from 0 to %d, or the name of one", INT32_MAX);
+    psy_dim x = psc_dim_of_term(l, &a, e->left->span), y = x == PSY_NONE ? PSY_NONE : psc_dim_of_term(l, &b, e->right->span),
+            d = y == PSY_NONE ? PSY_NONE : psc_dim_compute(l, e->span, e->op, x, y);
+    return d == PSY_NONE ? psc_poison(e->span) : (psc_term){.kind = PSC_TERM_SIZE, .span = e->span, .dim = d};
+}
+
+psy_dim psc_dim_of_term(psc_lowering *l, const psc_term *t, psc_span span)
+{
+    if (t->kind == PSC_TERM_SIZE) {
+        return t->dim;
+    }
+    if (t->kind == PSC_TERM_INTEGER && t->integer >= 0 && t->integer <= INT32_MAX) {
+        return (psy_dim)t->integer;
+    }
+    if (t->kind == PSC_TERM_VALUE || t->kind == PSC_TERM_CHOICE) {
+        psc_error(l->unit->diags, PSC_E_CONSTANT, span, "a size is known before there is a message, and this is a value");
+    } else if (t->kind != PSC_TERM_POISON) {
+        psc_error(l->unit->diags, PSC_E_SHAPE, span, "a size is a whole number from 0 to %d, or the name of one", INT32_MAX);
     }
     return PSY_NONE;
+}
+
+psy_dim psc_dim_of(psc_lowering *l, const hrm_expr *e)
+{
+    psc_term t = psc_size_term(l, e);
+    return psc_dim_of_term(l, &t, e->span);
 }
 
 psy_dim psc_dim_seen_by(const psc_lowering *l, const psc_value *v, psy_dim d)
@@ -373,9 +405,12 @@ static bool take_place(psc_call *c, unsigned named, uint32_t rank, int64_t other
         return false;
     }
     k = k < 0 ? k + rank + 1 : k;
-    if (k < 0 || k > rank || rank == PSY_RANK_MAX) {
-        ERROR(PSC_E_SHAPE, c->named[named] ? c->named[named]->span : c->e->span,
-              "a new axis comes before one of 0 to %u, and there are at most %d", rank, PSY_RANK_MAX);
+    if (rank == PSY_RANK_MAX) {
+        ERROR(PSC_E_SHAPE, c->e->span, "a tensor has at most %d axes", PSY_RANK_MAX);
+        return false;
+    }
+    if (k < 0 || k > rank) {
+        ERROR(PSC_E_SHAPE, c->named[named]->span, "the new axis is one of 0 to %u", rank);
         return false;
     }
     *axis = (uint32_t)k;
@@ -420,13 +455,16 @@ static bool take_parts(psc_call *c, psc_value **parts, uint32_t axis, bool stack
         if (!parts[i]) {
             return false;
         }
-        bool same = parts[i]->dtype == parts[0]->dtype && parts[i]->rank == parts[0]->rank;
+        bool alike = parts[i]->dtype == parts[0]->dtype, same = parts[i]->rank == parts[0]->rank;
         for (uint32_t d = 0; same && d < parts[i]->rank; d++) {
             same = (d == axis && !stacked) || parts[i]->dims[d] == parts[0]->dims[d];
         }
-        if (!same) {
-            psc_diagnostic *d = ERROR(PSC_E_SHAPE, c->e->span, "%s and %s do not fit behind each other",
-                                      psc_type_text(c->l, parts[0]), psc_type_text(c->l, parts[i]));
+        if (!same || !alike) {
+            psc_diagnostic *d =
+                alike ? ERROR(PSC_E_SHAPE, c->e->span, "%s and %s do not fit %s each other", psc_type_text(c->l, parts[0]),
+                              psc_type_text(c->l, parts[i]), stacked ? "on" : "behind")
+                      : ERROR(PSC_E_TYPE, c->e->span, "%s and %s are different types", psy__dtype_name(parts[0]->dtype),
+                              psy__dtype_name(parts[i]->dtype));
             psc_note(d, parts[0]->span, "this is %s", psc_type_text(c->l, parts[0]));
             psc_note(d, parts[i]->span, "this is %s", psc_type_text(c->l, parts[i]));
             return false;
@@ -460,8 +498,13 @@ psc_term psc_call_concat(psc_call *c)
         return psc_poison(c->e->span);
     }
     axis = axis < 0 ? axis + first->rank : axis;
+    if (first->rank == 0) {
+        psc_help(ERROR(PSC_E_SHAPE, c->e->span, "`concat` works along an axis, and this is a scalar"),
+                 "`stack` makes a vector of scalars");
+        return psc_poison(c->e->span);
+    }
     if (axis < 0 || axis >= first->rank) {
-        ERROR(PSC_E_SHAPE, c->e->span, "%s has no axis to put others behind it", psc_type_text(c->l, first));
+        ERROR(PSC_E_SHAPE, c->named[CONCAT_AXIS]->span, "%s has axes 0 to %u", psc_type_text(c->l, first), first->rank - 1u);
         return psc_poison(c->e->span);
     }
     if (!take_parts(c, parts, (uint32_t)axis, false) || psc_call_sharded(c, first, (uint32_t)axis, "`concat`")) {
@@ -501,7 +544,8 @@ psc_term psc_call_pad(psc_call *c)
     unsigned count = 0;
     for (unsigned side = 0; side < 2; side++) {
         if (length[side] < 0 || length[side] > INT32_MAX) {
-            ERROR(PSC_E_ARGUMENTS, c->e->span, "`pad` makes an axis longer, by 0 to %d", INT32_MAX);
+            ERROR(PSC_E_ARGUMENTS, c->named[side == 0 ? BEFORE : AFTER]->span, "`pad` makes an axis longer, by 0 to %d",
+                  INT32_MAX);
             return psc_poison(c->e->span);
         }
         psy_dim dims[PSY_RANK_MAX];
@@ -548,7 +592,7 @@ psc_term psc_call_iota(psc_call *c)
         return psc_poison(c->e->span);
     }
     psc_value *v = psc_emit(c->l, c->e->span, PSY_OP_IOTA, PSY_U32, &n, 1, NULL, 0);
-    psc_term from = {.kind = PSC_TERM_INTEGER, .span = c->e->span, .integer = start};
+    psc_term from = {.kind = PSC_TERM_INTEGER, .span = c->named[0] ? c->named[0]->span : c->e->span, .integer = start};
     return psc_call_result(c, start ? psc_call_map(c, PSY_OP_ADD, v, v ? psc_as_value(c->l, &from, PSY_U32) : NULL) : v);
 }
 
@@ -593,7 +637,11 @@ psc_term psc_call_scatter_add(psc_call *c)
     if (!index || !psc_unify(c->l, c->e->span, &c->at[0], &c->at[2], &x, &y) || !psc_call_takes(c, c->op, x)) {
         return psc_poison(c->e->span);
     }
-    bool fits = is_integer(index) && index->rank == 1 && x->rank >= 1 && y->rank == x->rank && y->dims[0] == index->dims[0] &&
+    if (!is_integer(index)) {
+        ERROR(PSC_E_TYPE, c->at[1].span, "positions are whole numbers, and this is %s", psc_type_text(c->l, index));
+        return psc_poison(c->e->span);
+    }
+    bool fits = index->rank == 1 && x->rank >= 1 && y->rank == x->rank && y->dims[0] == index->dims[0] &&
                 memcmp(y->dims + 1, x->dims + 1, (x->rank - 1u) * sizeof *x->dims) == 0;
     if (!fits) {
         psc_diagnostic *d = ERROR(PSC_E_SHAPE, c->e->span, "`scatter_add` takes [N, ...], positions [K] and [K, ...]");

@@ -178,10 +178,13 @@ bool psc_call_takes(psc_call *c, unsigned op, const psc_value *v)
     }
     /* As the user declared it, where it was made to compute. */
     const psc_value *given = v->op == PSY_OP_CAST && !psy__dtype_computes(v->operands[0]->dtype) ? v->operands[0] : v;
-    psc_diagnostic *d = ERROR(PSC_E_TYPE, c->e->span, "`%s` does not take %s", c->e->name.text, psy__dtype_name(given->dtype));
+    psc_diagnostic *d = ERROR(PSC_E_TYPE, c->count == 1 ? c->at[0].span : c->e->span, "`%s` does not take %s", c->e->name.text,
+                              psy__dtype_name(given->dtype));
     psy_op_dtypes takes = psy__op_info(op)->dtypes;
     if (takes == PSY_TAKES_BOOL) {
         psc_help(d, "compare it: `x != 0`");
+    } else if (takes == PSY_TAKES_INT || (takes == PSY_TAKES_NUM && given->dtype == PSY_BOOL)) {
+        psc_help(d, "cast it: `u32(...)`");
     } else if (takes == PSY_TAKES_FLT || takes == PSY_TAKES_SIG || given->dtype == PSY_BOOL) {
         psc_help(d, "cast it: `f32(...)`");
     }
@@ -204,7 +207,7 @@ bool psc_call_axis(psc_call *c, unsigned named, const psc_value *v, bool last, u
 {
     const hrm_expr *e = c->named[named];
     if (v->rank == 0) {
-        ERROR(PSC_E_SHAPE, c->e->span, "`%s` reduces an axis, and this is a scalar", c->e->name.text);
+        ERROR(PSC_E_SHAPE, c->e->span, "`%s` works along an axis, and this is a scalar", c->e->name.text);
         return false;
     }
     if (!e) {

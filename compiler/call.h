@@ -63,7 +63,10 @@ psc_value *psc_shape_join(psc_lowering *l, psc_span span, psc_value *const *part
 psc_term psc_shape_matmul(psc_lowering *l, psc_span span, psc_value *a, psc_value *b);
 /* x[...], all but rows by key. */
 psc_term psc_lower_indices(psc_lowering *l, const hrm_expr *e, const psc_term *of);
-/* An expression as a size. PSY_NONE after an error. */
+/* An expression, with sizes and numbers computed as sizes: N * 2 is one. */
+psc_term psc_size_term(psc_lowering *l, const hrm_expr *e);
+/* A term, an expression as a size. PSY_NONE after an error. */
+psy_dim psc_dim_of_term(psc_lowering *l, const psc_term *t, psc_span span);
 psy_dim psc_dim_of(psc_lowering *l, const hrm_expr *e);
 /* The size as it is on one shard, where it is that of the value's axis that is spread over them. */
 psy_dim psc_dim_seen_by(const psc_lowering *l, const psc_value *v, psy_dim d);

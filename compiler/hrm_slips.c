@@ -38,13 +38,18 @@ static bool is_text(const found *f, const char *text)
 
 static const char *const comparisons[] = {"'<'", "'>'", "<=", ">=", "==", "!=", NULL};
 
+static bool is_operator(const char *token)
+{
+    static const char *const operators[] = {"'+'", "'-'", "'*'", "'/'", "'%'", "'@'", "&&",  "||", "<<",
+                                            ">>",  "'&'", "'|'", "'^'", "|>",  "'.'", "'['", "..", NULL};
+    return is_one_of(token, operators) || is_one_of(token, comparisons);
+}
+
 /* What starts an expression, and what goes on with one, are a word each. */
 static size_t shorten(const found *f, const char **names)
 {
     static const char *const starts[] = {"a name", "a number", "a truth value", "a fraction", "'('",
-                                         "'-'",    "'!'",      "'~'",           "if",         NULL},
-                             *const operators[] = {"'+'", "'-'", "'*'", "'/'", "'%'", "'@'", "&&",  "||", "<<",
-                                                   ">>",  "'&'", "'|'", "'^'", "|>",  "'.'", "'['", "..", NULL};
+                                         "'-'",    "'!'",      "'~'",           "if",         NULL};
     bool starts_one = expects(f, "a number"), goes_on = expects(f, "'+'");
     size_t n = 0;
     if (starts_one) {
@@ -55,9 +60,7 @@ static size_t shorten(const found *f, const char **names)
     }
     for (size_t i = 0; i < f->count; i++) {
         const char *token = f->expected[i];
-        bool is_start = starts_one && is_one_of(token, starts),
-             is_operator = goes_on && (is_one_of(token, operators) || is_one_of(token, comparisons));
-        if (!is_start && !is_operator) {
+        if (!(starts_one && is_one_of(token, starts)) && !(goes_on && is_operator(token))) {
             names[n++] = token;
         }
     }
@@ -89,6 +92,10 @@ static void help(const found *f, psc_diagnostic *d)
         psc_help(d, "a part of an axis is written `x[1..3]`");
     } else if (goes_on && strcmp(token, "'='") == 0) {
         psc_help(d, "`==` compares");
+    } else if (starts_one && strcmp(token, "if") == 0) {
+        psc_help(d, "put the choice into parentheses: `1 + (if c { a } else { b })`");
+    } else if (!goes_on && expects(f, "|>") && is_operator(token)) {
+        psc_help(d, "`if` and `|>` bind less than all operators: put what is before into parentheses");
     } else if (expects(f, "else") || (expects(f, "'{'") && (goes_on || expects(f, "if")))) {
         psc_help(d, "%s", choice);
     } else if (starts_one && strcmp(token, "'['") == 0) {

@@ -108,7 +108,11 @@ psc_value *psc_emit_map(psc_lowering *l, psc_span span, unsigned op, psc_value *
             return NULL;
         }
         if (!psc_ir_broadcast(&all, operands[i], dims, &rank)) {
-            shape_error(l, span, operands[0], operands[i], "do not fit each other element by element");
+            unsigned other = 0;
+            while (other + 1 < i && psc_ir_broadcast(operands[other], operands[i], dims, &rank)) {
+                other++;
+            }
+            shape_error(l, span, operands[other], operands[i], "do not fit each other element by element");
             return NULL;
         }
         all.rank = rank;
@@ -308,6 +312,20 @@ static bool typed_operand(psc_lowering *l, const psc_term *t, psc_value **given,
     return *out != NULL;
 }
 
+/* The dtype that loses the least of two that compute, or that of the number where one is a truth value. */
+static unsigned wider(unsigned x, unsigned y)
+{
+    psy_dtype_class a = psy__dtype_class(x), b = psy__dtype_class(y);
+    if (a == PSY_DCLASS_BOOL || b == PSY_DCLASS_BOOL) {
+        return a == PSY_DCLASS_BOOL ? y : x;
+    }
+    if ((a == PSY_DCLASS_FLOAT) != (b == PSY_DCLASS_FLOAT)) {
+        return a == PSY_DCLASS_FLOAT ? x : y;
+    }
+    unsigned m = psy__dtype_bytes(x), n = psy__dtype_bytes(y);
+    return m != n ? (m > n ? x : y) : PSY_I64;
+}
+
 bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term *b, psc_value **x, psc_value **y)
 {
     /* Numbers take the dtype of the other side; sizes and numbers alone are i64 or f64. */
@@ -327,8 +345,7 @@ bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term
                                   psy__dtype_name(given_y->dtype));
         psc_note(d, a->span, "this is %s", psc_type_text(l, given_x));
         psc_note(d, b->span, "this is %s", psc_type_text(l, given_y));
-        unsigned wide = psy__dtype_class((*x)->dtype) == PSY_DCLASS_FLOAT ? (*x)->dtype : (*y)->dtype;
-        psc_help(d, "cast one of them: `%s(...)`", psy__dtype_name(wide));
+        psc_help(d, "cast one of them: `%s(...)`", psy__dtype_name(wider((*x)->dtype, (*y)->dtype)));
         return false;
     }
     return true;
@@ -351,14 +368,11 @@ static const struct {
 /* Whether the sign takes the values; reports. */
 static bool sign_takes(psc_lowering *l, psc_span span, size_t i, const psc_value *v)
 {
-    bool logic = signs[i].sign == HRM_AND || signs[i].sign == HRM_OR;
-    if (psy__op_takes(psy__op_info(signs[i].op), v->dtype) && (!logic || v->dtype == PSY_BOOL)) {
+    if (psy__op_takes(psy__op_info(signs[i].op), v->dtype)) {
         return true;
     }
     psc_diagnostic *d = ERROR(PSC_E_TYPE, span, "`%s` does not take %s", signs[i].text, psy__dtype_name(v->dtype));
-    if (logic) {
-        psc_help(d, "compare it: `x != 0`");
-    } else if (v->dtype == PSY_BOOL) {
+    if (v->dtype == PSY_BOOL) {
         psc_help(d, "cast it: `u32(...)`, or choose: `if c { ... } else { ... }`");
     } else if (psy__dtype_class(v->dtype) == PSY_DCLASS_FLOAT) {
         psc_help(d, "cast it: `i32(...)`");
@@ -366,11 +380,30 @@ static bool sign_takes(psc_lowering *l, psc_span span, size_t i, const psc_value
     return false;
 }
 
+/* Logic says of each side alone what is wrong with it. */
+static bool are_truth_values(psc_lowering *l, int op, const psc_term *a, const psc_term *b)
+{
+    const psc_term *const sides[] = {a, b};
+    bool ok = true;
+    for (unsigned k = 0; k < 2; k++) {
+        const psc_term *t = sides[k];
+        bool number = psc_is_untyped(t), value = t->kind == PSC_TERM_VALUE && t->value->dtype != PSY_BOOL;
+        if (number || value) {
+            psc_help(ERROR(PSC_E_TYPE, t->span, "`%s` takes truth values, and this is %s", op == HRM_AND ? "&&" : "||",
+                           number ? "a number" : psc_type_text(l, t->value)),
+                     number ? "write `true` or `false`" : "compare it: `x != 0`");
+            ok = false;
+        }
+    }
+    return ok;
+}
+
 psc_term psc_lower_binary(psc_lowering *l, psc_span span, int op, const psc_term *a, const psc_term *b)
 {
     psc_value *x, *y;
     size_t i = 0;
-    if (a->kind == PSC_TERM_POISON || b->kind == PSC_TERM_POISON || !psc_unify(l, span, a, b, &x, &y)) {
+    if (a->kind == PSC_TERM_POISON || b->kind == PSC_TERM_POISON ||
+        ((op == HRM_AND || op == HRM_OR) && !are_truth_values(l, op, a, b)) || !psc_unify(l, span, a, b, &x, &y)) {
         return psc_poison(span);
     }
     while (signs[i].sign != op) {
@@ -571,15 +604,20 @@ static psc_term lower_unary(psc_lowering *l, const hrm_expr *e)
     return psc_of_value(psc_emit_map1(l, e->span, op, v), e->span);
 }
 
-/* Numbers are computed at once; their names may be sizes of a function. */
-static psc_term lower_arithmetic(psc_lowering *l, const hrm_expr *e)
+/* Their names may be sizes of a function. */
+psc_term psc_lower_arithmetic(psc_lowering *l, const hrm_expr *e, const psc_term *a, const psc_term *b)
 {
-    psc_term a = psc_lower_expr(l, e->left), b = psc_lower_expr(l, e->right);
-    if (is_number(&a) && is_number(&b) && psc_applies(e)) {
-        psc_constant_value x = constant_of(&a), y = constant_of(&b), c = psc_apply(l->unit, e, &x, &y);
+    if (is_number(a) && is_number(b) && psc_applies(e)) {
+        psc_constant_value x = constant_of(a), y = constant_of(b), c = psc_apply(l->unit, e, &x, &y);
         return constant_term(&c, e->span);
     }
-    return psc_lower_binary(l, e->span, e->op, &a, &b);
+    return psc_lower_binary(l, e->span, e->op, a, b);
+}
+
+static psc_term lower_operands(psc_lowering *l, const hrm_expr *e)
+{
+    psc_term a = psc_lower_expr(l, e->left), b = psc_lower_expr(l, e->right);
+    return psc_lower_arithmetic(l, e, &a, &b);
 }
 
 static psc_term lower_call(psc_lowering *l, const hrm_expr *e)
@@ -603,7 +641,7 @@ static psc_term lower_any(psc_lowering *l, const hrm_expr *e)
     case HRM_BOOL: return psc_of_value(emit_constant(l, e->span, PSY_BOOL, e->integer), e->span);
     case HRM_NAME: return lower_name(l, e);
     case HRM_UNARY: return lower_unary(l, e);
-    case HRM_BINARY: return lower_arithmetic(l, e);
+    case HRM_BINARY: return lower_operands(l, e);
     case HRM_MEMBER: return lower_member(l, e);
     case HRM_INDEX: return lower_index(l, e);
     case HRM_CALL: return lower_call(l, e);

@@ -115,7 +115,11 @@ psc_term psc_inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
         l->depth++;
         unsigned hint = l->hint;
         l->hint = psy__dtype_named(f->result.dtype.text, strlen(f->result.dtype.text));
+        size_t said = u->diags->list.count;
         result = psc_lower_expr(l, f->body);
+        for (size_t i = said; l->depth == 1 && !l->over_limit && i < u->diags->list.count; i++) { /* the pipeline's own call */
+            psc_note(u->diags->list.at[i], e->span, "when `%s` is called here", f->name.text);
+        }
         l->hint = hint;
         l->depth--;
         psc_value *v = psc_as_value(l, &result, psy__dtype_named(f->result.dtype.text, strlen(f->result.dtype.text)));

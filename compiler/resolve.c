@@ -163,13 +163,9 @@ bool psc_applies(const hrm_expr *e)
 
 static bool fits(psc_integer x) { return x >= INT64_MIN && x <= UINT64_MAX; }
 
-/* False: it does not fit, or a shift is by less than nothing. */
+/* False: it does not fit. */
 static bool apply_integers(const hrm_expr *e, psc_integer a, psc_integer b, psc_integer *out)
 {
-    bool shifts = e->op == HRM_SHL || e->op == HRM_SHR;
-    if (shifts && (b < 0 || b > 63)) {
-        return false;
-    }
     switch (e->op) {
     case '+': *out = a + b; break;
     case '-': *out = a - b; break;
@@ -210,6 +206,9 @@ psc_constant_value psc_apply(psc_unit *u, const hrm_expr *e, const psc_constant_
     }
     if ((e->op == '/' || e->op == '%') && b->integer == 0) {
         return no_constant(u, e, PSC_E_NUMBER, "division by zero");
+    }
+    if ((e->op == HRM_SHL || e->op == HRM_SHR) && (b->integer < 0 || b->integer > 63)) {
+        return no_constant(u, e, PSC_E_NUMBER, "a constant is shifted by 0 to 63 places");
     }
     return apply_integers(e, a->integer, b->integer, &v.integer)
                ? v

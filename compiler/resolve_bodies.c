@@ -151,6 +151,12 @@ static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
 
 /* ---- functions ---- */
 
+static bool names_a_size(const psc_unit *u, const hrm_expr *e, const scope *s)
+{
+    return e && ((e->kind == HRM_NAME && !psc_constant_find(u, e->name.text) && find_name(s, e->name.text)) ||
+                 names_a_size(u, e->left, s) || names_a_size(u, e->right, s));
+}
+
 /* A computed size of a function's type: of constants, and of sizes that stand alone before it. */
 static void check_size(psc_unit *u, const hrm_expr *e, const scope *s)
 {
@@ -168,6 +174,8 @@ static void check_size(psc_unit *u, const hrm_expr *e, const scope *s)
     } else if (computes) {
         check_size(u, e->left, s);
         check_size(u, e->right, s);
+    } else if (e->kind == HRM_BINARY && (names_a_size(u, e->left, s) || names_a_size(u, e->right, s))) {
+        ERROR(PSC_E_SHAPE, e->span, "sizes are computed with + - * /");
     } else {
         psc_evaluate(u, e);
     }

@@ -233,7 +233,10 @@ void psc_syntax_no_type(psc_diagnostics *diags, const psc_name *name)
 
 /* ---- syntax errors ---- */
 
-static bool is_word(const char *token) { return strncmp(token, "a ", 2) == 0 || strncmp(token, "an ", 3) == 0 || strncmp(token, "the ", 4) == 0; }
+static bool is_word(const char *token)
+{
+    return strncmp(token, "a ", 2) == 0 || strncmp(token, "an ", 3) == 0 || strncmp(token, "the ", 4) == 0;
+}
 
 /* A token as the grammar names it: `';'`, `"message"` without its quotes, or a description. */
 static const char *shown(psc_syntax *s, const char *token)

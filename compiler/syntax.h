@@ -66,12 +66,12 @@ unsigned psc_syntax_depth(psc_syntax *s, psc_span span, unsigned left, unsigned 
 void psc_syntax_no_type(psc_diagnostics *diags, const psc_name *name);
 
 /* "expected `;` or `{`, found `message`". `found` and `expected` are names of tokens as the grammar aliases them: those that
- * start with "a ", "an " or "the " are words, the others are shown in quotes. NULL: it follows from one that was reported, or was
- * reported otherwise. */
+ * start with "a ", "an " or "the " are words, the others are shown in quotes. NULL: it follows from one that was reported, or
+ * was reported otherwise. */
 psc_diagnostic *psc_syntax_error(psc_syntax *s, psc_span span, const char *found, const char *const *expected, size_t count);
 
 /* What a grammar's yyreport_syntax_error does: its tables are static. */
-#define PSC_SYNTAX_REPORT(context, syntax, error)                                                                               \
+#define PSC_SYNTAX_REPORT(context, syntax, error)                                                                              \
     do {                                                                                                                       \
         yysymbol_kind_t kinds_[YYNTOKENS];                                                                                     \
         const char *names_[YYNTOKENS];                                                                                         \
@@ -80,7 +80,7 @@ psc_diagnostic *psc_syntax_error(psc_syntax *s, psc_span span, const char *found
             names_[i_] = yysymbol_name(kinds_[i_]);                                                                            \
         }                                                                                                                      \
         error(syntax, *yypcontext_location(context), yysymbol_name(yypcontext_token(context)), names_,                         \
-              count_ > 0 ? (size_t)count_ : 0);                                                                     \
+              count_ > 0 ? (size_t)count_ : 0);                                                                                \
     } while (0)
 
 #define PSC_LOCATION(current, rhs, n)                                                                                          \

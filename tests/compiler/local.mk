@@ -63,6 +63,11 @@ check_PROGRAMS += %D%/test_language_split
 %C%_test_language_split_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_language_split_LDADD = $(COMPILER_TEST_LDADD)
 
+check_PROGRAMS += %D%/test_random_hrm
+%C%_test_random_hrm_SOURCES = %D%/compile.c %D%/compile.h %D%/random_hrm.c %D%/random_hrm.h %D%/test_random_hrm.c
+%C%_test_random_hrm_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_random_hrm_LDADD = $(COMPILER_TEST_LDADD)
+
 test_scripts += %D%/golden.sh %D%/cli.sh %D%/language.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh
 EXTRA_DIST += tests/golden %D%/shell.sh
 

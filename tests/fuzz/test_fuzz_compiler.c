@@ -180,7 +180,59 @@ static const char *const words[] = {"namespace",
                                     "local",
                                     "global",
                                     "module",
-                                    "1.0"};
+                                    "1.0",
+                                    "else",
+                                    "false",
+                                    "&&",
+                                    "||",
+                                    "!",
+                                    "==",
+                                    "!=",
+                                    "<",
+                                    ">",
+                                    "&",
+                                    "|",
+                                    "^",
+                                    "~",
+                                    "<<",
+                                    ">>",
+                                    "%",
+                                    "keep",
+                                    "argmin",
+                                    "argmax",
+                                    "any",
+                                    "prod",
+                                    "sort",
+                                    "argsort",
+                                    "descending",
+                                    "softmax",
+                                    "layernorm",
+                                    "rmsnorm",
+                                    "logsumexp",
+                                    "cumsum",
+                                    "reshape",
+                                    "transpose",
+                                    "expand",
+                                    "broadcast",
+                                    "concat",
+                                    "stack",
+                                    "pad",
+                                    "iota",
+                                    "one_hot",
+                                    "gather",
+                                    "scatter_add",
+                                    "outer",
+                                    "select",
+                                    "clamp",
+                                    "fma",
+                                    "pow",
+                                    "random",
+                                    "uniform",
+                                    "normal",
+                                    "gelu",
+                                    "i64",
+                                    "f64",
+                                    "u16"};
 enum { WORDS = sizeof words / sizeof words[0] };
 
 static void insert(input *in, size_t at, const uint8_t *bytes, size_t n)
@@ -267,6 +319,91 @@ static void soup(input *in)
     }
 }
 
+static void add(input *in, const char *text) { insert(in, in->n, (const uint8_t *)text, strlen(text)); }
+
+/* A program whose values are texts of random tokens, most of them the language's own. */
+static void expressions(input *in)
+{
+    static const char *const start = "import \"messages.psy\"\nresident words: f32[N, DIM] replicated\n"
+                                     "resident rows: f32[M, DIM] split M\nfn f(x: f32[D], y: f32[D]) -> f32[D] = x + y\n"
+                                     "pipeline p(q: Query) -> Number {\n";
+    static const char *const operands[] = {"q.vector",
+                                           "q.scale",
+                                           "q.k",
+                                           "q.small",
+                                           "q.flag",
+                                           "q.half",
+                                           "q.key",
+                                           "words",
+                                           "rows",
+                                           "words[0]",
+                                           "2",
+                                           "-1",
+                                           "0.5",
+                                           "true",
+                                           "N",
+                                           "DIM",
+                                           "iota(8)",
+                                           "rows @ q.vector",
+                                           "words @ q.vector",
+                                           "q.vector > 0",
+                                           "[2, 4]",
+                                           "x0"};
+    static const char *const operators[] = {" + ",  " - ",  " * ",  " / ", " % ",  " @ ", " & ",  " | ",  " ^ ",  " << ",
+                                            " >> ", " == ", " != ", " < ", " <= ", " > ", " >= ", " && ", " || ", " |> "};
+    static const char *const functions[] = {
+        "sum",    "max",       "argmin", "topk",  "sort",      "argsort",   "softmax",     "cumsum", "reshape", "transpose",
+        "expand", "broadcast", "concat", "stack", "pad",       "gather",    "scatter_add", "outer",  "select",  "clamp",
+        "norm",   "mean",      "any",    "all",   "logsumexp", "layernorm", "one_hot",     "iota",   "dot",     "f",
+        "f16",    "u8",        "i64",    "f64",   "bool",      "sqrt",      "size"};
+    static const char *const endings[] = {"",     "",      "",        "",          "[0]",       "[-1]",     "[1..3]",
+                                          "[..]", "[q.k]", "[.., 1]", "[iota(2)]", "[..N - 1]", "[0..8..2]"};
+    static const char *const named[] = {"",
+                                        "",
+                                        "",
+                                        "",
+                                        ", axis: 0",
+                                        ", axis: -1",
+                                        ", keep: true",
+                                        ", k: 2",
+                                        ", descending: true",
+                                        ", before: 1",
+                                        ", axis: 1, keep: true"};
+#define PICK(list) list[pick(sizeof list / sizeof list[0])]
+    in->n = 0;
+    add(in, start);
+    for (unsigned line = 0, lines = 1 + (unsigned)pick(6); line < lines; line++) {
+        char let[24];
+        unsigned open = 0;
+        snprintf(let, sizeof let, "let x%u = ", line);
+        add(in, let);
+        for (size_t n = 1 + pick(5); n > 0; n--) {
+            switch (pick(6)) {
+            case 0:
+                add(in, "if "), add(in, PICK(operands)), add(in, " { "), add(in, PICK(operands)), add(in, " } else { "),
+                    add(in, PICK(operands)), add(in, " }");
+                break;
+            case 1:
+            case 2: add(in, PICK(functions)), add(in, "("), open++; /* fall through */
+            default: add(in, pick(9) ? "" : pick(2) ? "-" : "!"), add(in, PICK(operands)); break;
+            }
+            add(in, PICK(endings));
+            while (open && pick(2)) {
+                add(in, pick(2) ? ", " : ""), add(in, in->bytes[in->n - 1] == ' ' ? PICK(operands) : ""), add(in, PICK(named)),
+                    add(in, ")"), open--;
+            }
+            add(in, n > 1 ? PICK(operators) : "");
+        }
+        while (open--) {
+            add(in, PICK(named)), add(in, ")");
+        }
+        add(in, "\n");
+    }
+    add(in, "Number { value: f32(x0");
+    add(in, pick(3) ? ") } }\n" : "[0]) } }\n");
+#undef PICK
+}
+
 static bool check_one(fuzz_kind kind, const input *in)
 {
     clock_t start = clock();
@@ -283,6 +420,13 @@ static void copy_input(input *to, const input *from)
 {
     memcpy(to->bytes, from->bytes, from->n);
     to->n = from->n;
+}
+
+static void copy_if_accepted(corpus *c, const size_t *sound, size_t sound_count, fuzz_kind kind, const input *in)
+{
+    if (check_one(kind, in)) {
+        copy_input(&c->at[sound[pick(sound_count)]], in);
+    }
 }
 
 /* Inputs that were accepted are changed on, so that programs come about that nobody wrote. `least` of them must be, or the
@@ -306,6 +450,7 @@ static void fuzz(fuzz_kind kind, const char *const *patterns, size_t mutants, si
     const char *rounds = getenv("PSYNE_FUZZ_ROUNDS");
     mutants *= rounds ? strtoull(rounds, NULL, 10) : 1;
     mutants /= SHARE;
+    soups *= rounds ? strtoull(rounds, NULL, 10) : 1;
     soups /= SHARE;
     least /= SHARE == 1 ? 1 : 4 * SHARE; /* what is accepted grows with time */
     for (size_t i = 0; i < mutants; i++) {
@@ -320,6 +465,10 @@ static void fuzz(fuzz_kind kind, const char *const *patterns, size_t mutants, si
     for (size_t i = 0; i < soups; i++) {
         soup(&in);
         check_one(kind, &in);
+        if (kind == FUZZ_PROGRAM) {
+            expressions(&in);
+            copy_if_accepted(c, sound, sound_count, kind, &in);
+        }
     }
     cr_assert_geq(accepted, least, "only %zu of %zu changed inputs were accepted", accepted, mutants);
     free(in.bytes);
@@ -338,7 +487,7 @@ Test(fuzz_compiler, schemas)
 Test(fuzz_compiler, programs)
 {
     const char *const patterns[] = {GOLDEN "[!d]*/*.hrm", GOLDEN "diagnostics/[!l]*.hrm", NULL};
-    fuzz(FUZZ_PROGRAM, patterns, 4000, 1000, 600);
+    fuzz(FUZZ_PROGRAM, patterns, 4000, 1000, 400);
 }
 
 Test(fuzz_compiler, assembly)

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random well-typed programs: optimising changes no result, splitting over shards neither, and their modules go through the
+ * assembler and back unchanged. PSYNE_TEST_RANDOM=N runs N of each kind, PSYNE_TEST_SEED=S begins with seed S: a failure names
+ * the seed and shows the program. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "isa/asm.h"
+#include "tests/compiler/compile.h"
+#include "tests/compiler/random_hrm.h"
+
+enum { MESSAGES = 3, SHARDS_MAX = 4 };
+
+/* ThreadSanitizer has nothing to find here. */
+#ifdef __SANITIZE_THREAD__
+enum { PROGRAMS = 10 };
+#else
+enum { PROGRAMS = 100 };
+#endif
+
+static uint64_t number_of(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+/* ---- small whole numbers of every type ---- */
+
+static void put(unsigned dtype, uint8_t *to, int x)
+{
+    static const uint16_t halves[] = {0xc400, 0xc200, 0xc000, 0xbc00, 0, 0x3c00, 0x4000, 0x4200, 0x4400},
+                          brains[] = {0xc080, 0xc040, 0xc000, 0xbf80, 0, 0x3f80, 0x4000, 0x4040, 0x4080};
+    float f = (float)x;
+    double d = x;
+    int64_t i = psy__dtype_class(dtype) == PSY_DCLASS_SINT ? x : dtype == PSY_BOOL ? x > 0 : x + 4;
+    const void *from = dtype == PSY_F32    ? (const void *)&f
+                       : dtype == PSY_F64  ? (const void *)&d
+                       : dtype == PSY_F16  ? (const void *)&halves[x + 4]
+                       : dtype == PSY_BF16 ? (const void *)&brains[x + 4]
+                                           : (const void *)&i;
+    memcpy(to, from, psy__dtype_bytes(dtype));
+}
+
+static double get(unsigned dtype, const uint8_t *from)
+{
+    float f;
+    double d;
+    memcpy(&f, from, sizeof f);
+    memcpy(&d, from, dtype == PSY_F64 ? sizeof d : sizeof f);
+    return dtype == PSY_F64 ? d : (double)f;
+}
+
+static void *numbers(random_hrm *p, unsigned dtype, size_t n)
+{
+    unsigned bytes = psy__dtype_bytes(dtype);
+    uint8_t *at = calloc(n + 1, bytes);
+    cr_assert_not_null(at);
+    for (size_t i = 0; i < n; i++) {
+        put(dtype, at + i * bytes, (int)random_hrm_pick(p, 9) - 4);
+    }
+    return at;
+}
+
+typedef struct data {
+    void *fields[MESSAGES][RANDOM_HRM_INPUTS], *rows[RANDOM_HRM_RESIDENTS];
+} data;
+
+static void make_data(random_hrm *p, data *d)
+{
+    for (unsigned i = 0; i < RANDOM_HRM_INPUTS * MESSAGES; i++) {
+        const random_hrm_value *v = &p->inputs[i % RANDOM_HRM_INPUTS];
+        d->fields[i / RANDOM_HRM_INPUTS][i % RANDOM_HRM_INPUTS] = numbers(p, v->dtype, random_hrm_elements(p, v));
+    }
+    for (unsigned i = 0; i < RANDOM_HRM_RESIDENTS; i++) {
+        d->rows[i] = numbers(p, p->residents[i].dtype, random_hrm_elements(p, &p->residents[i]));
+    }
+}
+
+static void free_data(data *d)
+{
+    for (unsigned i = 0; i < RANDOM_HRM_INPUTS * MESSAGES; i++) {
+        free(d->fields[i / RANDOM_HRM_INPUTS][i % RANDOM_HRM_INPUTS]);
+    }
+    for (unsigned i = 0; i < RANDOM_HRM_RESIDENTS; i++) {
+        free(d->rows[i]);
+    }
+}
+
+/* ---- running and comparing ---- */
+
+static void run(const random_hrm *p, const data *d, const compiled *c, uint32_t shards, served *s)
+{
+    *s = (served){.shards = shards, .messages = MESSAGES};
+    for (unsigned i = 0; i < RANDOM_HRM_RESIDENTS; i++) {
+        const random_hrm_value *v = &p->residents[i];
+        unsigned rows = v->dims[0] < 0 ? p->rows[-1 - v->dims[0]] : (unsigned)v->dims[0];
+        uint64_t row = psy__dtype_bytes(v->dtype) * (v->rank > 1 ? (uint64_t)v->dims[1] : 1);
+        s->residents[i] = (serve_resident){v->name, d->rows[i], rows, row, NULL};
+    }
+    serve_begin(c, "p", s);
+    for (uint32_t m = 0; m < MESSAGES; m++) {
+        for (unsigned i = 0; i < RANDOM_HRM_INPUTS; i++) {
+            const random_hrm_value *v = &p->inputs[i];
+            memcpy(serve_input(c, "p", s, m, v->name + 2), d->fields[m][i],
+                   random_hrm_elements(p, v) * psy__dtype_bytes(v->dtype));
+        }
+    }
+    serve(c, "p", s);
+}
+
+static void compare(const random_hrm *p, const compiled *c, const served *a, const served *b, const char *where)
+{
+    cr_assert(a->bind == PSY_OK && b->bind == PSY_OK, "%s: %s\n%s", where, psy_detail(), p->program);
+    for (uint32_t i = 0; i < MESSAGES * p->output_count; i++) {
+        char name[16];
+        uint32_t m = i / p->output_count, k = i % p->output_count;
+        const random_hrm_value *v = &p->outputs[k];
+        unsigned bytes = psy__dtype_bytes(v->dtype);
+        snprintf(name, sizeof name, "o%u", k);
+        const uint8_t *x = serve_output(c, "p", a, m, name), *y = serve_output(c, "p", b, m, name);
+        for (size_t n = 0; n < random_hrm_elements(p, v); n++) {
+            bool same = memcmp(x + n * bytes, y + n * bytes, bytes) == 0;
+            double one = 0, other = 0;
+            if (!same && (v->dtype == PSY_F32 || v->dtype == PSY_F64)) {
+                one = get(v->dtype, x + n * bytes);
+                other = get(v->dtype, y + n * bytes);
+                same = (isnan(one) && isnan(other)) || one == other ||
+                       (v->loose && fabs(one - other) <= (v->dtype == PSY_F64 ? 1e-9 : 1e-3) * fmax(1, fabs(one)));
+            }
+            cr_assert(same, "%s: message %u, %s (%s), element %zu: %.9g and %.9g\n%s\n%s", where, m, name, v->name, n, one,
+                      other, p->schema, p->program);
+        }
+    }
+}
+
+static void check_round_trip(const random_hrm *p, const compiled *c)
+{
+    char *text;
+    size_t n;
+    uint8_t *bytes;
+    uint64_t byte_count;
+    cr_assert_eq(psy__disassemble(&c->module, &text, &n), PSY_OK, "%s\n%s", psy_detail(), p->program);
+    cr_assert_eq(psy__assemble(text, n, &bytes, &byte_count), PSY_OK, "%s\n%s", psy_detail(), p->program);
+    cr_assert(byte_count == c->unit->module_bytes && memcmp(bytes, c->unit->module, byte_count) == 0, "%s", p->program);
+    free(text);
+    free(bytes);
+}
+
+static void check_program(random_hrm_kind kind, uint64_t seed)
+{
+    static random_hrm p;
+    compiled *c[2];
+    served s[2];
+    data d;
+    char where[64];
+    random_hrm_make(&p, seed, kind);
+    make_data(&p, &d);
+    snprintf(where, sizeof where, "kind %d, seed %" PRIu64, (int)kind, seed);
+    for (unsigned optimise = 0; optimise < 2; optimise++) {
+        c[optimise] = compile(p.schema, p.program, optimise);
+        cr_assert(c[optimise]->ok, "%s: %s\n%s\n%s", where, c[optimise]->said, p.schema, p.program);
+        check_round_trip(&p, c[optimise]);
+        run(&p, &d, c[optimise], 1, &s[optimise]);
+    }
+    compare(&p, c[0], &s[0], &s[1], where);
+    for (unsigned optimise = 0; optimise < 2; optimise++) {
+        serve_end(&s[optimise]);
+        compile_end(c[optimise]);
+    }
+    free_data(&d);
+}
+
+static void check_programs(random_hrm_kind kind)
+{
+    uint64_t from = number_of("PSYNE_TEST_SEED", 1), count = number_of("PSYNE_TEST_RANDOM", PROGRAMS);
+    for (uint64_t i = 0; i < count; i++) {
+        check_program(kind, from + i);
+    }
+}
+
+Test(random_hrm, fixed_sizes) { check_programs(RANDOM_HRM_FIXED); }
+Test(random_hrm, named_sizes) { check_programs(RANDOM_HRM_NAMED); }
+
+/* Many have no split, and say so; those that have give over all numbers of shards what they give without. */
+static bool check_split(uint64_t seed)
+{
+    static random_hrm p, whole;
+    data d;
+    served one, many;
+    char where[64];
+    random_hrm_make(&p, seed, RANDOM_HRM_SPLIT);
+    random_hrm_make(&whole, seed, RANDOM_HRM_NAMED);
+    make_data(&p, &d);
+    snprintf(where, sizeof where, "split, seed %" PRIu64, seed);
+    compiled *parts = compile(p.schema, p.program, seed % 2), *all = compile(whole.schema, whole.program, true);
+    bool ok = parts->ok;
+    cr_assert(all->ok, "%s", all->said);
+    cr_assert(ok || (strstr(parts->said, "[E0401]") && !strstr(parts->said, "[E0900]")), "%s: %s\n%s", where, parts->said,
+              p.program);
+    run(&whole, &d, all, 1, &one);
+    for (uint32_t shards = 1; ok && shards <= SHARDS_MAX; shards++) {
+        run(&p, &d, parts, shards, &many);
+        compare(&whole, all, &one, &many, where);
+        serve_end(&many);
+    }
+    if (ok) {
+        check_round_trip(&p, parts);
+    }
+    serve_end(&one);
+    compile_end(parts);
+    compile_end(all);
+    free_data(&d);
+    return ok;
+}
+
+Test(random_hrm, split_over_shards)
+{
+    uint64_t from = number_of("PSYNE_TEST_SEED", 1), count = number_of("PSYNE_TEST_RANDOM", PROGRAMS), split = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        split += check_split(from + i);
+    }
+    cr_assert_geq(split * 10, count, "only %" PRIu64 " of %" PRIu64 " programs could be split", split, count);
+}
