@@ -199,7 +199,7 @@ psc_constant_value psc_apply(psc_unit *u, const hrm_expr *e, const psc_constant_
         v.span = e->span;
         v.real = -a->real;
         v.integer = e->op == '~' ? ~a->integer : -a->integer;
-        return fits(v.integer) ? v : no_constant(u, e, PSC_E_NUMBER, "the result does not fit into i64 or u64");
+        return fits(v.integer) ? v : no_constant(u, e, PSC_E_NUMBER, "the result does not fit into 64 bits");
     }
     if (a->is_float || b->is_float) {
         return apply_reals(u, e, a->is_float ? a->real : (double)a->integer, b->is_float ? b->real : (double)b->integer);
