@@ -43,7 +43,7 @@
 %token <real> REAL "a fraction"
 %token END 0 "the end of the file"
 
-%type <expr> expr choice either both test bits xor and shift sum term unary postfix primary list
+%type <expr> expr choice cases either both test bits xor and shift sum term unary postfix primary list
 %type <indices> indices
 %type <index> index
 %type <type> type dims
@@ -190,11 +190,11 @@ dims: expr                              { $$ = psc_new(syntax->arena, hrm_type);
 expr: choice
     | expr PIPE NAME                    { $$ = call(syntax, @$, $NAME, $1, NULL); }
     | expr PIPE NAME '(' arguments ')'  { $$ = call(syntax, @$, $NAME, $1, $arguments); };
-choice: either
-    | IF choice[test] '{' expr[yes] '}' ELSE '{' expr[no] '}'
+choice: either | cases;
+cases: IF choice[test] '{' expr[yes] '}' ELSE '{' expr[no] '}'
                                         { $$ = choice(syntax, @$, $test, $yes, $no); }
-    | IF choice[test] '{' expr[yes] '}' ELSE IF choice[other] '{' expr[second] '}' ELSE '{' expr[no] '}'
-                                        { $$ = choice(syntax, @$, $test, $yes, choice(syntax, @$, $other, $second, $no)); };
+    | IF choice[test] '{' expr[yes] '}' ELSE cases[no]
+                                        { $$ = choice(syntax, @$, $test, $yes, $no); };
 either: both
     | either OR both                    { $$ = binary(syntax, @$, HRM_OR, $1, $3); };
 both: test

@@ -68,8 +68,13 @@ check_PROGRAMS += %D%/test_random_hrm
 %C%_test_random_hrm_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_random_hrm_LDADD = $(COMPILER_TEST_LDADD)
 
-test_scripts += %D%/golden.sh %D%/cli.sh %D%/language.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh
-EXTRA_DIST += tests/golden %D%/shell.sh
+# Runs a module's pipelines for numpy.sh: no test itself.
+noinst_PROGRAMS += %D%/run_module
+%C%_run_module_SOURCES = %D%/run_module.c
+%C%_run_module_LDADD = runtime/libpsyne-core.la -lm
+
+test_scripts += %D%/golden.sh %D%/cli.sh %D%/language.sh %D%/numpy.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh
+EXTRA_DIST += tests/golden %D%/numpy_cases.py %D%/shell.sh
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.
 update-golden: compiler/psynec$(EXEEXT)

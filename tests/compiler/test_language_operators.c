@@ -170,10 +170,17 @@ Test(operators, choice)
     language_check(&(language_case){.text = "if a > 0 { a } else { b }", .in = {&a, &b}, .wanted = &wanted});
     language_check(&(language_case){.text = "select(a > 0, a, b)", .in = {&a, &b}, .wanted = &wanted});
     language_check(&(language_case){.text = "if a > 0 { a } else { 10 }", .in = {&a}, .wanted = &wanted});
-    tensor signs = LIST(PSY_I32, -1, 0, 1, 0);
+    tensor signs = LIST(PSY_I32, -1, 0, 1, 0), nonzero = LIST(PSY_U64, 1, 0, 1, 0);
     language_check(&(language_case){
         .lets = "let s = if a > 0 { i32(1) } else if a < 0 { -1 } else { 0 }", .text = "s", .in = {&a}, .wanted = &signs});
     language_check(&(language_case){.text = "if a > 0 { 1 } else if a < 0 { -1 } else { 0 }", .in = {&a}, .wanted = &signs});
+    tensor kinds = LIST(PSY_U8, 1, 3, 4, 2);
+    language_check(
+        &(language_case){.text = "if a < 0 { 1 } else if a == 0 { 2 } else if is_nan(a) { 3 } else if a > 0 { 4 } else { 5 }",
+                         .in = {&a},
+                         .wanted = &kinds});
+    language_check(
+        &(language_case){.text = "if if a < 0 { true } else { a > 0 } { 1 } else { 0 }", .in = {&a}, .wanted = &nonzero});
     /* All three are broadcast against each other. */
     tensor column = tensor_of(PSY_BOOL, DIMS(2, 1)), row = LIST(PSY_I64, 1, 2, 3), table = tensor_of(PSY_I64, DIMS(2, 3));
     column.at[1] = 1;
