@@ -170,11 +170,11 @@ static json_t *initialize(server *s, const json_t *params)
     s->hierarchical = json_is_true(capability(params, "documentSymbol", "hierarchicalDocumentSymbolSupport"));
     take_include(s, json_object_get(json_object_get(params, "initializationOptions"), "include"));
     s->state = RUNNING;
-    /* Texts are sent whole. There is no formatting: no formatter is built in. */
-    return json_pack("{s:{s:s,s:{s:b,s:i,s:b},s:b,s:b,s:b,s:{s:[s,s]}},s:{s:s,s:s}}", "capabilities", "positionEncoding",
+    /* Texts are sent whole. */
+    return json_pack("{s:{s:s,s:{s:b,s:i,s:b},s:b,s:b,s:b,s:b,s:{s:[s,s]}},s:{s:s,s:s}}", "capabilities", "positionEncoding",
                      "utf-16", "textDocumentSync", "openClose", 1, "change", 1, "save", 1, "hoverProvider", 1,
-                     "definitionProvider", 1, "documentSymbolProvider", 1, "completionProvider", "triggerCharacters", ".", "@",
-                     "serverInfo", "name", "psynec", "version", PACKAGE_VERSION);
+                     "definitionProvider", 1, "documentSymbolProvider", 1, "documentFormattingProvider", 1,
+                     "completionProvider", "triggerCharacters", ".", "@", "serverInfo", "name", "psynec", "version", PACKAGE_VERSION);
 }
 
 static json_t *shut_down(server *s, const json_t *params)
@@ -196,6 +196,7 @@ static const struct {
     {"textDocument/definition", NULL, lsp_definition, true},
     {"textDocument/completion", NULL, lsp_complete, true},
     {"textDocument/documentSymbol", NULL, lsp_symbols, false},
+    {"textDocument/formatting", NULL, lsp_format, false},
 };
 
 enum { REQUESTS = sizeof requests / sizeof requests[0], NOTIFICATIONS = sizeof notifications / sizeof notifications[0] };

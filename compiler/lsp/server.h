@@ -19,6 +19,7 @@ json_t *lsp_hover(const lsp_question *q);
 json_t *lsp_definition(const lsp_question *q);
 json_t *lsp_complete(const lsp_question *q);
 json_t *lsp_symbols(const lsp_question *q);
+json_t *lsp_format(const lsp_question *q);
 
 /* ---- what hover and completion say of things ---- */
 const char *lsp_field_type(psc_arena *arena, const psc_field *f); /* "f32[<=10]" */
