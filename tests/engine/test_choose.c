@@ -105,6 +105,13 @@ ENGINE_TEST(choose, any_and_all)
     build_program(b, in, PSY_NONE, out);
     uint32_t v = build_load(b, 0), m = build_view(b, flags), nothing = build_view(b, few);
     uint32_t mixed = build_map(b, PSY_OP_AND, m, v), never = build_map(b, PSY_OP_XOR, v, v);
+    /* What was copied is still the same truth, whatever byte said it. */
+    uint32_t copied = build_concat(b, 0, 1, &v, PSY_NONE), none = build_map(b, PSY_OP_NOT, never, PSY_NONE);
+    uint32_t picked = build_gather(b, v, build_iota(b, PSY_I32, 0, 1, (psy_dim[]){COLUMNS}), 0);
+    build_output(b, build_map(b, PSY_OP_EQ, copied, v));
+    build_output(b, build_map(b, PSY_OP_NE, picked, none));
+    build_output(b, build_map(b, PSY_OP_EQ, build_gather(b, copied, build_iota(b, PSY_U32, 0, 1, (psy_dim[]){7}), 0),
+                              build_slice(b, picked, 0, 0, 7, 1)));
     for (unsigned i = 0; i < 2; i++) {
         build_output(b, build_reduce(b, ops[i], v, 0));
         build_output(b, build_reduce(b, ops[i], never, 0));

@@ -249,6 +249,17 @@ ENGINE_TEST(move, cumsum)
     }
 }
 
+/* One number again and again: every rounding goes the same way. */
+static void fill_same(suite *s, const suite_case *c, uint32_t message, uint8_t *input, uint8_t *partials)
+{
+    (void)s;
+    (void)partials;
+    float *x = suite_field(c->b, 0, 0, input), same = message == 0 ? 0.1f : message == 1 ? 1.0f / 3 : 0.7f;
+    for (uint32_t i = 0; i < c->b->fields[0][0].count; i++) {
+        x[i] = same;
+    }
+}
+
 /* A long axis: the error grows with the logarithm of its length only. */
 ENGINE_TEST(move, long_cumsum)
 {
@@ -261,6 +272,7 @@ ENGINE_TEST(move, long_cumsum)
     build_end(b);
     build_finish(b);
     suite_run(s, &(suite_case){.label = "cumsum f32[50000]", .b = b, .data = SUITE_POSITIVE, .batch_max = 2});
+    suite_run(s, &(suite_case){.label = "cumsum of one number", .b = b, .fill = fill_same, .batch_max = 3});
     build_destroy(b);
 }
 
