@@ -90,7 +90,9 @@ unsigned psc_number_dtype(const psc_lowering *l);
 psc_value *psc_promote(psc_lowering *l, psc_value *v);
 /* Two operands of an operation, with one compute dtype. False after an error. */
 bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term *b, psc_value **x, psc_value **y);
-/* The same, with numbers computed at once. */
+psc_term psc_constant_term(const psc_constant_value *c, psc_span span);
+psc_term psc_lower_unary(psc_lowering *l, const hrm_expr *e);
+/* left op right: numbers are computed at once. */
 psc_term psc_lower_arithmetic(psc_lowering *l, const hrm_expr *e, const psc_term *a, const psc_term *b);
 psc_term psc_lower_binary(psc_lowering *l, psc_span span, int op, const psc_term *a, const psc_term *b);
 const char *psc_type_text(psc_lowering *l, const psc_value *v); /* "f32[N, 256]" */

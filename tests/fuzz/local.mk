@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 check_PROGRAMS += %D%/test_fuzz_compiler
-%C%_test_fuzz_compiler_SOURCES = %D%/fuzz.c %D%/fuzz.h %D%/test_fuzz_compiler.c
+%C%_test_fuzz_compiler_SOURCES = %D%/fuzz.c %D%/fuzz.h %D%/soup.c %D%/soup.h %D%/test_fuzz_compiler.c
 %C%_test_fuzz_compiler_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_fuzz_compiler_LDADD = $(COMPILER_TEST_LDADD)
 
