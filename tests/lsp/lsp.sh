@@ -2,36 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # `psynec lsp`: every session of sessions/ and what comes back (NAME.out beside it), how it ends, and how long large files take.
 # `lsp.sh --update` (make update-lsp) writes the expectations.
-set -u
-export LC_ALL=C
-source=${PSYNE_SOURCE:?} psynec=${PSYNE_BUILD:?}/compiler/psynec client=$PSYNE_BUILD/tests/lsp/session
-here=$source/tests/lsp
+. "${PSYNE_SOURCE:?}/tests/compiler/shell.sh"
+client=$build/tests/lsp/session here=$source/tests/lsp
 if "$psynec" lsp --help 2>&1 | grep -q 'left out'; then
     "$psynec" lsp >/dev/null 2>&1
     [ $? = 2 ] || exit 1
     echo 'the language server was left out (--without-lsp)'
     exit 77
 fi
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 # The name of the folder must be encoded in URIs.
 folder="$work/ein Ordner: größe #1"
 mkdir "$folder"
 cp "$source"/examples/nearest/nearest.{hrm,psy} "$folder/"
-
-number=0 failed=0
-ok() { # name, and a command whose success is the case's
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@"; then
-        echo "ok $number - $name"
-    else
-        failed=$((failed + 1))
-        echo "not ok $number - $name"
-        sed 's/^/# /' "$work/said" 2>/dev/null | head -n 40
-    fi
-}
 
 for session in "$here"/sessions/*.session; do
     name=$(basename "$session" .session)
@@ -39,7 +21,7 @@ for session in "$here"/sessions/*.session; do
     if [ "${1-}" = --update ]; then
         cmp -s "$work/now" "${session%.session}.out" || { cp "$work/now" "${session%.session}.out" && echo "$name.out"; }
     else
-        diff -u "${session%.session}.out" "$work/now" >"$work/said" 2>&1
+        diff -u "${session%.session}.out" "$work/now" >err 2>&1
         ok "$name" test $? = 0
     fi
 done
@@ -49,7 +31,7 @@ done
 frame() { printf 'Content-Length: %d\r\n\r\n%s' ${#1} "$1"; }
 start='{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}' stop='{"jsonrpc":"2.0","id":1,"method":"shutdown"}'
 status_of() { # what is written to it, by a command
-    "$@" | timeout 20 "$psynec" lsp >"$work/said" 2>&1
+    "$@" | timeout 20 "$psynec" lsp >err 2>&1
     echo "${PIPESTATUS[1]}"
 }
 unfinished() { frame "$start" && printf 'Content-Length: 100\r\n\r\n{"jsonrpc"'; }
@@ -61,16 +43,16 @@ ok 'the input ends within a message' test "$(status_of unfinished)" = 1
 ok 'the input ends after shutdown' test "$(status_of orderly)" = 0
 ok 'bytes that are no messages' test "$(status_of noise)" = 1
 ok 'megabytes without a header' test "$(status_of endless)" = 1
-ok 'said once' test "$(grep -ao '"error"' "$work/said" | wc -l)" = 1
+ok 'said once' test "$(grep -ao '"error"' err | wc -l)" = 1
 for ((i = 0; i < 200; i++)); do frame "$start"; done >"$work/many"
-ok 'nobody reads' test "$(timeout 20 "$psynec" lsp <"$work/many" 2>"$work/said" | :
+ok 'nobody reads' test "$(timeout 20 "$psynec" lsp <"$work/many" 2>err | :
     echo "${PIPESTATUS[0]}")" = 1
-"$psynec" lsp --frobnicate >"$work/said" 2>&1
+"$psynec" lsp --frobnicate >err 2>&1
 ok 'an unknown option is wrong use' test $? = 2
 mkdir "$folder/sub" && mv "$folder/nearest.psy" "$folder/sub/"
 include="initialize {\"capabilities\":{},\"initializationOptions\":{\"include\":[\"$folder/sub\"]}}"
-printf '%s\nopen nearest.hrm\n' "$include" | "$client" "$psynec" "$folder" >"$work/said" 2>&1
-ok 'folders for imports from the client' grep -q '"diagnostics": \[\]' "$work/said"
+printf '%s\nopen nearest.hrm\n' "$include" | "$client" "$psynec" "$folder" >err 2>&1
+ok 'folders for imports from the client' grep -q '"diagnostics": \[\]' err
 
 # ---- memory: what an old text needed is given back ----
 large() { # lines
@@ -92,8 +74,8 @@ if [ -n "${PSYNE_SANITIZERS-}" ]; then
     number=$((number + 1))
     echo "ok $number - thirty texts in little memory # SKIP a sanitizer keeps memory"
 else
-    (ulimit -v 200000 && "$client" "$psynec" "$folder" <"$work/again") >"$work/said" 2>&1
-    ok 'thirty texts in little memory' grep -q 'exit status 1' "$work/said"
+    (ulimit -v 200000 && "$client" "$psynec" "$folder" <"$work/again") >err 2>&1
+    ok 'thirty texts in little memory' grep -q 'exit status 1' err
 fi
 
 # ---- time: a burst of changes is looked at once, and an answer comes soon ----
@@ -103,10 +85,9 @@ fi
     printf '.\nloud\nhover large.hrm let x9¦00\n'
 } >"$work/burst"
 from=$(date +%s%N)
-timeout 60 "$client" "$psynec" "$folder" <"$work/burst" >"$work/said" 2>&1
+timeout 60 "$client" "$psynec" "$folder" <"$work/burst" >err 2>&1
 took=$((($(date +%s%N) - from) / 1000000))
 echo "# 300 changes of $(wc -l <"$folder/large.hrm") lines at once, and an answer: $took ms"
-ok 'a burst of changes' grep -q 'let x900: f32\[256\]' "$work/said"
+ok 'a burst of changes' grep -q 'let x900: f32\[256\]' err
 
-echo "1..$number"
-[ $failed = 0 ]
+finish
