@@ -133,11 +133,17 @@ static uint64_t key_of(const processes *p, uint32_t shard)
 Test(deaths, killed_clients_leave_nothing)
 {
     ONLY_WHERE_PROCESSES_MAY_FORK();
-    enum { KILLED = 50, THEIRS = 16 };
+    enum { KILLED = 50, THEIRS = 16, OURS = 32 };
     processes p = start_service();
     psy_pipeline lanes[LANES];
-    psy_channel *channel = open_channel(p.uri, 8, 10000, lanes);
-    psy_status statuses[3];
+    psy_channel *channel = open_channel(p.uri, OURS, 10000, lanes);
+    psy_status statuses[OURS];
+    /* Both workers answer some, and what has answered holds all that it will hold of this client. */
+    for (uint32_t k = 0; k < OURS; k++) {
+        question q = {.key = k, .number = k + 1};
+        cr_assert_eq(ask(channel, &lanes[LANE_KEY], &q), PSY_OK);
+    }
+    cr_assert_eq(take_replies(channel, OURS, 5 * second_ns, statuses, NULL), (uint32_t)OURS);
     holdings broker_before = holdings_of(p.broker), worker_before = holdings_of(p.workers[0]);
     for (int i = 0; i < KILLED; i++) {
         int told[2];
