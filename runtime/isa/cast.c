@@ -44,30 +44,34 @@ static uint64_t rounded(uint64_t bits, unsigned drop)
     return kept + (low > half || (low == half && (kept & 1)));
 }
 
-/* From f64, rounded once: through f32 it could be twice. */
-static uint16_t f16_of(double x)
+/* A 16-bit float of so many bits of fraction, the rest but the sign being exponent, from f64. Rounded once: through f32 it could
+ * be twice. */
+static uint16_t half_of(double x, unsigned fraction_bits)
 {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
-    uint16_t sign = (uint16_t)(bits >> 48 & 0x8000u);
-    int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
+    int most = (1 << (14 - fraction_bits)) - 1, least = 1 - most, exponent = (int)(bits >> 52 & 0x7ff) - 1023;
+    unsigned drop = 52 - fraction_bits;
+    uint16_t sign = (uint16_t)(bits >> 48 & 0x8000u), infinite = (uint16_t)(sign | (0x7fffu >> fraction_bits << fraction_bits));
     uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
-    if (exponent == 1024) {
-        return (uint16_t)(sign | 0x7c00u | (fraction ? 0x200u | fraction >> 42 : 0));
+    if (exponent == 1024 && fraction) {
+        return (uint16_t)(infinite | 1u << (fraction_bits - 1) | fraction >> drop); /* NaN, and quiet */
     }
-    if (exponent > 15) {
-        return (uint16_t)(sign | 0x7c00u);
+    if (exponent > most) {
+        return infinite;
     }
-    if (exponent >= -14) {
-        uint64_t value =
-            rounded((uint64_t)(exponent + 15) << 52 | fraction, 42); /* a carry goes into the exponent, up to infinity */
-        return (uint16_t)(sign | value);
+    if (exponent >= least) {
+        /* A carry goes into the exponent, up to infinity. */
+        return (uint16_t)(sign | rounded((uint64_t)(exponent + most) << 52 | fraction, drop));
     }
-    if (exponent < -25) {
+    if (exponent < least - (int)fraction_bits - 1) {
         return sign;
     }
-    return (uint16_t)(sign | rounded(fraction | UINT64_C(1) << 52, (unsigned)(28 - exponent)));
+    return (uint16_t)(sign | rounded(fraction | UINT64_C(1) << 52, drop + (unsigned)(least - exponent)));
 }
+
+static uint16_t f16_of(double x) { return half_of(x, 10); }
+static uint16_t bf16_of(double x) { return half_of(x, 7); }
 
 /* As f64, but what is lost leaves its mark in the last bit, so that the next rounding is right. */
 static double sticky(uint64_t x) { return (double)(x >> 53 ? (x & ~UINT64_C(0x7ff)) | (x & 0x7ff ? UINT64_C(0x800) : 0) : x); }
@@ -78,28 +82,6 @@ static float bf16_value(uint16_t h)
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
-}
-
-static uint16_t bf16_of(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    uint16_t sign = (uint16_t)(bits >> 48 & 0x8000u);
-    int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
-    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
-    if (exponent == 1024) {
-        return (uint16_t)(sign | 0x7f80u | (fraction ? 0x40u | fraction >> 45 : 0));
-    }
-    if (exponent > 127) {
-        return (uint16_t)(sign | 0x7f80u);
-    }
-    if (exponent >= -126) {
-        return (uint16_t)(sign | rounded((uint64_t)(exponent + 127) << 52 | fraction, 45));
-    }
-    if (exponent < -134) {
-        return sign;
-    }
-    return (uint16_t)(sign | rounded(fraction | UINT64_C(1) << 52, (unsigned)(-exponent - 81)));
 }
 
 static int64_t sint_of(double x, unsigned bits)
