@@ -193,13 +193,13 @@ static void merge_siblings(fuser *f, const psc_value *read)
 static psc_apart_reason why_apart(const fuser *f, const group *a, const group *b)
 {
     psc_region region;
-    return !a || !b                                                      ? PSC_APART_KIND
-           : a->batched != b->batched                                    ? PSC_APART_ONCE
-           : a->members.count + b->members.count > REGION_VALUES_MAX     ? PSC_APART_LARGE
-           : !join(&a->region, &b->region, &region)                      ? PSC_APART_SPACE
-           : !parts_are_sound(f, a, b, &region)                          ? PSC_APART_REDUCED
-           : comes_back(f, a, b)                                         ? PSC_APART_CIRCLE
-                                                                         : PSC_APART_ORDER;
+    return !a || !b                                                  ? PSC_APART_KIND
+           : a->batched != b->batched                                ? PSC_APART_ONCE
+           : a->members.count + b->members.count > REGION_VALUES_MAX ? PSC_APART_LARGE
+           : !join(&a->region, &b->region, &region)                  ? PSC_APART_SPACE
+           : !parts_are_sound(f, a, b, &region)                      ? PSC_APART_REDUCED
+           : comes_back(f, a, b)                                     ? PSC_APART_CIRCLE
+                                                                     : PSC_APART_ORDER;
 }
 
 static void note_apart(fuser *f, psc_program *p)

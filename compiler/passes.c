@@ -56,7 +56,8 @@ const char *psc_dump_index(void *context, const psc_value *v)
         return v->base == PSY_NONE ? psc_format(u->arena, "k %u", v->index)
                                    : psc_format(u->arena, "k %u from %s", v->index, psc_dump_dim(context, v->base));
     case PSY_OP_PERMUTE: return psc_format(u->arena, "order %x", v->index);
-    case PSY_OP_SLICE: return psc_format(u->arena, "axis %u from %s step %d", v->index, psc_dump_dim(context, v->base), v->step);
+    case PSY_OP_SLICE:
+        return psc_format(u->arena, "axis %u from %s step %d", v->index, psc_dump_dim(context, v->base), v->step);
     case PSY_OP_SORT: return v->index ? "descending" : "ascending";
     case PSY_OP_IOTA:
     case PSY_OP_CONCAT:

@@ -175,8 +175,8 @@ static void write_options(FILE *to)
         const psc_option *o = &psc_option_rows[i];
         if (i == 0 || psc_option_rows[i - 1].command != o->command) {
             const psc_command_row *c = &psc_command_rows[o->command];
-            fprintf(to, "%s`%s %s%s[OPTION...]`: %s\n\n", i ? "\n" : "", command_text(o->command), c->usage, *c->usage ? " " : "",
-                    c->help);
+            fprintf(to, "%s`%s %s%s[OPTION...]`: %s\n\n", i ? "\n" : "", command_text(o->command), c->usage,
+                    *c->usage ? " " : "", c->help);
             fputs("| option | |\n|---|---|\n", to);
         }
         fprintf(to, "| `%s` | ", psc_option_usage(&arena, o));

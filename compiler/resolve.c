@@ -41,7 +41,8 @@ static void import(psc_unit *u, const hrm_import *i)
         const char *path = i->path[0] == '/' ? i->path
                            : k == 0          ? psc_format(u->arena, "%s%s", folder_of(u, u->source->path), i->path)
                                              : psc_format(u->arena, "%s/%s", u->options->include[k - 1], i->path);
-        source = u->options->read ? u->options->read(u->options->read_context, u->arena, path) : psc_source_read(u->arena, path);
+        source =
+            u->options->read ? u->options->read(u->options->read_context, u->arena, path) : psc_source_read(u->arena, path);
         if (!source && (error == 0 || error == ENOENT)) {
             error = errno;
         }

@@ -32,7 +32,7 @@ typedef struct psc_syntax {
     PSC_LIST(char) doc;             /* doc comment waiting for its name */
     psc_span open[PSC_NESTING_MAX]; /* brackets */
     unsigned nesting;
-    bool gave_up; /* reported: what follows makes no sense any more */
+    bool gave_up;       /* reported: what follows makes no sense any more */
     psc_spans *lexemes; /* gets every match of the lexer, blanks and comments too; NULL: nobody asks */
     void *result;
 } psc_syntax;

@@ -174,7 +174,8 @@ static json_t *initialize(server *s, const json_t *params)
     return json_pack("{s:{s:s,s:{s:b,s:i,s:b},s:b,s:b,s:b,s:b,s:{s:[s,s]}},s:{s:s,s:s}}", "capabilities", "positionEncoding",
                      "utf-16", "textDocumentSync", "openClose", 1, "change", 1, "save", 1, "hoverProvider", 1,
                      "definitionProvider", 1, "documentSymbolProvider", 1, "documentFormattingProvider", 1,
-                     "completionProvider", "triggerCharacters", ".", "@", "serverInfo", "name", "psynec", "version", PACKAGE_VERSION);
+                     "completionProvider", "triggerCharacters", ".", "@", "serverInfo", "name", "psynec", "version",
+                     PACKAGE_VERSION);
 }
 
 static json_t *shut_down(server *s, const json_t *params)

@@ -10,7 +10,9 @@
 uint64_t psy__siphash(const uint64_t key[2], const void *bytes, size_t n);
 
 /* The same, for input that comes in pieces. */
-typedef struct psy__siphash_state { uint64_t v[4], tail, n; } psy__siphash_state;
+typedef struct psy__siphash_state {
+    uint64_t v[4], tail, n;
+} psy__siphash_state;
 void psy__siphash_init(psy__siphash_state *s, const uint64_t key[2]);
 void psy__siphash_update(psy__siphash_state *s, const void *bytes, size_t n);
 uint64_t psy__siphash_final(psy__siphash_state *s);

@@ -9,7 +9,9 @@ static _Thread_local char detail[512];
 const char *psy_status_text(psy_status status)
 {
     switch (status) {
-#define STATUS(name, number, text, help) case PSY_##name: return text;
+#define STATUS(name, number, text, help)                                                                                       \
+    case PSY_##name:                                                                                                           \
+        return text;
 #include <psyne/status.def>
 #undef STATUS
     }
@@ -19,7 +21,9 @@ const char *psy_status_text(psy_status status)
 const char *psy_status_name(psy_status status)
 {
     switch (status) {
-#define STATUS(name, number, text, help) case PSY_##name: return #name;
+#define STATUS(name, number, text, help)                                                                                       \
+    case PSY_##name:                                                                                                           \
+        return #name;
 #include <psyne/status.def>
 #undef STATUS
     }
@@ -29,7 +33,9 @@ const char *psy_status_name(psy_status status)
 const char *psy_status_help(psy_status status)
 {
     switch (status) {
-#define STATUS(name, number, text, help) case PSY_##name: return help;
+#define STATUS(name, number, text, help)                                                                                       \
+    case PSY_##name:                                                                                                           \
+        return help;
 #include <psyne/status.def>
 #undef STATUS
     }

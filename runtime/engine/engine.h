@@ -20,18 +20,18 @@ typedef struct psy__engine psy__engine;
 typedef struct psy__executable psy__executable;
 
 typedef struct psy__engine_options {
-    const char *device;       /* name or index of the device; NULL: the engine's choice */
-    uint32_t max_batch;       /* messages in one run at most; 0 = 64 */
-    bool validate;            /* vulkan: validation layers on, any message is a failure */
-    bool no_import;           /* vulkan: copies messages, as for a device that cannot import memory */
+    const char *device; /* name or index of the device; NULL: the engine's choice */
+    uint32_t max_batch; /* messages in one run at most; 0 = 64 */
+    bool validate;      /* vulkan: validation layers on, any message is a failure */
+    bool no_import;     /* vulkan: copies messages, as for a device that cannot import memory */
     psy__limits limits;
 } psy__engine_options;
 
 /* Resident data as the engine sees it. Memory is the caller's and must outlive the executable. Vulkan uploads it once, at
  * bind. */
 typedef struct psy__resident_data {
-    const void *data;      /* [local rows, ...] row-major, contiguous, 64-byte aligned; NULL if the program does not use it */
-    uint64_t rows;         /* local rows (dims[0]); for rank 0, 1 */
+    const void *data; /* [local rows, ...] row-major, contiguous, 64-byte aligned; NULL if the program does not use it */
+    uint64_t rows;    /* local rows (dims[0]); for rank 0, 1 */
     uint64_t row_bytes;
     /* BY_KEY: an open-addressing index over the rows. index_rows[h] is a row number or UINT32_MAX (free); probing starts at
      * psy__siphash(zero key, key) & mask and is linear. keys[row] is the row's key. */
@@ -43,10 +43,10 @@ typedef struct psy__resident_data {
 typedef struct psy__binding {
     const psy__module *module;
     uint32_t program;
-    const uint64_t *symbols;                /* module->symbol_count */
-    const uint64_t *bases;                  /* row base per symbol */
-    const psy__resident_data *residents;    /* module->resident_count */
-    uint64_t partial_stride;                /* PARTIAL: bytes from one shard's record to the next */
+    const uint64_t *symbols;             /* module->symbol_count */
+    const uint64_t *bases;               /* row base per symbol */
+    const psy__resident_data *residents; /* module->resident_count */
+    uint64_t partial_stride;             /* PARTIAL: bytes from one shard's record to the next */
 } psy__binding;
 
 /* `count` messages, `stride` bytes apart, the first at `base` (start of the message, not of its envelope). */
@@ -87,8 +87,12 @@ typedef struct psy__engine_interface {
 } psy__engine_interface;
 
 /* Every implementation's objects start with this. */
-struct psy__engine { const psy__engine_interface *interface; };
-struct psy__executable { psy__engine *engine; };
+struct psy__engine {
+    const psy__engine_interface *interface;
+};
+struct psy__executable {
+    psy__engine *engine;
+};
 
 extern const psy__engine_interface psy__engine_cpu;
 #ifdef PSY_HAVE_VULKAN
@@ -104,6 +108,10 @@ bool psy__spans_take(const psy__span *spans, uint32_t span_count, uint32_t count
 /* A message's header as the module's output type has it. */
 void psy__message_header(const psy_psm_type *type, uint8_t *message);
 
-static inline void psy__engine_close(psy__engine *e) { if (e) e->interface->close(e); }
+static inline void psy__engine_close(psy__engine *e)
+{
+    if (e)
+        e->interface->close(e);
+}
 
 #endif

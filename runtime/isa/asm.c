@@ -355,7 +355,8 @@ static void parse_size(psy__asm *a)
     } else if (psy__asm_accept_word(a, "shards")) {
         s.kind = PSY_SYMBOL_SHARDS;
     } else if (!psy__asm_accept_word(a, "global")) {
-        for (s.kind = PSY_SYMBOL_ADD; s.kind < PSY_SYMBOL_KIND_END && !psy__asm_accept_word(a, psy__symbol_word(s.kind)); s.kind++) {
+        for (s.kind = PSY_SYMBOL_ADD; s.kind < PSY_SYMBOL_KIND_END && !psy__asm_accept_word(a, psy__symbol_word(s.kind));
+             s.kind++) {
         }
         if (s.kind == PSY_SYMBOL_KIND_END) {
             unexpected(a, "global, local, shards, add, sub, mul or div");

@@ -44,8 +44,8 @@ static uint64_t rounded(uint64_t bits, unsigned drop)
     return kept + (low > half || (low == half && (kept & 1)));
 }
 
-/* A 16-bit float of so many bits of fraction, the rest but the sign being exponent, from f64. Rounded once: through f32 it could
- * be twice. */
+/* A 16-bit float of so many bits of fraction, the rest but the sign being exponent, from f64. Rounded once: through f32 it
+ * could be twice. */
 static uint16_t half_of(double x, unsigned fraction_bits)
 {
     uint64_t bits;

@@ -49,9 +49,9 @@ static psy_status place(psy_psm_field *f, const char *name, uint64_t *at)
     *at = align(*at, f->kind != PSY_FIELD_SCALAR && bytes >= PSY_MESSAGE_ALIGN ? PSY_MESSAGE_ALIGN : element);
     f->offset = (uint32_t)*at;
     *at += bytes;
-    return *at > PSY_MESSAGE_BYTES_MAX ? psy_fail(PSY_TOO_LARGE, "field %s: the message grows over %u bytes", name,
-                                                  PSY_MESSAGE_BYTES_MAX)
-                                       : PSY_OK;
+    return *at > PSY_MESSAGE_BYTES_MAX
+               ? psy_fail(PSY_TOO_LARGE, "field %s: the message grows over %u bytes", name, PSY_MESSAGE_BYTES_MAX)
+               : PSY_OK;
 }
 
 psy_status psy__layout(const char *strings, psy_psm_type *type, psy_psm_field *fields)

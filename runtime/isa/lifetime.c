@@ -138,8 +138,8 @@ psy_status psy__lifetimes_verify(const psy__module *m, const psy_psm_program *p)
 {
     interval *intervals = calloc(p->register_count + 1u, sizeof *intervals);
     bool *batched = calloc(p->register_count + 1u, sizeof *batched);
-    psy_status status = intervals && batched ? check(m, p, intervals, batched)
-                                             : psy_fail(PSY_NO_MEMORY, "no memory to verify a program");
+    psy_status status =
+        intervals && batched ? check(m, p, intervals, batched) : psy_fail(PSY_NO_MEMORY, "no memory to verify a program");
     free(intervals);
     free(batched);
     return status;

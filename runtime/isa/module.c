@@ -72,20 +72,34 @@ static void view_of(const psy__module *m, section_view out[PSY_PSM_KIND_END])
 static void view_to(const section_view in[PSY_PSM_KIND_END], psy__module *m)
 {
     *m = (psy__module){
-        .strings = in[PSY_PSM_STRINGS].at, .strings_bytes = in[PSY_PSM_STRINGS].count,
-        .types = in[PSY_PSM_TYPES].at, .type_count = (uint32_t)in[PSY_PSM_TYPES].count,
-        .fields = in[PSY_PSM_FIELDS].at, .field_count = (uint32_t)in[PSY_PSM_FIELDS].count,
-        .symbols = in[PSY_PSM_SYMBOLS].at, .symbol_count = (uint32_t)in[PSY_PSM_SYMBOLS].count,
-        .checks = in[PSY_PSM_CHECKS].at, .check_count = (uint32_t)in[PSY_PSM_CHECKS].count,
-        .residents = in[PSY_PSM_RESIDENTS].at, .resident_count = (uint32_t)in[PSY_PSM_RESIDENTS].count,
-        .pipelines = in[PSY_PSM_PIPELINES].at, .pipeline_count = (uint32_t)in[PSY_PSM_PIPELINES].count,
-        .programs = in[PSY_PSM_PROGRAMS].at, .program_count = (uint32_t)in[PSY_PSM_PROGRAMS].count,
-        .registers = in[PSY_PSM_REGISTERS].at, .register_count = (uint32_t)in[PSY_PSM_REGISTERS].count,
-        .code = in[PSY_PSM_CODE].at, .code_words = in[PSY_PSM_CODE].count,
-        .consts = in[PSY_PSM_CONSTS].at, .consts_bytes = in[PSY_PSM_CONSTS].count,
-        .lines = in[PSY_PSM_LINES].at, .line_count = (uint32_t)in[PSY_PSM_LINES].count,
-        .kernels = in[PSY_PSM_KERNELS].at, .kernel_count = (uint32_t)in[PSY_PSM_KERNELS].count,
-        .kernel_code = in[PSY_PSM_KERNEL_CODE].at, .kernel_code_bytes = in[PSY_PSM_KERNEL_CODE].count,
+        .strings = in[PSY_PSM_STRINGS].at,
+        .strings_bytes = in[PSY_PSM_STRINGS].count,
+        .types = in[PSY_PSM_TYPES].at,
+        .type_count = (uint32_t)in[PSY_PSM_TYPES].count,
+        .fields = in[PSY_PSM_FIELDS].at,
+        .field_count = (uint32_t)in[PSY_PSM_FIELDS].count,
+        .symbols = in[PSY_PSM_SYMBOLS].at,
+        .symbol_count = (uint32_t)in[PSY_PSM_SYMBOLS].count,
+        .checks = in[PSY_PSM_CHECKS].at,
+        .check_count = (uint32_t)in[PSY_PSM_CHECKS].count,
+        .residents = in[PSY_PSM_RESIDENTS].at,
+        .resident_count = (uint32_t)in[PSY_PSM_RESIDENTS].count,
+        .pipelines = in[PSY_PSM_PIPELINES].at,
+        .pipeline_count = (uint32_t)in[PSY_PSM_PIPELINES].count,
+        .programs = in[PSY_PSM_PROGRAMS].at,
+        .program_count = (uint32_t)in[PSY_PSM_PROGRAMS].count,
+        .registers = in[PSY_PSM_REGISTERS].at,
+        .register_count = (uint32_t)in[PSY_PSM_REGISTERS].count,
+        .code = in[PSY_PSM_CODE].at,
+        .code_words = in[PSY_PSM_CODE].count,
+        .consts = in[PSY_PSM_CONSTS].at,
+        .consts_bytes = in[PSY_PSM_CONSTS].count,
+        .lines = in[PSY_PSM_LINES].at,
+        .line_count = (uint32_t)in[PSY_PSM_LINES].count,
+        .kernels = in[PSY_PSM_KERNELS].at,
+        .kernel_count = (uint32_t)in[PSY_PSM_KERNELS].count,
+        .kernel_code = in[PSY_PSM_KERNEL_CODE].at,
+        .kernel_code_bytes = in[PSY_PSM_KERNEL_CODE].count,
     };
 }
 
@@ -228,8 +242,8 @@ static psy_status read_header(const uint8_t *bytes, uint64_t n, psy_psm_header *
         return corrupt("not a module: its first word is %08x", header->magic);
     }
     if (header->abi_major != PSY_PSM_ABI_MAJOR) {
-        return psy_fail(PSY_VERSION, "the module has format %u.%u, this library reads %u.x", header->abi_major, header->abi_minor,
-                        PSY_PSM_ABI_MAJOR);
+        return psy_fail(PSY_VERSION, "the module has format %u.%u, this library reads %u.x", header->abi_major,
+                        header->abi_minor, PSY_PSM_ABI_MAJOR);
     }
     if (header->abi_minor > PSY_PSM_ABI_MINOR) {
         return psy_fail(PSY_VERSION, "the module has format %u.%u, this library reads up to %u.%u", header->abi_major,
@@ -292,7 +306,11 @@ static psy_status check_strings(const psy__module *m)
         return corrupt("strings: they must start and end with a NUL");
     }
     for (uint64_t i = 0; i < n; i++) {
-        uint32_t c = s[i], more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : 9;
+        uint32_t c = s[i], more = c < 0x80                ? 0
+                                  : c >= 0xc2 && c < 0xe0 ? 1
+                                  : c >= 0xe0 && c < 0xf0 ? 2
+                                  : c >= 0xf0 && c < 0xf5 ? 3
+                                                          : 9;
         if (more == 9 || (c != 0 && c < 0x20) || c == 0x7f) {
             return corrupt("strings: byte %02x at %" PRIu64, c, i);
         }
@@ -303,7 +321,8 @@ static psy_status check_strings(const psy__module *m)
             }
             code = code << 6 | (s[i] & 0x3f);
         }
-        if ((more == 2 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) || (more == 3 && (code < 0x10000 || code > 0x10ffff))) {
+        if ((more == 2 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
+            (more == 3 && (code < 0x10000 || code > 0x10ffff))) {
             return corrupt("strings: broken UTF-8 at %" PRIu64, i);
         }
     }

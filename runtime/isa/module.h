@@ -33,9 +33,9 @@
 
 enum { PSY_RANK_MAX = 8, PSY_PSM_ABI_MAJOR = 1, PSY_PSM_ABI_MINOR = 0 };
 #define PSY_PSM_MAGIC UINT32_C(0x4D535950) /* "PYSM" in memory: 50 59 53 4D */
-#define PSY_NONE UINT32_C(0xFFFFFFFF)      /* no register, field, program, type ... (u32) */
-#define PSY_NO_REG UINT16_C(0xFFFF)
-#define PSY_NO_SLOT UINT16_C(0xFFFF)
+#define PSY_NONE      UINT32_C(0xFFFFFFFF) /* no register, field, program, type ... (u32) */
+#define PSY_NO_REG    UINT16_C(0xFFFF)
+#define PSY_NO_SLOT   UINT16_C(0xFFFF)
 
 typedef enum psy_dtype {
 #define DTYPE(NAME, code, text, bytes, ctype, class, compute) PSY_##NAME = code,
@@ -50,22 +50,48 @@ typedef enum psy_op {
 } psy_op;
 
 typedef enum psy_op_class {
-    PSY_CLASS_VIEW, PSY_CLASS_SIZE, PSY_CLASS_LOOKUP, PSY_CLASS_SHAPE, PSY_CLASS_INDEX, PSY_CLASS_JOIN, PSY_CLASS_GATHER,
-    PSY_CLASS_SCATTER, PSY_CLASS_MAP1, PSY_CLASS_MAP2, PSY_CLASS_MAP3, PSY_CLASS_COMPARE, PSY_CLASS_CHOOSE, PSY_CLASS_CAST,
-    PSY_CLASS_REDUCE1, PSY_CLASS_REDUCE2, PSY_CLASS_SCAN, PSY_CLASS_SELECT, PSY_CLASS_SORT, PSY_CLASS_STORE, PSY_CLASS_REGION
+    PSY_CLASS_VIEW,
+    PSY_CLASS_SIZE,
+    PSY_CLASS_LOOKUP,
+    PSY_CLASS_SHAPE,
+    PSY_CLASS_INDEX,
+    PSY_CLASS_JOIN,
+    PSY_CLASS_GATHER,
+    PSY_CLASS_SCATTER,
+    PSY_CLASS_MAP1,
+    PSY_CLASS_MAP2,
+    PSY_CLASS_MAP3,
+    PSY_CLASS_COMPARE,
+    PSY_CLASS_CHOOSE,
+    PSY_CLASS_CAST,
+    PSY_CLASS_REDUCE1,
+    PSY_CLASS_REDUCE2,
+    PSY_CLASS_SCAN,
+    PSY_CLASS_SELECT,
+    PSY_CLASS_SORT,
+    PSY_CLASS_STORE,
+    PSY_CLASS_REGION
 } psy_op_class;
 
 typedef enum psy_dtype_class { PSY_DCLASS_BOOL, PSY_DCLASS_SINT, PSY_DCLASS_UINT, PSY_DCLASS_FLOAT } psy_dtype_class;
 
 /* Which dtypes an op takes. */
 typedef enum psy_op_dtypes {
-    PSY_TAKES_NONE, PSY_TAKES_ANY, PSY_TAKES_NUM, PSY_TAKES_SIG, PSY_TAKES_FLT, PSY_TAKES_INT, PSY_TAKES_BIT, PSY_TAKES_TRU,
-    PSY_TAKES_BOOL, PSY_TAKES_WORD
+    PSY_TAKES_NONE,
+    PSY_TAKES_ANY,
+    PSY_TAKES_NUM,
+    PSY_TAKES_SIG,
+    PSY_TAKES_FLT,
+    PSY_TAKES_INT,
+    PSY_TAKES_BIT,
+    PSY_TAKES_TRU,
+    PSY_TAKES_BOOL,
+    PSY_TAKES_WORD
 } psy_op_dtypes;
 
 typedef struct psy_op_info {
     psy_op op;
-    const char *name;      /* "add" */
+    const char *name; /* "add" */
     psy_op_class class_;
     const char *signature; /* "r:rr" */
     psy_op_dtypes dtypes;
@@ -73,23 +99,24 @@ typedef struct psy_op_info {
     const char *doc;
 } psy_op_info;
 
-const psy_op_info *psy__op_info(unsigned op);           /* NULL: no such op */
-const psy_op_info *psy__op_named(const char *name);     /* NULL: no such op */
-unsigned psy__op_count(void);                           /* rows of ops.def */
-const psy_op_info *psy__op_row(unsigned row);           /* row of ops.def, in table order */
+const psy_op_info *psy__op_info(unsigned op);       /* NULL: no such op */
+const psy_op_info *psy__op_named(const char *name); /* NULL: no such op */
+unsigned psy__op_count(void);                       /* rows of ops.def */
+const psy_op_info *psy__op_row(unsigned row);       /* row of ops.def, in table order */
 bool psy__op_takes(const psy_op_info *info, unsigned dtype);
 /* MAP1 to MAP3, COMPARE, CHOOSE, CAST: an element of the result comes from the elements at its place. */
 bool psy__class_is_map(psy_op_class class_);
 bool psy__class_is_reduction(psy_op_class class_);
-unsigned psy__op_register_count(const psy_op_info *info); /* operands that are registers, the optional ones too, without lists */
+unsigned psy__op_register_count(
+    const psy_op_info *info); /* operands that are registers, the optional ones too, without lists */
 /* Whether operand i is a register, one of a list or an optional one included. */
 bool psy__op_reads_register(const psy_op_info *info, unsigned i);
 unsigned psy__op_result_dtype(const psy_op_info *info, unsigned dtype); /* of an instruction of that dtype */
 /* The dtype of register operand i; 0: any (CAST). */
 unsigned psy__op_operand_dtype(const psy_op_info *info, unsigned dtype, unsigned i);
-const char *psy__dtype_name(unsigned dtype);            /* NULL: no such dtype */
-unsigned psy__dtype_named(const char *name, size_t n);  /* 0: no such dtype */
-unsigned psy__dtype_bytes(unsigned dtype);              /* 0: no such dtype */
+const char *psy__dtype_name(unsigned dtype);           /* NULL: no such dtype */
+unsigned psy__dtype_named(const char *name, size_t n); /* 0: no such dtype */
+unsigned psy__dtype_bytes(unsigned dtype);             /* 0: no such dtype */
 psy_dtype_class psy__dtype_class(unsigned dtype);
 bool psy__dtype_computes(unsigned dtype);
 
@@ -136,7 +163,7 @@ typedef struct psy_psm_section {
 static_assert(sizeof(psy_psm_section) == 24, "module section is ABI");
 
 enum { PSY_FIELD_SCALAR = 0, PSY_FIELD_ARRAY = 1, PSY_FIELD_BOUNDED = 2 }; /* psy_psm_field.kind */
-enum { PSY_FIELD_KEY = 1 };                                               /* psy_psm_field.flags: the routing key */
+enum { PSY_FIELD_KEY = 1 };                                                /* psy_psm_field.flags: the routing key */
 
 /* A field of a message type; layout rules in isa/layout.h and doc/messages.md. */
 typedef struct psy_psm_field {
@@ -152,11 +179,11 @@ typedef struct psy_psm_field {
 static_assert(sizeof(psy_psm_field) == 32, "module field is ABI");
 
 typedef struct psy_psm_type {
-    uint32_t name;        /* "nearest.Query"; partial records: "nearest.PIPELINE#partial" */
+    uint32_t name; /* "nearest.Query"; partial records: "nearest.PIPELINE#partial" */
     uint32_t first_field, field_count;
-    uint32_t bytes;       /* a message of this type, header and padding included: also its stride; a multiple of 64 */
+    uint32_t bytes; /* a message of this type, header and padding included: also its stride; a multiple of 64 */
     uint64_t layout_hash;
-    uint32_t version;     /* highest `since` */
+    uint32_t version; /* highest `since` */
     uint32_t reserved;
 } psy_psm_type;
 static_assert(sizeof(psy_psm_type) == 32, "module type is ABI");
@@ -164,8 +191,14 @@ static_assert(sizeof(psy_psm_type) == 32, "module type is ABI");
 /* A size known when data is loaded. GLOBAL: rows over all shards. LOCAL: this shard's rows of symbol `of`. SHARDS: how
  * many shards there are. The others are computed from two sizes that come before: a division leaves nothing over. */
 enum {
-    PSY_SYMBOL_GLOBAL = 0, PSY_SYMBOL_LOCAL = 1, PSY_SYMBOL_SHARDS = 2, PSY_SYMBOL_ADD = 3, PSY_SYMBOL_SUBTRACT = 4, PSY_SYMBOL_MULTIPLY = 5,
-    PSY_SYMBOL_DIVIDE = 6, PSY_SYMBOL_KIND_END
+    PSY_SYMBOL_GLOBAL = 0,
+    PSY_SYMBOL_LOCAL = 1,
+    PSY_SYMBOL_SHARDS = 2,
+    PSY_SYMBOL_ADD = 3,
+    PSY_SYMBOL_SUBTRACT = 4,
+    PSY_SYMBOL_MULTIPLY = 5,
+    PSY_SYMBOL_DIVIDE = 6,
+    PSY_SYMBOL_KIND_END
 };
 typedef struct psy_psm_symbol {
     uint32_t name;
@@ -218,14 +251,14 @@ typedef struct psy_psm_program {
     uint32_t output_type;  /* what STORE writes */
     uint32_t first_register, register_count;
     uint32_t first_word, word_count;
-    uint32_t slot_count;   /* arena slots; each as large as its largest register when sizes are bound */
+    uint32_t slot_count; /* arena slots; each as large as its largest register when sizes are bound */
     uint32_t reserved;
 } psy_psm_program;
 static_assert(sizeof(psy_psm_program) == 40, "module program is ABI");
 
 typedef struct psy_psm_register {
     uint8_t dtype, rank;
-    uint16_t slot; /* PSY_NO_SLOT: a view, or lives only inside its region */
+    uint16_t slot;              /* PSY_NO_SLOT: a view, or lives only inside its region */
     psy_dim dims[PSY_RANK_MAX]; /* unused ones are 0 */
 } psy_psm_register;
 static_assert(sizeof(psy_psm_register) == 36, "module register is ABI");
@@ -240,11 +273,11 @@ static_assert(sizeof(psy_psm_line) == 20, "module line is ABI");
 /* A native kernel for the instruction (or region) at `word` of a program. */
 enum { PSY_TARGET_SPIRV = 1 };
 typedef struct psy_psm_kernel {
-    uint32_t name;    /* "nearest_shard_0": also the file's name under psynec --emit spirv */
+    uint32_t name; /* "nearest_shard_0": also the file's name under psynec --emit spirv */
     uint32_t target;
     uint32_t program, word;
-    uint32_t stage;   /* top-k takes more than one */
-    uint32_t codegen; /* version of the kernel interface it was made for: codegen/kernel.h */
+    uint32_t stage;         /* top-k takes more than one */
+    uint32_t codegen;       /* version of the kernel interface it was made for: codegen/kernel.h */
     uint64_t offset, bytes; /* in KERNEL_CODE */
 } psy_psm_kernel;
 static_assert(sizeof(psy_psm_kernel) == 40, "module kernel is ABI");
@@ -267,8 +300,8 @@ typedef struct psy__module {
     const psy_psm_line *lines;
     const psy_psm_kernel *kernels;
     const uint8_t *kernel_code;
-    uint32_t type_count, field_count, symbol_count, check_count, resident_count, pipeline_count, program_count,
-        register_count, line_count, kernel_count;
+    uint32_t type_count, field_count, symbol_count, check_count, resident_count, pipeline_count, program_count, register_count,
+        line_count, kernel_count;
     uint64_t code_words, consts_bytes, kernel_code_bytes;
     uint64_t hash; /* set by decode */
 } psy__module;
@@ -292,8 +325,8 @@ typedef struct psy__instruction {
     const psy_op_info *info;
     psy_op op;
     unsigned dtype;
-    uint16_t dst;             /* first result; PSY_NO_REG: none */
-    unsigned dst_count;       /* results: dst, dst + 1 ... */
+    uint16_t dst;       /* first result; PSY_NO_REG: none */
+    unsigned dst_count; /* results: dst, dst + 1 ... */
     unsigned operand_count;
     const uint32_t *operands; /* meaning by info->signature */
     uint32_t word;            /* where it starts, counted from the program's first word */

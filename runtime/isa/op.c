@@ -5,7 +5,7 @@
 #include "isa/module.h"
 
 static const psy_op_info rows[] = {
-#define OP(NAME, code, text, class, signature, takes, cf, ci, sf, ss, su, tolerance, doc) \
+#define OP(NAME, code, text, class, signature, takes, cf, ci, sf, ss, su, tolerance, doc)                                      \
     {PSY_OP_##NAME, text, PSY_CLASS_##class, signature, PSY_TAKES_##takes, tolerance, doc},
 #include "isa/ops.def"
 #undef OP
@@ -23,7 +23,9 @@ enum {
 const psy_op_info *psy__op_info(unsigned op)
 {
     switch (op) {
-#define OP(NAME, code, ...) case code: return &rows[ROW_##NAME];
+#define OP(NAME, code, ...)                                                                                                    \
+    case code:                                                                                                                 \
+        return &rows[ROW_##NAME];
 #include "isa/ops.def"
 #undef OP
     default: return NULL;
@@ -124,7 +126,10 @@ bool psy__op_reads_register(const psy_op_info *info, unsigned i)
     return kind == 'r' || kind == 'o' || kind == '+';
 }
 
-unsigned psy__op_result_dtype(const psy_op_info *info, unsigned dtype) { return info->class_ == PSY_CLASS_COMPARE ? PSY_BOOL : dtype; }
+unsigned psy__op_result_dtype(const psy_op_info *info, unsigned dtype)
+{
+    return info->class_ == PSY_CLASS_COMPARE ? PSY_BOOL : dtype;
+}
 
 unsigned psy__op_operand_dtype(const psy_op_info *info, unsigned dtype, unsigned i)
 {

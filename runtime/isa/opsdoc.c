@@ -35,7 +35,8 @@ static const struct {
     {"VIEW", "Views", "Name memory that exists; they cost nothing and their registers have no slot."},
     {"SIZE", "Sizes", "A size that is bound when data is loaded, as a value."},
     {"LOOKUP", "Keyed rows", "Find a row of resident data by its key; the result is a view."},
-    {"SHAPE", "Views of values", "Name the operand's memory under other dims; they cost nothing and their registers have no slot."},
+    {"SHAPE", "Views of values",
+     "Name the operand's memory under other dims; they cost nothing and their registers have no slot."},
     {"INDEX", "Places", "Made from nothing."},
     {"JOIN", "Joining", "The first number is the axis."},
     {"GATHER", "Gathering", "The number is the axis."},
@@ -44,7 +45,8 @@ static const struct {
     {"MAP2", "Elementwise, two operands",
      "The result's dims are the operands' broadcast against each other: aligned at the last dim, equal, or 1."},
     {"MAP3", "Elementwise, three operands", "The result's dims are the operands' broadcast against each other."},
-    {"COMPARE", "Comparisons", "Elementwise; the dtype is that of the operands, and the result is bool. A bool is its lowest bit."},
+    {"COMPARE", "Comparisons",
+     "Elementwise; the dtype is that of the operands, and the result is bool. A bool is its lowest bit."},
     {"CHOOSE", "Choice", "Elementwise; the first operand is bool."},
     {"CAST", "Conversion", "Elementwise; from the operand's dtype to the instruction's."},
     {"REDUCE1", "Reductions of one operand", "The second operand is the axis, which the result has no more."},
@@ -59,9 +61,8 @@ static const struct {
 static const struct {
     char letter;
     const char *text;
-} operands[] = {{'r', "register"}, {'o', "register or `-`"},      {'i', "number"}, {'d', "size"}, {'f', "field"},
-                {'n', "resident"}, {'c', "offset of a constant"}, {'*', "sizes"},
-                {'s', "signed number"}, {'+', "registers"}};
+} operands[] = {{'r', "register"}, {'o', "register or `-`"},      {'i', "number"}, {'d', "size"},          {'f', "field"},
+                {'n', "resident"}, {'c', "offset of a constant"}, {'*', "sizes"},  {'s', "signed number"}, {'+', "registers"}};
 
 static void put_operands(const char *signature)
 {
@@ -159,7 +160,8 @@ int main(void)
         "Made from `runtime/isa/ops.def` by `make update-docs`; `make check` says when it is out of date.\n\n"
         "How instructions are written and encoded is in [bytecode.md](bytecode.md). **Error** is the allowed difference from\n"
         "the result computed in f64, relative to max(1, |exact|), in units of the dtype's epsilon; for reductions, times the\n"
-        "binary logarithm of the reduced length and relative to max(1, the sum of the magnitudes of what is added). Engines may\n"
+        "binary logarithm of the reduced length and relative to max(1, the sum of the magnitudes of what is added). Engines "
+        "may\n"
         "sum in any order within it.\n");
     size_t written = 0;
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {

@@ -84,7 +84,7 @@ static psy_status check_sizes(const psy__module *m)
     uint32_t shards = 0;
     for (uint32_t i = 0; i < m->symbol_count; i++) {
         const psy_psm_symbol *s = &m->symbols[i];
-        bool of = s->kind == PSY_SYMBOL_LOCAL       ? s->of < i && m->symbols[s->of].kind == PSY_SYMBOL_GLOBAL && s->with == 0
+        bool of = s->kind == PSY_SYMBOL_LOCAL         ? s->of < i && m->symbols[s->of].kind == PSY_SYMBOL_GLOBAL && s->with == 0
                   : psy__symbol_word(s->kind) != NULL ? comes_before(s->of, i) && comes_before(s->with, i)
                                                       : s->of == PSY_NONE && s->with == 0;
         if (!is_name(m, s->name) || s->kind >= PSY_SYMBOL_KIND_END || !of) {

@@ -247,7 +247,8 @@ static psy_status bind_program(psy_worker *w, psy__engine *engine, const psy__re
 }
 
 /* A shard program on the worker's engine, or on the cpu where that lacks an operation or the program is too large for it. */
-static psy_status bind_shard(psy_worker *w, const psy__resident_data *residents, uint32_t program, const char *pipeline, psy__executable **out)
+static psy_status bind_shard(psy_worker *w, const psy__resident_data *residents, uint32_t program, const char *pipeline,
+                             psy__executable **out)
 {
     psy_status status = w->engine->interface->supports(w->engine, &w->module->decoded, program);
     if (status == PSY_OK) {

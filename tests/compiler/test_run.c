@@ -260,8 +260,8 @@ Test(run, log_of_the_sum_of_exponentials)
                 serve(c, "p", &s);
                 cr_assert_eq(s.bind, PSY_OK, "%s", psy_detail());
                 float got = *(float *)serve_output(c, "p", &s, 0, "value");
-                cr_assert(rows ? fabs(got - wanted) < 1e-4 * fabs(wanted) : isinf(got) && got < 0, "%u rows over %u shards: %g, not %g",
-                          rows, shards, (double)got, wanted);
+                cr_assert(rows ? fabs(got - wanted) < 1e-4 * fabs(wanted) : isinf(got) && got < 0,
+                          "%u rows over %u shards: %g, not %g", rows, shards, (double)got, wanted);
                 serve_end(&s);
             }
         }

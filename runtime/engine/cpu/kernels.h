@@ -14,7 +14,8 @@ enum { PSY__OPS = 160, PSY__DTYPES = 16 };
 
 typedef void psy__map1(void *out, const void *a, size_t stride_a, size_t n);
 typedef void psy__map2(void *out, const void *a, size_t stride_a, const void *b, size_t stride_b, size_t n);
-typedef void psy__map3(void *out, const void *a, size_t stride_a, const void *b, size_t stride_b, const void *c, size_t stride_c, size_t n);
+typedef void psy__map3(void *out, const void *a, size_t stride_a, const void *b, size_t stride_b, const void *c,
+                       size_t stride_c, size_t n);
 /* *acc = what *acc and the n elements (REDUCE2: of a and b) give together. */
 typedef void psy__reduce(void *acc, const void *a, size_t stride_a, const void *b, size_t stride_b, size_t n);
 /* acc[i] = what acc[i] and a[i] give together. */

@@ -28,7 +28,7 @@ static size_t JOIN(above_, SUFFIX)(const void *a_, size_t n, const void *limit_)
 typedef T JOIN(vector_, SUFFIX) __attribute__((vector_size(VECTOR_BYTES)));
 typedef T JOIN(loose_, SUFFIX) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
 #define VECTOR JOIN(vector_, SUFFIX)
-#define LOOSE JOIN(loose_, SUFFIX)
+#define LOOSE  JOIN(loose_, SUFFIX)
 
 static void JOIN(pack_, SUFFIX)(void *packed_, const void *const *vectors, size_t count, size_t depth)
 {
@@ -48,36 +48,39 @@ static void JOIN(pack_, SUFFIX)(void *packed_, const void *const *vectors, size_
 #define STRETCH 256
 
 /* A tile of ROWS rows and GROUPS groups of vectors. */
-#define TILE(NAME, ROWS, GROUPS)                                                                                             \
-    static inline __attribute__((always_inline)) void JOIN(NAME, SUFFIX)(const T *m, size_t row_stride, size_t depth, const T *packed, \
-                                                                        VECTOR sum[ROWS][GROUPS])                            \
-    {                                                                                                                        \
-        enum { LANE_COUNT = VECTOR_BYTES / sizeof(T) };                                                                      \
-        for (size_t from = 0; from < depth; from += STRETCH) {                                                               \
-            VECTOR s[ROWS][GROUPS] = {{{0}}};                                                                                \
-            size_t end = depth - from < STRETCH ? depth : from + STRETCH;                                                    \
-            for (size_t d = from; d < end; d++) {                                                                            \
-                _Pragma("GCC unroll 16") for (int g = 0; g < GROUPS; g++) {                                                  \
-                    VECTOR v = *(const LOOSE *)(packed + ((size_t)g * depth + d) * LANE_COUNT);                              \
-                    _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) { s[r][g] += m[(size_t)r * row_stride + d] * v; } \
-                }                                                                                                            \
-            }                                                                                                                \
-            if (from == 0) {                                                                                                 \
-                memcpy(sum, s, sizeof s);                                                                                    \
-                continue;                                                                                                    \
-            }                                                                                                                \
-            for (int r = 0; r < ROWS; r++) {                                                                                 \
-                for (int g = 0; g < GROUPS; g++) { sum[r][g] += s[r][g]; }                                                   \
-            }                                                                                                                \
-        }                                                                                                                    \
+#define TILE(NAME, ROWS, GROUPS)                                                                                               \
+    static inline __attribute__((always_inline)) void JOIN(NAME, SUFFIX)(const T *m, size_t row_stride, size_t depth,          \
+                                                                         const T *packed, VECTOR sum[ROWS][GROUPS])            \
+    {                                                                                                                          \
+        enum { LANE_COUNT = VECTOR_BYTES / sizeof(T) };                                                                        \
+        for (size_t from = 0; from < depth; from += STRETCH) {                                                                 \
+            VECTOR s[ROWS][GROUPS] = {{{0}}};                                                                                  \
+            size_t end = depth - from < STRETCH ? depth : from + STRETCH;                                                      \
+            for (size_t d = from; d < end; d++) {                                                                              \
+                _Pragma("GCC unroll 16") for (int g = 0; g < GROUPS; g++)                                                      \
+                {                                                                                                              \
+                    VECTOR v = *(const LOOSE *)(packed + ((size_t)g * depth + d) * LANE_COUNT);                                \
+                    _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++) { s[r][g] += m[(size_t)r * row_stride + d] * v; }  \
+                }                                                                                                              \
+            }                                                                                                                  \
+            if (from == 0) {                                                                                                   \
+                memcpy(sum, s, sizeof s);                                                                                      \
+                continue;                                                                                                      \
+            }                                                                                                                  \
+            for (int r = 0; r < ROWS; r++) {                                                                                   \
+                for (int g = 0; g < GROUPS; g++) {                                                                             \
+                    sum[r][g] += s[r][g];                                                                                      \
+                }                                                                                                              \
+            }                                                                                                                  \
+        }                                                                                                                      \
     }
 TILE(tile_12_1_, 12, 1)
 TILE(tile_6_2_, 6, 2)
 TILE(tile_1_1_, 1, 1)
 #undef TILE
 
-static void JOIN(many_, SUFFIX)(const void *matrix, size_t row_stride, size_t rows, size_t depth, const void *packed_, size_t count,
-                                void *out_, size_t out_stride)
+static void JOIN(many_, SUFFIX)(const void *matrix, size_t row_stride, size_t rows, size_t depth, const void *packed_,
+                                size_t count, void *out_, size_t out_stride)
 {
     enum { LANE_COUNT = VECTOR_BYTES / sizeof(T) };
     const T *m = matrix, *packed = packed_;
@@ -102,7 +105,8 @@ static void JOIN(many_, SUFFIX)(const void *matrix, size_t row_stride, size_t ro
         }
         for (; row < rows; row++) {
             for (size_t g = 0; g < groups; g++) {
-                JOIN(tile_1_1_, SUFFIX)(m + row * row_stride, row_stride, depth, from + g * depth * LANE_COUNT, (VECTOR(*)[1])sum);
+                JOIN(tile_1_1_, SUFFIX)
+                (m + row * row_stride, row_stride, depth, from + g * depth * LANE_COUNT, (VECTOR(*)[1])sum);
                 for (size_t v = g * LANE_COUNT; v < here && v < (g + 1) * LANE_COUNT; v++) {
                     out[(first + v) * out_stride + row] = ((const T *)sum)[v % LANE_COUNT];
                 }
@@ -122,25 +126,31 @@ static inline T JOIN(across_, SUFFIX)(VECTOR v)
 }
 
 /* ROWS rows at a time, two sums each. */
-#define PASS(ROWS)                                                                                                           \
-    T total[ROWS] = {0};                                                                                                     \
-    for (size_t from = 0; from < depth; from += 8 * STRETCH) {                                                               \
-        VECTOR s[ROWS][2] = {{{0}}};                                                                                         \
-        size_t d = from, end = depth - from < 8 * STRETCH ? depth : from + 8 * STRETCH;                                      \
-        for (; d + 2 * LANE_COUNT <= end; d += 2 * LANE_COUNT) {                                                             \
-            VECTOR v0 = *(const LOOSE *)(v + d), v1 = *(const LOOSE *)(v + d + LANE_COUNT);                                  \
-            _Pragma("GCC unroll 4") for (size_t r = 0; r < ROWS; r++) {                                                      \
-                s[r][0] += *(const LOOSE *)(m + r * row_stride + d) * v0;                                                    \
-                s[r][1] += *(const LOOSE *)(m + r * row_stride + d + LANE_COUNT) * v1;                                       \
-            }                                                                                                                \
-        }                                                                                                                    \
-        _Pragma("GCC unroll 4") for (size_t r = 0; r < ROWS; r++) {                                                          \
-            T sum = JOIN(across_, SUFFIX)(s[r][0] + s[r][1]);                                                                \
-            for (size_t i = d; i < end; i++) { sum += m[r * row_stride + i] * v[i]; }                                        \
-            total[r] += sum;                                                                                                 \
-        }                                                                                                                    \
-    }                                                                                                                        \
-    for (size_t r = 0; r < ROWS; r++) { out[row + r] = total[r]; }
+#define PASS(ROWS)                                                                                                             \
+    T total[ROWS] = {0};                                                                                                       \
+    for (size_t from = 0; from < depth; from += 8 * STRETCH) {                                                                 \
+        VECTOR s[ROWS][2] = {{{0}}};                                                                                           \
+        size_t d = from, end = depth - from < 8 * STRETCH ? depth : from + 8 * STRETCH;                                        \
+        for (; d + 2 * LANE_COUNT <= end; d += 2 * LANE_COUNT) {                                                               \
+            VECTOR v0 = *(const LOOSE *)(v + d), v1 = *(const LOOSE *)(v + d + LANE_COUNT);                                    \
+            _Pragma("GCC unroll 4") for (size_t r = 0; r < ROWS; r++)                                                          \
+            {                                                                                                                  \
+                s[r][0] += *(const LOOSE *)(m + r * row_stride + d) * v0;                                                      \
+                s[r][1] += *(const LOOSE *)(m + r * row_stride + d + LANE_COUNT) * v1;                                         \
+            }                                                                                                                  \
+        }                                                                                                                      \
+        _Pragma("GCC unroll 4") for (size_t r = 0; r < ROWS; r++)                                                              \
+        {                                                                                                                      \
+            T sum = JOIN(across_, SUFFIX)(s[r][0] + s[r][1]);                                                                  \
+            for (size_t i = d; i < end; i++) {                                                                                 \
+                sum += m[r * row_stride + i] * v[i];                                                                           \
+            }                                                                                                                  \
+            total[r] += sum;                                                                                                   \
+        }                                                                                                                      \
+    }                                                                                                                          \
+    for (size_t r = 0; r < ROWS; r++) {                                                                                        \
+        out[row + r] = total[r];                                                                                               \
+    }
 
 static void JOIN(one_, SUFFIX)(const void *matrix, size_t row_stride, size_t rows, size_t depth, const void *vector, void *out_)
 {
@@ -148,8 +158,12 @@ static void JOIN(one_, SUFFIX)(const void *matrix, size_t row_stride, size_t row
     const T *m = matrix, *v = vector;
     T *out = out_;
     size_t row = 0;
-    for (; row + 4 <= rows; row += 4, m += 4 * row_stride) { PASS(4) }
-    for (; row < rows; row++, m += row_stride) { PASS(1) }
+    for (; row + 4 <= rows; row += 4, m += 4 * row_stride) {
+        PASS(4)
+    }
+    for (; row < rows; row++, m += row_stride) {
+        PASS(1)
+    }
 }
 #undef PASS
 #undef STRETCH

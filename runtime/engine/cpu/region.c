@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a region: block by block through its index space, message by message, operation by operation. What the messages share is so
- * read from memory once. */
+/* Runs a region: block by block through its index space, message by message, operation by operation. What the messages share is
+ * so read from memory once. */
 #include <string.h>
 
 #include "engine/cpu/cpu.h"

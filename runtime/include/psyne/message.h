@@ -21,8 +21,8 @@ extern "C" {
 
 /* The first 8 bytes of every message. */
 typedef struct psy_message_header {
-    uint32_t bytes;   /* of the whole message, this header and the padding at its end included */
-    uint16_t version; /* highest `since` of its fields */
+    uint32_t bytes;    /* of the whole message, this header and the padding at its end included */
+    uint16_t version;  /* highest `since` of its fields */
     uint16_t reserved; /* 0 */
 } psy_message_header;
 static_assert(sizeof(psy_message_header) == 8, "the message header is ABI");

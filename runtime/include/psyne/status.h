@@ -21,7 +21,7 @@ typedef enum psy_status {
 } psy_status;
 
 #if defined(__GNUC__)
-#define PSY_NODISCARD __attribute__((warn_unused_result))
+#define PSY_NODISCARD                         __attribute__((warn_unused_result))
 #define PSY_PRINTF(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
 #else
 #define PSY_NODISCARD
