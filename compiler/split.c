@@ -153,7 +153,8 @@ static bool add_fields(splitter *s, psc_type *type, const psc_value *v)
                        .layout = {.dtype = k && v->op == PSY_OP_TOPK ? PSY_U64 : v->dtype,
                                   .since = 1,
                                   .count = elements_of(v),
-                                  .kind = v->rank ? PSY_FIELD_ARRAY : PSY_FIELD_SCALAR}};
+                                  .kind = v->rank ? PSY_FIELD_ARRAY : PSY_FIELD_SCALAR,
+                                  .parent = PSY_NONE}};
         psc_field *fields = psc_alloc(u->arena, (type->field_count + 1) * sizeof *fields);
         if (type->field_count) {
             memcpy(fields, type->fields, type->field_count * sizeof *fields);
