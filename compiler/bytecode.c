@@ -5,8 +5,17 @@
 
 #include "unit.h"
 
+/* The elements of the constants that are of one size, by their bits: where each is first. */
+typedef struct constants_index {
+    size_t next; /* what lies before it is in the table */
+    uint32_t mask, count;
+    uint32_t *table; /* element number + 1, or 0 */
+} constants_index;
+
 typedef struct writer {
     psc_unit *unit;
+    psc_names *string_places;     /* of offsets */
+    constants_index constants[4]; /* of 1, 2, 4, 8 bytes */
     PSC_LIST(char) strings;
     PSC_LIST(psy_psm_type) types;
     PSC_LIST(psy_psm_field) fields;
@@ -22,17 +31,16 @@ typedef struct writer {
 
 static uint32_t string(writer *w, const char *text)
 {
-    size_t n = strlen(text) + 1;
-    for (size_t at = 0; at + n <= w->strings.count; at += strlen(w->strings.at + at) + 1) {
-        if (strcmp(w->strings.at + at, text) == 0) {
-            return (uint32_t)at;
+    void **place = psc_names_add(w->unit->arena, &w->string_places, text);
+    if (!*place) {
+        uint32_t *at = psc_new(w->unit->arena, uint32_t);
+        *at = (uint32_t)w->strings.count;
+        *place = at;
+        for (size_t i = 0; i <= strlen(text); i++) {
+            psc_push(w->unit->arena, &w->strings, text[i]);
         }
     }
-    uint32_t at = (uint32_t)w->strings.count;
-    for (size_t i = 0; i < n; i++) {
-        psc_push(w->unit->arena, &w->strings, text[i]);
-    }
-    return at;
+    return *(uint32_t *)*place;
 }
 
 static void write_types(writer *w)
@@ -52,14 +60,53 @@ static void write_types(writer *w)
     }
 }
 
-/* The offset of a constant's bytes; equal ones share. */
+/* Where the element of these bits is in the table, or the free place for it. */
+static uint32_t *find_constant(const writer *w, const constants_index *x, const void *bits, size_t bytes)
+{
+    uint64_t h = 0;
+    memcpy(&h, bits, bytes);
+    h *= UINT64_C(0x9E3779B97F4A7C15);
+    for (uint32_t i = (uint32_t)(h >> 32) & x->mask;; i = (i + 1) & x->mask) {
+        uint32_t number = x->table[i];
+        if (number == 0 || memcmp(w->consts.at + (number - 1) * bytes, bits, bytes) == 0) {
+            return &x->table[i];
+        }
+    }
+}
+
+static void make_room(writer *w, constants_index *x, size_t bytes)
+{
+    if (x->table && x->count <= x->mask / 2) {
+        return;
+    }
+    constants_index bigger = *x;
+    bigger.mask = x->table ? x->mask * 2 + 1 : 63;
+    bigger.table = psc_alloc(w->unit->arena, (bigger.mask + 1u) * sizeof *bigger.table);
+    for (uint32_t i = 0; x->table && i <= x->mask; i++) {
+        if (x->table[i]) {
+            *find_constant(w, &bigger, w->consts.at + (x->table[i] - 1) * bytes, bytes) = x->table[i];
+        }
+    }
+    *x = bigger;
+}
+
+/* The offset of a constant's bytes; equal ones share, also with parts of larger ones. */
 static uint32_t constant(writer *w, const psc_value *v)
 {
     size_t bytes = psy__dtype_bytes(v->dtype);
-    for (size_t at = 0; at + bytes <= w->consts.count; at += bytes) {
-        if (memcmp(w->consts.at + at, &v->bits, bytes) == 0) {
-            return (uint32_t)at;
+    constants_index *x = &w->constants[bytes == 8 ? 3 : bytes / 2];
+    make_room(w, x, bytes);
+    for (; x->next + bytes <= w->consts.count; x->next += bytes) {
+        uint32_t *number = find_constant(w, x, w->consts.at + x->next, bytes);
+        if (!*number) {
+            *number = (uint32_t)(x->next / bytes) + 1;
+            x->count++;
+            make_room(w, x, bytes);
         }
+    }
+    uint32_t have = *find_constant(w, x, &v->bits, bytes);
+    if (have) {
+        return (uint32_t)((have - 1) * bytes);
     }
     while (w->consts.count % bytes != 0) {
         psc_push(w->unit->arena, &w->consts, (uint8_t)0);

@@ -5,6 +5,11 @@
  * from producer to consumer as long as the result is still one region (runtime/isa/verify.h says what that is) and no path
  * leaves it and comes back. What runs once (uniform) and what runs for every message never share a region. The list is then put
  * in an order in which every region is in one piece.
+ *
+ * Paths are cheap to find because groups are kept in an order in which what a group reads comes before it: what may lie between
+ * two groups is what the later one needs, back to the place of the earlier one. That is moved in front of the earlier one when
+ * the two become one, as Pearce and Kelly do ("A Dynamic Topological Sort Algorithm for Directed Acyclic Graphs", 2006). Places
+ * are numbers with gaps between them, given out anew where a gap is full.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +17,31 @@
 #include "unit.h"
 
 enum { REGION_VALUES_MAX = 48 };
+/* Searches look at this many operands for every value of the program, all together: no program that people write comes near.
+ * Beyond that nothing more is merged. */
+enum { STEPS_PER_VALUE = 1000 };
+static const uint64_t place_gap = UINT64_C(1) << 32;
 
 typedef struct group {
     psc_region region;
     bool batched;
+    bool alone;                    /* one value that shares no region */
+    bool written;                  /* it is in the new order */
     PSC_LIST(psc_value *) members; /* in order of id */
+    struct group *previous, *next; /* by place */
+    uint64_t place;
+    uint32_t search; /* the last one that found it */
 } group;
 
 typedef struct fuser {
     psc_unit *unit;
     psc_program *program;
-    group **of;                    /* by value id; NULL: cannot be in a region */
+    group **of;                    /* by value id */
     PSC_LIST(psc_value *) * users; /* by value id */
-    bool *seen;                    /* by value id: of one search */
+    group ends;                    /* of the list by place: next is the first, previous the last */
+    PSC_LIST(group *) between;     /* what the last search found */
+    uint32_t searches;
+    uint64_t steps_left;
 } fuser;
 
 static bool fusable(const psc_value *v)
@@ -41,13 +58,31 @@ static bool fusable(const psc_value *v)
     return psc_ir_axis(v) + 1u == rank;
 }
 
+static void link_before(group *g, group *at)
+{
+    g->previous = at->previous;
+    g->next = at;
+    g->previous->next = g->next->previous = g;
+}
+
+static void unlink_group(group *g)
+{
+    g->previous->next = g->next;
+    g->next->previous = g->previous;
+}
+
 static group *group_new(fuser *f, psc_value *v)
 {
     group *g = psc_new(f->unit->arena, group);
     g->batched = v->batched;
-    g->region.reduces = psc_ir_is_reduction(v);
-    psc_ir_space(v, g->region.dims, &g->region.rank);
+    g->alone = !fusable(v);
+    if (!g->alone) {
+        g->region.reduces = psc_ir_is_reduction(v);
+        psc_ir_space(v, g->region.dims, &g->region.rank);
+    }
     psc_push(f->unit->arena, &g->members, v);
+    g->place = f->ends.previous->place + place_gap;
+    link_before(g, &f->ends);
     return g;
 }
 
@@ -98,65 +133,99 @@ static bool parts_are_sound(const fuser *f, const group *a, const group *b, cons
     return true;
 }
 
-/* Whether `from`, which is outside, leads to a member of either group. Goes through whole groups. */
-static bool leads_in(const fuser *f, const psc_value *from, const group *a, const group *b, bool *seen)
+/* Adds what the group reads to what lies between. True: it reads `early`, or the search has taken too long. */
+static bool reads_early(fuser *f, const group *g, const group *early, const group *late)
 {
-    if (is_member(a, b, f, from)) {
-        return true;
-    }
-    const group *g = f->of[from->id];
-    size_t n = g ? g->members.count : 1;
-    for (size_t i = 0; i < n; i++) {
-        const psc_value *v = g ? g->members.at[i] : from;
-        if (seen[v->id]) {
-            continue;
-        }
-        seen[v->id] = true;
-        for (size_t k = 0; k < f->users[v->id].count; k++) {
-            if (leads_in(f, f->users[v->id].at[k], a, b, seen)) {
+    for (size_t i = 0; i < g->members.count; i++) {
+        const psc_value *v = g->members.at[i];
+        for (unsigned k = 0; k < v->operand_count; k++) {
+            group *o = v->operands[k] ? f->of[v->operands[k]->id] : NULL;
+            if (f->steps_left == 0 || (o == early && g != late)) {
                 return true;
+            }
+            f->steps_left--;
+            if (o && o != late && o->place > early->place && o->search != f->searches) {
+                o->search = f->searches;
+                psc_push(f->unit->arena, &f->between, o);
             }
         }
     }
     return false;
 }
 
-static bool comes_back(const fuser *f, const group *a, const group *b)
+/* Whether a path leads from one group to the other through a third one. Otherwise `between` has all groups that the later one
+ * needs and that come after the earlier one. */
+static bool comes_back(fuser *f, group *a, group *b)
 {
-    bool *seen = f->seen, found = false;
-    memset(seen, 0, f->program->values.count);
-    for (unsigned which = 0; which < 2 && !found; which++) {
-        const group *g = which ? b : a;
-        for (size_t i = 0; i < g->members.count && !found; i++) {
-            const psc_value *v = g->members.at[i];
-            for (size_t k = 0; k < f->users[v->id].count && !found; k++) {
-                const psc_value *user = f->users[v->id].at[k];
-                found = !is_member(a, b, f, user) && leads_in(f, user, a, b, seen);
-            }
-        }
+    const group *early = a->place < b->place ? a : b, *late = early == a ? b : a;
+    f->searches++;
+    f->between.count = 0;
+    bool found = reads_early(f, late, early, late);
+    for (size_t i = 0; i < f->between.count && !found; i++) {
+        found = reads_early(f, f->between.at[i], early, late);
     }
     return found;
 }
 
-static int by_id(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
-    const psc_value *x = *(psc_value *const *)a, *y = *(psc_value *const *)b;
-    return x->id < y->id ? -1 : x->id > y->id;
+    const group *x = *(group *const *)a, *y = *(group *const *)b;
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* Puts what lies between in front of the group, in the order that it has. */
+static void move_before(fuser *f, group *at)
+{
+    size_t n = f->between.count;
+    if (n == 0) {
+        return;
+    }
+    qsort(f->between.at, n, sizeof *f->between.at, by_place);
+    uint64_t start = at->previous->place, gap = (at->place - start) / (n + 1);
+    for (size_t i = 0; i < n; i++) {
+        group *g = f->between.at[i];
+        unlink_group(g);
+        link_before(g, at);
+        g->place = start + (i + 1) * gap;
+    }
+    if (gap == 0) {
+        uint64_t place = 0;
+        for (group *g = f->ends.next; g != &f->ends; g = g->next) {
+            g->place = place += place_gap;
+        }
+    }
+}
+
+/* The members of both in order of id. */
+static void add_members(fuser *f, group *a, const group *b)
+{
+    size_t i = a->members.count, k = b->members.count;
+    for (size_t m = 0; m < k; m++) {
+        f->of[b->members.at[m]->id] = a;
+        psc_push(f->unit->arena, &a->members, b->members.at[m]);
+    }
+    for (size_t to = a->members.count; k > 0;) {
+        bool from_a = i > 0 && a->members.at[i - 1]->id > b->members.at[k - 1]->id;
+        a->members.at[--to] = from_a ? a->members.at[--i] : b->members.at[--k];
+    }
 }
 
 static void try_merge(fuser *f, group *a, group *b)
 {
     psc_region region;
-    if (!a || !b || a == b || a->batched != b->batched || a->members.count + b->members.count > REGION_VALUES_MAX ||
+    if (a == b || a->alone || b->alone || a->batched != b->batched || a->members.count + b->members.count > REGION_VALUES_MAX ||
         !join(&a->region, &b->region, &region) || !parts_are_sound(f, a, b, &region) || comes_back(f, a, b)) {
         return;
     }
-    for (size_t i = 0; i < b->members.count; i++) {
-        psc_push(f->unit->arena, &a->members, b->members.at[i]);
-        f->of[b->members.at[i]->id] = a;
-    }
+    add_members(f, a, b);
     a->region = region;
-    qsort(a->members.at, a->members.count, sizeof *a->members.at, by_id);
+    move_before(f, a->place < b->place ? a : b);
+    if (b->place < a->place) { /* the earlier place, that of b */
+        unlink_group(a);
+        link_before(a, b);
+        a->place = b->place;
+    }
+    unlink_group(b);
 }
 
 /* A product of what all messages share with a message's vector: engines have a kernel of its own for many messages, which a
@@ -178,7 +247,7 @@ static void merge_siblings(fuser *f, const psc_value *read)
     group *first = NULL;
     for (size_t k = 0; k < f->users[read->id].count; k++) {
         group *g = f->of[f->users[read->id].at[k]->id];
-        if (!g || !g->region.reduces || is_product(g)) {
+        if (!g->region.reduces || is_product(g)) {
             continue;
         }
         if (first && first != g) {
@@ -190,10 +259,10 @@ static void merge_siblings(fuser *f, const psc_value *read)
 
 /* ---- what did not become one ---- */
 
-static psc_apart_reason why_apart(const fuser *f, const group *a, const group *b)
+static psc_apart_reason why_apart(fuser *f, group *a, group *b)
 {
     psc_region region;
-    return !a || !b                                                  ? PSC_APART_KIND
+    return a->alone || b->alone                                      ? PSC_APART_KIND
            : a->batched != b->batched                                ? PSC_APART_ONCE
            : a->members.count + b->members.count > REGION_VALUES_MAX ? PSC_APART_LARGE
            : !join(&a->region, &b->region, &region)                  ? PSC_APART_SPACE
@@ -209,7 +278,7 @@ static void note_apart(fuser *f, psc_program *p)
         const psc_value *v = p->values.at[i];
         for (unsigned k = 0; k < v->operand_count; k++) {
             const psc_value *o = v->operands[k];
-            if (o && (!f->of[o->id] || f->of[o->id] != f->of[v->id])) {
+            if (o && (f->of[o->id]->alone || f->of[o->id] != f->of[v->id])) {
                 psc_apart apart = {o, v, why_apart(f, f->of[o->id], f->of[v->id])};
                 psc_push(f->unit->arena, &p->apart, apart);
             }
@@ -219,52 +288,68 @@ static void note_apart(fuser *f, psc_program *p)
 
 /* ---- the new order ---- */
 
+/* A group on its way: the next operand to look at. */
+typedef struct step {
+    group *g;
+    size_t member;
+    unsigned operand;
+} step;
+
 typedef struct emitter {
     fuser *f;
     psc_program to;
-    bool *done; /* by value id */
+    PSC_LIST(step) stack;
 } emitter;
 
-static void emit(emitter *e, psc_value *v);
-
-static void emit_operands(emitter *e, const psc_value *v, const group *inside)
+/* The group of an operand that must come first, and is not there yet. NULL: all are. */
+static group *next_wanted(emitter *e, step *at)
 {
-    for (unsigned k = 0; k < v->operand_count; k++) {
-        psc_value *o = v->operands[k];
-        if (o && (!inside || e->f->of[o->id] != inside)) {
-            emit(e, o);
+    for (; at->member < at->g->members.count; at->member++, at->operand = 0) {
+        const psc_value *v = at->g->members.at[at->member];
+        while (at->operand < v->operand_count) {
+            const psc_value *o = v->operands[at->operand++];
+            group *g = o ? e->f->of[o->id] : at->g;
+            if (g != at->g && !g->written) {
+                return g;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void write_group(emitter *e, group *g)
+{
+    psc_arena *arena = e->f->unit->arena;
+    g->written = true;
+    if (g->members.count == 1) {
+        psc_push(arena, &e->to.values, g->members.at[0]);
+        return;
+    }
+    psc_push(arena, &e->to.regions, g->region);
+    for (unsigned part = 0; part < 2; part++) {
+        for (size_t i = 0; i < g->members.count; i++) {
+            psc_value *v = g->members.at[i];
+            if (in_first_part(&g->region, v) == (part == 0)) {
+                v->group = (uint32_t)e->to.regions.count;
+                psc_push(arena, &e->to.values, v);
+            }
         }
     }
 }
 
-static void emit_one(emitter *e, psc_value *v, uint32_t number)
+/* A group with all it needs first. Groups are in no circle, so this ends. */
+static void emit(emitter *e, group *g)
 {
-    e->done[v->id] = true;
-    v->group = number;
-    psc_push(e->f->unit->arena, &e->to.values, v);
-}
-
-/* A value with all it needs first; a member of a group brings the whole group. Groups are in no circle, so this ends. */
-static void emit(emitter *e, psc_value *v)
-{
-    if (e->done[v->id]) {
-        return;
-    }
-    group *g = e->f->of[v->id];
-    if (!g || g->members.count == 1) {
-        emit_operands(e, v, NULL);
-        emit_one(e, v, 0);
-        return;
-    }
-    for (size_t i = 0; i < g->members.count; i++) {
-        emit_operands(e, g->members.at[i], g);
-    }
-    psc_push(e->f->unit->arena, &e->to.regions, g->region);
-    for (unsigned part = 0; part < 2; part++) {
-        for (size_t i = 0; i < g->members.count; i++) {
-            if (in_first_part(&g->region, g->members.at[i]) == (part == 0)) {
-                emit_one(e, g->members.at[i], (uint32_t)e->to.regions.count);
-            }
+    step first = {.g = g};
+    psc_push(e->f->unit->arena, &e->stack, first);
+    while (e->stack.count) {
+        step *at = &e->stack.at[e->stack.count - 1];
+        step wanted = {.g = next_wanted(e, at)};
+        if (wanted.g) {
+            psc_push(e->f->unit->arena, &e->stack, wanted);
+        } else {
+            write_group(e, at->g);
+            e->stack.count--;
         }
     }
 }
@@ -275,12 +360,13 @@ static void fuse_program(psc_unit *u, psc_program *p)
     size_t n = p->values.count;
     f->of = psc_alloc(u->arena, (n + 1) * sizeof *f->of);
     f->users = psc_alloc(u->arena, (n + 1) * sizeof *f->users);
-    f->seen = psc_alloc(u->arena, n + 1);
+    f->ends.next = f->ends.previous = &f->ends;
+    f->steps_left = (uint64_t)n * STEPS_PER_VALUE;
     for (size_t i = 0; i < n; i++) {
         psc_value *v = p->values.at[i];
         v->id = (uint32_t)i;
         v->group = 0;
-        f->of[i] = fusable(v) ? group_new(f, v) : NULL;
+        f->of[i] = group_new(f, v);
         for (unsigned k = 0; k < v->operand_count; k++) {
             if (v->operands[k]) {
                 psc_push(u->arena, &f->users[v->operands[k]->id], v);
@@ -304,9 +390,10 @@ static void fuse_program(psc_unit *u, psc_program *p)
     e.to.values.at = NULL;
     e.to.values.count = e.to.values.room = 0;
     e.to.regions.count = 0;
-    e.done = psc_alloc(u->arena, n + 1);
     for (size_t i = 0; i < n; i++) {
-        emit(&e, p->values.at[i]);
+        if (!f->of[i]->written) {
+            emit(&e, f->of[i]);
+        }
     }
     *p = e.to;
 }

@@ -94,6 +94,10 @@ void psc_kernels(psc_unit *u)
         psy__kernel *kernels;
         uint32_t count;
         psy_status status = psy__codegen_spirv(&m, m.pipelines[i].shard_program, &kernels, &count);
+        if (status == PSY_OK && count > PSY_KERNELS_MAX - s->kernels.count) {
+            psy__kernels_free(kernels, count);
+            status = psy_fail(PSY_TOO_LARGE, "a module holds at most %d", PSY_KERNELS_MAX);
+        }
         if (status != PSY_OK) {
             u->kernels_left_out = psc_format(u->arena, "pipeline `%s` has no kernels: %s", p->node->name.text, psy_detail());
             continue;

@@ -6,7 +6,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/builtins_reduce.c %D%/builtins_shape.c %D%/bytecode.c %D%/call.c %D%/call.h %D%/diagnostic.c %D%/diagnostic.h \
     %D%/diagnostics.def %D%/fold_scalar.c %D%/fuse.c %D%/header.c %D%/hrm_ast.h %D%/hrm_lex.l %D%/hrm_parse.y %D%/hrm_slips.c \
     %D%/index.c %D%/index.h %D%/ir.c %D%/ir.h %D%/kernels.c %D%/lower.c %D%/lower.h %D%/lower_fn.c %D%/lower_index.c \
-    %D%/lower_operator.c %D%/lower_pipeline.c %D%/lower_size.c %D%/lse.c %D%/lse.h %D%/optimise.c %D%/output.c %D%/output.h \
+    %D%/lower_operator.c %D%/lower_pipeline.c %D%/lower_size.c %D%/lse.c %D%/lse.h %D%/names.c %D%/names.h %D%/optimise.c %D%/output.c %D%/output.h \
     %D%/passes.c %D%/passes.h %D%/plan.c %D%/psy_ast.h %D%/psy_lex.l %D%/psy_parse.y %D%/resolve.c %D%/resolve_bodies.c \
     %D%/schema.c %D%/schema.h %D%/schema_names.c %D%/schema_names.h %D%/source.c %D%/source.h %D%/split.c %D%/syntax.c \
     %D%/syntax.h %D%/template.c %D%/template.h %D%/unit.c %D%/unit.h

@@ -196,6 +196,13 @@ psc_value *psc_emit_number(psc_lowering *l, psc_span span, unsigned dtype, doubl
 
 /* ---- terms ---- */
 
+void psc_bind(psc_lowering *l, const char *name, psc_term term)
+{
+    psc_term *kept = psc_new(l->unit->arena, psc_term);
+    *kept = term;
+    *psc_names_add(l->unit->arena, &l->scope, name) = kept;
+}
+
 static psc_value *number_as(psc_lowering *l, const psc_term *t, unsigned dtype)
 {
     bool is_float = psy__dtype_class(dtype) == PSY_DCLASS_FLOAT;
@@ -381,12 +388,11 @@ static psc_term resident_term(psc_lowering *l, const psc_resident *r, uint32_t i
 
 static psc_term lower_name(psc_lowering *l, const hrm_expr *e)
 {
-    for (const psc_binding *b = l->scope; b; b = b->next) {
-        if (strcmp(b->name, e->name.text) == 0) {
-            psc_term t = b->term;
-            t.span = e->span;
-            return t;
-        }
+    const psc_term *bound = psc_names_find(l->scope, e->name.text);
+    if (bound) {
+        psc_term t = *bound;
+        t.span = e->span;
+        return t;
     }
     uint32_t index;
     const psc_constant_value *c = psc_constant_find(l->unit, e->name.text);

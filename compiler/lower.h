@@ -38,17 +38,11 @@ typedef struct psc_choice {
     psc_term yes, no;
 } psc_choice;
 
-typedef struct psc_binding {
-    const char *name;
-    psc_term term;
-    struct psc_binding *next;
-} psc_binding;
-
 typedef struct psc_lowering {
     psc_unit *unit;
     psc_pipeline *pipeline;
     psc_program *program;
-    psc_binding *scope;
+    psc_names *scope; /* of terms */
     unsigned hint;    /* dtype that numbers among themselves take; 0: none is wanted */
     unsigned depth;   /* of inlined functions */
     unsigned calls;   /* functions inlined so far */
@@ -57,6 +51,8 @@ typedef struct psc_lowering {
 } psc_lowering;
 
 psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e);
+/* The name stands for the term from here on. */
+void psc_bind(psc_lowering *l, const char *name, psc_term term);
 /* Keeps the type of what stands at the span for editors. */
 void psc_keep_type(psc_lowering *l, psc_span span, const psc_term *t);
 psc_term psc_inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f);

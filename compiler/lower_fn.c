@@ -8,27 +8,19 @@
 
 enum { INLINE_DEPTH_MAX = 64, CALLS_MAX = 4 * PSC_VALUES_MAX };
 
-static void bind(psc_lowering *l, const char *name, psc_term term)
-{
-    psc_binding *b = psc_new(l->unit->arena, psc_binding);
-    *b = (psc_binding){name, term, l->scope};
-    l->scope = b;
-}
-
 /* A dim of a function's type: a constant, or a size of the function's own that `actual` gives a value. */
 static bool unify_dim(psc_lowering *l, const hrm_expr *declared, psy_dim actual)
 {
     if (declared->kind == HRM_NAME && !psc_constant_find(l->unit, declared->name.text)) {
-        for (const psc_binding *b = l->scope; b; b = b->next) {
-            if (strcmp(b->name, declared->name.text) == 0) {
-                return b->term.kind == PSC_TERM_SIZE ? b->term.dim == actual
-                                                     : b->term.kind == PSC_TERM_INTEGER && b->term.integer == actual;
-            }
+        const psc_term *bound = psc_names_find(l->scope, declared->name.text);
+        if (bound) {
+            return bound->kind == PSC_TERM_SIZE ? bound->dim == actual
+                                                : bound->kind == PSC_TERM_INTEGER && bound->integer == actual;
         }
         psc_term size = psy__dim_is_symbol(actual)
                             ? (psc_term){.kind = PSC_TERM_SIZE, .span = declared->span, .dim = actual}
                             : (psc_term){.kind = PSC_TERM_INTEGER, .span = declared->span, .integer = actual};
-        bind(l, declared->name.text, size);
+        psc_bind(l, declared->name.text, size);
         return true;
     }
     psy_dim d = psc_dim_of(l, declared);
@@ -94,7 +86,7 @@ psc_term psc_inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
         return psc_poison(e->span);
     }
     /* The body sees its parameters and the file's names, not the caller's. */
-    psc_binding *outer = l->scope;
+    psc_names *outer = l->scope;
     l->scope = NULL;
     for (size_t i = 0; ok && i < n; i++) {
         const hrm_parameter *q = &f->parameters.at[i];
@@ -107,7 +99,7 @@ psc_term psc_inline_fn(psc_lowering *l, const hrm_expr *e, const hrm_fn *f)
             ok = false;
         }
         if (ok) {
-            bind(l, q->name.text, psc_of_value(v, given[i].span));
+            psc_bind(l, q->name.text, psc_of_value(v, given[i].span));
         }
     }
     psc_term result = psc_poison(e->span);

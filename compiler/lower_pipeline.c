@@ -29,9 +29,7 @@ static void lower_let(psc_lowering *l, const hrm_let *let)
             part.value->name = let->names.at[i].text;
         }
         psc_keep_type(l, let->names.at[i].span, &part);
-        psc_binding *b = psc_new(l->unit->arena, psc_binding);
-        *b = (psc_binding){let->names.at[i].text, part, l->scope};
-        l->scope = b;
+        psc_bind(l, let->names.at[i].text, part);
     }
 }
 
@@ -197,9 +195,8 @@ void psc_lower(psc_unit *unit)
         p->whole->input_type = psc_type_of(unit, p->input);
         p->whole->output_type = psc_type_of(unit, p->output);
         psc_lowering lowering = {.unit = unit, .pipeline = p, .program = p->whole}, *l = &lowering;
-        psc_binding input = {
-            p->node->parameters.at[0].name.text, {.kind = PSC_TERM_MESSAGE, .span = p->node->parameters.at[0].name.span}, NULL};
-        l->scope = &input;
+        const psc_name *input = &p->node->parameters.at[0].name;
+        psc_bind(l, input->text, (psc_term){.kind = PSC_TERM_MESSAGE, .span = input->span});
         for (size_t k = 0; k < p->node->lets.count; k++) {
             lower_let(l, p->node->lets.at[k]);
         }

@@ -154,10 +154,9 @@ void psc_fold(psc_unit *unit) { psc_each_program(unit, fold_program); }
 
 /* ---- cse ---- */
 
-enum { BUCKETS = 1024 };
-
 typedef struct table {
-    PSC_LIST(psc_value *) buckets[BUCKETS];
+    uint32_t mask;
+    PSC_LIST(psc_value *) * buckets; /* as many as there are values, or more */
 } table;
 
 static uint32_t hash_of(const psc_value *v)
@@ -166,7 +165,7 @@ static uint32_t hash_of(const psc_value *v)
     for (unsigned k = 0; k < v->operand_count; k++) {
         h = (h ^ (v->operands[k] ? v->operands[k]->id + 1 : 0)) * UINT64_C(0x100000001B3);
     }
-    return (uint32_t)(h >> 32 ^ h) % BUCKETS;
+    return (uint32_t)(h >> 32 ^ h);
 }
 
 static bool same(const psc_value *a, const psc_value *b)
@@ -179,7 +178,7 @@ static bool same(const psc_value *a, const psc_value *b)
 static psc_value *cse_value(psc_unit *u, psc_program *to, psc_value *v, void *context)
 {
     table *t = context;
-    uint32_t h = hash_of(v);
+    uint32_t h = hash_of(v) & t->mask;
     for (size_t i = 0; v->op != PSY_OP_STORE && i < t->buckets[h].count; i++) {
         if (same(t->buckets[h].at[i], v)) {
             return t->buckets[h].at[i];
@@ -190,7 +189,15 @@ static psc_value *cse_value(psc_unit *u, psc_program *to, psc_value *v, void *co
     return made;
 }
 
-static void cse_program(psc_unit *u, psc_program *p) { rewrite(u, p, cse_value, psc_new(u->arena, table)); }
+static void cse_program(psc_unit *u, psc_program *p)
+{
+    table t = {.mask = 15};
+    while (t.mask < p->values.count) {
+        t.mask = t.mask * 2 + 1;
+    }
+    t.buckets = psc_alloc(u->arena, (t.mask + 1u) * sizeof *t.buckets);
+    rewrite(u, p, cse_value, &t);
+}
 void psc_cse(psc_unit *unit) { psc_each_program(unit, cse_program); }
 
 /* ---- dce ---- */

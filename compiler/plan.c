@@ -5,8 +5,6 @@
 
 #include "unit.h"
 
-enum { REGISTERS_MAX = 4096 }; /* doc/module.md */
-
 typedef struct interval {
     uint32_t first, last;
 } interval;
@@ -120,9 +118,9 @@ static void plan_program(psc_unit *u, psc_program *program)
         add_register(p, labels, take_slot(p, labels));
     }
     program->slot_count = (uint32_t)p->slots.count;
-    if (program->registers.count > REGISTERS_MAX && n) {
+    if (program->registers.count > PSY_REGISTERS_MAX && n) {
         psc_error(u->diags, PSC_E_LIMIT, program->values.at[n - 1]->span, "program `%s` needs more than %d registers",
-                  program->name, REGISTERS_MAX);
+                  program->name, PSY_REGISTERS_MAX);
     }
 }
 

@@ -18,26 +18,27 @@ typedef struct entry {
 
 typedef struct scope {
     const struct scope *outer; /* NULL: names of the file */
-    PSC_LIST(entry) list;
+    PSC_LIST(entry *) list;
+    psc_names *names; /* the same, to find them; of two with one name the first */
 } scope;
 
 static void add_name(psc_unit *u, scope *s, psc_index_kind kind, const psc_name *name, bool *used)
 {
-    entry e = {name->text, name->span, kind, used};
+    entry *e = psc_new(u->arena, entry);
+    void **meaning = psc_names_add(u->arena, &s->names, name->text);
+    *e = (entry){name->text, name->span, kind, used};
+    *meaning = *meaning ? *meaning : e;
     psc_push(u->arena, &s->list, e);
     psc_index_add_name(u, kind, name->span, name->span);
 }
 
 static const entry *find_name(const scope *s, const char *name)
 {
-    for (; s; s = s->outer) {
-        for (size_t i = 0; i < s->list.count; i++) {
-            if (strcmp(s->list.at[i].name, name) == 0) {
-                return &s->list.at[i];
-            }
-        }
+    const entry *found = NULL;
+    for (; s && !found; s = s->outer) {
+        found = psc_names_find(s->names, name);
     }
-    return NULL;
+    return found;
 }
 
 static void file_names(psc_unit *u, scope *s)
@@ -70,7 +71,7 @@ static void unknown_name(psc_unit *u, const psc_name *name, const scope *s)
     words candidates = {0};
     for (; psc_errors_are_kept(u->diags) && s; s = s->outer) {
         for (size_t i = 0; i < s->list.count; i++) {
-            psc_push(u->arena, &candidates, s->list.at[i].name);
+            psc_push(u->arena, &candidates, s->list.at[i]->name);
         }
     }
     unknown(u, name, "", &candidates);
@@ -274,12 +275,10 @@ static void resolve_fn(psc_unit *u, size_t index, const scope *file)
     unsigned errors = u->diags->errors;
     psc_index_add_name(u, PSC_INDEX_FUNCTION, f->name.span, f->name.span);
     psc_name_is_free(u, &f->name);
-    for (size_t k = 0, taken = 0; k < index && !taken; k++) {
-        taken = strcmp(u->fns.at[k].node->name.text, f->name.text) == 0;
-        if (taken) {
-            psc_note(ERROR(PSC_E_DUPLICATE, f->name.span, "there is a function `%s` already", f->name.text),
-                     u->fns.at[k].node->name.span, "it is here");
-        }
+    const psc_fn *first = psc_fn_find(u, f->name.text);
+    if (first != fn) {
+        psc_note(ERROR(PSC_E_DUPLICATE, f->name.span, "there is a function `%s` already", f->name.text), first->node->name.span,
+                 "it is here");
     }
     scope own = {.outer = NULL};
     for (size_t k = 0; k < f->parameters.count; k++) {
@@ -306,6 +305,9 @@ static void resolve_fns(psc_unit *u, const scope *file)
     for (size_t i = 0; i < u->file->fns.count; i++) {
         psc_fn f = {.node = u->file->fns.at[i]};
         psc_push(u->arena, &u->fns, f);
+    }
+    for (size_t i = u->fns.count; i-- > 0;) { /* of two with one name the first */
+        *psc_names_add(u->arena, &u->fn_names, u->fns.at[i].node->name.text) = &u->fns.at[i];
     }
     for (size_t i = 0; i < u->fns.count; i++) {
         resolve_fn(u, i, file);

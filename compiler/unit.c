@@ -127,12 +127,4 @@ const psc_resident *psc_resident_find(const psc_unit *unit, const char *name, ui
     return NULL;
 }
 
-psc_fn *psc_fn_find(const psc_unit *unit, const char *name)
-{
-    for (size_t i = 0; i < unit->fns.count; i++) {
-        if (strcmp(unit->fns.at[i].node->name.text, name) == 0) {
-            return &unit->fns.at[i];
-        }
-    }
-    return NULL;
-}
+psc_fn *psc_fn_find(const psc_unit *unit, const char *name) { return psc_names_find(unit->fn_names, name); }

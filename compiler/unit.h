@@ -9,10 +9,11 @@
 #include "index.h"
 #include "ir.h"
 #include "isa/module.h"
+#include "names.h"
 #include "schema.h"
 
 /* What a file may have; a module has room for it. */
-enum { PSC_UNIT_VALUES_MAX = 16000 }; /* fuse takes the square of a program's */
+enum { PSC_UNIT_VALUES_MAX = 120000 };
 enum { PSC_IMPORTS_MAX = 64, PSC_RESIDENTS_MAX = 64, PSC_FNS_MAX = 1024, PSC_PIPELINES_MAX = 64 };
 
 /* Every i64 and every u64: whole numbers have no dtype until they meet a value. */
@@ -84,6 +85,7 @@ typedef struct psc_unit {
     PSC_LIST(const char *) check_texts; /* as `checks` */
     PSC_LIST(psc_resident) residents;
     PSC_LIST(psc_fn) fns;
+    psc_names *fn_names; /* of `fns` */
     PSC_LIST(psc_type) types;
     PSC_LIST(psc_pipeline *) pipelines;
     psc_index *index;     /* what editors ask; NULL: nobody does */

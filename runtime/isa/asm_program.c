@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { REGISTERS_MAX = 4096, WORDS_MAX = 65536, OP_NAME_BYTES = 24, OPERANDS_MAX = 255 };
+enum { OP_NAME_BYTES = 24, OPERANDS_MAX = 255 };
 
 typedef struct body {
     psy__asm *a;
@@ -21,7 +21,8 @@ static psy_psm_register *register_at(body *b, uint64_t number)
 
 static void emit(body *b, uint32_t word)
 {
-    uint32_t *to = psy__asm_add(b->a, &b->a->code, sizeof word, b->record.first_word + (uint64_t)WORDS_MAX, "words of code");
+    uint32_t *to =
+        psy__asm_add(b->a, &b->a->code, sizeof word, b->record.first_word + (uint64_t)PSY_CODE_WORDS_MAX, "words of code");
     if (to) {
         *to = word;
     }
@@ -34,8 +35,8 @@ static uint64_t parse_result(body *b)
     const psy__token t = a->token;
     psy__asm_expect_kind(a, PSY_TOKEN_REGISTER, "a register");
     psy__asm_expect(a, ':');
-    if (psy__asm_ok(a) && t.value >= REGISTERS_MAX) {
-        psy__asm_fail(a, &t, "register %.*s: there are at most %d", (int)(t.n > 20 ? 20 : t.n), t.at, REGISTERS_MAX);
+    if (psy__asm_ok(a) && t.value >= PSY_REGISTERS_MAX) {
+        psy__asm_fail(a, &t, "register %.*s: there are at most %d", (int)(t.n > 20 ? 20 : t.n), t.at, PSY_REGISTERS_MAX);
     }
     psy_psm_register r = {.dtype = (uint8_t)psy__asm_dtype(a), .slot = PSY_NO_SLOT};
     r.rank = psy__asm_dims(a, r.dims);
@@ -81,7 +82,7 @@ static uint32_t parse_operand(body *b, const psy_op_info *info, char kind)
     default: {
         uint64_t value = a->token.value;
         psy__asm_expect_kind(a, PSY_TOKEN_REGISTER, "a register");
-        return value < REGISTERS_MAX ? (uint32_t)value : REGISTERS_MAX;
+        return value < PSY_REGISTERS_MAX ? (uint32_t)value : PSY_REGISTERS_MAX;
     }
     }
 }
@@ -245,7 +246,7 @@ void psy__asm_program(psy__asm *a)
     psy__asm_expect_kind(a, PSY_TOKEN_ARROW, "->");
     b.record.output_type = psy__asm_refer(a, PSY_ASM_TYPE, 0, "type");
     if (psy__asm_accept_word(a, "slots")) {
-        b.record.slot_count = (uint32_t)psy__asm_integer(a, REGISTERS_MAX, "a number of slots");
+        b.record.slot_count = (uint32_t)psy__asm_integer(a, PSY_REGISTERS_MAX, "a number of slots");
     }
     psy__asm_expect(a, '{');
     while (psy__asm_ok(a) && !close_brace(&b)) {

@@ -18,6 +18,8 @@ enum { SECTION_ALIGN = 64 };
 
 enum { NAMELESS = -1 };
 
+enum { PROGRAMS_MAX = 256 };
+
 /* Every section: its kind, its elements, and where an element keeps its reference into STRINGS. */
 typedef struct section_row {
     psy_psm_kind kind;
@@ -35,12 +37,12 @@ static const section_row sections[] = {
     {PSY_PSM_CHECKS, "checks", sizeof(psy_psm_check), 4096, offsetof(psy_psm_check, message)},
     {PSY_PSM_RESIDENTS, "residents", sizeof(psy_psm_resident), 64, offsetof(psy_psm_resident, name)},
     {PSY_PSM_PIPELINES, "pipelines", sizeof(psy_psm_pipeline), 64, offsetof(psy_psm_pipeline, name)},
-    {PSY_PSM_PROGRAMS, "programs", sizeof(psy_psm_program), 256, offsetof(psy_psm_program, name)},
-    {PSY_PSM_REGISTERS, "registers", sizeof(psy_psm_register), 256 * 4096, NAMELESS},
-    {PSY_PSM_CODE, "code", sizeof(uint32_t), 256 * 65536, NAMELESS},
+    {PSY_PSM_PROGRAMS, "programs", sizeof(psy_psm_program), PROGRAMS_MAX, offsetof(psy_psm_program, name)},
+    {PSY_PSM_REGISTERS, "registers", sizeof(psy_psm_register), PROGRAMS_MAX *PSY_REGISTERS_MAX, NAMELESS},
+    {PSY_PSM_CODE, "code", sizeof(uint32_t), PROGRAMS_MAX *PSY_CODE_WORDS_MAX, NAMELESS},
     {PSY_PSM_CONSTS, "consts", 1, 1 << 27, NAMELESS},
     {PSY_PSM_LINES, "lines", sizeof(psy_psm_line), 1 << 20, offsetof(psy_psm_line, file)},
-    {PSY_PSM_KERNELS, "kernels", sizeof(psy_psm_kernel), 4096, offsetof(psy_psm_kernel, name)},
+    {PSY_PSM_KERNELS, "kernels", sizeof(psy_psm_kernel), PSY_KERNELS_MAX, offsetof(psy_psm_kernel, name)},
     {PSY_PSM_KERNEL_CODE, "kernel code", 1, 1 << 27, NAMELESS},
 };
 enum { SECTIONS = sizeof sections / sizeof sections[0] };

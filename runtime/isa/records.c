@@ -192,9 +192,9 @@ static psy_status check_programs(const psy__module *m)
             (p->partial_type != PSY_NONE && !is_type(m, p->partial_type)) || p->reserved != 0) {
             return corrupt("program %u: its name or types are out of range", i);
         }
-        if (p->first_register != registers || p->register_count > m->register_count - registers || p->register_count > 4096 ||
-            p->first_word != words || p->word_count > m->code_words - words || p->word_count > 65536 ||
-            p->word_count % 2 != 0 || p->slot_count > p->register_count) {
+        if (p->first_register != registers || p->register_count > m->register_count - registers ||
+            p->register_count > PSY_REGISTERS_MAX || p->first_word != words || p->word_count > m->code_words - words ||
+            p->word_count > PSY_CODE_WORDS_MAX || p->word_count % 2 != 0 || p->slot_count > p->register_count) {
             return corrupt("program %s: its registers or code are out of range", m->strings + p->name);
         }
         registers += p->register_count;

@@ -296,7 +296,7 @@ static psy_status place_in_region(context *c, const psy_dim *dims, uint32_t rank
     }
     if (!c->region_second && psy__verify_same_dims(dims, rank, c->space, c->space_rank)) {
         for (uint32_t i = 0; i < psy__op_register_count(c->at.info); i++) {
-            if (c->reduced[c->at.operands[i]]) {
+            if (c->reduced_in[c->at.operands[i]] == c->region) {
                 return refuse(c, "it reads a reduction of its own region too early");
             }
         }
@@ -358,11 +358,12 @@ static psy_status check_reduce(context *c)
             return refuse(c, "it is not a reduction of its region's last dim, or comes too late");
         }
         for (uint32_t i = 0; i < (c->at.info->class_ == PSY_CLASS_REDUCE2 ? 2u : 1u); i++) {
-            if (c->reduced[c->at.operands[i]]) {
+            if (c->reduced_in[c->at.operands[i]] == c->region) {
                 return refuse(c, "it reads a reduction of its own region too early");
             }
         }
-        c->reduced[c->at.dst] = c->region_reduced = true;
+        c->reduced_in[c->at.dst] = c->region;
+        c->region_reduced = true;
     }
     memmove(dims + axis, dims + axis + 1, (PSY_RANK_MAX - axis - 1) * sizeof *dims);
     return psy__verify_result(c, 0, c->at.dtype, dims, rank - 1);
@@ -389,7 +390,6 @@ static psy_status check_region(context *c)
     c->region_second = c->region_reduced = false;
     c->region++;
     c->region_left = count + 1; /* itself included: the caller counts down */
-    memset(c->reduced, 0, c->p->register_count * sizeof *c->reduced);
     return PSY_OK;
 }
 
@@ -473,15 +473,15 @@ psy_status psy__program_verify(const psy__module *m, uint32_t program)
     context c = {.m = m, .p = p, .registers = m->registers + p->first_register};
     c.region_of = calloc(p->register_count + 1u, sizeof *c.region_of);
     c.defined = calloc(p->register_count + 1u, sizeof *c.defined);
-    c.reduced = calloc(p->register_count + 1u, sizeof *c.reduced);
+    c.reduced_in = calloc(p->register_count + 1u, sizeof *c.reduced_in);
     c.stridden = calloc(p->register_count + 1u, sizeof *c.stridden);
     c.stored = calloc(fields + 1u, sizeof *c.stored);
-    psy_status status = c.region_of && c.defined && c.reduced && c.stridden && c.stored
+    psy_status status = c.region_of && c.defined && c.reduced_in && c.stridden && c.stored
                             ? walk(&c)
                             : psy_fail(PSY_NO_MEMORY, "no memory to verify a program");
     free(c.region_of);
     free(c.defined);
-    free(c.reduced);
+    free(c.reduced_in);
     free(c.stridden);
     free(c.stored);
     return status == PSY_OK ? psy__lifetimes_verify(m, p) : status;

@@ -10,11 +10,12 @@ typedef struct psy__verifier {
     const psy__module *m;
     const psy_psm_program *p;
     const psy_psm_register *registers;
-    uint32_t *region_of;          /* per register: 0 outside, else the region it lives in when it has no slot */
-    bool *defined, *reduced;      /* reduced: written by a reduction of the current region */
-    bool *stridden;               /* a view whose elements do not lie one after the other */
-    bool *stored;                 /* per output field */
-    uint32_t region, region_left; /* number of the current region; instructions still in it */
+    uint32_t *region_of;  /* per register: 0 outside, else the region it lives in when it has no slot */
+    uint32_t *reduced_in; /* per register: the region of which it is a reduction, or 0 */
+    bool *defined;
+    bool *stridden;                                     /* a view whose elements do not lie one after the other */
+    bool *stored;                                       /* per output field */
+    uint32_t region, region_left;                       /* number of the current region; instructions still in it */
     bool region_reduces, region_reduced, region_second; /* _reduced: the reduction came */
     uint32_t space_rank;
     psy_dim space[PSY_RANK_MAX];

@@ -245,7 +245,7 @@ Test(asm, mistakes_name_their_place)
          "line 3, column 43: register %0 is written twice"},
         {HEAD "program p(T) -> T { %1: f32 = load.f32 a; }",
          "line 3, column 44: register %0 of the program above is never written"},
-        {HEAD "program p(T) -> T { %4096: f32 = load.f32 a; }", "line 3, column 21: register %4096: there are at most 4096"},
+        {HEAD "program p(T) -> T { %60000: f32 = load.f32 a; }", "line 3, column 21: register %60000: there are at most 60000"},
         {HEAD "program p(T) -> T { %0: f32[3] @0, %2: u64[3] @1 = topk.f32 %0, -, 3, -; }",
          "line 3, column 36: the results of an instruction are not numbered in a row"},
         {HEAD "program p(T) -> T { region { region { } } }", "line 3, column 30: a region within a region"},
