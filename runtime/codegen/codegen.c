@@ -2,127 +2,142 @@
 /* Walks a program and makes the kernels of what needs one. */
 #include "codegen/codegen.h"
 
-#include <spirv/unified1/spirv.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "codegen/maker.h"
+#include "codegen/spirv.h"
 #include "isa/verify.h"
 
 typedef struct generator {
     const psy__module *m;
     const psy_psm_program *p;
-    psy__place *places;
-    uint32_t *sources, *values;
-    psy__kernel *kernels;
+    uint32_t program;
+    psy__kernel_for target;
+    psy__kplace *places;
+    bool *batched;
+    uint32_t *values;
+    psy__instruction *nodes;
+    psy__kernel_ir *kernels;
     uint32_t count, room;
     psy_status status;
 } generator;
 
+static psy_status no_memory(void) { return psy_fail(PSY_NO_MEMORY, "no memory to make kernels"); }
+
 /* Where every register lies. */
-static psy_status place_registers(generator *g, uint32_t program)
+static void place_registers(generator *g)
 {
     const psy__module *m = g->m;
-    bool *batched = calloc(g->p->register_count + 1u, sizeof *batched);
-    if (!batched) {
-        return psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
-    }
-    (void)program;
-    psy__program_batched(m, g->p, batched);
+    psy__program_batched(m, g->p, g->batched);
     psy__instruction at;
-    psy_status status = PSY_OK;
     for (uint32_t word = 0; word < g->p->word_count; word = at.next) {
         psy__instruction_at(m, g->p, word, &at);
         for (uint32_t i = 0; i < at.dst_count; i++) {
             uint32_t r = at.dst + i;
-            uint16_t slot = m->registers[g->p->first_register + r].slot;
-            g->places[r] = slot == PSY_NO_SLOT ? PSY_PLACED_NOWHERE : batched[r] ? PSY_PLACED_ARENA : PSY_PLACED_UNIFORM;
-            g->sources[r] = slot;
-            if (at.op == PSY_OP_LOAD) {
-                g->places[r] = PSY_PLACED_INPUT;
-                g->sources[r] = m->fields[m->types[g->p->input_type].first_field + at.operands[0]].offset;
-            } else if (at.op == PSY_OP_RESIDENT || at.op == PSY_OP_CONST) {
-                g->places[r] = at.op == PSY_OP_RESIDENT ? PSY_PLACED_RESIDENT : PSY_PLACED_CONST;
-                g->sources[r] = at.operands[0];
-            } else if (at.info->class_ == PSY_CLASS_SHAPE) {
-                g->places[r] = PSY_PLACED_VIEW;
-                g->sources[r] = word;
-            } else if (at.op == PSY_OP_PARTIAL || at.op == PSY_OP_LOOKUP) {
-                status = psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s", psy__module_string(m, g->p->name),
-                                  at.info->name);
+            const psy_psm_register *reg = &m->registers[g->p->first_register + r];
+            psy__kplace *to = &g->places[r];
+            *to = (psy__kplace){.dtype = reg->dtype, .reg = (uint16_t)r, .source = reg->slot};
+            to->kind = reg->slot == PSY_NO_SLOT ? PSY_PLACED_NOWHERE : g->batched[r] ? PSY_PLACED_ARENA : PSY_PLACED_UNIFORM;
+            switch (at.op) {
+            case PSY_OP_LOAD:
+                *to = (psy__kplace){PSY_PLACED_INPUT, reg->dtype, (uint16_t)r,
+                                    m->types[g->p->input_type].first_field + at.operands[0]};
+                break;
+            case PSY_OP_PARTIAL:
+                *to = (psy__kplace){PSY_PLACED_PARTIAL, reg->dtype, (uint16_t)r,
+                                    m->types[g->p->partial_type].first_field + at.operands[0]};
+                break;
+            case PSY_OP_RESIDENT: *to = (psy__kplace){PSY_PLACED_RESIDENT, reg->dtype, (uint16_t)r, at.operands[0]}; break;
+            case PSY_OP_LOOKUP: *to = (psy__kplace){PSY_PLACED_ROW, reg->dtype, (uint16_t)r, at.operands[0]}; break;
+            case PSY_OP_CONST: *to = (psy__kplace){PSY_PLACED_CONST, reg->dtype, (uint16_t)r, at.operands[0]}; break;
+            default:
+                if (at.info->class_ == PSY_CLASS_SHAPE) {
+                    *to = (psy__kplace){PSY_PLACED_VIEW, reg->dtype, (uint16_t)r, word};
+                }
+            }
+            bool elsewhere = to->kind == PSY_PLACED_PARTIAL || to->kind == PSY_PLACED_ROW;
+            if (elsewhere && g->target == PSY_KERNEL_FOR_DEVICE && g->status == PSY_OK) {
+                g->status = psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s", psy__module_string(m, g->p->name),
+                                     at.info->name);
             }
         }
     }
-    free(batched);
-    return status;
 }
 
-enum { FILE_NAME_MAX = 4096 }; /* longer ones would not fit an instruction */
-
-/* The source line of an instruction, or of a region or the first in it that has one, for debuggers of the driver. */
-static void put_line(psy__maker *k, uint32_t program, uint32_t word, uint32_t end)
+/* The source of an instruction, or of a region or the first in it that has one. */
+static const psy_psm_line *line_of(const psy__module *m, uint32_t program, uint32_t word, uint32_t end)
 {
-    for (uint32_t i = 0; i < k->m->line_count; i++) {
-        const psy_psm_line *l = &k->m->lines[i];
-        const char *name = psy__module_string(k->m, l->file);
-        if (l->program == program && l->word >= word && l->word < end && strlen(name) <= FILE_NAME_MAX) {
-            uint32_t file = psy__spirv_id(&k->s);
-            psy__spirv_put_name(&k->s, PSY_SPIRV_STRINGS, SpvOpString, PSY_SPIRV_LIST(file), name);
-            psy__spirv_emit(&k->s, PSY_SPIRV_CODE, SpvOpLine, file, l->line, l->column);
-            return;
+    for (uint32_t i = 0; i < m->line_count; i++) {
+        const psy_psm_line *l = &m->lines[i];
+        if (l->program == program && l->word >= word && l->word < end) {
+            return l;
         }
     }
+    return NULL;
 }
 
-typedef struct job {
-    const psy__instruction *nodes;
-    psy__space space;
-    uint32_t word, stage; /* words word .. space.next - 1 of the program */
-} job;
+/* ---- one kernel ---- */
 
-static void make(generator *g, uint32_t program, const job *j)
+static void make_body(psy__maker *k, const psy__instruction *nodes, const psy__space *space, unsigned stage)
 {
-    if (g->status != PSY_OK) {
-        return;
+    psy_op_class class_ = nodes[0].info->class_;
+    if (class_ == PSY_CLASS_SORT && k->target == PSY_KERNEL_FOR_DEVICE) {
+        psy__maker_refuse(k, "sort");
+    } else if (class_ == PSY_CLASS_SORT || (class_ == PSY_CLASS_SELECT && k->target == PSY_KERNEL_FOR_C)) {
+        psy__make_rank(k, nodes);
+    } else if (class_ == PSY_CLASS_SELECT) {
+        psy__make_select(k, nodes, stage);
+    } else if (class_ == PSY_CLASS_STORE) {
+        psy__make_store(k, nodes);
+    } else if (!psy__class_is_map(class_) && !psy__class_is_reduction(class_)) {
+        psy__make_move(k, nodes);
+    } else if (space->axis == PSY_NONE) {
+        psy__make_map(k, nodes, space->node_count);
+    } else {
+        psy__make_reduce(k, nodes, space->node_count);
     }
-    psy__maker k = {.m = g->m,
+}
+
+static void make(generator *g, uint32_t word, const psy__space *space, unsigned stage)
+{
+    psy__kernel_ir ir = {.module = g->m,
+                         .program = g->program,
+                         .word = word,
+                         .next = space->next,
+                         .stage = stage,
+                         .rank = space->rank,
+                         .axis = space->axis,
+                         .line = line_of(g->m, g->program, word, space->next)};
+    const psy__instruction *last = &g->nodes[space->node_count - 1];
+    memcpy(ir.dims, space->dims, sizeof ir.dims);
+    ir.uniform = last->dst_count && !g->batched[last->dst];
+    if (stage == PSY_STAGE_FINISH) {
+        ir.rank = 1;
+        ir.dims[0] = g->nodes[0].operands[2];
+    }
+    psy__maker k = {.k = &ir,
+                    .m = g->m,
                     .p = g->p,
                     .registers = g->m->registers + g->p->first_register,
                     .places = g->places,
-                    .sources = g->sources,
-                    .values = g->values};
+                    .values = g->values,
+                    .target = g->target};
     memset(g->values, 0, g->p->register_count * sizeof *g->values);
-    psy__spirv_init(&k.s);
-    psy__maker_begin(&k);
-    put_line(&k, program, j->word, j->space.next);
-    psy_op op = j->nodes[0].op;
-    if (op == PSY_OP_TOPK) {
-        psy__make_topk(&k, j->nodes, j->stage);
-    } else if (op == PSY_OP_STORE) {
-        psy__make_store(&k, j->nodes);
-    } else if (j->nodes[0].info->class_ == PSY_CLASS_SORT) {
-        psy__maker_refuse(&k, "sort");
-    } else if (!psy__class_is_map(j->nodes[0].info->class_) && !psy__class_is_reduction(j->nodes[0].info->class_)) {
-        psy__make_move(&k, j->nodes, j->space.dims, j->space.rank, j->space.axis);
-    } else if (j->space.axis == PSY_NONE) {
-        psy__make_map(&k, j->nodes, j->space.node_count, j->space.dims, j->space.rank);
-    } else {
-        psy__make_reduce(&k, j->nodes, j->space.node_count, j->space.dims, j->space.rank, j->space.axis);
-    }
-    g->status = k.status;
-    uint32_t count = 0, *words = g->status == PSY_OK ? psy__maker_end(&k, &count) : NULL;
-    psy__spirv_fini(&k.s);
+    make_body(&k, g->nodes, space, stage);
+    g->status = ir.failed ? no_memory() : k.status;
+    g->status = g->status == PSY_OK ? psy__kernel_check(&ir) : g->status;
     if (g->status == PSY_OK && g->count == g->room) {
-        psy__kernel *bigger = realloc(g->kernels, (g->room * 2 + 8) * sizeof *bigger);
+        psy__kernel_ir *bigger = realloc(g->kernels, (g->room * 2 + 8) * sizeof *bigger);
         g->room = bigger ? g->room * 2 + 8 : g->room;
         g->kernels = bigger ? bigger : g->kernels;
+        g->status = bigger ? PSY_OK : no_memory();
     }
-    if (g->status == PSY_OK && (!words || g->count == g->room)) {
-        free(words);
-        g->status = psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
-    } else if (g->status == PSY_OK) {
-        g->kernels[g->count++] = (psy__kernel){j->word, j->stage, words, count};
+    if (g->status != PSY_OK) {
+        psy__kernel_ir_fini(&ir);
+        return;
     }
+    g->kernels[g->count++] = ir;
 }
 
 void psy__space_of(const psy__module *m, const psy_psm_program *p, const psy__instruction *at, psy__space *out)
@@ -168,53 +183,95 @@ void psy__space_of(const psy__module *m, const psy_psm_program *p, const psy__in
     }
 }
 
-static void make_all(generator *g, uint32_t program)
+static void make_all(generator *g)
 {
-    psy__instruction *nodes = calloc(g->p->word_count / 2 + 1u, sizeof *nodes), at;
-    if (!nodes) {
-        g->status = psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
-        return;
-    }
+    psy__instruction at;
     for (uint32_t word = 0; word < g->p->word_count && g->status == PSY_OK;) {
+        psy__space space;
         psy__instruction_at(g->m, g->p, word, &at);
-        job j = {.nodes = nodes, .word = word};
-        psy__space_of(g->m, g->p, &at, &j.space);
-        nodes[0] = at;
-        if (at.info->class_ == PSY_CLASS_REGION) {
-            for (uint32_t i = 0, next = at.next; i < j.space.node_count; i++) {
-                psy__instruction_at(g->m, g->p, next, &nodes[i]);
-                next = nodes[i].next;
+        psy__space_of(g->m, g->p, &at, &space);
+        psy_op_class class_ = at.info->class_;
+        if (g->target == PSY_KERNEL_FOR_C) {
+            bool one = space.stages || class_ == PSY_CLASS_SIZE || class_ == PSY_CLASS_LOOKUP;
+            space.stages = one ? 1 : 0;
+        }
+        if (class_ == PSY_CLASS_SORT) {
+            const psy_psm_register *x = &g->m->registers[g->p->first_register + at.operands[0]];
+            space.axis = x->rank - 1u;
+            memcpy(space.dims, x->dims, sizeof space.dims);
+        }
+        g->nodes[0] = at;
+        if (class_ == PSY_CLASS_REGION) {
+            for (uint32_t i = 0, next = at.next; i < space.node_count; i++) {
+                psy__instruction_at(g->m, g->p, next, &g->nodes[i]);
+                next = g->nodes[i].next;
             }
         }
-        for (; j.stage < j.space.stages; j.stage++) {
-            make(g, program, &j);
+        for (unsigned stage = 0; stage < space.stages && g->status == PSY_OK; stage++) {
+            make(g, word, &space, stage);
         }
-        word = j.space.next;
+        word = space.next;
     }
-    free(nodes);
 }
 
-psy_status psy__codegen_spirv(const psy__module *module, uint32_t program, psy__kernel **kernels, uint32_t *kernel_count)
+psy_status psy__kernel_irs_make(const psy__module *module, uint32_t program, psy__kernel_for target, psy__kernel_ir **kernels,
+                                uint32_t *kernel_count)
 {
-    generator g = {.m = module, .p = &module->programs[program]};
+    generator g = {.m = module, .p = &module->programs[program], .program = program, .target = target};
     size_t n = g.p->register_count + 1u;
     g.places = calloc(n, sizeof *g.places);
-    g.sources = calloc(n, sizeof *g.sources);
+    g.batched = calloc(n, sizeof *g.batched);
     g.values = calloc(n, sizeof *g.values);
-    g.status =
-        g.places && g.sources && g.values ? place_registers(&g, program) : psy_fail(PSY_NO_MEMORY, "no memory to make kernels");
+    g.nodes = calloc(g.p->word_count / 2 + 1u, sizeof *g.nodes);
+    g.status = g.places && g.batched && g.values && g.nodes ? PSY_OK : no_memory();
     if (g.status == PSY_OK) {
-        make_all(&g, program);
+        place_registers(&g);
+    }
+    if (g.status == PSY_OK) {
+        make_all(&g);
     }
     free(g.places);
-    free(g.sources);
+    free(g.batched);
     free(g.values);
+    free(g.nodes);
     if (g.status != PSY_OK) {
-        psy__kernels_free(g.kernels, g.count);
+        psy__kernel_irs_free(g.kernels, g.count);
         return g.status;
     }
     *kernels = g.kernels;
     *kernel_count = g.count;
+    return PSY_OK;
+}
+
+void psy__kernel_irs_free(psy__kernel_ir *kernels, uint32_t kernel_count)
+{
+    for (uint32_t i = 0; i < kernel_count; i++) {
+        psy__kernel_ir_fini(&kernels[i]);
+    }
+    free(kernels);
+}
+
+psy_status psy__codegen_spirv(const psy__module *module, uint32_t program, psy__kernel **kernels, uint32_t *kernel_count)
+{
+    psy__kernel_ir *irs;
+    uint32_t count;
+    psy_status status = psy__kernel_irs_make(module, program, PSY_KERNEL_FOR_DEVICE, &irs, &count);
+    if (status != PSY_OK) {
+        return status;
+    }
+    psy__kernel *made = calloc(count + 1u, sizeof *made);
+    status = made ? PSY_OK : no_memory();
+    for (uint32_t i = 0; i < count && status == PSY_OK; i++) {
+        made[i] = (psy__kernel){.word = irs[i].word, .stage = irs[i].stage};
+        status = psy__spirv_print(&irs[i], &made[i].words, &made[i].word_count);
+    }
+    psy__kernel_irs_free(irs, count);
+    if (status != PSY_OK) {
+        psy__kernels_free(made, made ? count : 0);
+        return status;
+    }
+    *kernels = made;
+    *kernel_count = count;
     return PSY_OK;
 }
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Code generation below the bytecode: one instruction or region of a verified program -> kernel IR -> SPIR-V words.
- * psynec stores the kernels in the module; an engine makes them itself for programs that carry none. Symbolic sizes are
- * run-time operands, so a kernel serves all sizes. The same program gives the same words.
- * The kernel interface (bindings, push constants) is in codegen/kernel.h and has a version: PSY_KERNEL_VERSION.
+/* Code generation below the bytecode: one instruction or region of a verified program -> kernel IR -> SPIR-V words, and, in the
+ * compiler, GLSL and C. psynec stores the SPIR-V kernels in the module; an engine makes them itself for programs that carry
+ * none. Symbolic sizes are run-time operands, so a kernel serves all sizes. The same program gives the same words. The kernel
+ * interface of devices (bindings, push constants) is in codegen/kernel.h and has a version: PSY_KERNEL_VERSION.
  */
 #ifndef PSY_CODEGEN_CODEGEN_H
 #define PSY_CODEGEN_CODEGEN_H
 
-#include "isa/module.h"
+#include "codegen/kernel_ir.h"
 
-/* A generated kernel. `words` is malloc'd and the caller's. */
+/* A generated SPIR-V kernel. `words` is malloc'd and the caller's. */
 typedef struct psy__kernel {
     uint32_t word; /* the instruction or region, as in psy_psm_kernel */
     uint32_t stage;
@@ -29,8 +29,18 @@ typedef struct psy__space {
 
 void psy__space_of(const psy__module *module, const psy_psm_program *program, const psy__instruction *at, psy__space *out);
 
-/* All kernels of a program, in order of (word, stage), malloc'd array and words; free with psy__kernels_free. Views take no
- * kernel. UNSUPPORTED with the op in the detail where an op has no SPIR-V form; NO_MEMORY. */
+/* What kernels are made for. A device takes a top-k in stages, does no sorts, and finds sizes and rows elsewhere. */
+typedef enum psy__kernel_for { PSY_KERNEL_FOR_DEVICE, PSY_KERNEL_FOR_C } psy__kernel_for;
+
+/* All kernels of a program, checked, in order of (word, stage), malloc'd; free with psy__kernel_irs_free. Views take no kernel.
+ * UNSUPPORTED with the op in the detail; NO_MEMORY; CORRUPT for a kernel that breaks the IR's rules: a bug. They point into the
+ * module, which must outlive them. */
+PSY_NODISCARD psy_status psy__kernel_irs_make(const psy__module *module, uint32_t program, psy__kernel_for target,
+                                              psy__kernel_ir **kernels, uint32_t *kernel_count);
+void psy__kernel_irs_free(psy__kernel_ir *kernels, uint32_t kernel_count);
+
+/* The same as SPIR-V words; free with psy__kernels_free. UNSUPPORTED with the op in the detail where an op has no SPIR-V form.
+ */
 PSY_NODISCARD psy_status psy__codegen_spirv(const psy__module *module, uint32_t program, psy__kernel **kernels,
                                             uint32_t *kernel_count);
 void psy__kernels_free(psy__kernel *kernels, uint32_t kernel_count);

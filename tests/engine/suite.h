@@ -44,7 +44,7 @@ typedef struct suite {
     bool reached[SUITE_OPS][SUITE_DTYPES]; /* in a program whose results were compared */
     unsigned mismatches, compared;
     uint64_t known_cells, unknown_cells; /* elements compared; elements of loose cases that are not */
-    char report[8192], refused[4096];
+    char report[8192], refused[16384];
 } suite;
 
 typedef struct suite_case suite_case;

@@ -6,7 +6,7 @@
 #include <spirv/unified1/spirv.h>
 #include <string.h>
 
-#include "codegen/maker.h"
+#include "codegen/spirv_emit.h"
 #include "isa/scalar.h"
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* ops.def has empty columns */
@@ -41,10 +41,10 @@ static entry entry_of(unsigned op, psy_dtype_class class_)
     }
 }
 
-static uint32_t type_of(psy__maker *k, unsigned dtype) { return dtype == PSY_F32 ? k->f32 : k->u32; }
+static uint32_t type_of(psy__emitter *k, unsigned dtype) { return dtype == PSY_F32 ? k->f32 : k->u32; }
 
 /* Float results may not be contracted, so that engines agree; DOT's may. */
-static uint32_t exact(psy__maker *k, unsigned op, uint32_t value)
+static uint32_t exact(psy__emitter *k, unsigned op, uint32_t value)
 {
     if (op == SpvOpFAdd || op == SpvOpFSub || op == SpvOpFMul || op == SpvOpFDiv || op == SpvOpFNegate) {
         psy__spirv_emit(&k->s, PSY_SPIRV_DECORATIONS, SpvOpDecorate, value, SpvDecorationNoContraction);
@@ -52,7 +52,7 @@ static uint32_t exact(psy__maker *k, unsigned op, uint32_t value)
     return value;
 }
 
-static uint32_t divide(psy__maker *k, unsigned op, uint32_t a, uint32_t b)
+static uint32_t divide(psy__emitter *k, unsigned op, uint32_t a, uint32_t b)
 {
     uint32_t zero = psy__const_u32(k, 0), one = psy__const_u32(k, 1);
     uint32_t by_zero = psy__op2(k, SpvOpIEqual, k->boolean, b, zero);
@@ -70,7 +70,7 @@ static uint32_t divide(psy__maker *k, unsigned op, uint32_t a, uint32_t b)
 
 /* ---- casts ---- */
 
-static uint32_t float_to_int(psy__maker *k, unsigned to, uint32_t x)
+static uint32_t float_to_int(psy__emitter *k, unsigned to, uint32_t x)
 {
     unsigned bits = psy__dtype_bytes(to) * 8;
     bool sint = psy__dtype_class(to) == PSY_DCLASS_SINT;
@@ -88,7 +88,7 @@ static uint32_t float_to_int(psy__maker *k, unsigned to, uint32_t x)
 }
 
 /* The bits of an f16 or bf16, in a word, as f32: every one of them is an f32. */
-static uint32_t from_half(psy__maker *k, unsigned from, uint32_t x)
+static uint32_t from_half(psy__emitter *k, unsigned from, uint32_t x)
 {
     uint32_t bits = psy__op2(k, SpvOpShiftLeftLogical, k->u32, x, psy__const_u32(k, 16));
     if (from == PSY_F16) {
@@ -109,7 +109,7 @@ static uint32_t from_half(psy__maker *k, unsigned from, uint32_t x)
 }
 
 /* bits >> drop, rounded to nearest, halves to even; drop is 1 .. 31. */
-static uint32_t rounded(psy__maker *k, uint32_t bits, uint32_t drop)
+static uint32_t rounded(psy__emitter *k, uint32_t bits, uint32_t drop)
 {
     uint32_t one = psy__const_u32(k, 1);
     uint32_t kept = psy__op2(k, SpvOpShiftRightLogical, k->u32, bits, drop);
@@ -124,7 +124,7 @@ static uint32_t rounded(psy__maker *k, uint32_t bits, uint32_t drop)
 }
 
 /* Rounded in whole numbers, so that every device does the same. */
-static uint32_t to_half(psy__maker *k, unsigned to, uint32_t x)
+static uint32_t to_half(psy__emitter *k, unsigned to, uint32_t x)
 {
     uint32_t bits = psy__spirv_make(&k->s, SpvOpBitcast, k->u32, x);
     uint32_t magnitude = psy__op2(k, SpvOpBitwiseAnd, k->u32, bits, psy__const_u32(k, UINT32_C(0x7fffffff)));
@@ -160,7 +160,7 @@ static uint32_t to_half(psy__maker *k, unsigned to, uint32_t x)
 }
 
 /* An integer as f32, but what is lost leaves its mark in the last bit, so that the next rounding is right. */
-static uint32_t sticky(psy__maker *k, bool sint, uint32_t x)
+static uint32_t sticky(psy__emitter *k, bool sint, uint32_t x)
 {
     uint32_t zero = psy__const_u32(k, 0),
              magnitude = sint ? psy__spirv_make(&k->s, SpvOpExtInst, k->u32, k->s.glsl, GLSLstd450SAbs, x) : x;
@@ -176,12 +176,12 @@ static uint32_t sticky(psy__maker *k, bool sint, uint32_t x)
     return psy__select(k, k->f32, psy__op2(k, SpvOpSLessThan, k->boolean, x, zero), minus, value);
 }
 
-static uint32_t cast(psy__maker *k, unsigned from, unsigned to, uint32_t x)
+uint32_t psy__cast_id(psy__emitter *k, unsigned from, unsigned to, uint32_t x)
 {
     psy_dtype_class a = psy__dtype_class(from), b = psy__dtype_class(to);
     uint32_t zero = psy__const_u32(k, 0), one = psy__const_u32(k, 1);
     if (psy__dtype_bytes(from) > 4 || psy__dtype_bytes(to) > 4) {
-        psy__maker_refuse(k, "casts from %s to %s", psy__dtype_name(from), psy__dtype_name(to));
+        psy__emitter_refuse(k, "casts from %s to %s", psy__dtype_name(from), psy__dtype_name(to));
         return x;
     }
     if (from == to && from != PSY_BOOL) {
@@ -214,52 +214,48 @@ static uint32_t cast(psy__maker *k, unsigned from, unsigned to, uint32_t x)
 
 /* ---- operations ---- */
 
-static uint32_t word_of(psy__maker *k, uint32_t condition)
+static uint32_t word_of(psy__emitter *k, uint32_t condition)
 {
     return psy__select(k, k->u32, condition, psy__const_u32(k, 1), psy__const_u32(k, 0));
 }
 
 /* Operations on truth values: bit by bit is right for all but NOT. */
-static uint32_t logic(psy__maker *k, const psy__instruction *at, entry e, uint32_t a, uint32_t b)
+static uint32_t logic(psy__emitter *k, const psy_op_info *info, entry e, uint32_t a, uint32_t b)
 {
-    if (at->op == PSY_OP_NOT) {
+    if (info->op == PSY_OP_NOT) {
         return psy__op2(k, SpvOpBitwiseXor, k->u32, a, psy__const_u32(k, 1));
     }
-    return at->info->class_ == PSY_CLASS_COMPARE ? word_of(k, psy__op2(k, e.op, k->boolean, a, b))
-                                                 : psy__op2(k, e.op, k->u32, a, b);
+    return info->class_ == PSY_CLASS_COMPARE ? word_of(k, psy__op2(k, e.op, k->boolean, a, b))
+                                             : psy__op2(k, e.op, k->u32, a, b);
 }
 
-uint32_t psy__expression(psy__maker *k, const psy__instruction *at, const uint32_t operands[3])
+uint32_t psy__expression(psy__emitter *k, psy_op op, unsigned dtype, const uint32_t operands[3])
 {
+    const psy_op_info *info = psy__op_info(op);
     uint32_t a = operands[0], b = operands[1];
-    psy_op_class class_ = at->info->class_;
-    if (class_ == PSY_CLASS_CAST) {
-        return cast(k, k->registers[at->operands[0]].dtype, at->dtype, a);
-    }
-    entry e = entry_of(at->op, psy__dtype_class(at->dtype));
-    uint32_t type = type_of(k, at->dtype);
-    if (class_ == PSY_CLASS_CHOOSE) {
+    entry e = entry_of(op, psy__dtype_class(dtype));
+    uint32_t type = type_of(k, dtype);
+    if (info->class_ == PSY_CLASS_CHOOSE && psy__dtype_bytes(dtype) <= 4) {
         return psy__select(k, type, psy__op2(k, SpvOpINotEqual, k->boolean, a, psy__const_u32(k, 0)), b, operands[2]);
     }
-    if (at->dtype == PSY_BOOL && e.form == PLAIN) {
-        return logic(k, at, e, a, b);
+    if (dtype == PSY_BOOL && e.form == PLAIN) {
+        return logic(k, info, e, a, b);
     }
-    if (psy__dtype_bytes(at->dtype) != 4) {
-        psy__maker_refuse(k, "%s of %s", at->info->name, psy__dtype_name(at->dtype));
+    if (psy__dtype_bytes(dtype) != 4) {
+        psy__emitter_refuse(k, "%s of %s", info->name, psy__dtype_name(dtype));
         return a;
     }
-    bool one = class_ == PSY_CLASS_MAP1;
     switch (e.form) {
     case PLAIN: {
-        if (class_ == PSY_CLASS_COMPARE) {
+        if (info->class_ == PSY_CLASS_COMPARE) {
             return word_of(k, psy__op2(k, e.op, k->boolean, a, b));
         }
-        uint32_t value = one ? psy__spirv_make(&k->s, e.op, type, a) : psy__op2(k, e.op, type, a, b);
-        return at->op == PSY_OP_DOT ? value : exact(k, e.op, value);
+        uint32_t value = info->class_ == PSY_CLASS_MAP1 ? psy__spirv_make(&k->s, e.op, type, a) : psy__op2(k, e.op, type, a, b);
+        return op == PSY_OP_DOT ? value : exact(k, e.op, value);
     }
     case EXTENDED:
-        return class_ == PSY_CLASS_MAP3 ? psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a, b, operands[2])
-                                        : psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a);
+        return info->class_ == PSY_CLASS_MAP3 ? psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a, b, operands[2])
+                                              : psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a);
     case EXTENDED_NAN: {
         uint32_t value = psy__spirv_make(&k->s, SpvOpExtInst, type, k->s.glsl, e.op, a);
         return psy__select(k, type, psy__op2(k, SpvOpFUnordNotEqual, k->boolean, a, a), a, value);
@@ -269,18 +265,32 @@ uint32_t psy__expression(psy__maker *k, const psy__instruction *at, const uint32
     case SHIFTED: return psy__op2(k, e.op, type, a, psy__op2(k, SpvOpBitwiseAnd, k->u32, b, psy__const_u32(k, 31)));
     case NONE: break;
     }
-    psy__maker_refuse(k, "%s of %s", at->info->name, psy__dtype_name(at->dtype));
+    psy__emitter_refuse(k, "%s of %s", info->name, psy__dtype_name(dtype));
     return a;
 }
 
-uint32_t psy__identity_id(psy__maker *k, const psy__instruction *at)
+uint32_t psy__key_id(psy__emitter *k, unsigned dtype, uint32_t bits)
+{
+    uint32_t sign = psy__const_u32(k, UINT32_C(0x80000000)), zero = psy__const_u32(k, 0);
+    if (psy__dtype_class(dtype) == PSY_DCLASS_UINT) {
+        return bits;
+    }
+    if (psy__dtype_class(dtype) == PSY_DCLASS_SINT) {
+        return psy__op2(k, SpvOpBitwiseXor, k->u32, bits, sign);
+    }
+    /* In whole numbers, so that denormals and NaN keep their place on every device. */
+    uint32_t magnitude = psy__op2(k, SpvOpBitwiseAnd, k->u32, bits, psy__const_u32(k, UINT32_C(0x7fffffff)));
+    uint32_t is_nan = psy__op2(k, SpvOpUGreaterThan, k->boolean, magnitude, psy__const_u32(k, UINT32_C(0x7f800000)));
+    uint32_t is_negative = psy__op2(k, SpvOpLogicalAnd, k->boolean, psy__op2(k, SpvOpUGreaterThanEqual, k->boolean, bits, sign),
+                                    psy__op2(k, SpvOpINotEqual, k->boolean, magnitude, zero));
+    uint32_t key = psy__select(k, k->u32, is_negative, psy__spirv_make(&k->s, SpvOpNot, k->u32, bits),
+                               psy__op2(k, SpvOpBitwiseOr, k->u32, magnitude, sign));
+    return psy__select(k, k->u32, is_nan, zero, key);
+}
+
+uint32_t psy__identity_id(psy__emitter *k, psy_op op, unsigned dtype)
 {
     uint64_t bits = 0;
-    float value;
-    psy__identity(at->op, at->dtype, &bits);
-    if (at->dtype != PSY_F32) {
-        return psy__const_u32(k, (uint32_t)bits); /* wider ones have no kernels */
-    }
-    memcpy(&value, &bits, sizeof value);
-    return psy__const_f32(k, value);
+    psy__identity(op, dtype, &bits);
+    return psy__const_bits(k, dtype, bits);
 }
