@@ -18,7 +18,7 @@ static void bind(psc_lowering *l, const char *name, psc_term term)
 /* A dim of a function's type: a constant, or a size of the function's own that `actual` gives a value. */
 static bool unify_dim(psc_lowering *l, const hrm_expr *declared, psy_dim actual)
 {
-    if (declared->kind == HRM_NAME && !psc_constant_find(l->unit, declared->name.text)) {
+    if (declared->kind == HRM_NAME && !psc_constant_of_types(l->unit, declared->name.text)) {
         for (const psc_binding *b = l->scope; b; b = b->next) {
             if (strcmp(b->name, declared->name.text) == 0) {
                 return b->term.kind == PSC_TERM_SIZE ? b->term.dim == actual

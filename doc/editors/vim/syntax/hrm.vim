@@ -5,7 +5,7 @@ if exists('b:current_syntax')
 endif
 syntax case match
 
-syntax keyword hrmItem import const resident fn pipeline let
+syntax keyword hrmItem import const resident param fn pipeline let
 syntax keyword hrmConditional if else
 syntax match hrmPlacement /\%(\]\s*\)\@<=\%(split\|by\s\+key\|replicated\)\>/
 syntax keyword hrmBoolean true false
@@ -22,7 +22,7 @@ syntax match hrmCall /\<\h\w*\ze\s*(/ contains=hrmBuiltin,hrmType,hrmConditional
 syntax match hrmCall /|>\s*\zs\h\w*/ contains=hrmBuiltin,hrmType
 syntax match hrmField /\.\@<!\.\h\w*/
 syntax match hrmArgument /\<\h\w*\ze\s*:/
-syntax match hrmDeclared /\%(\<\%(fn\|pipeline\|resident\|const\)\s\+\)\@<=\h\w*/
+syntax match hrmDeclared /\%(\<\%(fn\|pipeline\|resident\|param\|const\)\s\+\)\@<=\h\w*/
 
 syntax match hrmNumber /\<\d[0-9_]*\>/
 syntax match hrmNumber /\<0[xX][0-9A-Fa-f_]\+\>/
