@@ -82,7 +82,7 @@ static void unknown_name(psc_unit *u, const psc_name *name, const scope *s)
 
 static void unknown_function(psc_unit *u, const psc_name *name)
 {
-    if (strcmp(name->text, "grad") == 0 || strcmp(name->text, "einsum") == 0) {
+    if (strcmp(name->text, "grad") == 0) {
         ERROR(PSC_E_UNSUPPORTED, name->span, "`%s` is not supported by this version", name->text);
         return;
     }

@@ -53,6 +53,11 @@ check_PROGRAMS += %D%/test_language_products
 %C%_test_language_products_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_language_products_LDADD = $(COMPILER_TEST_LDADD)
 
+check_PROGRAMS += %D%/test_language_einsum
+%C%_test_language_einsum_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_einsum.c
+%C%_test_language_einsum_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_einsum_LDADD = $(COMPILER_TEST_LDADD)
+
 check_PROGRAMS += %D%/test_language_casts
 %C%_test_language_casts_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_casts.c
 %C%_test_language_casts_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
