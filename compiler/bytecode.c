@@ -25,6 +25,7 @@ typedef struct writer {
     PSC_LIST(psy_psm_register) registers;
     PSC_LIST(uint32_t) code;
     PSC_LIST(uint8_t) consts;
+    size_t scalars; /* where the constants that are no weights start */
     PSC_LIST(psy_psm_line) lines;
     uint32_t file; /* string */
 } writer;
@@ -56,6 +57,44 @@ static void write_types(writer *w)
             psy_psm_field f = t->fields[k].layout;
             f.name = string(w, t->fields[k].name);
             psc_push(w->unit->arena, &w->fields, f);
+        }
+    }
+}
+
+static writer *placing; /* psc_each_program has no context of ours */
+
+static void place_weights_of(psc_unit *u, psc_program *p)
+{
+    for (size_t i = 0; p && i < p->values.count; i++) {
+        const psc_value *v = p->values.at[i];
+        psc_param *weights = v->op == PSY_OP_CONST && v->rank ? &u->params.at[v->index] : NULL;
+        if (weights && weights->offset == PSY_NONE) {
+            weights->offset = (uint32_t)placing->scalars;
+            placing->scalars += (weights->bytes + 63) & ~UINT64_C(63); /* as vectors lie everywhere */
+        }
+    }
+}
+
+/* The weights that some program reads come first. */
+static void write_weights(writer *w)
+{
+    psc_unit *u = w->unit;
+    for (size_t i = 0; i < u->params.count; i++) {
+        u->params.at[i].offset = PSY_NONE;
+    }
+    placing = w;
+    psc_each_program(u, place_weights_of);
+    if (w->scalars == 0) {
+        return;
+    }
+    enum { SCALARS_ROOM = 1 << 16 };
+    w->consts.room = w->scalars + SCALARS_ROOM;
+    w->consts.at = psc_alloc(u->arena, w->consts.room);
+    w->consts.count = w->scalars;
+    for (size_t i = 0; i < u->params.count; i++) {
+        const psc_param *p = &u->params.at[i];
+        if (p->offset != PSY_NONE && p->data) {
+            memcpy(w->consts.at + p->offset, p->data, p->bytes);
         }
     }
 }
@@ -94,8 +133,12 @@ static void make_room(writer *w, constants_index *x, size_t bytes)
 static uint32_t constant(writer *w, const psc_value *v)
 {
     size_t bytes = psy__dtype_bytes(v->dtype);
+    if (v->rank) {
+        return w->unit->params.at[v->index].offset;
+    }
     constants_index *x = &w->constants[bytes == 8 ? 3 : bytes / 2];
     make_room(w, x, bytes);
+    x->next = x->next < w->scalars ? w->scalars : x->next;
     for (; x->next + bytes <= w->consts.count; x->next += bytes) {
         uint32_t *number = find_constant(w, x, w->consts.at + x->next, bytes);
         if (!*number) {
@@ -285,6 +328,7 @@ void psc_bytecode(psc_unit *u)
         r.name = string(w, u->residents.at[i].node->name.text);
         psc_push(u->arena, &w->residents, r);
     }
+    write_weights(w);
     write_pipelines(w);
     psy__module m = as_module(w, symbols, checks);
     uint8_t *bytes;

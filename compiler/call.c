@@ -134,9 +134,9 @@ static bool take(psc_call *c, const row *r)
             continue;
         }
         if (c->count < r->most) {
-            c->at[c->count] = a->value->kind == HRM_LIST
-                                  ? (psc_term){.kind = PSC_TERM_LIST, .span = a->value->span, .list = a->value}
-                                  : psc_lower_expr(c->l, a->value);
+            bool as_written = a->value->kind == HRM_LIST || (a->value->kind == HRM_TEXT && r->lower == psc_call_einsum);
+            c->at[c->count] = as_written ? (psc_term){.kind = PSC_TERM_LIST, .span = a->value->span, .list = a->value}
+                                         : psc_lower_expr(c->l, a->value);
             ok = ok && c->at[c->count].kind != PSC_TERM_POISON;
         }
         c->count++;

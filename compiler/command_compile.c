@@ -249,6 +249,9 @@ static void compile_program(compilation *c, const psc_source *source)
     for (size_t i = 0; i < unit->schemas.count; i++) {
         psc_push(c->arena, &c->sources, unit->schemas.at[i]->source->path);
     }
+    for (size_t i = 0; i < unit->weights.count; i++) {
+        psc_push(c->arena, &c->sources, unit->weights.at[i]);
+    }
     if (own.errors == 0 && !c->passes.dump) {
         output_program(c, unit);
     }

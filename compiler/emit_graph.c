@@ -72,6 +72,9 @@ static const char *title(const graph *g, const psc_program *p, const psc_value *
     case PSY_OP_RESIDENT:
     case PSY_OP_LOOKUP: return psc_format(arena, "resident %s", g->unit->residents.at[v->index].node->name.text);
     case PSY_OP_CONST:
+        if (v->rank) {
+            return psc_format(arena, "param %s", g->unit->params.at[v->index].node->name.text);
+        }
         if (psy__dtype_class(v->dtype) == PSY_DCLASS_FLOAT) {
             bits = psc_fold_cast(v->dtype, PSY_F64, v->bits);
             memcpy(&number, &bits, sizeof number);
@@ -88,12 +91,13 @@ static const char *title(const graph *g, const psc_program *p, const psc_value *
 
 static const char *look(const psc_value *v)
 {
-    return v->op == PSY_OP_LOAD || v->op == PSY_OP_PARTIAL      ? "fillcolor=\"#dbeafe\""
-           : v->op == PSY_OP_RESIDENT || v->op == PSY_OP_LOOKUP ? "fillcolor=\"#dcfce7\" shape=cylinder"
-           : v->op == PSY_OP_STORE                              ? "fillcolor=\"#ffedd5\""
-           : v->op == PSY_OP_CONST || v->op == PSY_OP_SIZE      ? "shape=plaintext style=\"\""
-           : psc_is_computed(v)                                 ? "fillcolor=\"#ffffff\""
-                                                                : "fillcolor=\"#f3f4f6\"";
+    return v->op == PSY_OP_LOAD || v->op == PSY_OP_PARTIAL ? "fillcolor=\"#dbeafe\""
+           : v->op == PSY_OP_RESIDENT || v->op == PSY_OP_LOOKUP || (v->op == PSY_OP_CONST && v->rank)
+               ? "fillcolor=\"#dcfce7\" shape=cylinder"
+           : v->op == PSY_OP_STORE                         ? "fillcolor=\"#ffedd5\""
+           : v->op == PSY_OP_CONST || v->op == PSY_OP_SIZE ? "shape=plaintext style=\"\""
+           : psc_is_computed(v)                            ? "fillcolor=\"#ffffff\""
+                                                           : "fillcolor=\"#f3f4f6\"";
 }
 
 static void put_node(const graph *g, const psc_program *p, const psc_value *v, const char *indent)
@@ -105,7 +109,7 @@ static void put_node(const graph *g, const psc_program *p, const psc_value *v, c
         fputs("\\n= ", g->to);
         put_text(g, v->name);
     }
-    if (v->op != PSY_OP_STORE && v->op != PSY_OP_CONST) {
+    if (v->op != PSY_OP_STORE && (v->op != PSY_OP_CONST || v->rank)) {
         fprintf(g->to, "\\n%s%s", psy__dtype_name(v->dtype), shape(g, v));
     }
     fprintf(g->to, "\" %s%s];\n", look(v),

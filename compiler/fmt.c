@@ -171,7 +171,7 @@ static bool has_comment(const formatter *f, const unit *u)
 static bool has_column(const formatter *f, unit *u)
 {
     enum { WIDTH_MAX = 72 };
-    size_t name = u->from + (f->is_program && fmt_is(word(f, u->from), "resident"));
+    size_t name = u->from + (f->is_program && (fmt_is(word(f, u->from), "resident") || fmt_is(word(f, u->from), "param")));
     bool field = f->is_program ? name > u->from : u->indent > 0;
     u->name_end = name + 2;
     return u->kind == STATEMENT && field && !has_comment(f, u) && u->to > name + 2 && fmt_is(word(f, name + 1), ":") &&

@@ -34,7 +34,8 @@ typedef enum hrm_expr_kind {
     HRM_CALL,   /* name(arguments); x |> f(y) is f(x, y), and `if` is select(condition, yes, no) */
     HRM_MEMBER, /* left.name */
     HRM_INDEX,  /* left[indices] */
-    HRM_LIST    /* [arguments]: the sizes of a shape, or axes */
+    HRM_LIST,   /* [arguments]: the sizes of a shape, or axes */
+    HRM_TEXT    /* "name.text": what einsum does */
 } hrm_expr_kind;
 
 /* Signs of one character stand for themselves. */
@@ -82,6 +83,13 @@ typedef struct hrm_resident {
     psc_name placement, by; /* `split` N, `by` key, `replicated`; text NULL where not given */
 } hrm_resident;
 
+typedef struct hrm_param {
+    psc_name name;
+    hrm_type type;
+    psc_name path, tensor; /* texts; tensor: text NULL where the file has but one */
+    psc_name placement;    /* none is allowed; text NULL where not given */
+} hrm_param;
+
 typedef struct hrm_fn {
     psc_name name;
     hrm_parameters parameters;
@@ -108,6 +116,7 @@ typedef struct hrm_file {
     PSC_LIST(hrm_import) imports;
     PSC_LIST(hrm_const) constants;
     PSC_LIST(hrm_resident) residents;
+    PSC_LIST(hrm_param) params;
     PSC_LIST(hrm_fn *) fns;
     PSC_LIST(hrm_pipeline *) pipelines;
 } hrm_file;

@@ -35,7 +35,7 @@
     hrm_pipeline *pipeline;
 }
 
-%token IMPORT "import" CONST "const" RESIDENT "resident" FN "fn" PIPELINE "pipeline" LET "let"
+%token IMPORT "import" CONST "const" RESIDENT "resident" PARAM "param" FN "fn" PIPELINE "pipeline" LET "let"
 %token ARROW "->" PIPE "|>" DOTS ".." IF "if" ELSE "else"
 %token EQ "==" NE "!=" LE "<=" GE ">=" AND "&&" OR "||" SHL "<<" SHR ">>"
 %token <name> NAME "a name" STRING "a text"
@@ -50,6 +50,7 @@
 %type <parameters> parameters parameter_list
 %type <arguments> arguments argument_list
 %type <argument> argument
+%type <name> placement tensor
 %type <let> let names
 %type <pipeline> body
 
@@ -154,6 +155,9 @@ item: IMPORT STRING                     { hrm_import i = {$STRING.text, @STRING}
     | RESIDENT NAME ':' type NAME[how] NAME[by]
                                         { hrm_resident r = {.name = $2, .type = *$type, .placement = $how, .by = $by};
                                           psc_push(syntax->arena, &file(syntax)->residents, r); }
+    | PARAM NAME ':' type placement[before] '=' STRING tensor placement[behind]
+                                        { hrm_param p = {$NAME, *$type, $STRING, $tensor, $before.text ? $before : $behind};
+                                          psc_push(syntax->arena, &file(syntax)->params, p); }
     | FN NAME '(' parameters ')' ARROW type '=' expr
                                         { hrm_fn *f = psc_new(syntax->arena, hrm_fn);
                                           *f = (hrm_fn){$NAME, *$parameters, *$type, $expr};
@@ -162,6 +166,10 @@ item: IMPORT STRING                     { hrm_import i = {$STRING.text, @STRING}
                                         { $body->name = $name; $body->parameters = *$parameters; $body->output = $output;
                                           $body->record = $record; $body->fields = *$arguments; $body->span = @$;
                                           psc_push(syntax->arena, &file(syntax)->pipelines, $body); };
+
+placement: %empty                       { $$ = (psc_name){NULL, @$, NULL}; }
+    | NAME
+    | NAME NAME                         { $$ = $1; };
 
 semicolons: %empty | semicolons ';';
 
@@ -186,6 +194,8 @@ type: NAME                              { $$ = psc_new(syntax->arena, hrm_type);
     | NAME '[' dims ']'                 { $$ = $dims; $$->dtype = $NAME; $$->span = @$; };
 dims: expr                              { $$ = psc_new(syntax->arena, hrm_type); psc_push(syntax->arena, &$$->dims, $expr); }
     | dims ',' expr                     { $$ = $1; psc_push(syntax->arena, &$$->dims, $expr); };
+tensor: %empty                          { $$ = (psc_name){NULL, @$, NULL}; }
+    | '[' STRING ']'                    { $$ = $STRING; };
 
 expr: choice
     | expr PIPE NAME                    { $$ = call(syntax, @$, $NAME, $1, NULL); }
@@ -255,7 +265,8 @@ arguments: %empty                       { $$ = psc_new(syntax->arena, hrm_argume
     | argument_list ','                 { $$ = $1; };
 argument_list: argument                 { $$ = psc_new(syntax->arena, hrm_arguments); psc_push(syntax->arena, $$, $1); }
     | argument_list ',' argument        { $$ = $1; psc_push(syntax->arena, $$, $3); };
-argument: expr                          { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
+argument: STRING                        { $$ = (hrm_argument){{NULL, @$, NULL}, make(syntax, HRM_TEXT, @$, NULL, NULL)}; $$.value->name = $1; }
+    | expr                              { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
     | list                              { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
     | NAME ':' list                     { $$ = (hrm_argument){$NAME, $list}; }
     | NAME ':' expr                     { $$ = (hrm_argument){$NAME, $expr}; };
@@ -286,7 +297,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, psc
 
 hrm_file *psc_hrm_parse_file(psc_syntax *syntax)
 {
-    static const char *const later[] = {"param", "model", "state", "update", "variant", "grad",
+    static const char *const later[] = {"model", "state", "update", "variant", "grad",
                                         "match", "enum",  "for",   "while",  "struct",  NULL};
     hrm_file *f = psc_new(syntax->arena, hrm_file);
     void *scanner;

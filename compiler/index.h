@@ -16,6 +16,7 @@ struct psc_unit;
 typedef enum psc_index_kind {
     PSC_INDEX_CONSTANT,
     PSC_INDEX_RESIDENT,
+    PSC_INDEX_PARAM,
     PSC_INDEX_SIZE,
     PSC_INDEX_FUNCTION,
     PSC_INDEX_PARAMETER,

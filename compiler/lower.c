@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "call.h"
+#include "param.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -397,9 +398,12 @@ static psc_term lower_name(psc_lowering *l, const hrm_expr *e)
     uint32_t index;
     const psc_constant_value *c = psc_constant_find(l->unit, e->name.text);
     const psc_resident *r = psc_resident_find(l->unit, e->name.text, &index);
+    uint32_t number;
+    const psc_param *p = psc_param_find(l->unit, e->name.text, &number);
     psy_dim symbol = psc_symbol_find(l->unit, e->name.text, PSY_SYMBOL_GLOBAL);
     return c                    ? psc_constant_term(c, e->span)
            : r                  ? resident_term(l, r, index, e->span)
+           : p                  ? psc_param_term(l, p, number, e->span)
            : symbol != PSY_NONE ? (psc_term){.kind = PSC_TERM_SIZE, .span = e->span, .dim = symbol}
                                 : psc_poison(e->span); /* reported by resolve */
 }
@@ -544,6 +548,9 @@ static psc_term lower_any(psc_lowering *l, const hrm_expr *e)
     case HRM_MEMBER: return lower_member(l, e);
     case HRM_INDEX: return lower_index(l, e);
     case HRM_CALL: return lower_call(l, e);
+    case HRM_TEXT:
+        ERROR(PSC_E_UNSUPPORTED, e->span, "texts in expressions are not supported by this version");
+        return psc_poison(e->span);
     case HRM_LIST:
         ERROR(PSC_E_TYPE, e->span, "a list of sizes stands only where a function takes one");
         return psc_poison(e->span);

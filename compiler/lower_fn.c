@@ -11,7 +11,7 @@ enum { INLINE_DEPTH_MAX = 64, CALLS_MAX = 4 * PSC_VALUES_MAX };
 /* A dim of a function's type: a constant, or a size of the function's own that `actual` gives a value. */
 static bool unify_dim(psc_lowering *l, const hrm_expr *declared, psy_dim actual)
 {
-    if (declared->kind == HRM_NAME && !psc_constant_find(l->unit, declared->name.text)) {
+    if (declared->kind == HRM_NAME && !psc_constant_of_types(l->unit, declared->name.text)) {
         const psc_term *bound = psc_names_find(l->scope, declared->name.text);
         if (bound) {
             return bound->kind == PSC_TERM_SIZE ? bound->dim == actual

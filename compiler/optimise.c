@@ -28,7 +28,7 @@ static void rewrite(psc_unit *u, psc_program *p, psc_value *(*visit)(psc_unit *,
 static bool constant(const psc_value *v, uint64_t *bits)
 {
     *bits = v->bits;
-    return v->op == PSY_OP_CONST;
+    return v->op == PSY_OP_CONST && v->rank == 0; /* with axes: weights */
 }
 
 static psc_value *add_constant(psc_unit *u, psc_program *to, const psc_value *like, uint64_t bits)

@@ -51,7 +51,11 @@ const char *psc_dump_index(void *context, const psc_value *v)
     case PSY_OP_RESIDENT:
     case PSY_OP_LOOKUP: return u->residents.at[v->index].node->name.text;
     case PSY_OP_SIZE: return psc_dump_dim(context, v->index);
-    case PSY_OP_CONST: return psc_format(u->arena, "0x%" PRIx64, v->bits);
+    case PSY_OP_CONST:
+        if (v->rank) {
+            return u->params.at[v->index].node->name.text;
+        }
+        return psc_format(u->arena, "0x%" PRIx64, v->bits);
     case PSY_OP_TOPK:
         return v->base == PSY_NONE ? psc_format(u->arena, "k %u", v->index)
                                    : psc_format(u->arena, "k %u from %s", v->index, psc_dump_dim(context, v->base));

@@ -7,6 +7,7 @@
 
 #include "builtins.h"
 #include "isa/layout.h"
+#include "param.h"
 #include "unit.h"
 
 #define ERROR(...) psc_error(u->diags, __VA_ARGS__)
@@ -25,6 +26,15 @@ static const char *folder_of(psc_unit *u, const char *path)
     return slash ? psc_strndup(u->arena, path, (size_t)(slash - path) + 1) : "";
 }
 
+const char *psc_include_path(psc_unit *u, const char *path, size_t k)
+{
+    bool absolute = path[0] == '/';
+    return k > (absolute ? 0 : u->options->include_count) ? NULL
+           : absolute                                     ? path
+           : k == 0                                       ? psc_format(u->arena, "%s%s", folder_of(u, u->source->path), path)
+                                                          : psc_format(u->arena, "%s/%s", u->options->include[k - 1], path);
+}
+
 static void import(psc_unit *u, const hrm_import *i)
 {
     size_t n = strlen(i->path);
@@ -34,13 +44,8 @@ static void import(psc_unit *u, const hrm_import *i)
     }
     const psc_source *source = NULL;
     int error = 0;
-    for (size_t k = 0; !source && k <= u->options->include_count; k++) {
-        if (i->path[0] == '/' && k > 0) {
-            break;
-        }
-        const char *path = i->path[0] == '/' ? i->path
-                           : k == 0          ? psc_format(u->arena, "%s%s", folder_of(u, u->source->path), i->path)
-                                             : psc_format(u->arena, "%s/%s", u->options->include[k - 1], i->path);
+    const char *path;
+    for (size_t k = 0; !source && (path = psc_include_path(u, i->path, k)); k++) {
         source =
             u->options->read ? u->options->read(u->options->read_context, u->arena, path) : psc_source_read(u->arena, path);
         if (!source && (error == 0 || error == ENOENT)) {
@@ -75,7 +80,8 @@ static const psc_span *declared(const psc_unit *u, const char *name)
     uint32_t index;
     const psc_constant_value *c = psc_constant_find(u, name);
     const psc_resident *r = psc_resident_find(u, name, &index);
-    return c ? &c->span : r ? &r->node->name.span : NULL;
+    const psc_param *p = psc_param_find(u, name, &index);
+    return c ? &c->span : r ? &r->node->name.span : p ? &p->node->name.span : NULL;
 }
 
 bool psc_name_is_free(psc_unit *u, const psc_name *name)
@@ -129,7 +135,7 @@ static psc_constant_value constant_name(psc_unit *u, const hrm_expr *e)
     psc_constant_value *c = psc_constant_find(u, e->name.text);
     if (c) {
         c->used = true;
-        psc_index_add_name(u, PSC_INDEX_CONSTANT, e->span, c->span);
+        psc_index_add_name(u, c->is_size ? PSC_INDEX_SIZE : PSC_INDEX_CONSTANT, e->span, c->span);
         return *c;
     }
     const char *names[256];
@@ -369,6 +375,7 @@ static bool has_room(psc_unit *u)
     } rows[] = {{f->imports.count, PSC_IMPORTS_MAX, "imports"},
                 {f->constants.count, PSC_CONSTANTS_MAX, "constants"},
                 {f->residents.count, PSC_RESIDENTS_MAX, "residents"},
+                {f->params.count, PSC_PARAMS_MAX, "params"},
                 {f->fns.count, PSC_FNS_MAX, "functions"},
                 {f->pipelines.count, PSC_PIPELINES_MAX, "pipelines"}};
     psc_span whole = {u->source, 0, 0};
@@ -404,6 +411,7 @@ void psc_resolve(psc_unit *u)
             psc_push(u->arena, &u->constants, v);
         }
     }
+    psc_resolve_params(u);
     for (size_t i = 0; i < u->file->residents.count; i++) {
         resolve_resident(u, &u->file->residents.at[i]);
     }

@@ -44,8 +44,12 @@ static const entry *find_name(const scope *s, const char *name)
 static void file_names(psc_unit *u, scope *s)
 {
     for (size_t i = 0; i < u->constants.count; i++) {
-        psc_name name = {u->constants.at[i].name, u->constants.at[i].span, NULL};
-        add_name(u, s, PSC_INDEX_CONSTANT, &name, &u->constants.at[i].used);
+        const psc_constant_value *c = &u->constants.at[i];
+        psc_name name = {c->name, c->span, NULL};
+        add_name(u, s, c->is_size ? PSC_INDEX_SIZE : PSC_INDEX_CONSTANT, &name, &u->constants.at[i].used);
+    }
+    for (size_t i = 0; i < u->params.count; i++) {
+        add_name(u, s, PSC_INDEX_PARAM, &u->params.at[i].node->name, &u->params.at[i].used);
     }
     for (size_t i = 0; i < u->residents.count; i++) {
         add_name(u, s, PSC_INDEX_RESIDENT, &u->residents.at[i].node->name, &u->residents.at[i].used);
@@ -79,7 +83,7 @@ static void unknown_name(psc_unit *u, const psc_name *name, const scope *s)
 
 static void unknown_function(psc_unit *u, const psc_name *name)
 {
-    if (strcmp(name->text, "grad") == 0 || strcmp(name->text, "einsum") == 0) {
+    if (strcmp(name->text, "grad") == 0) {
         ERROR(PSC_E_UNSUPPORTED, name->span, "`%s` is not supported by this version", name->text);
         return;
     }
@@ -154,7 +158,7 @@ static void check_names(psc_unit *u, const hrm_expr *e, const scope *s)
 
 static bool names_a_size(const psc_unit *u, const hrm_expr *e, const scope *s)
 {
-    return e && ((e->kind == HRM_NAME && !psc_constant_find(u, e->name.text) && find_name(s, e->name.text)) ||
+    return e && ((e->kind == HRM_NAME && !psc_constant_of_types(u, e->name.text) && find_name(s, e->name.text)) ||
                  names_a_size(u, e->left, s) || names_a_size(u, e->right, s));
 }
 
@@ -162,7 +166,7 @@ static bool names_a_size(const psc_unit *u, const hrm_expr *e, const scope *s)
 static void check_size(psc_unit *u, const hrm_expr *e, const scope *s)
 {
     bool computes = e->kind == HRM_BINARY && (e->op == '+' || e->op == '-' || e->op == '*' || e->op == '/');
-    psc_constant_value *c = e->kind == HRM_NAME ? psc_constant_find(u, e->name.text) : NULL;
+    psc_constant_value *c = e->kind == HRM_NAME ? psc_constant_of_types(u, e->name.text) : NULL;
     const entry *own = e->kind == HRM_NAME ? find_name(s, e->name.text) : NULL;
     if (c) {
         c->used = true;
@@ -193,7 +197,8 @@ static void check_type(psc_unit *u, const hrm_type *t, scope *s, bool is_result)
     }
     for (size_t i = 0; i < t->dims.count; i++) {
         const hrm_expr *d = t->dims.at[i];
-        bool is_new = !is_result && d->kind == HRM_NAME && !psc_constant_find(u, d->name.text) && !find_name(s, d->name.text);
+        bool is_new =
+            !is_result && d->kind == HRM_NAME && !psc_constant_of_types(u, d->name.text) && !find_name(s, d->name.text);
         if (is_new) {
             add_name(u, s, PSC_INDEX_SIZE, &d->name, NULL);
         } else {
@@ -474,6 +479,11 @@ void psc_resolve_bodies(psc_unit *u)
     for (size_t i = 0; i < u->residents.count; i++) {
         if (!u->residents.at[i].used) {
             warn_unused(u, &u->residents.at[i].node->name, "resident ");
+        }
+    }
+    for (size_t i = 0; i < u->params.count; i++) {
+        if (!u->params.at[i].used) {
+            warn_unused(u, &u->params.at[i].node->name, "param ");
         }
     }
     for (size_t i = 0; i < u->fns.count; i++) {

@@ -289,7 +289,11 @@ static bool refuse_later(psc_syntax *s, psc_span span)
         for (size_t i = 0; !is_field && s->later[i]; i++) {
             if (strlen(s->later[i]) == n && memcmp(text + at, s->later[i], n) == 0) {
                 psc_span word = {s->source, at, at + n};
-                psc_error(s->diags, PSC_E_UNSUPPORTED, word, "`%s` is not supported by this version", s->later[i]);
+                psc_diagnostic *d =
+                    psc_error(s->diags, PSC_E_UNSUPPORTED, word, "`%s` is not supported by this version", s->later[i]);
+                if (strcmp(s->later[i], "model") == 0) {
+                    psc_help(d, "write the network as functions, and read its weights with `param`");
+                }
                 return true;
             }
         }

@@ -116,6 +116,12 @@ psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name)
     return NULL;
 }
 
+psc_constant_value *psc_constant_of_types(const psc_unit *unit, const char *name)
+{
+    psc_constant_value *c = psc_constant_find(unit, name);
+    return c && !c->is_size ? c : NULL;
+}
+
 const psc_resident *psc_resident_find(const psc_unit *unit, const char *name, uint32_t *index)
 {
     for (size_t i = 0; i < unit->residents.count; i++) {

@@ -14,7 +14,7 @@
 
 /* What a file may have; a module has room for it. */
 enum { PSC_UNIT_VALUES_MAX = 120000 };
-enum { PSC_IMPORTS_MAX = 64, PSC_RESIDENTS_MAX = 64, PSC_FNS_MAX = 1024, PSC_PIPELINES_MAX = 64 };
+enum { PSC_IMPORTS_MAX = 64, PSC_RESIDENTS_MAX = 64, PSC_PARAMS_MAX = 1024, PSC_FNS_MAX = 1024, PSC_PIPELINES_MAX = 64 };
 
 /* Every i64 and every u64: whole numbers have no dtype until they meet a value. */
 __extension__ typedef __int128 psc_integer;
@@ -23,6 +23,7 @@ typedef struct psc_constant_value {
     const char *name;
     psc_span span;
     bool is_float, poisoned, used;
+    bool is_size; /* a size that a param's file gave: types of functions have sizes of their own of that name */
     psc_integer integer;
     double real;
 } psc_constant_value;
@@ -32,6 +33,18 @@ typedef struct psc_resident {
     psy_psm_resident record; /* `name` is set when the module is written */
     bool poisoned, used;
 } psc_resident;
+
+/* Weights: read when the program is compiled. */
+typedef struct psc_param {
+    const hrm_param *node;
+    const char *path; /* of the file that it comes from; NULL: there is none */
+    uint8_t dtype, rank;
+    psy_dim dims[PSY_RANK_MAX];
+    const uint8_t *data; /* row-major; NULL where an editor asks, of what has axes */
+    uint64_t bytes;
+    uint32_t offset; /* bytecode: in the constants; PSY_NONE: nobody reads it */
+    bool poisoned, used;
+} psc_param;
 
 typedef struct psc_fn {
     const hrm_fn *node;
@@ -84,6 +97,8 @@ typedef struct psc_unit {
     PSC_LIST(psy_psm_check) checks;
     PSC_LIST(const char *) check_texts; /* as `checks` */
     PSC_LIST(psc_resident) residents;
+    PSC_LIST(psc_param) params;
+    PSC_LIST(const char *) weights; /* paths of the files that params were read from */
     PSC_LIST(psc_fn) fns;
     psc_names *fn_names; /* of `fns` */
     PSC_LIST(psc_type) types;
@@ -127,6 +142,10 @@ const psc_message *psc_message_find(const psc_unit *unit, const char *name);
 psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name);
 const psc_resident *psc_resident_find(const psc_unit *unit, const char *name, uint32_t *index);
 psc_fn *psc_fn_find(const psc_unit *unit, const char *name);
+/* A constant that can stand in the type of a function: no size that a param's file gave. */
+psc_constant_value *psc_constant_of_types(const psc_unit *unit, const char *name);
+/* Where a file that the program names is looked for: k = 0, 1 ...; NULL: nowhere else. */
+const char *psc_include_path(psc_unit *unit, const char *path, size_t k);
 /* Whether a constant, resident or function may have the name; reports. */
 bool psc_name_is_free(psc_unit *unit, const psc_name *name);
 /* Functions and pipelines: the second half of resolve. */

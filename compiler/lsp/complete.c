@@ -144,13 +144,13 @@ static void add_file_names(completion *c, bool data)
                                 : v->is_float     ? psc_index_real(c->q->arena, v->real)
                                                   : psc_integer_text(c->q->arena, v->integer);
             add(c, CONSTANT, lsp_word(c->q->arena, item->name), NULL, value, NULL);
-        } else if (item->kind == LSP_RESIDENT && data) {
+        } else if ((item->kind == LSP_RESIDENT || item->kind == LSP_PARAM) && data) {
             add_item(c, VARIABLE, item);
         }
     }
     add_imported_constants(c);
     for (size_t i = 0; i < c->item_count; i++) {
-        if (c->items[i].kind == LSP_RESIDENT && data) {
+        if ((c->items[i].kind == LSP_RESIDENT || c->items[i].kind == LSP_PARAM) && data) {
             add_sizes(c, c->items[i].type);
         }
     }
@@ -335,7 +335,7 @@ static void complete_head(completion *c, psc_span last)
         for (size_t i = 0; i < c->item_count; i++) {
             own = i <= c->around_index || (own && lsp_item_is_inner(&c->items[i]));
             bool seen = c->around->kind == LSP_FUNCTION ? c->items[i].kind == LSP_PARAMETER && i > c->around_index && own
-                                                        : c->items[i].kind == LSP_RESIDENT;
+                                                        : c->items[i].kind == LSP_RESIDENT || c->items[i].kind == LSP_PARAM;
             if (seen) {
                 add_sizes(c, c->items[i].type);
             }
@@ -371,15 +371,18 @@ static void complete_pipeline(completion *c, psc_span last)
 static void complete_program(completion *c)
 {
     psc_span last = c->count ? c->words[c->count - 1] : (psc_span){0};
-    if (lsp_is(last, "import") || lsp_is(last, "const") || lsp_is(last, "resident") || lsp_is(last, "fn") ||
-        lsp_is(last, "pipeline") || lsp_is(last, "let")) {
+    if (lsp_is(last, "import") || lsp_is(last, "const") || lsp_is(last, "resident") || lsp_is(last, "param") ||
+        lsp_is(last, "fn") || lsp_is(last, "pipeline") || lsp_is(last, "let")) {
         return; /* a new name */
     }
     if (!c->around) {
         complete_top(c);
     } else if (lsp_is(last, ".")) {
         complete_member(c);
-    } else if (c->around->kind == LSP_RESIDENT || (c->around->kind != LSP_CONSTANT && c->q->offset <= c->around->body)) {
+    } else if (c->around->kind == LSP_PARAM && c->open.source == NULL && !lsp_is(last, ":") && is_complete(last)) {
+        complete_top(c);
+    } else if (c->around->kind == LSP_RESIDENT || c->around->kind == LSP_PARAM ||
+               (c->around->kind != LSP_CONSTANT && c->q->offset <= c->around->body)) {
         complete_head(c, last);
     } else if (c->around->kind == LSP_PIPELINE) {
         complete_pipeline(c, last);

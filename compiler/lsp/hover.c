@@ -163,6 +163,8 @@ static json_t *hover_size(const lsp_question *q, const psc_index_name *n, const 
         const lsp_item *item = &q->a->outline->items.at[i];
         if (item->kind == LSP_RESIDENT && item->all.begin <= n->definition.begin && n->definition.begin < item->all.end) {
             text = "A size, known when the data is loaded.";
+        } else if (item->kind == LSP_PARAM && item->all.begin <= n->definition.begin && n->definition.begin < item->all.end) {
+            text = "A size, read with the weights.";
         }
     }
     bool value = type && strncmp(type, "size ", 5) != 0;

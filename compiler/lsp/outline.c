@@ -136,22 +136,27 @@ static void read_item(reader *r)
     static const struct {
         const char *word;
         lsp_item_kind kind;
-    } words[] = {{"const", LSP_CONSTANT}, {"resident", LSP_RESIDENT}, {"fn", LSP_FUNCTION}, {"pipeline", LSP_PIPELINE}};
+    } words[] = {{"const", LSP_CONSTANT},
+                 {"resident", LSP_RESIDENT},
+                 {"param", LSP_PARAM},
+                 {"fn", LSP_FUNCTION},
+                 {"pipeline", LSP_PIPELINE}};
+    enum { WORDS = sizeof words / sizeof words[0] };
     psc_span from = word(r, r->at++);
     size_t k = 0;
-    while (k < 4 && !lsp_is(from, words[k].word)) {
+    while (k < WORDS && !lsp_is(from, words[k].word)) {
         k++;
     }
-    if (k == 4 || !take_name(r, words[k].kind, from)) {
+    if (k == WORDS || !take_name(r, words[k].kind, from)) {
         return;
     }
     size_t number = r->outline->items.count - 1;
     uint32_t end = word(r, r->end - 1).end;
     psc_span type = r->outline->items.at[number].type;
     uint32_t body = end, record = end;
-    if (k == 1 && take(r, ":")) {
-        type = take_until(r, ";");
-    } else if (k >= 2) {
+    if (words[k].kind == LSP_RESIDENT || words[k].kind == LSP_PARAM) {
+        type = take(r, ":") ? take_until(r, words[k].kind == LSP_PARAM ? "=;" : ";") : type;
+    } else if (words[k].kind == LSP_FUNCTION || words[k].kind == LSP_PIPELINE) {
         if (take(r, "(")) {
             read_parameters(r);
         }
@@ -166,14 +171,15 @@ static void read_item(reader *r)
     item->type = type;
     item->body = body;
     item->record = record;
-    if (k == 3 && take(r, "{")) {
+    if (words[k].kind == LSP_PIPELINE && take(r, "{")) {
         read_body(r, number);
     }
 }
 
 static bool starts_item(psc_span w)
 {
-    return lsp_is(w, "import") || lsp_is(w, "const") || lsp_is(w, "resident") || lsp_is(w, "fn") || lsp_is(w, "pipeline");
+    return lsp_is(w, "import") || lsp_is(w, "const") || lsp_is(w, "resident") || lsp_is(w, "param") || lsp_is(w, "fn") ||
+           lsp_is(w, "pipeline");
 }
 
 static void read_program(reader *r)

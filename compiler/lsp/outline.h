@@ -11,6 +11,7 @@ typedef enum lsp_item_kind {
     LSP_NAMESPACE,
     LSP_CONSTANT,
     LSP_RESIDENT,
+    LSP_PARAM,
     LSP_FUNCTION,
     LSP_PIPELINE,
     LSP_MESSAGE,

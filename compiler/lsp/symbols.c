@@ -11,7 +11,8 @@ static int kind_of(lsp_item_kind kind)
     switch (kind) {
     case LSP_NAMESPACE: return NAMESPACE;
     case LSP_CONSTANT: return CONSTANT;
-    case LSP_RESIDENT: return ARRAY;
+    case LSP_RESIDENT:
+    case LSP_PARAM: return ARRAY;
     case LSP_FUNCTION: return FUNCTION;
     case LSP_PIPELINE: return EVENT;
     case LSP_MESSAGE: return STRUCT;

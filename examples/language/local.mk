@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-# The messages that the examples in doc/language.md use.
-EXTRA_DIST += %D%/language.psy
+# The messages and weights that the examples in doc/language.md use.
+EXTRA_DIST += %D%/bias.npy %D%/language.psy %D%/model.safetensors

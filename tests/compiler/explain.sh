@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every code has a text; its wrong example gets that code and no other, its right one compiles without a word.
 . "${PSYNE_SOURCE:?}/tests/compiler/shell.sh"
-cp "$source/examples/language/language.psy" .
+cp "$source"/examples/language/*.{psy,npy,safetensors} .
 texts=$source/compiler/templates/explain.in
 
 # Blocks become CODE-wrong.hrm, CODE-right.psy ...

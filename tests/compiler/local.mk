@@ -53,6 +53,11 @@ check_PROGRAMS += %D%/test_language_products
 %C%_test_language_products_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_language_products_LDADD = $(COMPILER_TEST_LDADD)
 
+check_PROGRAMS += %D%/test_language_einsum
+%C%_test_language_einsum_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_einsum.c
+%C%_test_language_einsum_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_einsum_LDADD = $(COMPILER_TEST_LDADD)
+
 check_PROGRAMS += %D%/test_language_casts
 %C%_test_language_casts_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_casts.c
 %C%_test_language_casts_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
@@ -62,6 +67,16 @@ check_PROGRAMS += %D%/test_language_split
 %C%_test_language_split_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_split.c
 %C%_test_language_split_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_language_split_LDADD = $(COMPILER_TEST_LDADD)
+
+check_PROGRAMS += %D%/test_weights
+%C%_test_weights_SOURCES = %D%/test_weights.c %D%/weights_file.c %D%/weights_file.h
+%C%_test_weights_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_weights_LDADD = $(COMPILER_TEST_LDADD)
+
+check_PROGRAMS += %D%/test_param
+%C%_test_param_SOURCES = %D%/compile.c %D%/compile.h %D%/test_param.c %D%/weights_file.c %D%/weights_file.h
+%C%_test_param_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_param_LDADD = $(COMPILER_TEST_LDADD)
 
 check_PROGRAMS += %D%/test_random_hrm
 %C%_test_random_hrm_SOURCES = %D%/compile.c %D%/compile.h %D%/random_hrm.c %D%/random_hrm.h %D%/random_hrm_parts.h \
@@ -74,8 +89,8 @@ noinst_PROGRAMS += %D%/run_module
 %C%_run_module_SOURCES = %D%/run_module.c
 %C%_run_module_LDADD = runtime/libpsyne-core.la -lm
 
-test_scripts += %D%/golden.sh %D%/cli.sh %D%/language.sh %D%/numpy.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh
-EXTRA_DIST += tests/golden %D%/numpy_cases.py %D%/shell.sh
+test_scripts += %D%/golden.sh %D%/cli.sh %D%/language.sh %D%/numpy.sh %D%/weights.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh
+EXTRA_DIST += tests/golden %D%/numpy_cases.py %D%/numpy_weights.py %D%/shell.sh
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.
 update-golden: compiler/psynec$(EXEEXT)

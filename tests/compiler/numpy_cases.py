@@ -13,6 +13,10 @@ DTYPES = {np.dtype(t): name for t, name in [
     (np.bool_, "bool"), (np.int8, "i8"), (np.int16, "i16"), (np.int32, "i32"), (np.int64, "i64"), (np.uint8, "u8"),
     (np.uint16, "u16"), (np.uint32, "u32"), (np.uint64, "u64"), (np.float16, "f16"), (np.float32, "f32"), (np.float64, "f64")]}
 PIPELINES_MAX = 60
+EINSUMS = (("ij,jk->ik", ((3, 4), (4, 5))), ("ij,jk", ((3, 4), (4, 5))), ("ba,cb", ((3, 4), (2, 3))), ("bij,bjk->ikb", ((2, 3, 4), (2, 4, 5))),
+           ("bhqd,bhkd->bhqk", ((2, 2, 3, 4), (2, 2, 5, 4))), ("...ij,...jk->...ik", ((2, 1, 3, 4), (3, 4, 2))), ("i...", ((3, 2, 4),)),
+           ("ii->i", ((4, 4),)), ("iji->j", ((3, 2, 3),)), ("ii", ((4, 4),)), ("i,ij,j->", ((3,), (3, 4), (4,))),
+           ("ij,jk,kl->il", ((3, 4), (4, 5), (5, 2))), ("i,j,k->kij", ((2,), (3,), (4,))), ("aB,Bc", ((3, 4), (4, 2))), (",i->i", ((), (5,))))
 
 
 def real(*shape, dtype=np.float32, low=-2, high=2):
@@ -103,6 +107,12 @@ def rows():
         yield (whole(*x), whole(*y)), "a @ b", "a @ b", 0
     yield (real(3), real(4)), "outer(a, b)", "np.outer(a, b)", 1e-6
     yield (real(2, 3, 4), real(4)), "dot(a, b)", "(a * b).sum(-1)", 1e-5
+    for text, shapes in EINSUMS:
+        operands = tuple(real(*shape) for shape in shapes)
+        names = ", ".join("abc"[:len(operands)])
+        yield operands, f'einsum("{text}", {names})', f'np.einsum("{text}", {names})', 1e-5
+        operands = tuple(whole(*shape, dtype=np.int64) for shape in shapes)
+        yield operands, f'einsum("{text}", {names})', f'np.einsum("{text}", {names})', 0
     # Shapes.
     a = real(4, 6)
     for mine, other in (

@@ -5,7 +5,7 @@ if exists('b:current_syntax')
 endif
 syntax case match
 
-syntax keyword hrmItem import const resident fn pipeline let
+syntax keyword hrmItem import const resident param fn pipeline let
 syntax keyword hrmConditional if else
 syntax match hrmPlacement /\%(\]\s*\)\@<=\%(split\|by\s\+key\|replicated\)\>/
 syntax keyword hrmBoolean true false
@@ -13,7 +13,7 @@ syntax keyword hrmType bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64
 
 " Functions of the language, where they are called.
 syntax keyword hrmBuiltin contained
-    \ min max sum prod any all mean norm logsumexp argmin argmax cumsum dot outer softmax layernorm rmsnorm topk sort
+    \ min max sum prod any all mean norm logsumexp argmin argmax cumsum dot outer einsum softmax layernorm rmsnorm topk sort
     \ argsort size select clamp fma pow atan2 hypot is_nan is_inf is_finite relu leaky_relu elu gelu silu sigmoid
     \ softplus hard_swish reshape transpose expand broadcast concat stack pad iota one_hot gather scatter_add random
     \ uniform normal abs sqrt rsqrt exp log tanh floor ceil trunc round sign popcount sin cos tan asin acos atan sinh
@@ -22,7 +22,7 @@ syntax match hrmCall /\<\h\w*\ze\s*(/ contains=hrmBuiltin,hrmType,hrmConditional
 syntax match hrmCall /|>\s*\zs\h\w*/ contains=hrmBuiltin,hrmType
 syntax match hrmField /\.\@<!\.\h\w*/
 syntax match hrmArgument /\<\h\w*\ze\s*:/
-syntax match hrmDeclared /\%(\<\%(fn\|pipeline\|resident\|const\)\s\+\)\@<=\h\w*/
+syntax match hrmDeclared /\%(\<\%(fn\|pipeline\|resident\|param\|const\)\s\+\)\@<=\h\w*/
 
 syntax match hrmNumber /\<\d[0-9_]*\>/
 syntax match hrmNumber /\<0[xX][0-9A-Fa-f_]\+\>/
