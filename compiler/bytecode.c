@@ -110,7 +110,7 @@ static void write_value(writer *w, const psc_value *v)
             break;
         case 'c': operands[count++] = constant(w, v); break;
         case 'd':
-            operands[count++] = v->op == PSY_OP_SIZE ? v->index : v->op == PSY_OP_SORT ? v->dims[v->rank - 1] : v->base;
+            operands[count++] = psc_ir_class(v) == PSY_CLASS_SIZE ? v->index : v->op == PSY_OP_SORT ? v->dims[v->rank - 1] : v->base;
             break;
         case 's': operands[count++] = (uint32_t)v->step; break;
         case '+':

@@ -17,7 +17,7 @@ const char *psc_part_text(const psc_pipeline *pipeline, const psc_program *progr
 
 bool psc_is_computed(const psc_value *v)
 {
-    return v->op != PSC_OP_LABELS && v->op != PSY_OP_STORE && v->op != PSY_OP_CONST && v->op != PSY_OP_SIZE &&
+    return v->op != PSC_OP_LABELS && v->op != PSY_OP_STORE && v->op != PSY_OP_CONST && psc_ir_class(v) != PSY_CLASS_SIZE &&
            !psc_ir_is_view(v);
 }
 
@@ -79,6 +79,7 @@ static const char *title(const graph *g, const psc_program *p, const psc_value *
         }
         return psc_format(arena, "%lld", (long long)psc_fold_cast(v->dtype, PSY_I64, v->bits));
     case PSY_OP_TOPK: return psc_format(arena, "topk %u", v->index);
+    case PSY_OP_BASE: return psc_format(arena, "first row of %s", psc_dim_text(g->unit, v->index));
     default: {
         const char *what = psc_dump_index(g->unit, v), *name = psy__op_info(v->op)->name;
         return *what ? psc_format(arena, "%s %s", name, what) : name;
@@ -88,10 +89,11 @@ static const char *title(const graph *g, const psc_program *p, const psc_value *
 
 static const char *look(const psc_value *v)
 {
+    bool is_size = psc_ir_class(v) == PSY_CLASS_SIZE;
     return v->op == PSY_OP_LOAD || v->op == PSY_OP_PARTIAL      ? "fillcolor=\"#dbeafe\""
            : v->op == PSY_OP_RESIDENT || v->op == PSY_OP_LOOKUP ? "fillcolor=\"#dcfce7\" shape=cylinder"
            : v->op == PSY_OP_STORE                              ? "fillcolor=\"#ffedd5\""
-           : v->op == PSY_OP_CONST || v->op == PSY_OP_SIZE      ? "shape=plaintext style=\"\""
+           : v->op == PSY_OP_CONST || is_size                   ? "shape=plaintext style=\"\""
            : psc_is_computed(v)                                 ? "fillcolor=\"#ffffff\""
                                                                 : "fillcolor=\"#f3f4f6\"";
 }

@@ -234,6 +234,11 @@ static psy_status compute_sizes(psy__bound_program *b)
     return PSY_OK;
 }
 
+uint64_t psy__size_value(const psy__bound_program *b, const psy__instruction *at)
+{
+    return at->op == PSY_OP_BASE ? b->bases[psy__dim_symbol(at->operands[0])] : psy__dim_value(at->operands[0], b->symbols);
+}
+
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* Element operations of an instruction: what it reads, broadcast, or where that is nothing, what it writes. */

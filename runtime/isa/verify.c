@@ -216,6 +216,12 @@ static psy_status check_lookup(context *c)
     return psy__verify_result(c, 0, c->at.dtype, r->dims + 1, r->rank - 1u);
 }
 
+static bool is_local(const context *c, psy_dim d)
+{
+    return psy__dim_is_symbol(d) && psy__dim_symbol(d) < c->m->symbol_count &&
+           c->m->symbols[psy__dim_symbol(d)].kind == PSY_SYMBOL_LOCAL;
+}
+
 static psy_status check_select(context *c)
 {
     const psy_psm_register *x = psy__verify_operand(c, 0);
@@ -233,8 +239,8 @@ static psy_status check_select(context *c)
          !psy__verify_same_dims(psy__verify_operand(c, 1)->dims, psy__verify_operand(c, 1)->rank, x->dims, x->rank))) {
         return refuse(c, "its labels do not fit its operand");
     }
-    if (base != PSY_NONE && (labels != PSY_NONE || !psy__dim_is_symbol(base) || psy__dim_symbol(base) >= c->m->symbol_count ||
-                             c->m->symbols[psy__dim_symbol(base)].kind != PSY_SYMBOL_LOCAL)) {
+    bool places = base == 0 && labels != PSY_NONE;
+    if (base != PSY_NONE && !places && (labels != PSY_NONE || !is_local(c, base))) {
         return refuse(c, "its row base is no local size");
     }
     status = psy__verify_result(c, 0, c->at.dtype, &k, 1);
@@ -387,6 +393,9 @@ static psy_status check_class(context *c)
         psy_dim d = c->at.operands[0];
         if (d == PSY_NONE || (psy__dim_is_symbol(d) && psy__dim_symbol(d) >= c->m->symbol_count)) {
             return refuse(c, "its dim does not exist");
+        }
+        if (c->at.op == PSY_OP_BASE && !is_local(c, d)) {
+            return refuse(c, "its dim is no local size");
         }
         return psy__verify_result(c, 0, c->at.dtype, NULL, 0);
     }

@@ -105,4 +105,7 @@ static inline uint64_t psy__dim_value(psy_dim d, const uint64_t *symbols)
     return psy__dim_is_symbol(d) ? symbols[psy__dim_symbol(d)] : d;
 }
 
+/* What an instruction of class SIZE gives. */
+uint64_t psy__size_value(const psy__bound_program *b, const psy__instruction *at);
+
 #endif

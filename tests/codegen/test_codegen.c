@@ -11,7 +11,9 @@ static void add_row(build *b, const psy_op_info *info, unsigned dtype, uint32_t 
 {
     switch (info->class_) {
     case PSY_CLASS_SELECT: build_output_ranked(b, a, 5); return;
-    case PSY_CLASS_SIZE: build_output(b, build_size(b, dtype, 1000)); return;
+    case PSY_CLASS_SIZE:
+        build_output(b, info->op == PSY_OP_BASE ? build_base(b, dtype, PSY_DIM_SYMBOL | 2) : build_size(b, dtype, 1000));
+        return;
     case PSY_CLASS_REGION:
         build_region(b, false, 1, (psy_dim[]){COUNT});
         build_map(b, PSY_OP_ADD, a, a);

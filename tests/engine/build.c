@@ -207,6 +207,13 @@ uint32_t build_size(build *b, unsigned dtype, psy_dim dim)
     return r;
 }
 
+uint32_t build_base(build *b, unsigned dtype, psy_dim dim)
+{
+    uint32_t r = add_register(b, dtype, 0, NULL);
+    add_op(b, PSY_OP_BASE, dtype, r, 1, &dim);
+    return r;
+}
+
 uint32_t build_lookup(build *b, uint32_t resident, uint32_t key)
 {
     const psy_psm_resident *from = &b->residents[resident];

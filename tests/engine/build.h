@@ -82,6 +82,7 @@ uint32_t build_partial(build *b, uint32_t field, psy_dim shards);
 uint32_t build_view(build *b, uint32_t resident);
 uint32_t build_const(build *b, unsigned dtype, unsigned rank, const psy_dim *dims, const void *elements);
 uint32_t build_size(build *b, unsigned dtype, psy_dim dim);
+uint32_t build_base(build *b, unsigned dtype, psy_dim dim);
 uint32_t build_lookup(build *b, uint32_t resident, uint32_t key);
 uint32_t build_map(build *b, psy_op op, uint32_t x, uint32_t y);              /* y: PSY_NONE for one operand; comparisons too */
 uint32_t build_map3(build *b, psy_op op, uint32_t x, uint32_t y, uint32_t z); /* FMA, and CHOOSE, whose x is bool */

@@ -225,7 +225,8 @@ static bool run_one(const reference *r, const psy__instruction *at, const uint8_
         }
         return true;
     case PSY_CLASS_SIZE: {
-        reference_cell size = {.bits = psy__dim_value(at->operands[0], r->symbols)};
+        psy_dim d = at->operands[0];
+        reference_cell size = {.bits = at->op == PSY_OP_BASE ? r->bases[psy__dim_symbol(d)] : psy__dim_value(d, r->symbols)};
         out->cells[0] = reference_cast(PSY_U64, at->dtype, &size);
         return true;
     }

@@ -7,7 +7,7 @@ enum { COUNT = 70 };
 
 /* Where the program's operands come from. */
 typedef struct sources {
-    psy_dim shards;
+    psy_dim shards, local;
     uint32_t array, key, partial; /* fields */
     uint32_t rows, keyed;         /* residents */
     uint32_t a, truth, index;     /* the array, bools and integers, loaded */
@@ -25,10 +25,11 @@ static build *begin(suite *s, unsigned dtype, sources *x)
     uint32_t truth = build_field(b, in, PSY_BOOL, PSY_FIELD_ARRAY, COUNT),
              index = build_field(b, in, PSY_I32, PSY_FIELD_ARRAY, COUNT);
     x->partial = build_field(b, partial, dtype, PSY_FIELD_SCALAR, 1);
-    psy_dim n = build_symbol(b, PSY_SYMBOL_GLOBAL, PSY_NONE), local = build_symbol(b, PSY_SYMBOL_LOCAL, n);
+    psy_dim n = build_symbol(b, PSY_SYMBOL_GLOBAL, PSY_NONE);
+    x->local = build_symbol(b, PSY_SYMBOL_LOCAL, n);
     x->shards = build_symbol(b, PSY_SYMBOL_SHARDS, PSY_NONE);
     x->rows = build_resident(b, dtype, PSY_PLACE_REPLICATED, PSY_NONE, 1, (psy_dim[]){COUNT});
-    x->keyed = build_resident(b, dtype, PSY_PLACE_BY_KEY, local, 2, (psy_dim[]){n, COUNT});
+    x->keyed = build_resident(b, dtype, PSY_PLACE_BY_KEY, x->local, 2, (psy_dim[]){n, COUNT});
     x->residents[0] = suite_resident(s, SUITE_PLAIN, dtype, COUNT, 1);
     x->residents[1] = suite_keyed(s, SUITE_PLAIN, dtype, 1, COUNT, 2);
     build_program(b, in, partial, out);
@@ -56,7 +57,9 @@ static bool add_row(build *b, const sources *x, const psy_op_info *info)
             return false;
         }
         return true;
-    case PSY_CLASS_SIZE: build_output(b, build_size(b, x->dtype, 1000)); return true;
+    case PSY_CLASS_SIZE:
+        build_output(b, info->op == PSY_OP_BASE ? build_base(b, x->dtype, x->local) : build_size(b, x->dtype, 1000));
+        return true;
     case PSY_CLASS_LOOKUP: build_output(b, build_lookup(b, x->keyed, build_load(b, x->key))); return true;
     case PSY_CLASS_SORT:
     case PSY_CLASS_SELECT: {

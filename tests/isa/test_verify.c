@@ -159,6 +159,13 @@ Test(verify, shapes)
         {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, %1, 2, -;" END, "its labels do not fit its operand", 0},
         {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, N;" END, "its row base is no local size", 0},
         {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, 7;" END, "its row base is no local size", 0},
+        {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, 0;" END, "its row base is no local size", 0},
+        {AB "%4: u64[4] = load.u64 l; %5: f32[2] @0, %6: u64[2] @1 = topk.f32 %0, %4, 2, 0;" END, NULL, 0},
+        {AB "%4: u64[4] = load.u64 l; %5: f32[2] @0, %6: u64[2] @1 = topk.f32 %0, %4, 2, 7;" END,
+         "its row base is no local size", 0},
+        {AB "%4: u64 @0 = base.u64 N.local;" END, NULL, 0},
+        {AB "%4: u64 @0 = base.u64 N;" END, "base: its dim is no local size", 0},
+        {AB "%4: u64 @0 = base.u64 7;" END, "base: its dim is no local size", 0},
         {AB "%4: u64[4] = load.u64 l; %5: f32[2] @0, %6: u64[2] @1 = topk.f32 %0, %4, 2, N.local;" END,
          "its row base is no local size", 0},
     };

@@ -113,7 +113,7 @@ static void run_lookup(psy__cpu_executable *x, const psy__instruction *at, uint3
 
 static void run_size(psy__cpu_executable *x, const psy__instruction *at)
 {
-    uint64_t value = psy__dim_value(at->operands[0], x->bound.symbols);
+    uint64_t value = psy__size_value(&x->bound, at);
     psy__cast(PSY_U64, &value, at->dtype, psy__register_at(x, at->dst, 0), 1);
 }
 

@@ -171,9 +171,9 @@ psy_status psy__vulkan_make_steps(psy__vulkan_executable *x)
     for (uint32_t word = 0; status == PSY_OK && word < p->word_count; word = space.next) {
         psy__instruction_at(x->bound.module, p, word, &at);
         psy__space_of(x->bound.module, p, &at, &space);
-        if (at.op == PSY_OP_SIZE) {
+        if (at.info->class_ == PSY_CLASS_SIZE) {
             x->steps[x->step_count++] =
-                (psy__vulkan_step){.op = at.op, .dst = at.dst, .elements = psy__dim_value(at.operands[0], x->bound.symbols)};
+                (psy__vulkan_step){.op = at.op, .is_size = true, .dst = at.dst, .elements = psy__size_value(&x->bound, &at)};
         } else if (space.stages) {
             psy__vulkan_step *s = &x->steps[x->step_count++];
             s->kernel = kernel;

@@ -66,7 +66,7 @@ void psy__vulkan_record(psy__vulkan_executable *x, bool batched, VkDescriptorSet
         if (s->batched != batched) {
             continue;
         }
-        if (s->op == PSY_OP_SIZE) {
+        if (s->is_size) {
             write_size(x, s);
             continue;
         }
