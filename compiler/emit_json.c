@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emit.h"
+#include "isa/layout.h"
 #include "json.h"
 
 typedef struct reflection {
@@ -66,16 +67,28 @@ static void put_default(reflection *r, const psy_psm_field *f)
 
 static void put_field(reflection *r, const psy_psm_field *f)
 {
-    static const char *const kinds[] = {"scalar", "array", "bounded"};
+    static const char *const kinds[] = {"scalar", "array", "bounded", "optional", "part", "variant"};
+    static_assert(sizeof kinds / sizeof kinds[0] == PSY_FIELD_KIND_END, "a word for every kind");
     psc_json_open(&r->j, NULL, '{');
     put_name(r, "name", f->name);
     psc_json_text(&r->j, "dtype", psy__dtype_name(f->dtype));
     psc_json_text(&r->j, "kind", kinds[f->kind]);
     psc_json_number(&r->j, "count", f->count);
     psc_json_number(&r->j, "offset", f->offset);
-    if (f->kind == PSY_FIELD_BOUNDED) {
+    if (f->count_offset != PSY_NONE) {
         psc_json_number(&r->j, "count_offset", f->count_offset);
-    } else if (f->kind == PSY_FIELD_SCALAR) {
+    }
+    if (psy__field_is_texts(f)) {
+        psc_json_number(&r->j, "inner", f->inner);
+        psc_json_number(&r->j, "inner_offset", f->inner_offset);
+    }
+    if (f->flags & PSY_FIELD_TEXT) {
+        psc_json_flag(&r->j, "text", true);
+    }
+    if (f->parent != PSY_NONE) {
+        psc_json_number(&r->j, "parent", f->parent);
+    }
+    if (f->kind == PSY_FIELD_SCALAR || (f->kind == PSY_FIELD_OPTIONAL && !(f->flags & PSY_FIELD_IS_ARRAY))) {
         put_default(r, f);
     }
     psc_json_number(&r->j, "since", f->since);

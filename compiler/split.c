@@ -144,11 +144,13 @@ static uint32_t elements_of(const psc_value *v)
 static void add_field(splitter *s, psc_type *type, psc_span span, unsigned dtype, bool is_scalar, uint32_t count)
 {
     psc_unit *u = s->unit;
-    psc_field f = {
-        .name = psc_format(u->arena, "r%u", type->field_count),
-        .span = span,
-        .layout = {
-            .dtype = (uint8_t)dtype, .since = 1, .count = count, .kind = is_scalar ? PSY_FIELD_SCALAR : PSY_FIELD_ARRAY}};
+    psc_field f = {.name = psc_format(u->arena, "r%u", type->field_count),
+                   .span = span,
+                   .layout = {.dtype = (uint8_t)dtype,
+                              .since = 1,
+                              .count = count,
+                              .kind = is_scalar ? PSY_FIELD_SCALAR : PSY_FIELD_ARRAY,
+                              .parent = PSY_NONE}};
     psc_field *fields = psc_alloc(u->arena, (type->field_count + 1) * sizeof *fields);
     if (type->field_count) {
         memcpy(fields, type->fields, type->field_count * sizeof *fields);

@@ -8,9 +8,8 @@
 #include <string.h>
 
 #include "isa/asm_state.h"
-#include "isa/layout.h"
 
-enum { CONSTS_BYTES_MAX = 1 << 27, TYPES_MAX = 1024, FIELDS_MAX = 65536 };
+enum { CONSTS_BYTES_MAX = 1 << 27 };
 
 /* ---- tokens ---- */
 
@@ -37,7 +36,7 @@ void psy__asm_advance(psy__asm *a)
     }
 }
 
-static void unexpected(psy__asm *a, const char *what)
+void psy__asm_unexpected(psy__asm *a, const char *what)
 {
     if (a->token.kind == PSY_TOKEN_END) {
         psy__asm_fail(a, &a->token, "the text ends where %s should be", what);
@@ -73,14 +72,14 @@ void psy__asm_expect(psy__asm *a, char sign)
 {
     char what[] = {'"', sign, '"', '\0'};
     if (!psy__asm_accept(a, sign)) {
-        unexpected(a, what);
+        psy__asm_unexpected(a, what);
     }
 }
 
 void psy__asm_expect_kind(psy__asm *a, psy__token_kind kind, const char *what)
 {
     if (a->token.kind != kind) {
-        unexpected(a, what);
+        psy__asm_unexpected(a, what);
     }
     psy__asm_advance(a);
 }
@@ -89,7 +88,7 @@ uint64_t psy__asm_integer(psy__asm *a, uint64_t max, const char *what)
 {
     psy__token t = a->token;
     if (t.kind != PSY_TOKEN_INTEGER || t.negative) {
-        unexpected(a, what);
+        psy__asm_unexpected(a, what);
         return 0;
     }
     if (t.value > max) {
@@ -104,7 +103,7 @@ unsigned psy__asm_dtype(psy__asm *a)
 {
     unsigned dtype = a->token.kind == PSY_TOKEN_NAME ? psy__dtype_named(a->token.at, a->token.n) : 0;
     if (dtype == 0) {
-        unexpected(a, "a dtype");
+        psy__asm_unexpected(a, "a dtype");
         return 0;
     }
     psy__asm_advance(a);
@@ -239,7 +238,7 @@ uint32_t psy__asm_define(psy__asm *a, psy__asm_kind kind, uint32_t scope, uint64
 {
     const psy__token t = a->token;
     if (t.kind != PSY_TOKEN_NAME) {
-        unexpected(a, "a name");
+        psy__asm_unexpected(a, "a name");
         return 0;
     }
     uint32_t name = psy__asm_string(a);
@@ -265,7 +264,7 @@ uint32_t psy__asm_refer(psy__asm *a, psy__asm_kind kind, uint32_t scope, const c
 {
     const psy__token t = a->token;
     if (t.kind != PSY_TOKEN_NAME) {
-        unexpected(a, "a name");
+        psy__asm_unexpected(a, "a name");
         return 0;
     }
     uint32_t name = psy__asm_string(a);
@@ -282,69 +281,6 @@ uint32_t psy__asm_refer(psy__asm *a, psy__asm_kind kind, uint32_t scope, const c
 
 /* ---- records ---- */
 
-/* key: u64 = 7 @key @since(2); */
-static void parse_field(psy__asm *a, uint32_t type)
-{
-    uint64_t index = a->fields.count - ((psy_psm_type *)a->types.at)[type].first_field;
-    psy_psm_field f = {.name = psy__asm_define(a, PSY_ASM_FIELD, type, index, "field"), .count = 1, .since = 1};
-    psy__asm_expect(a, ':');
-    f.dtype = (uint8_t)psy__asm_dtype(a);
-    if (psy__asm_accept(a, '[')) {
-        f.kind = PSY_FIELD_ARRAY;
-        if (a->token.kind == PSY_TOKEN_LE) {
-            f.kind = PSY_FIELD_BOUNDED;
-            psy__asm_advance(a);
-        }
-        f.count = (uint32_t)psy__asm_integer(a, UINT32_MAX, "a field's count");
-        psy__asm_expect(a, ']');
-    }
-    while (psy__asm_ok(a) && !psy__asm_accept(a, ';')) {
-        if (psy__asm_accept(a, '=')) {
-            if (!psy__literal_read(&a->token, f.dtype, &f.default_bits)) {
-                unexpected(a, "a value of the field's dtype");
-            }
-            psy__asm_advance(a);
-        } else {
-            psy__asm_expect(a, '@');
-            if (psy__asm_accept_word(a, "key")) {
-                f.flags |= PSY_FIELD_KEY;
-            } else if (psy__asm_accept_word(a, "since")) {
-                psy__asm_expect(a, '(');
-                f.since = (uint32_t)psy__asm_integer(a, UINT16_MAX, "a version");
-                psy__asm_expect(a, ')');
-            } else {
-                unexpected(a, "key or since");
-            }
-        }
-    }
-    psy_psm_field *to = psy__asm_add(a, &a->fields, sizeof f, FIELDS_MAX, "fields");
-    if (to) {
-        *to = f;
-    }
-}
-
-static void parse_type(psy__asm *a)
-{
-    const psy__token where = a->token;
-    uint32_t index = (uint32_t)a->types.count;
-    psy_psm_type t = {.name = psy__asm_define(a, PSY_ASM_TYPE, 0, index, "type"), .first_field = (uint32_t)a->fields.count};
-    psy_psm_type *to = psy__asm_add(a, &a->types, sizeof t, TYPES_MAX, "types");
-    if (!to) {
-        return;
-    }
-    *to = t;
-    psy__asm_expect(a, '{');
-    while (psy__asm_ok(a) && !psy__asm_accept(a, '}')) {
-        parse_field(a, index);
-    }
-    if (psy__asm_ok(a)) {
-        to->field_count = (uint32_t)a->fields.count - t.first_field;
-        if (psy__layout(a->strings.bytes, to, (psy_psm_field *)a->fields.at + t.first_field) != PSY_OK) {
-            psy__asm_fail(a, &where, "%s", psy_detail());
-        }
-    }
-}
-
 /* size N global;  size N.local local N;  size shards shards;  size H div N 2; */
 static void parse_size(psy__asm *a)
 {
@@ -359,7 +295,7 @@ static void parse_size(psy__asm *a)
              s.kind++) {
         }
         if (s.kind == PSY_SYMBOL_KIND_END) {
-            unexpected(a, "global, local, shards, add, sub, mul or div");
+            psy__asm_unexpected(a, "global, local, shards, add, sub, mul or div");
         }
         s.of = psy__asm_dim(a);
         s.with = psy__asm_dim(a);
@@ -379,7 +315,7 @@ static void parse_check(psy__asm *a)
     psy__asm_expect_kind(a, c.relation == PSY_CHECK_GE ? PSY_TOKEN_GE : PSY_TOKEN_EQ, "== or >=");
     c.right = psy__asm_dim(a);
     if (a->token.kind != PSY_TOKEN_STRING) {
-        unexpected(a, "a message in quotes");
+        psy__asm_unexpected(a, "a message in quotes");
     }
     c.message = psy__asm_string(a);
     psy__asm_expect(a, ';');
@@ -401,7 +337,7 @@ static void parse_resident(psy__asm *a)
         r.placement = psy__asm_accept_word(a, "keyed") ? PSY_PLACE_BY_KEY : PSY_PLACE_SPLIT;
         r.local_rows = psy__asm_dim(a);
     } else if (!psy__asm_accept_word(a, "replicated")) {
-        unexpected(a, "split, keyed or replicated");
+        psy__asm_unexpected(a, "split, keyed or replicated");
     }
     psy__asm_expect(a, ';');
     psy_psm_resident *to = psy__asm_add(a, &a->residents, sizeof r, 64, "residents");
@@ -423,7 +359,7 @@ static void parse_pipeline(psy__asm *a)
     psy__asm_expect_kind(a, PSY_TOKEN_ARROW, "->");
     p.output_type = psy__asm_refer(a, PSY_ASM_TYPE, 0, "type");
     if (!psy__asm_accept_word(a, "route")) {
-        unexpected(a, "route");
+        psy__asm_unexpected(a, "route");
     }
     if (psy__asm_accept_word(a, "key")) {
         p.route = PSY_ROUTE_KEY;
@@ -433,16 +369,16 @@ static void parse_pipeline(psy__asm *a)
     } else if (psy__asm_accept_word(a, "all")) {
         p.route = PSY_ROUTE_ALL;
     } else if (!psy__asm_accept_word(a, "any")) {
-        unexpected(a, "any, key or all");
+        psy__asm_unexpected(a, "any, key or all");
     }
     p.shard_program = psy__asm_refer(a, PSY_ASM_PROGRAM, 0, "program");
     if (p.route == PSY_ROUTE_ALL) {
         if (!psy__asm_accept_word(a, "partial")) {
-            unexpected(a, "partial");
+            psy__asm_unexpected(a, "partial");
         }
         p.partial_type = psy__asm_refer(a, PSY_ASM_TYPE, 0, "type");
         if (!psy__asm_accept_word(a, "merge")) {
-            unexpected(a, "merge");
+            psy__asm_unexpected(a, "merge");
         }
         p.merge_program = psy__asm_refer(a, PSY_ASM_PROGRAM, 0, "program");
     }
@@ -476,7 +412,7 @@ static void parse_consts(psy__asm *a)
         unsigned dtype = psy__asm_dtype(a), bytes = psy__dtype_bytes(dtype);
         do {
             if (!psy__literal_read(&a->token, dtype, &bits)) {
-                unexpected(a, "a value of that dtype");
+                psy__asm_unexpected(a, "a value of that dtype");
             } else if (bytes > n - at) {
                 psy__asm_fail(a, &a->token, "more values than the %" PRIu64 " bytes of constants hold", n);
             } else {
@@ -495,7 +431,7 @@ static void parse_module(psy__asm *a)
     int n = snprintf(version, sizeof version, "%d.%d", PSY_PSM_ABI_MAJOR, PSY_PSM_ABI_MINOR);
     psy__asm_advance(a);
     if (!psy__asm_accept_word(a, "module")) {
-        unexpected(a, "module");
+        psy__asm_unexpected(a, "module");
     }
     if (psy__asm_ok(a) && (a->token.n != (size_t)n || memcmp(a->token.at, version, a->token.n) != 0)) {
         psy__asm_fail(a, &a->token, "the text has another format than %s, which this library reads", version);
@@ -505,7 +441,7 @@ static void parse_module(psy__asm *a)
     static const struct {
         const char *word;
         void (*parse)(psy__asm *);
-    } items[] = {{"type", parse_type},         {"size", parse_size},     {"check", parse_check},
+    } items[] = {{"type", psy__asm_type},      {"size", parse_size},     {"check", parse_check},
                  {"resident", parse_resident}, {"consts", parse_consts}, {"program", psy__asm_program},
                  {"pipeline", parse_pipeline}};
     while (psy__asm_ok(a) && a->token.kind != PSY_TOKEN_END) {
@@ -514,7 +450,7 @@ static void parse_module(psy__asm *a)
             i++;
         }
         if (i == sizeof items / sizeof items[0]) {
-            unexpected(a, "type, size, check, resident, consts, program or pipeline");
+            psy__asm_unexpected(a, "type, size, check, resident, consts, program or pipeline");
             break;
         }
         psy__asm_advance(a);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two halves of the assembler share: asm.c reads a module's records, asm_program.c its programs. The first mistake
- * stays in `status` and turns the rest of the text into its end, so parsing functions need not return anything. */
+/* What the parts of the assembler share: asm.c reads a module's records, asm_type.c its types, asm_program.c its programs. The
+ * first mistake stays in `status` and turns the rest of the text into its end, so parsing functions need not return anything.
+ */
 #ifndef PSY_ISA_ASM_STATE_H
 #define PSY_ISA_ASM_STATE_H
 
@@ -37,6 +38,9 @@ typedef struct psy__asm {
 void psy__asm_fail(psy__asm *a, const psy__token *where, const char *format, ...) PSY_PRINTF(3, 4);
 static inline bool psy__asm_ok(const psy__asm *a) { return a->status == PSY_OK; }
 
+/* The token should have been `what`. */
+void psy__asm_unexpected(psy__asm *a, const char *what);
+
 void psy__asm_advance(psy__asm *a);
 /* The token, if it is that: taken. */
 bool psy__asm_accept(psy__asm *a, char sign);
@@ -59,6 +63,8 @@ uint32_t psy__asm_refer(psy__asm *a, psy__asm_kind kind, uint32_t scope, const c
 /* A zeroed record at the end of a list; NULL after a failure. */
 void *psy__asm_add(psy__asm *a, psy__asm_list *list, uint64_t element_bytes, uint64_t max, const char *what);
 
+/* After the word `type`. */
+void psy__asm_type(psy__asm *a);
 /* After the word `program`. */
 void psy__asm_program(psy__asm *a);
 

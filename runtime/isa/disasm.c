@@ -8,6 +8,7 @@
 
 #include "isa/asm.h"
 #include "isa/asm_state.h"
+#include "isa/layout.h"
 
 enum { ROW_VALUES = 8 }; /* constants in a line */
 
@@ -88,27 +89,40 @@ static void put_dims(writer *w, const psy_dim *dims, uint32_t rank)
     put(w, rank ? "]" : "");
 }
 
+static void put_field(writer *w, const psy_psm_type *t, uint32_t k, uint32_t depth)
+{
+    const psy_psm_field *f = &w->m->fields[t->first_field + k];
+    char type[PSY_FIELD_TYPE_TEXT_BYTES], value[PSY_LITERAL_BYTES];
+    bool part = f->kind == PSY_FIELD_PART;
+    psy__field_type_text(type, f);
+    format(w, "%*s%s: %s", (int)depth * 4, "", string(w, f->name), part ? "part" : type);
+    if (f->default_bits != 0 && !part) {
+        psy__literal_print(value, f->dtype, f->default_bits);
+        format(w, " = %s", value);
+    }
+    put(w, f->flags & PSY_FIELD_KEY ? " @key" : "");
+    if (f->since != 1) {
+        format(w, " @since(%u)", f->since);
+    }
+    put(w, part ? " {\n" : ";\n");
+}
+
 static void put_types(writer *w)
 {
     for (uint32_t i = 0; i < w->m->type_count; i++) {
         const psy_psm_type *t = &w->m->types[i];
+        const psy_psm_field *fields = w->m->fields + t->first_field;
+        uint32_t depth = 1;
         format(w, "\ntype %s {\n", string(w, t->name));
         for (uint32_t k = 0; k < t->field_count; k++) {
-            const psy_psm_field *f = &w->m->fields[t->first_field + k];
-            char value[PSY_LITERAL_BYTES];
-            format(w, "    %s: %s", string(w, f->name), psy__dtype_name(f->dtype));
-            if (f->kind != PSY_FIELD_SCALAR) {
-                format(w, f->kind == PSY_FIELD_BOUNDED ? "[<=%u]" : "[%u]", f->count);
+            put_field(w, t, k, depth);
+            depth += fields[k].kind == PSY_FIELD_PART;
+            /* A part without fields is its own and last. */
+            uint32_t open = fields[k].kind == PSY_FIELD_PART ? k : fields[k].parent;
+            uint32_t next = k + 1 < t->field_count ? fields[k + 1].parent : PSY_NONE;
+            for (; open != next; open = fields[open].parent) {
+                format(w, "%*s}\n", (int)--depth * 4, "");
             }
-            if (f->default_bits != 0) {
-                psy__literal_print(value, f->dtype, f->default_bits);
-                format(w, " = %s", value);
-            }
-            put(w, f->flags & PSY_FIELD_KEY ? " @key" : "");
-            if (f->since != 1) {
-                format(w, " @since(%u)", f->since);
-            }
-            put(w, ";\n");
         }
         put(w, "}\n");
     }

@@ -171,7 +171,7 @@ psy__token psy__lexer_next(psy__lexer *l)
     l->at++;
     t.n = 1;
     t.kind = PSY_TOKEN_SIGN;
-    return strchr("{}[]();,:=@-<", c) && c != '\0' ? t : bad(t, "a character that means nothing here");
+    return strchr("{}[]();,:=@-<?", c) && c != '\0' ? t : bad(t, "a character that means nothing here");
 }
 
 /* ---- literals ---- */

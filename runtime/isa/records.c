@@ -44,6 +44,36 @@ static psy_status check_layout(const psy__module *m, const psy_psm_type *t, psy_
     return same ? PSY_OK : corrupt("type %s: its layout is not what the rules give", m->strings + t->name);
 }
 
+/* Whether default_bits are what the kind has. Those of parts are made again with the layout. */
+static bool default_fits(const psy_psm_field *f)
+{
+    bool one = f->kind == PSY_FIELD_SCALAR || (f->kind == PSY_FIELD_OPTIONAL && !(f->flags & PSY_FIELD_IS_ARRAY));
+    return f->kind == PSY_FIELD_PART ||
+           (one ? psy__dtype_bytes(f->dtype) >= 8 || f->default_bits >> 8 * psy__dtype_bytes(f->dtype) == 0
+                : f->default_bits == 0);
+}
+
+/* What lies in a part is called after it, and nothing else has a dot in its name. */
+static bool name_fits(const psy__module *m, const psy_psm_type *t, uint32_t k)
+{
+    const psy_psm_field *f = &m->fields[t->first_field + k];
+    const char *name = m->strings + f->name;
+    if (f->parent == PSY_NONE) {
+        return strchr(name, '.') == NULL;
+    }
+    const char *part = m->strings + m->fields[t->first_field + f->parent].name;
+    size_t n = strlen(part);
+    return strncmp(name, part, n) == 0 && name[n] == '.' && name[n + 1] != '\0' && strchr(name + n + 1, '.') == NULL;
+}
+
+static bool check_field(const psy__module *m, const psy_psm_type *t, uint32_t k)
+{
+    const psy_psm_field *f = &m->fields[t->first_field + k];
+    return is_name(m, f->name) && (f->flags & ~PSY_FIELD_FLAGS_ALL) == 0 && f->since != 0 && f->since <= 65535 &&
+           (k == 0 || f->parent != f[-1].parent || f->since >= f[-1].since) && default_fits(f) && f->reserved == 0 &&
+           (f->parent == PSY_NONE || f->parent < k) && name_fits(m, t, k);
+}
+
 static psy_status check_types(const psy__module *m)
 {
     uint32_t next = 0;
@@ -62,9 +92,7 @@ static psy_status check_types(const psy__module *m)
         uint32_t keys = 0;
         for (uint32_t k = 0; status == PSY_OK && k < t->field_count; k++) {
             const psy_psm_field *f = &m->fields[t->first_field + k];
-            if (!is_name(m, f->name) || (f->flags & ~PSY_FIELD_KEY) != 0 || f->since == 0 || f->since > 65535 ||
-                (k > 0 && f->since < f[-1].since) || (f->kind != PSY_FIELD_SCALAR && f->default_bits != 0) ||
-                (psy__dtype_bytes(f->dtype) < 8 && f->default_bits >> 8 * psy__dtype_bytes(f->dtype) != 0)) {
+            if (!check_field(m, t, k)) {
                 status = corrupt("type %s: field %u is malformed", m->strings + t->name, k);
             } else if ((f->flags & PSY_FIELD_KEY) && (keys++ || f->dtype != PSY_U64 || f->kind != PSY_FIELD_SCALAR)) {
                 status = corrupt("type %s: its key is not one u64", m->strings + t->name);

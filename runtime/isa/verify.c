@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa/layout.h"
 #include "isa/lifetime.h"
 #include "isa/verify_state.h"
 
@@ -145,6 +146,20 @@ static const psy_psm_field *field_of(const context *c, uint32_t type, uint32_t f
                                                                      : NULL;
 }
 
+/* Numbers that are always there. */
+static bool is_plain(const psy_psm_field *f)
+{
+    return (f->kind == PSY_FIELD_SCALAR || f->kind == PSY_FIELD_ARRAY) && !(f->flags & PSY_FIELD_TEXT);
+}
+
+static psy_status unsupported(const context *c, const psy_psm_field *f, const char *what)
+{
+    char type[PSY_FIELD_TYPE_TEXT_BYTES];
+    psy__field_type_text(type, f);
+    return psy_fail(PSY_UNSUPPORTED, "program %s: %s field %s (%s) is not supported", psy__module_string(c->m, c->p->name),
+                    what, psy__module_string(c->m, f->name), type);
+}
+
 static psy_status check_view(context *c)
 {
     psy_dim dims[PSY_RANK_MAX] = {0};
@@ -155,9 +170,9 @@ static psy_status check_view(context *c)
         if (!f) {
             return refuse(c, "there is no field %u", value);
         }
-        if (f->kind == PSY_FIELD_BOUNDED) {
-            return psy_fail(PSY_UNSUPPORTED, "program %s: reading the bounded field %s is not supported",
-                            psy__module_string(c->m, c->p->name), psy__module_string(c->m, f->name));
+        psy_status status = is_plain(f) ? PSY_OK : unsupported(c, f, "reading");
+        if (status != PSY_OK) {
+            return status;
         }
         if (f->dtype != c->at.dtype) {
             return refuse(c, "field %s has dtype %s", psy__module_string(c->m, f->name), psy__dtype_name(f->dtype));
@@ -257,6 +272,9 @@ static psy_status check_store(context *c)
     }
     if (f->dtype != c->at.dtype || r->dtype != c->at.dtype) {
         return refuse(c, "field %s has dtype %s", psy__module_string(c->m, f->name), psy__dtype_name(f->dtype));
+    }
+    if (!is_plain(f) && (f->kind != PSY_FIELD_BOUNDED || (f->flags & PSY_FIELD_TEXT))) {
+        return unsupported(c, f, "writing");
     }
     bool fits = f->kind == PSY_FIELD_SCALAR  ? r->rank == 0
                 : f->kind == PSY_FIELD_ARRAY ? r->rank == 1 && r->dims[0] == f->count
@@ -449,7 +467,7 @@ static psy_status walk(context *c)
         }
     }
     for (uint32_t f = 0; f < c->m->types[c->p->output_type].field_count; f++) {
-        if (!c->stored[f]) {
+        if (!c->stored[f] && field_of(c, c->p->output_type, f)->kind != PSY_FIELD_PART) {
             return refuse(c, "output field %s is never stored",
                           psy__module_string(c->m, field_of(c, c->p->output_type, f)->name));
         }

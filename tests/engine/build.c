@@ -47,13 +47,39 @@ uint32_t build_type(build *b)
     return b->type_count++;
 }
 
+static uint32_t add_field_name(build *b, uint32_t type, uint32_t parent)
+{
+    char text[128];
+    const char *part = parent == PSY_NONE ? "" : b->strings + b->fields[type][parent].name;
+    snprintf(text, sizeof text, "%s%sf%u", part, *part ? "." : "", b->types[type].field_count);
+    return add_string(b, text);
+}
+
 uint32_t build_field(build *b, uint32_t type, unsigned dtype, unsigned kind, uint32_t count)
 {
     psy_psm_type *t = &b->types[type];
     cr_assert(type < b->type_count && t->field_count < BUILD_TYPE_FIELDS, "too many fields");
-    b->fields[type][t->field_count] = (psy_psm_field){
-        .name = add_name(b, 'f', t->field_count), .dtype = (uint8_t)dtype, .kind = (uint8_t)kind, .count = count, .since = 1};
+    uint32_t parent = b->open_part[type] ? b->open_part[type] - 1 : PSY_NONE;
+    b->fields[type][t->field_count] = (psy_psm_field){.name = add_field_name(b, type, parent),
+                                                      .dtype = (uint8_t)dtype,
+                                                      .kind = (uint8_t)kind,
+                                                      .count = count,
+                                                      .since = 1,
+                                                      .parent = parent};
     return t->field_count++;
+}
+
+uint32_t build_part(build *b, uint32_t type)
+{
+    uint32_t f = build_field(b, type, PSY_U8, PSY_FIELD_PART, 0);
+    b->open_part[type] = f + 1;
+    return f;
+}
+
+void build_part_end(build *b, uint32_t type)
+{
+    uint32_t parent = b->fields[type][b->open_part[type] - 1].parent;
+    b->open_part[type] = parent == PSY_NONE ? 0 : parent + 1;
 }
 
 psy_dim build_symbol(build *b, unsigned kind, psy_dim of)

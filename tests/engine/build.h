@@ -52,6 +52,7 @@ typedef struct build {
     uint32_t code[BUILD_WORDS];
     char strings[BUILD_STRINGS];
     uint8_t consts[BUILD_CONSTS];
+    uint32_t open_part[BUILD_TYPES]; /* 1 + its field; 0: none */
     uint32_t type_count, symbol_count, check_count, resident_count, pipeline_count, program_count, register_count, code_words,
         strings_bytes, consts_bytes;
     /* the program being written */
@@ -68,6 +69,9 @@ void build_destroy(build *b);
 
 uint32_t build_type(build *b);
 uint32_t build_field(build *b, uint32_t type, unsigned dtype, unsigned kind, uint32_t count);
+/* The fields that come next in the type lie in it, until its end. */
+uint32_t build_part(build *b, uint32_t type);
+void build_part_end(build *b, uint32_t type);
 psy_dim build_symbol(build *b, unsigned kind, psy_dim of); /* of: LOCAL's global symbol, else PSY_NONE */
 psy_dim build_computed(build *b, unsigned kind, psy_dim left, psy_dim right);
 void build_check(build *b, psy_dim left, unsigned relation, psy_dim right, const char *message);

@@ -135,12 +135,31 @@ static void touch(running *x, const uint8_t *start, const uint8_t *at, const ref
         return;
     }
     memset(t, 1, 8);
+    for (uint32_t f = 0; f < x->out->field_count; f++) {
+        const psy_psm_field *part = &x->c->b->module.fields[x->out->first_field + f];
+        if (part->kind == PSY_FIELD_PART) {
+            memset(t + part->offset, 1, 8);
+        }
+    }
     for (uint32_t i = 0; i < want->output_count; i++) {
         const psy_psm_field *f = &x->c->b->module.fields[x->out->first_field + want->outputs[i].field];
         memset(t + f->offset, 1, (size_t)want->outputs[i].count * psy__dtype_bytes(f->dtype));
         if (f->kind == PSY_FIELD_BOUNDED) {
             memset(t + f->count_offset, 1, 4);
         }
+    }
+}
+
+static void check_header(running *x, const char *where, uint32_t message, const uint8_t *at, uint32_t bytes, uint32_t version)
+{
+    struct {
+        uint32_t bytes;
+        uint16_t version, reserved;
+    } header;
+    memcpy(&header, at, sizeof header);
+    if (header.bytes != bytes || header.version != version || header.reserved != 0) {
+        suite_mismatch(x->s, "%s, message %u: a header is %u, %u, %u", where, message, header.bytes, header.version,
+                       header.reserved);
     }
 }
 
@@ -161,14 +180,12 @@ static void check_batch(running *x, const char *where, uint32_t count, const pla
             s->compared++;
             continue;
         }
-        struct {
-            uint32_t bytes;
-            uint16_t version, reserved;
-        } header;
-        memcpy(&header, out->at[i], sizeof header);
-        if (header.bytes != x->out->bytes || header.version != x->out->version || header.reserved != 0) {
-            suite_mismatch(s, "%s, message %u: its header is %u, %u, %u", where, i, header.bytes, header.version,
-                           header.reserved);
+        check_header(x, where, i, out->at[i], x->out->bytes, x->out->version);
+        for (uint32_t f = 0; f < x->out->field_count; f++) {
+            const psy_psm_field *part = &x->c->b->module.fields[x->out->first_field + f];
+            if (part->kind == PSY_FIELD_PART) {
+                check_header(x, where, i, out->at[i] + part->offset, part->count, 1);
+            }
         }
         for (uint32_t o = 0; o < want->output_count; o++) {
             compare_output(x, where, i, &want->outputs[o], out->at[i]);

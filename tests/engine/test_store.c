@@ -44,6 +44,37 @@ ENGINE_TEST(store, views)
     }
 }
 
+/* What lies in parts is read and written where it lies; engines write the headers that parts begin with. */
+ENGINE_TEST(store, parts)
+{
+    build *b = build_create();
+    uint32_t in = build_type(b), out = build_type(b);
+    build_field(b, in, PSY_F32, PSY_FIELD_SCALAR, 1);
+    build_part(b, in);
+    uint32_t one = build_field(b, in, PSY_F32, PSY_FIELD_SCALAR, 1);
+    build_part(b, in);
+    uint32_t many = build_field(b, in, PSY_F32, PSY_FIELD_ARRAY, 20);
+    build_part_end(b, in);
+    uint32_t more = build_field(b, in, PSY_F32, PSY_FIELD_ARRAY, 20);
+    build_part_end(b, in);
+    build_program(b, in, PSY_NONE, out);
+    uint32_t r = build_load(b, one), x = build_load(b, many), sum = build_map(b, PSY_OP_ADD, x, build_load(b, more));
+    build_part(b, out);
+    build_part(b, out);
+    build_output(b, sum);
+    build_part_end(b, out);
+    build_output(b, r);
+    build_store(b, x, build_field(b, out, PSY_F32, PSY_FIELD_BOUNDED, 24), PSY_NONE);
+    build_part_end(b, out);
+    build_part(b, out); /* one without fields */
+    build_part_end(b, out);
+    build_output(b, r);
+    build_end(b);
+    build_finish(b);
+    suite_run(s, &(suite_case){.label = "parts", .b = b, .data = SUITE_DYADIC, .batch_max = 17});
+    build_destroy(b);
+}
+
 enum { BOUND = 64, LENGTHS = 16 };
 
 /* The field in which the length is: the second one. */

@@ -377,6 +377,36 @@ static inline void random_steps(random_module *g, unsigned steps)
     }
 }
 
+/* What programs do not read; true where a field became such. */
+static inline bool random_other_field(random_module *g)
+{
+    static const char *const types[] = {
+        ": u8?", ": f64[20]?", ": string[<=70]", ": string[<=3][4]", ": string[<=33][<=2]", ": variant[<=9]"};
+    unsigned which = below(g, 12);
+    say(&g->all, "%s", which < 6 ? types[which] : "");
+    return which < 6;
+}
+
+/* Parts in parts, of which the last one may be empty. */
+static inline void random_part(random_module *g, unsigned depth, const char *name, bool later)
+{
+    say(&g->all, later ? "    %s: part @since(3) {\n" : "    %s: part {\n", name);
+    for (unsigned i = 0, count = below(g, 4); i < count; i++) {
+        char field[32];
+        snprintf(field, sizeof field, "%s.m%u", name, i);
+        if (depth < 4 && below(g, 2)) {
+            random_part(g, depth + 1, field, i > 0);
+        } else {
+            say(&g->all, "%s", field);
+            if (!random_other_field(g)) {
+                say(&g->all, ": %s", psy__dtype_name(1 + below(g, 13)));
+            }
+            say(&g->all, i ? " @since(3);\n" : ";\n");
+        }
+    }
+    say(&g->all, "}\n");
+}
+
 static inline void random_fields(random_module *g, unsigned *count, unsigned dtypes[16], unsigned counts[16])
 {
     *count = 1 + below(g, 6);
@@ -386,7 +416,13 @@ static inline void random_fields(random_module *g, unsigned *count, unsigned dty
         char value[PSY_LITERAL_BYTES];
         dtypes[i] = kind == 2 ? 0 : dtype;
         counts[i] = kind == 0 ? 0 : 1 + below(g, 40);
-        say(&g->all, "    f%u: %s", i, psy__dtype_name(dtype));
+        say(&g->all, "    f%u", i);
+        if (random_other_field(g)) {
+            dtypes[i] = 0;
+            say(&g->all, since > 1 ? " @since(%u);\n" : ";\n", since);
+            continue;
+        }
+        say(&g->all, ": %s", psy__dtype_name(dtype));
         if (kind > 0) {
             say(&g->all, kind == 1 ? "[%u]" : "[<=%u]", counts[i]);
         } else if (below(g, 2)) {
@@ -430,8 +466,11 @@ static inline char *random_module_text(uint64_t seed, size_t *n)
     random_text *fields = calloc(1, sizeof *fields);
     unsigned count, dtypes[16], counts[16];
     g->state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    say(&g->all, "module 1.0;\n\ntype r.In#1 {\n");
+    say(&g->all, "module 2.0;\n\ntype r.In#1 {\n");
     random_fields(g, &count, dtypes, counts);
+    say(&g->all, "}\n\ntype r.Parts {\n");
+    random_part(g, 1, "p", false);
+    random_part(g, 1, "q", true);
     say(&g->all, "}\n");
     for (unsigned i = 0; i < count; i++) {
         if (dtypes[i] != 0) {

@@ -60,9 +60,9 @@ Test(asm, random_modules_verify_and_come_back)
 Test(asm, spacing_and_comments_do_not_matter)
 {
     static const char *const texts[] = {
-        "// hello\nmodule 1.0 ; type T{a:f32[ 2 ]@since( 1 );} type U{b:f32[<=2];}\r\n\tprogram p(T)->U{"
+        "// hello\nmodule 2.0 ; type T{a:f32[ 2 ]@since( 1 );} type U{b:f32[<=2];}\r\n\tprogram p(T)->U{"
         "%0:f32[2]=load.f32 a;store.f32 %0,b,-;}// end",
-        "module 1.0;\ntype T {\n    a: f32[2];\n}\ntype U {\n    b: f32[<=2];\n}\n"
+        "module 2.0;\ntype T {\n    a: f32[2];\n}\ntype U {\n    b: f32[<=2];\n}\n"
         "program p(T) -> U slots 0 {\n    %0: f32[2] = load.f32 a;\n    store.f32 %0, b, -;\n}\n"};
     uint8_t *bytes[2];
     uint64_t n[2];
@@ -81,7 +81,7 @@ Test(asm, long_lists)
     for (unsigned count = 253; count <= 255; count++) {
         char text[4096];
         int n = snprintf(text, sizeof text,
-                         "module 1.0;\n\ntype I {\n    a: f32[1];\n}\n\ntype O {\n    b: f32[%u];\n}\n\n"
+                         "module 2.0;\n\ntype I {\n    a: f32[1];\n}\n\ntype O {\n    b: f32[%u];\n}\n\n"
                          "program p(I) -> O slots 1 {\n    %%0: f32[1] = load.f32 a;\n    %%1: f32[%u] @0 = concat.f32 0",
                          count, count);
         for (unsigned i = 0; i < count; i++) {
@@ -175,7 +175,7 @@ Test(asm, literals_people_write)
     }
 }
 
-#define HEAD "module 1.0;\ntype T { a: f32; }\n"
+#define HEAD "module 2.0;\ntype T { a: f32; }\n"
 Test(asm, mistakes_name_their_place)
 {
     static const struct {
@@ -183,7 +183,7 @@ Test(asm, mistakes_name_their_place)
     } rows[] = {
         {"", "line 1, column 1: the text ends where module should be"},
         {"modul 1.0;", "line 1, column 1: \"modul\" where module should be"},
-        {"module 2.0;", "line 1, column 8: the text has another format than 1.0, which this library reads"},
+        {"module 1.0;", "line 1, column 8: the text has another format than 2.0, which this library reads"},
         {HEAD "what", "line 3, column 1: \"what\" where type, size, check, resident, consts, program or pipeline should be"},
         {HEAD "type T { a: f32; }", "line 3, column 6: there is a type T already"},
         {HEAD "type U { a: f32; a: f32; }", "line 3, column 18: there is a field a already"},
@@ -191,6 +191,26 @@ Test(asm, mistakes_name_their_place)
         {HEAD "type U { a: f32[0]; }", "line 3, column 6: field a: a count of 0"},
         {HEAD "type U { a: f64[4294967295]; }", "line 3, column 6: field a: the message grows over 1073741824 bytes"},
         {HEAD "type U { a: u8 = 256; }", "line 3, column 18: \"256\" where a value of the field's dtype should be"},
+        {HEAD "type U { a: u8[<=3]?; }", "line 3, column 20: \"?\" where \"@\" should be"},
+        {HEAD "type U { a: string; }", "line 3, column 19: \";\" where \"[\" should be"},
+        {HEAD "type U { a: string[4]; }", "line 3, column 20: \"4\" where \"<=\" should be"},
+        {HEAD "type U { a: string[<=4][]; }", "line 3, column 25: \"]\" where a field's count should be"},
+        {HEAD "type U { a: string[<=0][2]; }", "line 3, column 6: field a: texts of 0 bytes"},
+        {HEAD "type U { a: variant[<=0]; }", "line 3, column 6: field a: a count of 0"},
+        {HEAD "type U { a: string[<=4] = 3; }", "type U: field 0 is malformed"},
+        {HEAD "type U { a: string[<=1000000][<=1000000]; }",
+         "line 3, column 6: field a: the message grows over 1073741824 bytes"},
+        {HEAD "type U { a.b: u8; }", "type U: field 0 is malformed"},
+        {HEAD "type U { a: part { b: u8; } }", "type U: field 1 is malformed"},
+        {HEAD "type U { a: part { a.b.c: u8; } }", "type U: field 1 is malformed"},
+        {HEAD "type U { a: part { a.b: u8; }; }", "line 3, column 30: \";\" where a name should be"},
+        {HEAD "type U { a: u8 @since(2); b: part { b.c: u8 @since(3); } }",
+         "line 3, column 6: field b: version 1 after version 2"},
+        {HEAD "type U { a: part { a.b: u8 @since(3); a.c: part {} } }",
+         "line 3, column 6: field a.c: version 1 after version 3"},
+        {HEAD "type U { a: part { a.b: part { a.b.c: part { a.b.c.d: part { a.b.c.d.e: part { a.b.c.d.e.f: part { "
+              "a.b.c.d.e.f.g: part { a.b.c.d.e.f.g.h: part { a.b.c.d.e.f.g.h.i: part { } } } } } } } } } }",
+         "line 3, column 146: parts over 8 deep"},
         {HEAD "type U { a: u8 @bee; }", "line 3, column 17: \"bee\" where key or since should be"},
         {HEAD "size N both M;", "line 3, column 8: \"both\" where global, local, shards, add, sub, mul or div should be"},
         {HEAD "size N div 2;", "line 3, column 13: \";\" where a size should be"},

@@ -29,6 +29,9 @@ static psy_psm_section *section(uint8_t *bytes, psy_psm_kind kind)
     return NULL;
 }
 
+/* What a plain field of no part has. */
+#define PLAIN .inner = 1, .inner_offset = PSY_NONE, .parent = PSY_NONE
+
 Test(module, header)
 {
     static const struct {
@@ -39,8 +42,8 @@ Test(module, header)
         const char *detail;
     } cases[] = {
         {0, 0x12345678, 4, PSY_CORRUPT, "not a module: its first word is 12345678"},
-        {4, 2, 2, PSY_VERSION, "the module has format 2.0, this library reads 1.x"},
-        {6, 1, 2, PSY_VERSION, "the module has format 1.1, this library reads up to 1.0"},
+        {4, 1, 2, PSY_VERSION, "the module has format 1.0, this library reads 2.x"},
+        {6, 1, 2, PSY_VERSION, "the module has format 2.1, this library reads up to 2.0"},
         {8, 64, 8, PSY_CORRUPT, "the module says 64 bytes and has"},
         {8, UINT64_MAX, 8, PSY_CORRUPT, "(truncated?)"},
         {24, 15, 4, PSY_CORRUPT, "the module has 15 sections"},
@@ -172,6 +175,38 @@ Test(module, computed_sizes)
     change_records("moves", cases, sizeof cases / sizeof cases[0]);
 }
 
+/* messages.hra: shop.Item has 9 fields; shop.Order: number, item, id, size, x, y, nothing, last, empty, after. */
+Test(module, messages)
+{
+    static const record_case cases[] = {
+        {FIELD(1, flags), 0, 2, "type shop.Item: its layout is not what the rules give"},
+        {FIELD(1, flags), PSY_FIELD_TEXT | PSY_FIELD_IS_ARRAY, 2, "type shop.Item: its layout is not what the rules give"},
+        {FIELD(2, inner), 0, 4, "type shop.Item: its layout is not what the rules give"},
+        {FIELD(2, inner), 13, 4, "type shop.Item: its layout is not what the rules give"},
+        {FIELD(2, inner), 0xffffffff, 4, "type shop.Item: its layout is not what the rules give"},
+        {FIELD(2, inner_offset), 0, 4, "type shop.Item: its layout is not what the rules give"},
+        {FIELD(2, default_bits), 1, 8, "type shop.Item: field 2 is malformed"},
+        {FIELD(4, count_offset), 0xffffffff, 4, "type shop.Item: its layout is not what the rules give"},
+        {FIELD(4, default_bits), UINT64_C(1) << 32, 8, "type shop.Item: field 4 is malformed"},
+        {FIELD(4, default_bits), 1, 8, NULL},
+        {FIELD(5, flags), 0, 2, "type shop.Item: its layout is not what the rules give"},
+        {FIELD(5, default_bits), 1, 8, "type shop.Item: field 5 is malformed"},
+        {FIELD(7, dtype), PSY_F32, 1, "type shop.Item: its layout is not what the rules give"},
+        {FIELD(7, count), 0xffffffff, 4, "type shop.Item: its layout is not what the rules give"},
+        {FIELD(10, count), 64, 4, "type shop.Order: its layout is not what the rules give"},
+        {FIELD(10, default_bits), 1, 8, "type shop.Order: its layout is not what the rules give"},
+        {FIELD(10, kind), PSY_FIELD_SCALAR, 1, "type shop.Order: field 1 is malformed"},
+        {FIELD(10, parent), 1, 4, "type shop.Order: field 1 is malformed"},
+        {FIELD(11, parent), 0, 4, "type shop.Order: field 2 is malformed"},
+        {FIELD(11, parent), 0xffffffff, 4, "type shop.Order: field 2 is malformed"},
+        {FIELD(11, parent), 0xfffffffe, 4, "type shop.Order: field 2 is malformed"},
+        {FIELD(12, parent), 0xffffffff, 4, "type shop.Order: field 3 is malformed"},
+        {FIELD(15, since), 2, 4, "type shop.Order: its layout is not what the rules give"},
+        {FIELD(18, parent), 7, 4, "type shop.Order: field 9 is malformed"},
+    };
+    change_records("messages", cases, sizeof cases / sizeof cases[0]);
+}
+
 Test(module, records)
 {
     static const record_case cases[] = {
@@ -207,9 +242,17 @@ Test(module, records)
         {FIELD(1, count_offset), 8, 4, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, dtype), 0, 1, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, dtype), 14, 1, "type nearest.Query: its layout is not what the rules give"},
-        {FIELD(1, kind), 3, 1, "type nearest.Query: its layout is not what the rules give"},
-        {FIELD(1, flags), 1, 2, "type nearest.Query: its key is not one u64"},
-        {FIELD(0, flags), 3, 2, "type nearest.Query: field 0 is malformed"},
+        {FIELD(1, kind), PSY_FIELD_KIND_END, 1, "type nearest.Query: its layout is not what the rules give"},
+        {FIELD(1, flags), PSY_FIELD_KEY, 2, "type nearest.Query: its key is not one u64"},
+        {FIELD(0, flags), 8, 2, "type nearest.Query: field 0 is malformed"},
+        {FIELD(0, flags), PSY_FIELD_KEY | PSY_FIELD_TEXT, 2, "type nearest.Query: its layout is not what the rules give"},
+        {FIELD(1, flags), PSY_FIELD_IS_ARRAY, 2, "type nearest.Query: its layout is not what the rules give"},
+        {FIELD(3, flags), PSY_FIELD_TEXT, 2, "type nearest.Hits: its layout is not what the rules give"},
+        {FIELD(1, inner), 2, 4, "type nearest.Query: its layout is not what the rules give"},
+        {FIELD(1, inner_offset), 8, 4, "type nearest.Query: its layout is not what the rules give"},
+        {FIELD(1, parent), 0, 4, "type nearest.Query: field 1 is malformed"},
+        {FIELD(1, parent), 1, 4, "type nearest.Query: field 1 is malformed"},
+        {FIELD(1, reserved), 1, 4, "type nearest.Query: field 1 is malformed"},
         {FIELD(1, since), 0, 4, "type nearest.Query: field 1 is malformed"},
         {FIELD(1, since), 65536, 4, "type nearest.Query: field 1 is malformed"},
         {FIELD(1, since), 2, 4, "type nearest.Query: field 2 is malformed"},
@@ -318,8 +361,8 @@ Test(module, names_differ)
     free(bytes);
     /* Types and fields: by their layouts' own hand. */
     static const psy_psm_field fields[] = {
-        {.name = 3, .dtype = PSY_U8, .count = 1, .offset = 8, .count_offset = PSY_NONE, .since = 1},
-        {.name = 3, .dtype = PSY_U8, .count = 1, .offset = 9, .count_offset = PSY_NONE, .since = 1}};
+        {.name = 3, .dtype = PSY_U8, .count = 1, .offset = 8, .count_offset = PSY_NONE, .since = 1, PLAIN},
+        {.name = 3, .dtype = PSY_U8, .count = 1, .offset = 9, .count_offset = PSY_NONE, .since = 1, PLAIN}};
     static const uint64_t zero_key[2] = {0, 0};
     psy_psm_type types[2] = {{.name = 1, .field_count = 2, .bytes = 64, .version = 1},
                              {.name = 1, .first_field = 2, .bytes = 64, .version = 1}};
@@ -403,7 +446,7 @@ Test(module, encoding_is_canonical)
     for (int i = 0; i < 2; i++) {
         const char *strings = i ? untidy : neat;
         psy_psm_field field = {
-            .name = names[i][1], .dtype = PSY_F32, .count = 1, .offset = 8, .count_offset = PSY_NONE, .since = 1};
+            .name = names[i][1], .dtype = PSY_F32, .count = 1, .offset = 8, .count_offset = PSY_NONE, .since = 1, PLAIN};
         psy_psm_type type = {.name = names[i][0], .field_count = 1, .bytes = 64, .version = 1};
         static const uint64_t zero_key[2] = {0, 0};
         type.layout_hash = psy__siphash(zero_key, "T{f32 a@8;}64", 13);

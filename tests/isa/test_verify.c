@@ -5,11 +5,12 @@
 #include "sample.h"
 
 #define HEAD                                                                                                                   \
-    "module 1.0;\n"                                                                                                            \
+    "module 2.0;\n"                                                                                                            \
     "type I { s: f32; a: f32[4]; b: f32[3]; n: f32[<=4]; u: u64 @key; i: i32; h: f16; l: u64[4]; }\n"                          \
     "type P { a: f32[4]; s: f64; }\n"                                                                                          \
     "type O { s: f32; }\n"                                                                                                     \
     "type V { a: f32[4]; n: f32[<=4]; }\n"                                                                                     \
+    "type K { o: f32?; q: f32[4]?; t: string[<=4]; w: string[<=4][4]; p: part { p.x: u8; } e: variant[<=4]; }\n"               \
     "size N global; size N.local local N; size shards shards; size M global; size M.local local M;\n"                          \
     "resident r: f32[N, 4] split N.local; resident v: f32[M, 4] keyed M.local; resident t: f32[4] replicated;\n"               \
     "consts 64 { 0: f32 1, 2, 3, 4; }\n"
@@ -92,7 +93,19 @@ Test(verify, views)
         {TO_O "%0: f32 = load.f32 a; }", "load: its result has the wrong dims", 0},
         {TO_O "%0: f64 = load.f64 s; }", "load: field s has dtype f32", 0},
         {TO_O "%0: f64 = load.f32 s; }", "load: its result has dtype f64, not f32", 0},
-        {TO_O "%0: f32[4] = load.f32 n; }", "reading the bounded field n is not supported", PSY_UNSUPPORTED},
+        {TO_O "%0: f32[4] = load.f32 n; }", "reading field n (f32[<=4]) is not supported", PSY_UNSUPPORTED},
+        {"(K) -> O { %0: f32 = load.f32 o; }", "reading field o (f32?) is not supported", PSY_UNSUPPORTED},
+        {"(K) -> O { %0: f32[4] = load.f32 q; }", "reading field q (f32[4]?) is not supported", PSY_UNSUPPORTED},
+        {"(K) -> O { %0: u8[4] = load.u8 t; }", "reading field t (string[<=4]) is not supported", PSY_UNSUPPORTED},
+        {"(K) -> O { %0: u8[4] = load.u8 w; }", "reading field w (string[<=4][4]) is not supported", PSY_UNSUPPORTED},
+        {"(K) -> O { %0: u8 = load.u8 p; }", "reading field p (part 64) is not supported", PSY_UNSUPPORTED},
+        {"(K) -> O { %0: u8[4] = load.u8 e; }", "reading field e (variant[<=4]) is not supported", PSY_UNSUPPORTED},
+        {"(I) -> K { %0: f32 = load.f32 s; store.f32 %0, o, -; }", "writing field o (f32?) is not supported", PSY_UNSUPPORTED},
+        {"(K) -> K { %0: u8 = load.u8 p.x; store.u8 %0, p.x, -; }", "output field o is never stored", 0},
+        {"(K) -> K { %0: u8 = load.u8 p.x; store.u8 %0, p, -; }", "writing field p (part 64) is not supported",
+         PSY_UNSUPPORTED},
+        {"(K) -> K { %0: u8 = load.u8 p.x; store.u8 %0, t, -; }", "writing field t (string[<=4]) is not supported",
+         PSY_UNSUPPORTED},
         {TO_O "%0: f32[N.local, 4] = resident.f32 r; %1: f32 = load.f32 s; store.f32 %1, s, -; }", NULL, 0},
         {TO_O "%0: f32[N, 4] = resident.f32 r; }", "resident: its result has the wrong dims", 0},
         {TO_O "%0: f64[N.local, 4] = resident.f64 r; }", "there is no resident 0 of that dtype", 0},
@@ -114,7 +127,7 @@ Test(verify, views)
         {"(I, partial P) -> O { %0: f32[N, 4] = partial.f32 a; }", "its first dim is not the shards", 0},
         {"(I, partial P) -> O { %0: f32 = partial.f32 a; }", "its first dim is not the shards", 0},
         {"(I, partial P) -> O { %0: f32[shards] = partial.f32 a; }", "its result has the wrong dims", 0},
-        {"(I, partial V) -> O { %0: f32[shards, 4] = partial.f32 n; }", "reading the bounded field n is not supported",
+        {"(I, partial V) -> O { %0: f32[shards, 4] = partial.f32 n; }", "reading field n (f32[<=4]) is not supported",
          PSY_UNSUPPORTED},
         {TO_O "%0: u64 = load.u64 u; %1: f32[4] = lookup.f32 v, %0; %2: f32 = load.f32 s; store.f32 %2, s, -; }", NULL, 0},
         {TO_O "%0: u64 = load.u64 u; %1: f32[4] = lookup.f32 r, %0; }", "there is no resident 0 by key of that dtype", 0},

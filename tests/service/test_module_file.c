@@ -101,7 +101,7 @@ Test(module_file, another_version)
     read_module();
     bytes[4]++; /* abi_major */
     write_file(bytes, n);
-    expect(path, PSY_VERSION, "2.0");
+    expect(path, PSY_VERSION, "3.0");
     unlink(path);
     free(bytes);
 }

@@ -264,7 +264,7 @@ psy_status psy__vulkan_run(psy__executable *executable, const psy__batch *batch)
         return status;
     }
     for (uint32_t i = 0; i < batch->count; i++) {
-        psy__message_header(&x->bound.module->types[x->bound.program->output_type], x->outputs[i]);
+        psy__message_headers(x->bound.module, &x->bound.module->types[x->bound.program->output_type], x->outputs[i]);
     }
     memset(batch->status, PSY_OK, batch->count);
     return PSY_OK;
