@@ -46,8 +46,11 @@ const char *psc_dump_index(void *context, const psc_value *v)
     const psc_unit *u = context;
     switch (v->op) {
     case PSY_OP_LOAD:
+    case PSY_OP_COUNT:
+    case PSY_OP_LENGTHS:
     case PSY_OP_PARTIAL:
-    case PSY_OP_STORE: return psc_format(u->arena, "field %u", v->index);
+    case PSY_OP_STORE:
+    case PSY_OP_STORE_LENGTHS: return psc_format(u->arena, "field %u", v->index);
     case PSY_OP_RESIDENT:
     case PSY_OP_LOOKUP: return u->residents.at[v->index].node->name.text;
     case PSY_OP_SIZE:

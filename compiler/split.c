@@ -36,7 +36,7 @@ static void mark_needed(splitter *s)
     psc_program *p = s->pipeline->whole;
     for (size_t i = p->values.count; i-- > 0;) {
         const psc_value *v = p->values.at[i];
-        s->needed[i] = s->needed[i] || v->op == PSY_OP_STORE;
+        s->needed[i] = s->needed[i] || psc_ir_is_store(v);
         for (unsigned k = 0; s->needed[i] && k < v->operand_count; k++) {
             if (v->operands[k]) {
                 s->needed[v->operands[k]->id] = true;
@@ -361,7 +361,7 @@ static void make_merge(splitter *s, psc_program *merge)
     bool *wanted = psc_alloc(s->unit->arena, whole->values.count + 1);
     for (size_t i = whole->values.count; i-- > 0;) {
         const psc_value *v = whole->values.at[i];
-        wanted[i] = wanted[i] || v->op == PSY_OP_STORE;
+        wanted[i] = wanted[i] || psc_ir_is_store(v);
         bool leaf = s->states[i] == PARTIAL && v->op != PSC_OP_LABELS;
         const psc_value *topk = wanted[i] ? psc_payload_topk(s->unit, v) : NULL;
         if (topk) {

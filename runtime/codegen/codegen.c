@@ -38,9 +38,9 @@ static psy_status place_registers(generator *g, uint32_t program)
             uint16_t slot = m->registers[g->p->first_register + r].slot;
             g->places[r] = slot == PSY_NO_SLOT ? PSY_PLACED_NOWHERE : batched[r] ? PSY_PLACED_ARENA : PSY_PLACED_UNIFORM;
             g->sources[r] = slot;
-            if (at.op == PSY_OP_LOAD) {
+            if (at.op == PSY_OP_LOAD || at.op == PSY_OP_COUNT || at.op == PSY_OP_LENGTHS) {
                 g->places[r] = PSY_PLACED_INPUT;
-                g->sources[r] = m->fields[m->types[g->p->input_type].first_field + at.operands[0]].offset;
+                g->sources[r] = psy__view_offset(&m->fields[m->types[g->p->input_type].first_field + at.operands[0]], at.op);
             } else if (at.op == PSY_OP_RESIDENT || at.op == PSY_OP_CONST) {
                 g->places[r] = at.op == PSY_OP_RESIDENT ? PSY_PLACED_RESIDENT : PSY_PLACED_CONST;
                 g->sources[r] = at.operands[0];
@@ -98,7 +98,7 @@ static void make(generator *g, uint32_t program, const job *j)
     psy_op op = j->nodes[0].op;
     if (op == PSY_OP_TOPK) {
         psy__make_topk(&k, j->nodes, j->stage);
-    } else if (op == PSY_OP_STORE) {
+    } else if (j->nodes[0].info->class_ == PSY_CLASS_STORE) {
         psy__make_store(&k, j->nodes);
     } else if (j->nodes[0].info->class_ == PSY_CLASS_SORT) {
         psy__maker_refuse(&k, "sort");

@@ -173,6 +173,7 @@ static uint32_t length_of(psy__maker *k, uint32_t reg, uint32_t most)
 static void store_narrow(psy__maker *k, const psy__instruction *at, const psy_psm_field *f, uint32_t base, uint32_t number,
                          uint32_t n)
 {
+    const psy_psm_register *r = &k->registers[at->operands[0]];
     uint32_t bytes = psy__dtype_bytes(at->dtype), lanes = 4 / bytes, skip = f->offset % 4 / bytes, zero = psy__const_u32(k, 0);
     uint32_t first = psy__op2(k, SpvOpIMul, k->u32, number, psy__const_u32(k, lanes));
     uint32_t end = psy__op2(k, SpvOpIAdd, k->u32, n, psy__const_u32(k, skip));
@@ -184,7 +185,9 @@ static void store_narrow(psy__maker *k, const psy__instruction *at, const psy_ps
         uint32_t i = psy__op2(k, SpvOpISub, k->u32, psy__op2(k, SpvOpIAdd, k->u32, first, psy__const_u32(k, lane)),
                               psy__const_u32(k, skip));
         uint32_t ours = psy__op2(k, SpvOpULessThan, k->boolean, i, n), safe = psy__select(k, k->u32, ours, i, zero);
-        uint32_t value = psy__load_register(k, at->operands[0], &safe, k->registers[at->operands[0]].rank);
+        uint32_t c[PSY_RANK_MAX] = {0};
+        psy__coordinates(k, safe, r->dims, r->rank, PSY_NONE, c);
+        uint32_t value = psy__load_register(k, at->operands[0], c, r->rank);
         value = psy__op2(k, SpvOpShiftLeftLogical, k->u32, value, psy__const_u32(k, 8 * bytes * lane));
         value = psy__op2(k, SpvOpBitwiseAnd, k->u32, value, psy__const_u32(k, mask));
         uint32_t kept = psy__op2(k, SpvOpBitwiseAnd, k->u32, word, psy__const_u32(k, ~mask));
@@ -192,6 +195,21 @@ static void store_narrow(psy__maker *k, const psy__instruction *at, const psy_ps
     }
     psy__store_word(k, PSY_BIND_OUTPUT, at_word, word);
     psy__end_if(k, inside);
+}
+
+/* The byte that says whether an optional field is there. It may share a word with the field's first elements, which the same
+ * invocation writes afterwards. */
+static void store_presence(psy__maker *k, const psy_psm_field *f, uint32_t out, uint32_t element, uint32_t reg)
+{
+    uint32_t first = psy__if(k, psy__op2(k, SpvOpIEqual, k->boolean, element, psy__const_u32(k, 0)));
+    uint32_t there = reg == PSY_NONE ? psy__const_u32(k, 1) : psy__load_register(k, reg, NULL, 0);
+    uint32_t shift = 8 * (f->count_offset % 4),
+             at = psy__op2(k, SpvOpIAdd, k->u32, out, psy__const_u32(k, f->count_offset / 4));
+    uint32_t word = psy__op2(k, SpvOpBitwiseAnd, k->u32, psy__load_word(k, PSY_BIND_OUTPUT, at),
+                             psy__const_u32(k, ~(UINT32_C(255) << shift)));
+    uint32_t byte = psy__op2(k, SpvOpShiftLeftLogical, k->u32, there, psy__const_u32(k, shift));
+    psy__store_word(k, PSY_BIND_OUTPUT, at, psy__op2(k, SpvOpBitwiseOr, k->u32, word, byte));
+    psy__end_if(k, first);
 }
 
 void psy__make_store(psy__maker *k, const psy__instruction *at)
@@ -203,15 +221,19 @@ void psy__make_store(psy__maker *k, const psy__instruction *at)
     uint32_t slot =
         psy__op2(k, SpvOpIAdd, k->u32, psy__op2(k, SpvOpIMul, k->u32, k->message, psy__const_u32(k, 2)), psy__const_u32(k, 1));
     uint32_t out = psy__load_word(k, PSY_BIND_TABLE, slot);
-    if (f->kind == PSY_FIELD_BOUNDED) {
-        if (at->operands[2] != PSY_NONE) {
-            n = length_of(k, at->operands[2], n);
-        }
+    bool whole = at->op == PSY_OP_STORE_LENGTHS;
+    uint32_t length = whole ? PSY_NONE : at->operands[2];
+    if (f->kind == PSY_FIELD_BOUNDED && !whole) {
+        uint32_t count = psy__dim_id(k, r->dims[0]);
+        count = length != PSY_NONE ? length_of(k, length, count) : count;
+        n = r->rank == 1 ? count : psy__op2(k, SpvOpIMul, k->u32, count, psy__dim_id(k, r->dims[1]));
         uint32_t first = psy__if(k, psy__op2(k, SpvOpIEqual, k->boolean, element, psy__const_u32(k, 0)));
-        psy__store_word(k, PSY_BIND_OUTPUT, psy__op2(k, SpvOpIAdd, k->u32, out, psy__const_u32(k, f->count_offset / 4)), n);
+        psy__store_word(k, PSY_BIND_OUTPUT, psy__op2(k, SpvOpIAdd, k->u32, out, psy__const_u32(k, f->count_offset / 4)), count);
         psy__end_if(k, first);
+    } else if (f->kind == PSY_FIELD_OPTIONAL) {
+        store_presence(k, f, out, element, length);
     }
-    uint32_t base = psy__op2(k, SpvOpIAdd, k->u32, out, psy__const_u32(k, f->offset / 4));
+    uint32_t base = psy__op2(k, SpvOpIAdd, k->u32, out, psy__const_u32(k, (whole ? f->inner_offset : f->offset) / 4));
     if (bytes < 4) {
         store_narrow(k, at, f, base, element, n);
         return;

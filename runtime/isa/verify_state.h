@@ -13,7 +13,7 @@ typedef struct psy__verifier {
     uint32_t *region_of;          /* per register: 0 outside, else the region it lives in when it has no slot */
     bool *defined, *reduced;      /* reduced: written by a reduction of the current region */
     bool *stridden;               /* a view whose elements do not lie one after the other */
-    bool *stored;                 /* per output field */
+    bool *stored;                 /* per output field; then the same for the lengths of several texts */
     uint32_t region, region_left; /* number of the current region; instructions still in it */
     bool region_reduces, region_reduced, region_second; /* _reduced: the reduction came */
     uint32_t space_rank;

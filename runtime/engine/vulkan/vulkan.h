@@ -88,7 +88,8 @@ typedef struct psy__vulkan_step {
     psy_op op;
     bool batched;
     bool by_group; /* elements are workgroups */
-    bool is_size;  /* `elements` is what is written to register dst */
+    bool is_store;
+    bool is_size; /* `elements` is what is written to register dst */
     uint16_t dst;
     uint32_t kernel;   /* first of its kernels */
     uint32_t k;        /* top-k */
