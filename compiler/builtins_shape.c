@@ -520,14 +520,16 @@ psc_term psc_call_gather(psc_call *c)
 {
     psc_value *v = psc_call_raw(c, 0), *index = v ? psc_call_value(c, 1) : NULL;
     uint32_t axis;
-    if (!index || !psc_call_axis(c, 0, v, false, &axis) || psc_call_sharded(c, v, axis, "`gather`")) {
+    if (!index || !psc_call_axis(c, 0, v, false, &axis)) {
         return psc_poison(c->e->span);
     }
     if (!is_integer(index)) {
         ERROR(PSC_E_TYPE, c->at[1].span, "positions are whole numbers, and this is %s", psc_type_text(c->l, index));
         return psc_poison(c->e->span);
     }
-    return psc_call_result(c, psc_shape_gather(c->l, c->e->span, v, index, axis));
+    bool sharded = psc_ir_sharded_axis(v, c->l->unit->symbols.at) == (int)axis;
+    return psc_call_result(c, sharded ? psc_hits_gather(c->l, c->e->span, v, index, axis)
+                                      : psc_shape_gather(c->l, c->e->span, v, index, axis));
 }
 
 psc_term psc_call_scatter_add(psc_call *c)

@@ -200,7 +200,9 @@ static void write_value(writer *w, const psc_value *v)
             break;
         case 'c': operands[count++] = constant(w, v); break;
         case 'd':
-            operands[count++] = v->op == PSY_OP_SIZE ? v->index : v->op == PSY_OP_SORT ? v->dims[v->rank - 1] : v->base;
+            operands[count++] = psc_ir_class(v) == PSY_CLASS_SIZE ? v->index
+                                : v->op == PSY_OP_SORT            ? v->dims[v->rank - 1]
+                                                                  : v->base;
             break;
         case 's': operands[count++] = (uint32_t)v->step; break;
         case '+':
@@ -211,7 +213,7 @@ static void write_value(writer *w, const psc_value *v)
         default: operands[count++] = v->index; break; /* i, f, n */
         }
     }
-    bool result = v->op != PSY_OP_STORE;
+    bool result = !psc_ir_is_store(v);
     write_words(w, v->op, psc_ir_dtype(v), result ? v->reg : PSY_NO_REG, operands, count);
 }
 

@@ -57,6 +57,8 @@ psc_value *psc_shape_permute(psc_lowering *l, psc_span span, psc_value *v, const
 psc_value *psc_shape_slice(psc_lowering *l, psc_span span, psc_value *v, uint32_t axis, psy_dim from, psy_dim count,
                            int32_t step);
 psc_value *psc_shape_gather(psc_lowering *l, psc_span span, psc_value *v, psc_value *index, uint32_t axis);
+/* A gather along the axis that is spread over the shards: at what a topk over it gave. Reports; NULL after an error. */
+psc_value *psc_hits_gather(psc_lowering *l, psc_span span, psc_value *v, psc_value *index, uint32_t axis);
 /* One behind the other along the axis; their dims are the same but for it. */
 psc_value *psc_shape_join(psc_lowering *l, psc_span span, psc_value *const *parts, unsigned count, uint32_t axis);
 /* The product of matrices, vectors, and stacks of them. */

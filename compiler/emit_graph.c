@@ -17,7 +17,7 @@ const char *psc_part_text(const psc_pipeline *pipeline, const psc_program *progr
 
 bool psc_is_computed(const psc_value *v)
 {
-    return v->op != PSC_OP_LABELS && v->op != PSY_OP_STORE && v->op != PSY_OP_CONST && v->op != PSY_OP_SIZE &&
+    return v->op != PSC_OP_LABELS && !psc_ir_is_store(v) && v->op != PSY_OP_CONST && psc_ir_class(v) != PSY_CLASS_SIZE &&
            !psc_ir_is_view(v);
 }
 
@@ -64,7 +64,12 @@ static const char *title(const graph *g, const psc_program *p, const psc_value *
     switch (v->op) {
     case PSC_OP_LABELS: return "positions";
     case PSY_OP_LOAD: return psc_format(arena, "message.%s", field_name(g, p->input_type, v->index));
+    case PSY_OP_COUNT:
+    case PSY_OP_LENGTHS:
+        return psc_format(arena, "%s of message.%s", v->op == PSY_OP_COUNT ? "count" : "lengths",
+                          field_name(g, p->input_type, v->index));
     case PSY_OP_PARTIAL: return psc_format(arena, "%s of all shards", field_name(g, p->partial_type, v->index));
+    case PSY_OP_STORE_LENGTHS: return psc_format(arena, "lengths of answer.%s", field_name(g, p->output_type, v->index));
     case PSY_OP_STORE:
         return psc_format(arena, "%s.%s",
                           p->output_type == g->unit->pipelines.at[g->pipeline]->record.partial_type ? "partial" : "answer",
@@ -82,6 +87,7 @@ static const char *title(const graph *g, const psc_program *p, const psc_value *
         }
         return psc_format(arena, "%lld", (long long)psc_fold_cast(v->dtype, PSY_I64, v->bits));
     case PSY_OP_TOPK: return psc_format(arena, "topk %u", v->index);
+    case PSY_OP_BASE: return psc_format(arena, "first row of %s", psc_dim_text(g->unit, v->index));
     default: {
         const char *what = psc_dump_index(g->unit, v), *name = psy__op_info(v->op)->name;
         return *what ? psc_format(arena, "%s %s", name, what) : name;
@@ -91,29 +97,30 @@ static const char *title(const graph *g, const psc_program *p, const psc_value *
 
 static const char *look(const psc_value *v)
 {
-    return v->op == PSY_OP_LOAD || v->op == PSY_OP_PARTIAL ? "fillcolor=\"#dbeafe\""
-           : v->op == PSY_OP_RESIDENT || v->op == PSY_OP_LOOKUP || (v->op == PSY_OP_CONST && v->rank)
-               ? "fillcolor=\"#dcfce7\" shape=cylinder"
-           : v->op == PSY_OP_STORE                         ? "fillcolor=\"#ffedd5\""
-           : v->op == PSY_OP_CONST || v->op == PSY_OP_SIZE ? "shape=plaintext style=\"\""
-           : psc_is_computed(v)                            ? "fillcolor=\"#ffffff\""
-                                                           : "fillcolor=\"#f3f4f6\"";
+    bool resident = v->op == PSY_OP_RESIDENT || v->op == PSY_OP_LOOKUP || (v->op == PSY_OP_CONST && v->rank);
+    bool is_size = psc_ir_class(v) == PSY_CLASS_SIZE;
+    return psy__op_reads_message(v->op) && !resident ? "fillcolor=\"#dbeafe\""
+           : resident                                ? "fillcolor=\"#dcfce7\" shape=cylinder"
+           : psc_ir_is_store(v)                      ? "fillcolor=\"#ffedd5\""
+           : v->op == PSY_OP_CONST || is_size        ? "shape=plaintext style=\"\""
+           : psc_is_computed(v)                      ? "fillcolor=\"#ffffff\""
+                                                     : "fillcolor=\"#f3f4f6\"";
 }
 
 static void put_node(const graph *g, const psc_program *p, const psc_value *v, const char *indent)
 {
     fprintf(g->to, "%s%s [label=\"", indent, node(g, v));
     put_text(g, title(g, p, v));
-    bool named = v->name && v->op != PSY_OP_LOAD && v->op != PSY_OP_RESIDENT && v->op != PSY_OP_STORE && v->op != PSY_OP_CONST;
+    bool named = v->name && v->op != PSY_OP_LOAD && v->op != PSY_OP_RESIDENT && !psc_ir_is_store(v) && v->op != PSY_OP_CONST;
     if (named) {
         fputs("\\n= ", g->to);
         put_text(g, v->name);
     }
-    if (v->op != PSY_OP_STORE && (v->op != PSY_OP_CONST || v->rank)) {
+    if (!psc_ir_is_store(v) && (v->op != PSY_OP_CONST || v->rank)) {
         fprintf(g->to, "\\n%s%s", psy__dtype_name(v->dtype), shape(g, v));
     }
     fprintf(g->to, "\" %s%s];\n", look(v),
-            v->batched || v->op == PSY_OP_STORE || !psc_is_computed(v) ? "" : " style=\"filled,rounded,dashed\"");
+            v->batched || psc_ir_is_store(v) || !psc_is_computed(v) ? "" : " style=\"filled,rounded,dashed\"");
 }
 
 static void put_program(const graph *g, const psc_pipeline *pipeline, const psc_program *p)

@@ -59,6 +59,8 @@ bool psc_ir_is_view(const psc_value *v)
     return v->op != PSC_OP_LABELS && (c == PSY_CLASS_VIEW || c == PSY_CLASS_LOOKUP || c == PSY_CLASS_SHAPE);
 }
 
+bool psc_ir_is_store(const psc_value *v) { return psc_ir_class(v) == PSY_CLASS_STORE; }
+
 bool psc_ir_has_labels(const psc_value *v)
 {
     psy_op_class c = psc_ir_class(v);
@@ -236,7 +238,7 @@ const char *psc_ir_check(psc_arena *arena, psc_program *p)
         if (wrong) {
             return wrong;
         }
-        v->batched = v->op == PSY_OP_LOAD || v->op == PSY_OP_PARTIAL || v->op == PSY_OP_LOOKUP;
+        v->batched = psy__op_reads_message(v->op);
         for (unsigned k = 0; k < v->operand_count; k++) {
             v->batched = v->batched || (v->operands[k] && v->operands[k]->batched);
         }
@@ -268,7 +270,7 @@ void psc_ir_dump(const psc_program *p, const char *(*dim)(void *, psy_dim), cons
         }
         group = v->group;
         fprintf(to, "  %s", group ? "  " : "");
-        if (v->op != PSY_OP_STORE) {
+        if (!psc_ir_is_store(v)) {
             fprintf(to, "%%%u: %s", v->id, psy__dtype_name(v->dtype));
             dump_dims(v->dims, v->rank, dim, context, to);
             if (p->registers.count && p->registers.at[v->reg].slot != PSY_NO_SLOT) {

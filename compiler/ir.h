@@ -94,6 +94,7 @@ unsigned psc_ir_dtype(const psc_value *v);
 bool psc_ir_is_elementwise(const psc_value *v);
 bool psc_ir_is_reduction(const psc_value *v);
 bool psc_ir_is_view(const psc_value *v);
+bool psc_ir_is_store(const psc_value *v);
 /* Two results: TOPK and SORT. */
 bool psc_ir_has_labels(const psc_value *v);
 /* What a SHAPE names, through any number of them; else the value itself. */

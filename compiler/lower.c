@@ -57,7 +57,7 @@ psc_value *psc_emit(psc_lowering *l, psc_span span, unsigned op, unsigned dtype,
         v.operands[i] = operands[i];
         v.batched = v.batched || (operands[i] && operands[i]->batched);
     }
-    v.batched = v.batched || op == PSY_OP_LOAD || op == PSY_OP_LOOKUP;
+    v.batched = v.batched || psy__op_reads_message(op);
     return psc_ir_add(l->unit->arena, l->program, &v);
 }
 

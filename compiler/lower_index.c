@@ -155,7 +155,8 @@ static psc_value *gather(psc_lowering *l, const place *p, const psc_term *t, uin
         return NULL;
     }
     *added = index->rank;
-    return is_sharded(l, p, t->span) ? NULL : psc_shape_gather(l, t->span, p->v, index, p->axis);
+    bool sharded = psc_ir_sharded_axis(p->v, l->unit->symbols.at) == (int)p->axis;
+    return sharded ? psc_hits_gather(l, t->span, p->v, index, p->axis) : psc_shape_gather(l, t->span, p->v, index, p->axis);
 }
 
 static psc_value *apply(psc_lowering *l, const place *p, const hrm_index *i, const bound *to, uint32_t *added)

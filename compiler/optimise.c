@@ -179,7 +179,7 @@ static psc_value *cse_value(psc_unit *u, psc_program *to, psc_value *v, void *co
 {
     table *t = context;
     uint32_t h = hash_of(v) & t->mask;
-    for (size_t i = 0; v->op != PSY_OP_STORE && i < t->buckets[h].count; i++) {
+    for (size_t i = 0; !psc_ir_is_store(v) && i < t->buckets[h].count; i++) {
         if (same(t->buckets[h].at[i], v)) {
             return t->buckets[h].at[i];
         }
@@ -214,7 +214,7 @@ static void dce_program(psc_unit *u, psc_program *p)
     for (size_t i = p->values.count; i-- > 0;) {
         psc_value *v = p->values.at[i];
         v->id = (uint32_t)i;
-        live[i] = live[i] || v->op == PSY_OP_STORE;
+        live[i] = live[i] || psc_ir_is_store(v);
         for (unsigned k = 0; live[i] && k < v->operand_count; k++) {
             if (v->operands[k]) {
                 live[v->operands[k]->id] = true;

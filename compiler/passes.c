@@ -46,11 +46,15 @@ const char *psc_dump_index(void *context, const psc_value *v)
     const psc_unit *u = context;
     switch (v->op) {
     case PSY_OP_LOAD:
+    case PSY_OP_COUNT:
+    case PSY_OP_LENGTHS:
     case PSY_OP_PARTIAL:
-    case PSY_OP_STORE: return psc_format(u->arena, "field %u", v->index);
+    case PSY_OP_STORE:
+    case PSY_OP_STORE_LENGTHS: return psc_format(u->arena, "field %u", v->index);
     case PSY_OP_RESIDENT:
     case PSY_OP_LOOKUP: return u->residents.at[v->index].node->name.text;
-    case PSY_OP_SIZE: return psc_dump_dim(context, v->index);
+    case PSY_OP_SIZE:
+    case PSY_OP_BASE: return psc_dump_dim(context, v->index);
     case PSY_OP_CONST:
         if (v->rank) {
             return u->params.at[v->index].node->name.text;
@@ -58,6 +62,7 @@ const char *psc_dump_index(void *context, const psc_value *v)
         return psc_format(u->arena, "0x%" PRIx64, v->bits);
     case PSY_OP_TOPK:
         return v->base == PSY_NONE ? psc_format(u->arena, "k %u", v->index)
+               : v->base == 0      ? psc_format(u->arena, "k %u, places", v->index)
                                    : psc_format(u->arena, "k %u from %s", v->index, psc_dump_dim(context, v->base));
     case PSY_OP_PERMUTE: return psc_format(u->arena, "order %x", v->index);
     case PSY_OP_SLICE:

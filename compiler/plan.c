@@ -41,7 +41,7 @@ static void find_intervals(planner *p)
             if (!o) {
                 continue;
             }
-            bool batched_reader = v->op == PSY_OP_STORE || v->batched;
+            bool batched_reader = psc_ir_is_store(v) || v->batched;
             interval *a = &p->alive[psc_ir_root(o)->id]; /* what a view names lives as long as the view is read */
             a->last = !psc_ir_root(o)->batched && batched_reader ? UINT32_MAX : a->last > now ? a->last : now;
             p->outside[o->id] = p->outside[o->id] || o->group == 0 || o->group != v->group;
@@ -92,7 +92,7 @@ static void plan_program(psc_unit *u, psc_program *program)
     program->registers.count = 0;
     for (size_t i = 0; i < n; i++) {
         psc_value *v = program->values.at[i];
-        if (v->op == PSY_OP_STORE || v->op == PSC_OP_LABELS) {
+        if (psc_ir_is_store(v) || v->op == PSC_OP_LABELS) {
             continue;
         }
         bool slotless = psc_ir_is_view(v) || (v->group && !p->outside[i]);

@@ -5,12 +5,14 @@
  *   - elementwise operations and reductions of other axes keep it: they run on each shard
  *   - a reduction or topk over the sharded axis gives a partial result: each shard stores its own in a record, and the merge
  * part reads all of them, with the shards as a leading axis, and combines them with the same operation
+ *   - what is read from the rows at the positions of such a topk is a partial result too (payload.h)
  *   - what is made of merged results runs in the merge part; what comes from the message alone is computed on both sides
  * A value that needs merged results and the rows at once would need a second round: that is refused.
  */
 #include <string.h>
 
 #include "lse.h"
+#include "payload.h"
 #include "unit.h"
 
 typedef enum state { PLAIN, SHARDED, PARTIAL, MERGED, FAILED } state; /* FAILED: reported, here or in an operand */
@@ -20,6 +22,8 @@ typedef struct splitter {
     psc_pipeline *pipeline;
     state *states; /* by value id */
     bool *needed;
+    bool *has_payload;                    /* by value id: a TOPK at whose positions rows are read */
+    psc_value **rows, **places, **labels; /* by its id: shard, its positions; merge, the winners' places and positions */
     const psc_value *sharded, *looked_up; /* the first of their kind */
 } splitter;
 
@@ -32,7 +36,7 @@ static void mark_needed(splitter *s)
     psc_program *p = s->pipeline->whole;
     for (size_t i = p->values.count; i-- > 0;) {
         const psc_value *v = p->values.at[i];
-        s->needed[i] = s->needed[i] || v->op == PSY_OP_STORE;
+        s->needed[i] = s->needed[i] || psc_ir_is_store(v);
         for (unsigned k = 0; s->needed[i] && k < v->operand_count; k++) {
             if (v->operands[k]) {
                 s->needed[v->operands[k]->id] = true;
@@ -106,6 +110,11 @@ static state classify(splitter *s, const psc_value *v)
         psc_help(d, "no shard has all pairs: reduce one of the axes first, or keep one side `replicated`");
         return FAILED;
     }
+    const psc_value *topk = psc_payload_topk(u, v);
+    if (topk) {
+        s->has_payload[topk->id] = true;
+        return PARTIAL;
+    }
     if (rows && merged) {
         psc_diagnostic *d =
             ERROR(PSC_E_SPLIT, v->span, "this needs a result over all shards and the rows of each shard at once");
@@ -132,7 +141,25 @@ static uint32_t elements_of(const psc_value *v)
     return (uint32_t)n;
 }
 
-/* Adds the fields of a partial result: one, or two for topk and logsumexp. False after an error. */
+static void add_field(splitter *s, psc_type *type, psc_span span, unsigned dtype, bool is_scalar, uint32_t count)
+{
+    psc_unit *u = s->unit;
+    psc_field f = {.name = psc_format(u->arena, "r%u", type->field_count),
+                   .span = span,
+                   .layout = {.dtype = (uint8_t)dtype,
+                              .since = 1,
+                              .count = count,
+                              .kind = is_scalar ? PSY_FIELD_SCALAR : PSY_FIELD_ARRAY,
+                              .parent = PSY_NONE}};
+    psc_field *fields = psc_alloc(u->arena, (type->field_count + 1) * sizeof *fields);
+    if (type->field_count) {
+        memcpy(fields, type->fields, type->field_count * sizeof *fields);
+    }
+    fields[type->field_count++] = f;
+    type->fields = fields;
+}
+
+/* Adds the fields of a partial result: one; two for topk and logsumexp; three for a topk with payload. False after an error. */
 static bool add_fields(splitter *s, psc_type *type, const psc_value *v)
 {
     psc_unit *u = s->unit;
@@ -147,20 +174,12 @@ static bool add_fields(splitter *s, psc_type *type, const psc_value *v)
         psc_help(d, "the sizes of partial results are numbers");
         return false;
     }
-    for (unsigned k = 0; k < (v->op == PSY_OP_TOPK || v->op == PSC_OP_LSE ? 2u : 1u); k++) {
-        psc_field f = {.name = psc_format(u->arena, "r%u", type->field_count),
-                       .span = v->span,
-                       .layout = {.dtype = k && v->op == PSY_OP_TOPK ? PSY_U64 : v->dtype,
-                                  .since = 1,
-                                  .count = elements_of(v),
-                                  .kind = v->rank ? PSY_FIELD_ARRAY : PSY_FIELD_SCALAR,
-                                  .parent = PSY_NONE}};
-        psc_field *fields = psc_alloc(u->arena, (type->field_count + 1) * sizeof *fields);
-        if (type->field_count) {
-            memcpy(fields, type->fields, type->field_count * sizeof *fields);
-        }
-        fields[type->field_count++] = f;
-        type->fields = fields;
+    add_field(s, type, v->span, v->dtype, v->rank == 0, elements_of(v));
+    if (v->op == PSC_OP_LSE || v->op == PSY_OP_TOPK) {
+        add_field(s, type, v->span, v->op == PSY_OP_TOPK ? PSY_U64 : v->dtype, v->rank == 0, elements_of(v));
+    }
+    if (s->has_payload[v->id]) {
+        add_field(s, type, v->span, PSY_U64, true, 1);
     }
     return true;
 }
@@ -252,22 +271,25 @@ static void make_shard(splitter *s, psc_program *shard)
             store_flat(s, shard, parts[1], field++);
             continue;
         }
+        psc_builder builds = {s->unit, shard, v->span}, *b = &builds;
+        const psc_value *topk = psc_payload_topk(s->unit, v);
+        if (topk) {
+            store_flat(s, shard, psc_payload_part(b, v->operands[0]->next, s->rows[topk->id], v->index), field++);
+            continue;
+        }
         psc_value *made = copy(s, shard, v);
         if (s->states[i] != PARTIAL) {
             continue;
         }
         store_flat(s, shard, made, field++);
         if (v->op == PSY_OP_TOPK) {
-            psc_value labels = {.op = PSC_OP_LABELS,
-                                .dtype = PSY_U64,
-                                .rank = 1,
-                                .dims = {v->dims[0]},
-                                .operands = {made},
-                                .operand_count = 1,
-                                .base = PSY_NONE,
-                                .span = v->span,
-                                .batched = made->batched};
-            store(s, shard, psc_ir_add(s->unit->arena, shard, &labels), field++);
+            s->rows[i] = psc_build_labels(b, made);
+            store(s, shard, s->rows[i], field++);
+        }
+        if (s->has_payload[i]) {
+            psc_value *base = psc_build(b, (psc_value){.op = PSY_OP_BASE, .dtype = PSY_U64, .index = made->base});
+            made->base = PSY_NONE; /* positions are those on the shard; the merge adds where it starts */
+            store(s, shard, base, field++);
         }
     }
     forget(whole);
@@ -286,6 +308,22 @@ static psc_value *read_partial(splitter *s, psc_program *merge, const psc_value 
                    .span = v->span,
                    .batched = true};
     return psc_ir_add(s->unit->arena, merge, &p);
+}
+
+/* A topk at whose positions rows are read, and what was read there. */
+static void merge_hits(splitter *s, psc_program *merge, psc_value *v, uint32_t *field)
+{
+    psc_builder builds = {s->unit, merge, v->span}, *b = &builds;
+    const psc_value *topk = psc_payload_topk(s->unit, v);
+    psc_value *all = read_partial(s, merge, v, v->dtype, (*field)++);
+    if (topk) {
+        v->next = s->places[topk->id] ? psc_payload_merge(b, v, all, s->places[topk->id]) : NULL;
+        return;
+    }
+    psc_value *rows = read_partial(s, merge, v, PSY_U64, (*field)++);
+    psc_value scalar = {.span = v->span}, *bases = read_partial(s, merge, &scalar, PSY_U64, (*field)++);
+    v->next = psc_payload_winners(b, all, rows, bases, v->index, &s->places[v->id], &s->labels[v->id]);
+    v->next->name = v->name;
 }
 
 /* The same operation over what the shards found. */
@@ -323,8 +361,12 @@ static void make_merge(splitter *s, psc_program *merge)
     bool *wanted = psc_alloc(s->unit->arena, whole->values.count + 1);
     for (size_t i = whole->values.count; i-- > 0;) {
         const psc_value *v = whole->values.at[i];
-        wanted[i] = wanted[i] || v->op == PSY_OP_STORE;
+        wanted[i] = wanted[i] || psc_ir_is_store(v);
         bool leaf = s->states[i] == PARTIAL && v->op != PSC_OP_LABELS;
+        const psc_value *topk = wanted[i] ? psc_payload_topk(s->unit, v) : NULL;
+        if (topk) {
+            wanted[topk->id] = true; /* it says which of the shards' payloads are taken */
+        }
         for (unsigned k = 0; wanted[i] && !leaf && k < v->operand_count; k++) {
             if (v->operands[k]) {
                 wanted[v->operands[k]->id] = true;
@@ -334,7 +376,11 @@ static void make_merge(splitter *s, psc_program *merge)
     uint32_t field = 0;
     for (size_t i = 0; i < whole->values.count; i++) {
         psc_value *v = whole->values.at[i];
-        if (wanted[i] && s->states[i] == PARTIAL && v->op != PSC_OP_LABELS) {
+        if (wanted[i] && s->states[i] == PARTIAL && v->op == PSC_OP_LABELS && s->has_payload[v->operands[0]->id]) {
+            v->next = s->labels[v->operands[0]->id];
+        } else if (wanted[i] && s->states[i] == PARTIAL && (s->has_payload[i] || v->op == PSY_OP_GATHER)) {
+            merge_hits(s, merge, v, &field);
+        } else if (wanted[i] && s->states[i] == PARTIAL && v->op != PSC_OP_LABELS) {
             merge_value(s, merge, v, &field);
         } else if (wanted[i]) {
             copy(s, merge, v);
@@ -394,6 +440,10 @@ static void split_pipeline(psc_unit *u, psc_pipeline *p)
     bool any = false;
     s->states = psc_alloc(u->arena, n * sizeof *s->states);
     s->needed = psc_alloc(u->arena, n * sizeof *s->needed);
+    s->has_payload = psc_alloc(u->arena, n * sizeof *s->has_payload);
+    s->rows = psc_alloc(u->arena, n * sizeof(psc_value *));
+    s->places = psc_alloc(u->arena, n * sizeof(psc_value *));
+    s->labels = psc_alloc(u->arena, n * sizeof(psc_value *));
     mark_needed(s);
     for (size_t i = 0; i < p->whole->values.count; i++) {
         if (s->needed[i]) {

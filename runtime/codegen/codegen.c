@@ -51,6 +51,13 @@ static void place_registers(generator *g)
             case PSY_OP_RESIDENT: *to = (psy__kplace){PSY_PLACED_RESIDENT, reg->dtype, (uint16_t)r, at.operands[0]}; break;
             case PSY_OP_LOOKUP: *to = (psy__kplace){PSY_PLACED_ROW, reg->dtype, (uint16_t)r, at.operands[0]}; break;
             case PSY_OP_CONST: *to = (psy__kplace){PSY_PLACED_CONST, reg->dtype, (uint16_t)r, at.operands[0]}; break;
+            case PSY_OP_COUNT:
+            case PSY_OP_LENGTHS:
+                if (g->status == PSY_OK) {
+                    g->status = psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s", psy__module_string(m, g->p->name),
+                                         at.info->name);
+                }
+                break;
             default:
                 if (at.info->class_ == PSY_CLASS_SHAPE) {
                     *to = (psy__kplace){PSY_PLACED_VIEW, reg->dtype, (uint16_t)r, word};

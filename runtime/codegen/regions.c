@@ -91,9 +91,14 @@ void psy__make_store(psy__maker *k, const psy__instruction *at)
 {
     const psy_psm_register *r = &k->registers[at->operands[0]];
     uint32_t field = k->m->types[k->p->output_type].first_field + at->operands[1], n;
+    const psy_psm_field *f = &k->m->fields[field];
     k->k->now = at->word;
+    if (at->op != PSY_OP_STORE || f->kind == PSY_FIELD_OPTIONAL || (f->flags & PSY_FIELD_TEXT)) {
+        psy__maker_refuse(k, "%s of such a field", at->info->name);
+        return;
+    }
     n = psy__maker_product(k, r->dims, r->rank);
-    if (k->m->fields[field].kind == PSY_FIELD_BOUNDED && at->operands[2] != PSY_NONE) {
+    if (f->kind == PSY_FIELD_BOUNDED && at->operands[2] != PSY_NONE) {
         uint32_t length = psy__maker_load(k, at->operands[2], NULL, 0);
         n = psy__kernel_index(k->k, PSY_K_LENGTH, length, n);
     }

@@ -54,6 +54,11 @@ static psy_status bind_register(psy__bound_program *b, uint32_t r)
     return PSY_OK;
 }
 
+uint32_t psy__view_offset(const psy_psm_field *f, unsigned op)
+{
+    return op == PSY_OP_COUNT ? f->count_offset : op == PSY_OP_LENGTHS ? f->inner_offset : f->offset;
+}
+
 /* Where the instruction's results are. */
 static void bind_home(psy__bound_program *b, const psy__instruction *at)
 {
@@ -64,8 +69,11 @@ static void bind_home(psy__bound_program *b, const psy__instruction *at)
         r->home = r->slot == PSY_NO_SLOT ? PSY_HOME_REGION : PSY_HOME_SLOT;
         switch (at->op) {
         case PSY_OP_LOAD:
+        case PSY_OP_COUNT:
+        case PSY_OP_LENGTHS:
             r->home = PSY_HOME_INPUT;
             r->source = m->types[b->program->input_type].first_field + at->operands[0];
+            r->offset = (int64_t)psy__view_offset(&m->fields[r->source], at->op) - (int64_t)m->fields[r->source].offset;
             break;
         case PSY_OP_PARTIAL:
             r->home = PSY_HOME_PARTIAL;
@@ -232,6 +240,11 @@ static psy_status compute_sizes(psy__bound_program *b)
         }
     }
     return PSY_OK;
+}
+
+uint64_t psy__size_value(const psy__bound_program *b, const psy__instruction *at)
+{
+    return at->op == PSY_OP_BASE ? b->bases[psy__dim_symbol(at->operands[0])] : psy__dim_value(at->operands[0], b->symbols);
 }
 
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }

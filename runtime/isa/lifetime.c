@@ -29,7 +29,7 @@ static void look(void *context, uint32_t r)
 
 static bool is_batched(const psy__instruction *at, const bool *batched)
 {
-    any_batched a = {batched, at->op == PSY_OP_LOAD || at->op == PSY_OP_PARTIAL || at->op == PSY_OP_LOOKUP};
+    any_batched a = {batched, psy__op_reads_message(at->op)};
     each_read(at, look, &a);
     return a.any;
 }

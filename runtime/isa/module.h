@@ -88,7 +88,8 @@ typedef enum psy_op_dtypes {
     PSY_TAKES_BIT,
     PSY_TAKES_TRU,
     PSY_TAKES_BOOL,
-    PSY_TAKES_WORD
+    PSY_TAKES_WORD,
+    PSY_TAKES_BYTE /* u8 and u32 */
 } psy_op_dtypes;
 
 typedef struct psy_op_info {
@@ -109,6 +110,8 @@ bool psy__op_takes(const psy_op_info *info, unsigned dtype);
 /* MAP1 to MAP3, COMPARE, CHOOSE, CAST: an element of the result comes from the elements at its place. */
 bool psy__class_is_map(psy_op_class class_);
 bool psy__class_is_reduction(psy_op_class class_);
+/* What differs from message to message before anything is computed: fields, partial records, rows by key. */
+bool psy__op_reads_message(unsigned op);
 unsigned psy__op_register_count(
     const psy_op_info *info); /* operands that are registers, the optional ones too, without lists */
 /* Whether operand i is a register, one of a list or an optional one included. */

@@ -97,6 +97,7 @@ bool psy__op_takes(const psy_op_info *info, unsigned dtype)
     case PSY_TAKES_TRU: return computes || dtype == PSY_BOOL;
     case PSY_TAKES_BOOL: return dtype == PSY_BOOL;
     case PSY_TAKES_WORD: return dtype == PSY_U32;
+    case PSY_TAKES_BYTE: return dtype == PSY_U8 || dtype == PSY_U32;
     }
     return false;
 }
@@ -108,6 +109,11 @@ bool psy__class_is_map(psy_op_class class_)
 }
 
 bool psy__class_is_reduction(psy_op_class class_) { return class_ == PSY_CLASS_REDUCE1 || class_ == PSY_CLASS_REDUCE2; }
+
+bool psy__op_reads_message(unsigned op)
+{
+    return op == PSY_OP_LOAD || op == PSY_OP_COUNT || op == PSY_OP_LENGTHS || op == PSY_OP_PARTIAL || op == PSY_OP_LOOKUP;
+}
 
 unsigned psy__op_register_count(const psy_op_info *info)
 {

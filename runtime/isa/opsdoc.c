@@ -54,7 +54,7 @@ static const struct {
     {"SCAN", "Running reductions", "The number is the axis."},
     {"SORT", "Order", "Two results in a row: the values, and their positions as u64."},
     {"SELECT", "Selection", "Two results in a row: the values, and their labels as u64."},
-    {"STORE", "Results", "Write the output message; every field exactly once."},
+    {"STORE", "Results", "Write the output message; every field exactly once, and so the lengths of several texts."},
     {"REGION", "Fusion", "Marks what becomes one kernel."},
 };
 
@@ -79,9 +79,10 @@ static void put_operands(const char *signature)
 /* What the dtypes column of ops.def stands for. */
 static int takes(const char *column, const dtype_row *d)
 {
-    static const char *const names[] = {"NONE", "ANY", "NUM", "SIG", "FLT", "INT", "BIT", "TRU", "BOOL", "WORD"};
-    static const psy_op_dtypes values[] = {PSY_TAKES_NONE, PSY_TAKES_ANY, PSY_TAKES_NUM, PSY_TAKES_SIG,  PSY_TAKES_FLT,
-                                           PSY_TAKES_INT,  PSY_TAKES_BIT, PSY_TAKES_TRU, PSY_TAKES_BOOL, PSY_TAKES_WORD};
+    static const char *const names[] = {"NONE", "ANY", "NUM", "SIG", "FLT", "INT", "BIT", "TRU", "BOOL", "WORD", "BYTE"};
+    static const psy_op_dtypes values[] = {PSY_TAKES_NONE, PSY_TAKES_ANY,  PSY_TAKES_NUM, PSY_TAKES_SIG,
+                                           PSY_TAKES_FLT,  PSY_TAKES_INT,  PSY_TAKES_BIT, PSY_TAKES_TRU,
+                                           PSY_TAKES_BOOL, PSY_TAKES_WORD, PSY_TAKES_BYTE};
     psy_op_info info = {.name = column};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(names[i], column) == 0) {

@@ -146,10 +146,16 @@ static const psy_psm_field *field_of(const context *c, uint32_t type, uint32_t f
                                                                      : NULL;
 }
 
-/* Numbers that are always there. */
-static bool is_plain(const psy_psm_field *f)
+/* The dims of the room that a field has. False: it has no elements of one shape. */
+static bool dims_of(const psy_psm_field *f, psy_dim dims[PSY_RANK_MAX], uint32_t *rank)
 {
-    return (f->kind == PSY_FIELD_SCALAR || f->kind == PSY_FIELD_ARRAY) && !(f->flags & PSY_FIELD_TEXT);
+    if (psy__field_is_vector(f) || psy__field_is_texts(f) || (f->flags & PSY_FIELD_TEXT)) {
+        dims[(*rank)++] = f->count;
+    }
+    if (psy__field_is_texts(f)) {
+        dims[(*rank)++] = f->inner;
+    }
+    return f->kind != PSY_FIELD_PART && f->kind != PSY_FIELD_VARIANT;
 }
 
 static psy_status unsupported(const context *c, const psy_psm_field *f, const char *what)
@@ -160,19 +166,44 @@ static psy_status unsupported(const context *c, const psy_psm_field *f, const ch
                     what, psy__module_string(c->m, f->name), type);
 }
 
+/* COUNT, LENGTHS: the field has one. */
+static psy_status check_count(context *c)
+{
+    const psy_psm_field *f = field_of(c, c->p->input_type, c->at.operands[0]);
+    if (!f) {
+        return refuse(c, "there is no field %u", c->at.operands[0]);
+    }
+    if (c->at.op == PSY_OP_LENGTHS) {
+        return psy__field_is_texts(f) ? psy__verify_result(c, 0, PSY_U32, &f->count, 1)
+                                      : refuse(c, "field %s is not several texts", psy__module_string(c->m, f->name));
+    }
+    if (f->kind != PSY_FIELD_BOUNDED && f->kind != PSY_FIELD_OPTIONAL) {
+        return refuse(c, "field %s has no count", psy__module_string(c->m, f->name));
+    }
+    if (c->at.dtype != (f->kind == PSY_FIELD_OPTIONAL ? PSY_U8 : PSY_U32)) {
+        return refuse(c, "the count of field %s has another dtype", psy__module_string(c->m, f->name));
+    }
+    return psy__verify_result(c, 0, c->at.dtype, NULL, 0);
+}
+
 static psy_status check_view(context *c)
 {
     psy_dim dims[PSY_RANK_MAX] = {0};
     uint32_t rank = 0, value = c->at.operands[0];
+    if (c->at.op == PSY_OP_COUNT || c->at.op == PSY_OP_LENGTHS) {
+        return check_count(c);
+    }
     if (c->at.op == PSY_OP_LOAD || c->at.op == PSY_OP_PARTIAL) {
         bool partial = c->at.op == PSY_OP_PARTIAL;
         const psy_psm_field *f = field_of(c, partial ? c->p->partial_type : c->p->input_type, value);
         if (!f) {
             return refuse(c, "there is no field %u", value);
         }
-        psy_status status = is_plain(f) ? PSY_OK : unsupported(c, f, "reading");
-        if (status != PSY_OK) {
-            return status;
+        bool plain = f->kind == PSY_FIELD_SCALAR || (f->kind == PSY_FIELD_ARRAY && !psy__field_is_texts(f));
+        psy_dim room[PSY_RANK_MAX];
+        uint32_t room_rank = 0;
+        if (!dims_of(f, room, &room_rank) || (partial && !plain)) {
+            return unsupported(c, f, "reading");
         }
         if (f->dtype != c->at.dtype) {
             return refuse(c, "field %s has dtype %s", psy__module_string(c->m, f->name), psy__dtype_name(f->dtype));
@@ -186,9 +217,8 @@ static psy_status check_view(context *c)
             dims[rank++] = shards;
             c->stridden[c->at.dst] = true;
         }
-        if (f->kind == PSY_FIELD_ARRAY) {
-            dims[rank++] = f->count;
-        }
+        memcpy(dims + rank, room, room_rank * sizeof *room);
+        rank += room_rank;
     } else if (c->at.op == PSY_OP_RESIDENT) {
         if (value >= c->m->resident_count || c->m->residents[value].dtype != c->at.dtype) {
             return refuse(c, "there is no resident %u of that dtype", value);
@@ -231,6 +261,12 @@ static psy_status check_lookup(context *c)
     return psy__verify_result(c, 0, c->at.dtype, r->dims + 1, r->rank - 1u);
 }
 
+static bool is_local(const context *c, psy_dim d)
+{
+    return psy__dim_is_symbol(d) && psy__dim_symbol(d) < c->m->symbol_count &&
+           c->m->symbols[psy__dim_symbol(d)].kind == PSY_SYMBOL_LOCAL;
+}
+
 static psy_status check_select(context *c)
 {
     const psy_psm_register *x = psy__verify_operand(c, 0);
@@ -248,16 +284,46 @@ static psy_status check_select(context *c)
          !psy__verify_same_dims(psy__verify_operand(c, 1)->dims, psy__verify_operand(c, 1)->rank, x->dims, x->rank))) {
         return refuse(c, "its labels do not fit its operand");
     }
-    if (base != PSY_NONE && (labels != PSY_NONE || !psy__dim_is_symbol(base) || psy__dim_symbol(base) >= c->m->symbol_count ||
-                             c->m->symbols[psy__dim_symbol(base)].kind != PSY_SYMBOL_LOCAL)) {
+    bool places = base == 0 && labels != PSY_NONE;
+    if (base != PSY_NONE && !places && (labels != PSY_NONE || !is_local(c, base))) {
         return refuse(c, "its row base is no local size");
     }
     status = psy__verify_result(c, 0, c->at.dtype, &k, 1);
     return status == PSY_OK ? psy__verify_result(c, 1, PSY_U64, &k, 1) : status;
 }
 
+/* Fewer elements than a bounded field has room for. */
+static bool is_shorter(const psy_psm_field *f, const psy_psm_register *r, psy_dim dims[PSY_RANK_MAX], uint32_t rank)
+{
+    if (f->kind != PSY_FIELD_BOUNDED || r->rank == 0 || psy__dim_is_symbol(r->dims[0]) || r->dims[0] > dims[0]) {
+        return false;
+    }
+    dims[0] = r->dims[0];
+    return psy__verify_same_dims(r->dims, r->rank, dims, rank);
+}
+
+static psy_status check_store_lengths(context *c)
+{
+    uint32_t field = c->at.operands[1];
+    const psy_psm_field *f = field_of(c, c->p->output_type, field);
+    const psy_psm_register *r = psy__verify_operand(c, 0);
+    bool *stored = c->stored + c->m->types[c->p->output_type].field_count;
+    if (!f || !psy__field_is_texts(f) || stored[field]) {
+        return refuse(c, "field %u is not several texts, or its lengths are stored twice", field);
+    }
+    psy_dim dims[PSY_RANK_MAX] = {f->count};
+    if (r->dtype != PSY_U32 || (!psy__verify_same_dims(r->dims, r->rank, dims, 1) && !is_shorter(f, r, dims, 1))) {
+        return refuse(c, "its operand does not fit field %s", psy__module_string(c->m, f->name));
+    }
+    stored[field] = true;
+    return PSY_OK;
+}
+
 static psy_status check_store(context *c)
 {
+    if (c->at.op == PSY_OP_STORE_LENGTHS) {
+        return check_store_lengths(c);
+    }
     uint32_t field = c->at.operands[1], length = c->at.operands[2];
     const psy_psm_field *f = field_of(c, c->p->output_type, field);
     const psy_psm_register *r = psy__verify_operand(c, 0);
@@ -267,19 +333,21 @@ static psy_status check_store(context *c)
     if (f->dtype != c->at.dtype || r->dtype != c->at.dtype) {
         return refuse(c, "field %s has dtype %s", psy__module_string(c->m, f->name), psy__dtype_name(f->dtype));
     }
-    if (!is_plain(f) && (f->kind != PSY_FIELD_BOUNDED || (f->flags & PSY_FIELD_TEXT))) {
+    psy_dim dims[PSY_RANK_MAX];
+    uint32_t rank = 0;
+    if (!dims_of(f, dims, &rank)) {
         return unsupported(c, f, "writing");
     }
-    bool fits = f->kind == PSY_FIELD_SCALAR  ? r->rank == 0
-                : f->kind == PSY_FIELD_ARRAY ? r->rank == 1 && r->dims[0] == f->count
-                                             : r->rank == 1 && !psy__dim_is_symbol(r->dims[0]) && r->dims[0] <= f->count;
-    if (!fits) {
+    if (!psy__verify_same_dims(r->dims, r->rank, dims, rank) && !is_shorter(f, r, dims, rank)) {
         return refuse(c, "its operand does not fit field %s", psy__module_string(c->m, f->name));
     }
     if (length != PSY_NONE) {
         const psy_psm_register *n = psy__verify_operand(c, 2);
-        if (f->kind != PSY_FIELD_BOUNDED || n->rank != 0 || !psy__dtype_computes(n->dtype) ||
-            psy__dtype_class(n->dtype) == PSY_DCLASS_FLOAT) {
+        bool integer = psy__dtype_computes(n->dtype) && psy__dtype_class(n->dtype) != PSY_DCLASS_FLOAT;
+        if (f->kind == PSY_FIELD_OPTIONAL && (n->rank != 0 || n->dtype != PSY_BOOL)) {
+            return refuse(c, "whether field %s is there is no truth value", psy__module_string(c->m, f->name));
+        }
+        if (f->kind != PSY_FIELD_OPTIONAL && (f->kind != PSY_FIELD_BOUNDED || n->rank != 0 || !integer)) {
             return refuse(c, "its length is no integer scalar, or field %s takes none", psy__module_string(c->m, f->name));
         }
     }
@@ -406,6 +474,9 @@ static psy_status check_class(context *c)
         if (d == PSY_NONE || (psy__dim_is_symbol(d) && psy__dim_symbol(d) >= c->m->symbol_count)) {
             return refuse(c, "its dim does not exist");
         }
+        if (c->at.op == PSY_OP_BASE && !is_local(c, d)) {
+            return refuse(c, "its dim is no local size");
+        }
         return psy__verify_result(c, 0, c->at.dtype, NULL, 0);
     }
     case PSY_CLASS_LOOKUP: return check_lookup(c);
@@ -458,9 +529,13 @@ static psy_status walk(context *c)
         }
     }
     for (uint32_t f = 0; f < c->m->types[c->p->output_type].field_count; f++) {
-        if (!c->stored[f] && field_of(c, c->p->output_type, f)->kind != PSY_FIELD_PART) {
-            return refuse(c, "output field %s is never stored",
-                          psy__module_string(c->m, field_of(c, c->p->output_type, f)->name));
+        const psy_psm_field *field = field_of(c, c->p->output_type, f);
+        const bool *lengths = c->stored + c->m->types[c->p->output_type].field_count;
+        if (!c->stored[f] && field->kind != PSY_FIELD_PART) {
+            return refuse(c, "output field %s is never stored", psy__module_string(c->m, field->name));
+        }
+        if (psy__field_is_texts(field) && !lengths[f]) {
+            return refuse(c, "the lengths of output field %s are never stored", psy__module_string(c->m, field->name));
         }
     }
     return PSY_OK;
@@ -475,7 +550,7 @@ psy_status psy__program_verify(const psy__module *m, uint32_t program)
     c.defined = calloc(p->register_count + 1u, sizeof *c.defined);
     c.reduced_in = calloc(p->register_count + 1u, sizeof *c.reduced_in);
     c.stridden = calloc(p->register_count + 1u, sizeof *c.stridden);
-    c.stored = calloc(fields + 1u, sizeof *c.stored);
+    c.stored = calloc(2u * fields + 1u, sizeof *c.stored);
     psy_status status = c.region_of && c.defined && c.reduced_in && c.stridden && c.stored
                             ? walk(&c)
                             : psy_fail(PSY_NO_MEMORY, "no memory to verify a program");

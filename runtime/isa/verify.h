@@ -105,4 +105,9 @@ static inline uint64_t psy__dim_value(psy_dim d, const uint64_t *symbols)
     return psy__dim_is_symbol(d) ? symbols[psy__dim_symbol(d)] : d;
 }
 
+/* Where in the message LOAD, COUNT or LENGTHS of the field reads. */
+uint32_t psy__view_offset(const psy_psm_field *f, unsigned op);
+/* What an instruction of class SIZE gives. */
+uint64_t psy__size_value(const psy__bound_program *b, const psy__instruction *at);
+
 #endif

@@ -14,7 +14,7 @@ typedef struct psy__verifier {
     uint32_t *reduced_in; /* per register: the region of which it is a reduction, or 0 */
     bool *defined;
     bool *stridden;                                     /* a view whose elements do not lie one after the other */
-    bool *stored;                                       /* per output field */
+    bool *stored;                                       /* per output field; then the same for the lengths of several texts */
     uint32_t region, region_left;                       /* number of the current region; instructions still in it */
     bool region_reduces, region_reduced, region_second; /* _reduced: the reduction came */
     uint32_t space_rank;

@@ -11,7 +11,9 @@ static void add_row(build *b, const psy_op_info *info, unsigned dtype, uint32_t 
 {
     switch (info->class_) {
     case PSY_CLASS_SELECT: build_output_ranked(b, a, 5); return;
-    case PSY_CLASS_SIZE: build_output(b, build_size(b, dtype, 1000)); return;
+    case PSY_CLASS_SIZE:
+        build_output(b, info->op == PSY_OP_BASE ? build_base(b, dtype, PSY_DIM_SYMBOL | 2) : build_size(b, dtype, 1000));
+        return;
     case PSY_CLASS_REGION:
         build_region(b, false, 1, (psy_dim[]){COUNT});
         build_map(b, PSY_OP_ADD, a, a);
@@ -19,6 +21,14 @@ static void add_row(build *b, const psy_op_info *info, unsigned dtype, uint32_t 
         build_output(b, a);
         return;
     case PSY_CLASS_VIEW:
+        if (info->op == PSY_OP_COUNT) {
+            build_output(b, build_count(b, dtype == PSY_U8 ? 5 : 4));
+            return;
+        }
+        if (info->op == PSY_OP_LENGTHS) {
+            build_output(b, build_lengths(b, 6));
+            return;
+        }
         if (info->op == PSY_OP_PARTIAL) {
             build_output(b, build_reduce(b, PSY_OP_SUM, build_cast(b, PSY_I32, build_partial(b, 0, PSY_DIM_SYMBOL)), 0));
             return;
@@ -26,6 +36,14 @@ static void add_row(build *b, const psy_op_info *info, unsigned dtype, uint32_t 
         build_output(b, a);
         return;
     case PSY_CLASS_LOOKUP: build_output(b, build_lookup(b, 0, build_load(b, 1))); return;
+    case PSY_CLASS_STORE:
+        if (info->op == PSY_OP_STORE_LENGTHS) {
+            uint32_t texts = build_texts(b, 1, PSY_FIELD_ARRAY, 9, 3);
+            build_store(b, build_load(b, 6), texts, PSY_NONE);
+            build_store_lengths(b, build_lengths(b, 6), texts);
+        }
+        build_output(b, a);
+        return;
     default: build_output(b, build_operation(b, info, dtype, a, build_load(b, 2), build_load(b, 3))); return;
     }
 }
@@ -76,6 +94,9 @@ Test(codegen, every_row)
             build_field(b, in, PSY_U64, PSY_FIELD_SCALAR, 1);
             build_field(b, in, PSY_BOOL, PSY_FIELD_ARRAY, COUNT);
             build_field(b, in, PSY_I32, PSY_FIELD_ARRAY, COUNT);
+            build_field(b, in, PSY_I64, PSY_FIELD_BOUNDED, COUNT);
+            build_field(b, in, PSY_I64, PSY_FIELD_OPTIONAL, 1);
+            build_texts(b, in, PSY_FIELD_ARRAY, 9, 3);
             build_field(b, partial, dtype, PSY_FIELD_SCALAR, 1);
             build_symbol(b, PSY_SYMBOL_SHARDS, PSY_NONE);
             psy_dim n = build_symbol(b, PSY_SYMBOL_GLOBAL, PSY_NONE), local = build_symbol(b, PSY_SYMBOL_LOCAL, n);

@@ -179,6 +179,101 @@ Test(split, of_tables)
     }
 }
 
+/* ---- what is read from the rows where the best are ---- */
+
+static void check_hits(const char *lets, const char *text, const tensor *a, const tensor *wanted)
+{
+    language_check(&(language_case){.lets = lets, .text = text, .in = {a}, .wanted = wanted, .modes = AS_SPLIT | AS_NAMED});
+}
+
+/* Rows of a [n, 3] from the one with the largest first element to the smallest; equal ones in their order, NaN last. */
+static void in_order(const tensor *a, size_t *order)
+{
+    size_t n = a->dims[0];
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i;
+        number x = a->at[3 * i];
+        for (; at > 0 && (x > a->at[3 * order[at - 1]] || (isnan(a->at[3 * order[at - 1]]) && !isnan(x))); at--) {
+            order[at] = order[at - 1];
+        }
+        order[at] = i;
+    }
+}
+
+Test(split, hits)
+{
+    static const unsigned dtypes[] = {PSY_F32, PSY_F64, PSY_I32, PSY_U64, PSY_I8, PSY_U16, PSY_F16};
+    for (unsigned k = 2; k < ROWS; k++) {
+        for (unsigned t = 0; t < sizeof dtypes / sizeof dtypes[0]; t++) {
+            /* Few values: many are equal, and which shard has the first of them decides. */
+            tensor a = tensor_random(dtypes[t], DIMS(rows[k], 3), 0, 5), best = tensor_of(dtypes[t], DIMS(7, 3)),
+                   column = tensor_of(dtypes[t], DIMS(7)), turned = tensor_of(dtypes[t], DIMS(3, 7)),
+                   first = tensor_of(dtypes[t], DIMS(3)), some = tensor_of(dtypes[t], DIMS(2, 3)),
+                   square = tensor_of(dtypes[t], DIMS(2, 3, 3)), index = tensor_of(PSY_U64, DIMS(7));
+            size_t order[40];
+            for (size_t i = 0; i < a.n; i++) {
+                a.at[i] = tensor_round(dtypes[t], floorl(a.at[i]));
+            }
+            in_order(&a, order);
+            for (size_t i = 0; i < 7; i++) {
+                index.at[i] = (number)order[i];
+                column.at[i] = a.at[3 * order[i] + 2];
+                for (size_t d = 0; d < 3; d++) {
+                    number x = a.at[3 * order[i] + d];
+                    best.at[3 * i + d] = turned.at[7 * d + i] = x;
+                    if (i < 6) {
+                        square.at[3 * i + d] = x;
+                    }
+                    if (i == 0) {
+                        first.at[d] = x;
+                    } else if (i == 2 || i == 5) {
+                        some.at[(i - 2) + d] = x;
+                    }
+                }
+            }
+            const char *lets = "let (x, i) = topk(a[.., 0], k: 7)";
+            check_hits(lets, "a[i]", &a, &best);
+            check_hits(lets, "i", &a, &index);
+            check_hits(lets, "a[.., 2][i]", &a, &column);
+            check_hits(lets, "a[i, 2]", &a, &column);
+            check_hits(lets, "gather(a, i, axis: 0)", &a, &best);
+            check_hits(lets, "transpose(a)[.., i]", &a, &turned);
+            check_hits(lets, "gather(transpose(a), i, axis: 1)", &a, &turned);
+            check_hits(lets, "transpose(a[i])", &a, &turned);
+            check_hits(lets, "a[i[0]]", &a, &first);
+            check_hits(lets, "a[i][0]", &a, &first);
+            check_hits(lets, "a[i[2..6..3]]", &a, &some);
+            check_hits(lets, "a[reshape(i[..6], [2, 3])]", &a, &square);
+            check_hits(NULL, "a[argmax(a[.., 0])]", &a, &first);
+            check_hits(NULL, "reshape(a[argmax(a[.., 0], keep: true)], [3])", &a, &first);
+        }
+    }
+}
+
+/* The payload of the candidates is changed on its way, and so is what the merge takes of it. */
+Test(split, hits_that_are_computed)
+{
+    tensor a = LIST(PSY_F32, NAN, 2, -1, NAN, 5, -1, 5, 2, NAN, NAN), squares = LIST(PSY_F32, 25, 25, 4, 4, 1, 1),
+           shares = LIST(PSY_F32, 0.5, 0.5), all = LIST(PSY_F32, 5, 5, 2, 2, -1, -1, NAN, NAN, NAN, NAN),
+           least = tensor_scalar(PSY_F32, -1), flags = LIST(PSY_BOOL, 1, 1, 0, 0);
+    check_hits("let (x, i) = topk(a, k: 6)", "(a * a)[i]", &a, &squares);
+    check_hits("let (x, i) = topk(a, k: 6) let y = a[i]", "y * y", &a, &squares);
+    check_hits("let (x, i) = topk(a, k: 2)", "softmax(a[i])", &a, &shares);
+    check_hits("let (x, i) = topk(a, k: 10)", "a[i]", &a, &all);
+    check_hits("let (x, i) = topk(a, k: 4)", "(a > 2 || a == a[0..A])[i] && a[i] + a[i[0]] > 9 - x", &a, &flags);
+    check_one("a[argmin(a)]", &a, PSY_F32, -1, 0);
+    check_hits("let (x, i) = topk(-a, k: 3) let (y, k) = topk(a, k: 3)", "a[i[0]] * a[k[2]] + 1", &a, &least);
+}
+
+/* Where there is nothing there are zeros, and shards without a row change nothing. */
+Test(split, hits_of_nothing)
+{
+    tensor a = tensor_of(PSY_F32, DIMS(0)), b = LIST(PSY_I32, INT32_MIN, INT32_MIN), same = LIST(PSY_I32, INT32_MIN, INT32_MIN);
+    check_one("a[argmax(a)]", &a, PSY_F32, 0, 0);
+    check_one("a[argmin(a)] + 1", &a, PSY_F32, 1, 0);
+    check_hits("let (x, i) = topk(a, k: 2)", "a[i]", &b, &same);
+}
+
 Test(split, where_there_is_none)
 {
     static const struct {
@@ -193,8 +288,11 @@ Test(split, where_there_is_none)
         {NULL, "sum(a[2..4])", "a part of it is on none of them"},
         {NULL, "a[0]", "a part of it is on none of them"},
         {NULL, "a[-1]", "a part of it is on none of them"},
-        {NULL, "sum(a[iota(2)])", "a part of it is on none of them"},
-        {NULL, "sum(gather(a, iota(2)))", "`gather` needs all of it at once"},
+        {NULL, "sum(a[iota(2)])", "these positions may be on any of them"},
+        {NULL, "sum(gather(a, iota(2)))", "these positions may be on any of them"},
+        {NULL, "a[argmax(a) + 1]", "these positions may be on any of them"},
+        {"let (x, i) = topk(iota(9), k: 2)", "sum(a[i])", "these positions may be on any of them"},
+        {NULL, "sum(a - a[argmax(a)])", "a result over all shards and the rows of each shard at once"},
         {NULL, "sum(concat(a, a))", "`concat` needs all of it at once"},
         {NULL, "sum(pad(a, before: 1))", "`pad` needs all of it at once"},
         {NULL, "sum(scatter_add(a, iota(2), a[..2]))", "spread over the shards"},

@@ -69,6 +69,28 @@ uint32_t build_field(build *b, uint32_t type, unsigned dtype, unsigned kind, uin
     return t->field_count++;
 }
 
+uint32_t build_text(build *b, uint32_t type, uint32_t bytes)
+{
+    uint32_t f = build_field(b, type, PSY_U8, PSY_FIELD_BOUNDED, bytes);
+    b->fields[type][f].flags = PSY_FIELD_TEXT;
+    return f;
+}
+
+uint32_t build_texts(build *b, uint32_t type, unsigned kind, uint32_t bytes, uint32_t count)
+{
+    uint32_t f = build_field(b, type, PSY_U8, kind, count);
+    b->fields[type][f].flags = PSY_FIELD_TEXT | PSY_FIELD_IS_ARRAY;
+    b->fields[type][f].inner = bytes;
+    return f;
+}
+
+uint32_t build_optional_array(build *b, uint32_t type, unsigned dtype, uint32_t count)
+{
+    uint32_t f = build_field(b, type, dtype, PSY_FIELD_OPTIONAL, count);
+    b->fields[type][f].flags = PSY_FIELD_IS_ARRAY;
+    return f;
+}
+
 uint32_t build_part(build *b, uint32_t type)
 {
     uint32_t f = build_field(b, type, PSY_U8, PSY_FIELD_PART, 0);
@@ -187,8 +209,25 @@ static build_op *add_op(build *b, psy_op op, unsigned dtype, uint32_t dst, unsig
 uint32_t build_load(build *b, uint32_t field)
 {
     const psy_psm_field *f = &b->fields[program_of(b)->input_type][field];
-    uint32_t r = add_register(b, f->dtype, f->kind == PSY_FIELD_ARRAY, &f->count);
+    bool texts = (f->flags & PSY_FIELD_TEXT) != 0 && (f->flags & PSY_FIELD_IS_ARRAY) != 0;
+    bool array = f->kind == PSY_FIELD_ARRAY || f->kind == PSY_FIELD_BOUNDED || (f->flags & PSY_FIELD_IS_ARRAY) != 0;
+    uint32_t r = add_register(b, f->dtype, texts ? 2 : array, (psy_dim[]){f->count, f->inner});
     add_op(b, PSY_OP_LOAD, f->dtype, r, 1, &field);
+    return r;
+}
+
+uint32_t build_count(build *b, uint32_t field)
+{
+    unsigned dtype = b->fields[program_of(b)->input_type][field].kind == PSY_FIELD_OPTIONAL ? PSY_U8 : PSY_U32;
+    uint32_t r = add_register(b, dtype, 0, NULL);
+    add_op(b, PSY_OP_COUNT, dtype, r, 1, &field);
+    return r;
+}
+
+uint32_t build_lengths(build *b, uint32_t field)
+{
+    uint32_t r = add_register(b, PSY_U32, 1, &b->fields[program_of(b)->input_type][field].count);
+    add_op(b, PSY_OP_LENGTHS, PSY_U32, r, 1, &field);
     return r;
 }
 
@@ -230,6 +269,13 @@ uint32_t build_size(build *b, unsigned dtype, psy_dim dim)
 {
     uint32_t r = add_register(b, dtype, 0, NULL);
     add_op(b, PSY_OP_SIZE, dtype, r, 1, &dim);
+    return r;
+}
+
+uint32_t build_base(build *b, unsigned dtype, psy_dim dim)
+{
+    uint32_t r = add_register(b, dtype, 0, NULL);
+    add_op(b, PSY_OP_BASE, dtype, r, 1, &dim);
     return r;
 }
 
@@ -411,6 +457,11 @@ uint32_t build_sort(build *b, uint32_t x, psy_dim count, bool descending)
 void build_store(build *b, uint32_t x, uint32_t field, uint32_t length)
 {
     add_op(b, PSY_OP_STORE, build_register(b, x)->dtype, PSY_NONE, 3, (uint32_t[]){x, field, length});
+}
+
+void build_store_lengths(build *b, uint32_t x, uint32_t field)
+{
+    add_op(b, PSY_OP_STORE_LENGTHS, PSY_U32, PSY_NONE, 2, (uint32_t[]){x, field});
 }
 
 uint32_t build_output(build *b, uint32_t x)

@@ -69,6 +69,11 @@ void build_destroy(build *b);
 
 uint32_t build_type(build *b);
 uint32_t build_field(build *b, uint32_t type, unsigned dtype, unsigned kind, uint32_t count);
+/* string[<=bytes], and several of them: ARRAY string[<=bytes][count], BOUNDED string[<=bytes][<=count]. */
+uint32_t build_text(build *b, uint32_t type, uint32_t bytes);
+uint32_t build_texts(build *b, uint32_t type, unsigned kind, uint32_t bytes, uint32_t count);
+/* T[count]?; T? is build_field with OPTIONAL. */
+uint32_t build_optional_array(build *b, uint32_t type, unsigned dtype, uint32_t count);
 /* The fields that come next in the type lie in it, until its end. */
 uint32_t build_part(build *b, uint32_t type);
 void build_part_end(build *b, uint32_t type);
@@ -82,10 +87,13 @@ uint32_t build_pipeline(build *b, unsigned route, uint32_t key_field, uint32_t s
 /* Programs are written one after the other; all of these give the (first) result register. */
 uint32_t build_program(build *b, uint32_t input, uint32_t partial, uint32_t output);
 uint32_t build_load(build *b, uint32_t field);
+uint32_t build_count(build *b, uint32_t field);   /* of a bounded or optional field */
+uint32_t build_lengths(build *b, uint32_t field); /* of several texts */
 uint32_t build_partial(build *b, uint32_t field, psy_dim shards);
 uint32_t build_view(build *b, uint32_t resident);
 uint32_t build_const(build *b, unsigned dtype, unsigned rank, const psy_dim *dims, const void *elements);
 uint32_t build_size(build *b, unsigned dtype, psy_dim dim);
+uint32_t build_base(build *b, unsigned dtype, psy_dim dim);
 uint32_t build_lookup(build *b, uint32_t resident, uint32_t key);
 uint32_t build_map(build *b, psy_op op, uint32_t x, uint32_t y);              /* y: PSY_NONE for one operand; comparisons too */
 uint32_t build_map3(build *b, psy_op op, uint32_t x, uint32_t y, uint32_t z); /* FMA, and CHOOSE, whose x is bool */
@@ -106,6 +114,7 @@ uint32_t build_scatter(build *b, uint32_t x, uint32_t index, uint32_t y);
 uint32_t build_scan(build *b, psy_op op, uint32_t x, uint32_t axis);
 uint32_t build_sort(build *b, uint32_t x, psy_dim count, bool descending); /* positions: the register after it */
 void build_store(build *b, uint32_t x, uint32_t field, uint32_t length);
+void build_store_lengths(build *b, uint32_t x, uint32_t field);
 /* A new field of the output type that fits the register, and its STORE. Gives the field. */
 uint32_t build_output(build *b, uint32_t x);
 /* Every element of a register with literal dims, one after the other: copied, whatever lies where. */

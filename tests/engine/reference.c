@@ -191,13 +191,16 @@ static void run_store(const reference *r, const psy__instruction *at, const psy_
 {
     reference_output *o = &result->outputs[result->output_count++];
     const reference_value *v = &r->values[at->operands[0]];
-    *o = (reference_output){.field = at->operands[1], .count = (uint32_t)v->count, .value = *v};
-    if (f->kind == PSY_FIELD_BOUNDED && at->operands[2] != PSY_NONE) {
-        const reference_value *n = &r->values[at->operands[2]];
+    uint64_t rows = v->rank ? v->dims[0] : 1, each = v->rank > 1 ? v->dims[1] : 1;
+    *o = (reference_output){.field = at->operands[1], .lengths = at->op == PSY_OP_STORE_LENGTHS, .value = *v};
+    const reference_value *n = o->lengths || at->operands[2] == PSY_NONE ? NULL : &r->values[at->operands[2]];
+    if (f->kind == PSY_FIELD_BOUNDED && n) {
         uint64_t bits = n->cells[0].bits;
         bits = reference_is_signed(n->dtype) && reference_signed(bits) < 0 ? 0 : bits;
-        o->count = bits < v->count ? (uint32_t)bits : o->count;
+        rows = bits < rows ? bits : rows;
     }
+    o->count = (uint32_t)(rows * each);
+    o->counted = f->kind != PSY_FIELD_OPTIONAL ? (uint32_t)rows : n ? n->cells[0].bits & 1 : 1;
     o->value.cells = malloc((v->count + 1) * sizeof *v->cells);
     memcpy(o->value.cells, v->cells, v->count * sizeof *v->cells);
 }
@@ -211,8 +214,13 @@ static bool run_one(const reference *r, const psy__instruction *at, const uint8_
     reference_value *out = at->dst_count ? &r->values[at->dst] : NULL;
     switch (at->info->class_) {
     case PSY_CLASS_VIEW:
-        if (at->op == PSY_OP_LOAD) {
-            read_cells(out, input + m->fields[m->types[p->input_type].first_field + at->operands[0]].offset, 0, out->count);
+        if (at->op == PSY_OP_LOAD || at->op == PSY_OP_COUNT || at->op == PSY_OP_LENGTHS) {
+            const psy_psm_field *f = &m->fields[m->types[p->input_type].first_field + at->operands[0]];
+            read_cells(out,
+                       input + (at->op == PSY_OP_LOAD    ? f->offset
+                                : at->op == PSY_OP_COUNT ? f->count_offset
+                                                         : f->inner_offset),
+                       0, out->count);
         } else if (at->op == PSY_OP_PARTIAL) {
             const uint8_t *from = partials + m->fields[m->types[p->partial_type].first_field + at->operands[0]].offset;
             uint64_t each = out->rank > 1 ? out->dims[1] : 1;
@@ -225,7 +233,8 @@ static bool run_one(const reference *r, const psy__instruction *at, const uint8_
         }
         return true;
     case PSY_CLASS_SIZE: {
-        reference_cell size = {.bits = psy__dim_value(at->operands[0], r->symbols)};
+        psy_dim d = at->operands[0];
+        reference_cell size = {.bits = at->op == PSY_OP_BASE ? r->bases[psy__dim_symbol(d)] : psy__dim_value(d, r->symbols)};
         out->cells[0] = reference_cast(PSY_U64, at->dtype, &size);
         return true;
     }
@@ -291,7 +300,7 @@ void reference_run(reference *r, const uint8_t *input, const uint8_t *partials, 
 {
     const psy_psm_program *p = &r->module->programs[r->program];
     *out = (reference_result){.status = PSY_OK};
-    out->outputs = calloc(r->module->types[p->output_type].field_count + 1u, sizeof *out->outputs);
+    out->outputs = calloc(r->module->types[p->output_type].field_count * 2u + 1u, sizeof *out->outputs);
     psy__instruction at;
     for (uint32_t word = 0; word < p->word_count; word = at.next) {
         psy__instruction_at(r->module, p, word, &at);

@@ -28,10 +28,12 @@ typedef struct reference_value {
     psy_op op; /* that made it */
 } reference_value;
 
-/* One STORE. */
+/* One STORE, or STORE_LENGTHS. */
 typedef struct reference_output {
-    uint32_t field; /* of the output type */
-    uint32_t count; /* elements that are written */
+    uint32_t field;   /* of the output type */
+    uint32_t count;   /* elements that are written */
+    uint32_t counted; /* what stands where the field's count is, or the byte that says whether it is there */
+    bool lengths;
     reference_value value;
 } reference_output;
 

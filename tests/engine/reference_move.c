@@ -160,7 +160,7 @@ static void run_scan(const reference *r, const psy__instruction *at)
 
 typedef struct ranked {
     reference_cell cell;
-    uint64_t label;
+    uint64_t label, place;
     unsigned dtype;
     bool ascending;
 } ranked;
@@ -186,7 +186,7 @@ static int best_first(const void *a_, const void *b_)
     if (more != less) {
         return more != a->ascending ? -1 : 1;
     }
-    return a->label < b->label ? -1 : a->label > b->label;
+    return a->label != b->label ? (a->label < b->label ? -1 : 1) : a->place < b->place ? -1 : a->place > b->place;
 }
 
 /* Elements first .. first + n - 1 of `a`, in order. The caller frees. */
@@ -197,7 +197,7 @@ static ranked *rank(const reference_value *a, uint64_t first, uint64_t n, const 
     cr_assert(all != NULL, "no memory");
     for (uint64_t i = 0; i < n; i++) {
         cr_assert(a->cells[first + i].error == 0, "the reference ranks exact values only");
-        all[i] = (ranked){a->cells[first + i], labels ? labels->cells[i].bits : base + i, a->dtype, ascending};
+        all[i] = (ranked){a->cells[first + i], labels ? labels->cells[i].bits : base + i, i, a->dtype, ascending};
     }
     qsort(all, n, sizeof *all, best_first);
     return all;
@@ -208,13 +208,14 @@ static void run_topk(const reference *r, const psy__instruction *at)
     const reference_value *a = &r->values[at->operands[0]];
     const reference_value *labels = at->operands[1] == PSY_NONE ? NULL : &r->values[at->operands[1]];
     reference_value *values = &r->values[at->dst], *out = &r->values[at->dst + 1];
-    uint64_t base = at->operands[3] == PSY_NONE ? 0 : r->bases[psy__dim_symbol(at->operands[3])];
+    uint64_t base = psy__dim_is_symbol(at->operands[3]) ? r->bases[psy__dim_symbol(at->operands[3])] : 0;
     ranked *all = rank(a, 0, a->count, labels, base, false);
     for (uint64_t i = 0; i < values->count; i++) {
         values->cells[i] = i < a->count                   ? all[i].cell
                            : reference_is_float(a->dtype) ? (reference_cell){.real = NAN}
                                                           : reference_identity(PSY_OP_RMAX, a->dtype);
-        out->cells[i] = (reference_cell){.bits = i < a->count ? all[i].label : UINT64_MAX};
+        uint64_t found = at->operands[3] == 0 ? all[i].place : all[i].label;
+        out->cells[i] = (reference_cell){.bits = i < a->count ? found : UINT64_MAX};
     }
     free(all);
 }

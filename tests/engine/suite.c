@@ -96,37 +96,39 @@ static void compare_output(running *x, const char *where, uint32_t message, cons
     const psy_op_info *info = psy__op_info(o->value.op);
     bool strict =
         s->cpu && (info->class_ == PSY_CLASS_MAP1 || info->class_ == PSY_CLASS_MAP2 || info->class_ == PSY_CLASS_VIEW);
-    uint32_t n = o->count;
-    if (f->kind == PSY_FIELD_BOUNDED) {
-        memcpy(&n, at + f->count_offset, sizeof n);
-        if (n != o->count) {
-            suite_mismatch(s, "%s, message %u: %s has %u elements, not %u", where, message, psy__module_string(m, f->name), n,
-                           o->count);
+    uint32_t n = o->count, counted = o->counted;
+    unsigned dtype = o->lengths ? PSY_U32 : f->dtype;
+    if (!o->lengths && f->count_offset != PSY_NONE) {
+        counted = 0;
+        memcpy(&counted, at + f->count_offset, f->kind == PSY_FIELD_OPTIONAL ? 1 : sizeof counted);
+        if (counted != o->counted) {
+            suite_mismatch(s, "%s, message %u: %s has a count of %u, not %u", where, message, psy__module_string(m, f->name),
+                           counted, o->counted);
             return;
         }
     }
     unsigned shown = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const uint8_t *element = at + f->offset + (uint64_t)i * psy__dtype_bytes(f->dtype);
+        const uint8_t *element = at + (o->lengths ? f->inner_offset : f->offset) + (uint64_t)i * psy__dtype_bytes(dtype);
         /* A product may leave the range of its dtype on the way, or not: that depends on the order and on what is rounded. */
         if ((x->c->loose || info->op == PSY_OP_PROD || info->op == PSY_OP_FMA) && isinf(o->value.cells[i].error)) {
             s->unknown_cells++;
             continue;
         }
         s->known_cells++;
-        if (!reference_agrees(f->dtype, &o->value.cells[i], element, strict) && shown++ < 3) {
+        if (!reference_agrees(dtype, &o->value.cells[i], element, strict) && shown++ < 3) {
             char got_text[64], want_text[64];
-            reference_cell got = reference_read(f->dtype, element);
-            reference_print(f->dtype, &got, got_text, sizeof got_text);
-            reference_print(f->dtype, &o->value.cells[i], want_text, sizeof want_text);
+            reference_cell got = reference_read(dtype, element);
+            reference_print(dtype, &got, got_text, sizeof got_text);
+            reference_print(dtype, &o->value.cells[i], want_text, sizeof want_text);
             suite_mismatch(s, "%s, message %u: %s = %s %s, element %u of %u: got %s, want %s", where, message,
-                           psy__module_string(m, f->name), info->name, psy__dtype_name(f->dtype), i, n, got_text, want_text);
+                           psy__module_string(m, f->name), info->name, psy__dtype_name(dtype), i, n, got_text, want_text);
         }
     }
     s->compared++;
 }
 
-/* What a message's writer may touch: header, count, elements. */
+/* What a message's writer may touch: header, counts, elements. */
 static void touch(running *x, const uint8_t *start, const uint8_t *at, const reference_result *want)
 {
     uint8_t *t = x->touched + (at - start);
@@ -143,9 +145,11 @@ static void touch(running *x, const uint8_t *start, const uint8_t *at, const ref
     }
     for (uint32_t i = 0; i < want->output_count; i++) {
         const psy_psm_field *f = &x->c->b->module.fields[x->out->first_field + want->outputs[i].field];
-        memset(t + f->offset, 1, (size_t)want->outputs[i].count * psy__dtype_bytes(f->dtype));
-        if (f->kind == PSY_FIELD_BOUNDED) {
-            memset(t + f->count_offset, 1, 4);
+        const reference_output *o = &want->outputs[i];
+        memset(t + (o->lengths ? f->inner_offset : f->offset), 1,
+               (size_t)o->count * psy__dtype_bytes(o->lengths ? PSY_U32 : f->dtype));
+        if (f->count_offset != PSY_NONE && !o->lengths) {
+            memset(t + f->count_offset, 1, f->kind == PSY_FIELD_OPTIONAL ? 1 : 4);
         }
     }
 }
@@ -318,7 +322,7 @@ static void make_messages(running *x, reference *r)
         uint8_t *input = x->inputs + (uint64_t)i * x->in->bytes, *partials = x->partials + i * x->partial_bytes;
         for (uint32_t f = 0; f < x->in->field_count; f++) {
             const psy_psm_field *field = &m->fields[x->in->first_field + f];
-            suite_fill(s, c->data, field->dtype, input + field->offset, field->count);
+            suite_fill(s, c->data, field->dtype, input + field->offset, (uint64_t)field->count * field->inner);
         }
         for (uint32_t k = 0; k < x->shards; k++) {
             uint8_t *record = partials + k * (x->partial_bytes / x->shards);

@@ -7,10 +7,12 @@ enum { COUNT = 70 };
 
 /* Where the program's operands come from. */
 typedef struct sources {
-    psy_dim shards;
-    uint32_t array, key, partial; /* fields */
-    uint32_t rows, keyed;         /* residents */
-    uint32_t a, truth, index;     /* the array, bools and integers, loaded */
+    psy_dim shards, local;
+    uint32_t array, key, partial;      /* fields */
+    uint32_t bounded, optional, texts; /* more of them */
+    uint32_t output;                   /* type */
+    uint32_t rows, keyed;              /* residents */
+    uint32_t a, truth, index;          /* the array, bools and integers, loaded */
     unsigned dtype;
     psy__resident_data residents[2];
 } sources;
@@ -24,11 +26,16 @@ static build *begin(suite *s, unsigned dtype, sources *x)
     x->key = build_field(b, in, PSY_U64, PSY_FIELD_SCALAR, 1);
     uint32_t truth = build_field(b, in, PSY_BOOL, PSY_FIELD_ARRAY, COUNT),
              index = build_field(b, in, PSY_I32, PSY_FIELD_ARRAY, COUNT);
+    x->bounded = build_field(b, in, PSY_I64, PSY_FIELD_BOUNDED, COUNT);
+    x->optional = build_field(b, in, PSY_I64, PSY_FIELD_OPTIONAL, 1);
+    x->texts = build_texts(b, in, PSY_FIELD_ARRAY, 9, 3);
+    x->output = out;
     x->partial = build_field(b, partial, dtype, PSY_FIELD_SCALAR, 1);
-    psy_dim n = build_symbol(b, PSY_SYMBOL_GLOBAL, PSY_NONE), local = build_symbol(b, PSY_SYMBOL_LOCAL, n);
+    psy_dim n = build_symbol(b, PSY_SYMBOL_GLOBAL, PSY_NONE);
+    x->local = build_symbol(b, PSY_SYMBOL_LOCAL, n);
     x->shards = build_symbol(b, PSY_SYMBOL_SHARDS, PSY_NONE);
     x->rows = build_resident(b, dtype, PSY_PLACE_REPLICATED, PSY_NONE, 1, (psy_dim[]){COUNT});
-    x->keyed = build_resident(b, dtype, PSY_PLACE_BY_KEY, local, 2, (psy_dim[]){n, COUNT});
+    x->keyed = build_resident(b, dtype, PSY_PLACE_BY_KEY, x->local, 2, (psy_dim[]){n, COUNT});
     x->residents[0] = suite_resident(s, SUITE_PLAIN, dtype, COUNT, 1);
     x->residents[1] = suite_keyed(s, SUITE_PLAIN, dtype, 1, COUNT, 2);
     build_program(b, in, partial, out);
@@ -45,6 +52,10 @@ static bool add_row(build *b, const sources *x, const psy_op_info *info)
     case PSY_CLASS_VIEW:
         if (info->op == PSY_OP_LOAD) {
             build_output(b, build_load(b, x->array));
+        } else if (info->op == PSY_OP_COUNT) {
+            build_output(b, build_count(b, x->dtype == PSY_U8 ? x->optional : x->bounded));
+        } else if (info->op == PSY_OP_LENGTHS) {
+            build_output(b, build_lengths(b, x->texts));
         } else if (info->op == PSY_OP_RESIDENT) {
             build_output(b, build_view(b, x->rows));
         } else if (info->op == PSY_OP_CONST) {
@@ -56,7 +67,18 @@ static bool add_row(build *b, const sources *x, const psy_op_info *info)
             return false;
         }
         return true;
-    case PSY_CLASS_SIZE: build_output(b, build_size(b, x->dtype, 1000)); return true;
+    case PSY_CLASS_SIZE:
+        build_output(b, info->op == PSY_OP_BASE ? build_base(b, x->dtype, x->local) : build_size(b, x->dtype, 1000));
+        return true;
+    case PSY_CLASS_STORE:
+        if (info->op == PSY_OP_STORE_LENGTHS) {
+            uint32_t f = build_texts(b, x->output, PSY_FIELD_ARRAY, 9, 3);
+            build_store(b, build_load(b, x->texts), f, PSY_NONE);
+            build_store_lengths(b, build_lengths(b, x->texts), f);
+            return true;
+        }
+        build_output(b, x->a);
+        return true;
     case PSY_CLASS_LOOKUP: build_output(b, build_lookup(b, x->keyed, build_load(b, x->key))); return true;
     case PSY_CLASS_SORT:
     case PSY_CLASS_SELECT: {

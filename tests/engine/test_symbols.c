@@ -29,6 +29,8 @@ static build *search(void)
     build_output(b, build_reduce(b, PSY_OP_SUM, x, 0));
     build_output(b, build_size(b, PSY_I32, local));
     build_output(b, build_size(b, PSY_F32, n));
+    build_output(b, build_base(b, PSY_F32, local));
+    build_output(b, build_base(b, PSY_U64, local));
     build_output(b, build_size(b, PSY_U32, shards));
     build_check(b, n, PSY_CHECK_GE, local, "there are fewer rows than rows");
     build_end(b);

@@ -42,8 +42,11 @@ static void run_selection(suite *s, selection x)
     uint32_t rows = build_resident(b, x.dtype, PSY_PLACE_SPLIT, local, 1, (psy_dim[]){n});
     build_program(b, in, PSY_NONE, out);
     uint32_t a = build_load(b, v);
-    output_best(b, a, x.labels ? build_load(b, l) : PSY_NONE, x.k, PSY_NONE);
-    if (!x.labels) {
+    uint32_t labels = x.labels ? build_load(b, l) : PSY_NONE;
+    output_best(b, a, labels, x.k, PSY_NONE);
+    if (x.labels) {
+        output_best(b, a, labels, x.k, 0); /* positions, and labels for ties only */
+    } else {
         output_best(b, build_view(b, rows), PSY_NONE, x.k, local);
     }
     build_end(b);
@@ -177,6 +180,7 @@ static void run_operands(suite *s, unsigned dtype)
         output_best(b, build_view(b, column), PSY_NONE, 5, PSY_NONE);
         output_best(b, build_partial(b, value, shards), build_partial(b, name, shards), 7, PSY_NONE);
         output_best(b, build_partial(b, one, shards), build_partial(b, one_name, shards), 4, PSY_NONE);
+        output_best(b, build_partial(b, value, shards), build_partial(b, name, shards), 7, 0);
         output_best(b, build_partial(b, one, shards), PSY_NONE, 2, PSY_NONE);
     }
     build_end(b);

@@ -11,6 +11,7 @@
     "type O { s: f32; }\n"                                                                                                     \
     "type V { a: f32[4]; n: f32[<=4]; }\n"                                                                                     \
     "type K { o: f32?; q: f32[4]?; t: string[<=4]; w: string[<=4][4]; p: part { p.x: u8; } e: variant[<=4]; }\n"               \
+    "type L { o: f32?; t: string[<=4]; w: string[<=4][4]; x: string[<=4][<=3]; }\n"                                            \
     "size N global; size N.local local N; size shards shards; size M global; size M.local local M;\n"                          \
     "resident r: f32[N, 4] split N.local; resident v: f32[M, 4] keyed M.local; resident t: f32[4] replicated;\n"               \
     "consts 64 { 0: f32 1, 2, 3, 4; }\n"
@@ -93,18 +94,9 @@ Test(verify, views)
         {TO_O "%0: f32 = load.f32 a; }", "load: its result has the wrong dims", 0},
         {TO_O "%0: f64 = load.f64 s; }", "load: field s has dtype f32", 0},
         {TO_O "%0: f64 = load.f32 s; }", "load: its result has dtype f64, not f32", 0},
-        {TO_O "%0: f32[4] = load.f32 n; }", "reading field n (f32[<=4]) is not supported", PSY_UNSUPPORTED},
-        {"(K) -> O { %0: f32 = load.f32 o; }", "reading field o (f32?) is not supported", PSY_UNSUPPORTED},
-        {"(K) -> O { %0: f32[4] = load.f32 q; }", "reading field q (f32[4]?) is not supported", PSY_UNSUPPORTED},
-        {"(K) -> O { %0: u8[4] = load.u8 t; }", "reading field t (string[<=4]) is not supported", PSY_UNSUPPORTED},
-        {"(K) -> O { %0: u8[4] = load.u8 w; }", "reading field w (string[<=4][4]) is not supported", PSY_UNSUPPORTED},
         {"(K) -> O { %0: u8 = load.u8 p; }", "reading field p (part 64) is not supported", PSY_UNSUPPORTED},
-        {"(K) -> O { %0: u8[4] = load.u8 e; }", "reading field e (variant[<=4]) is not supported", PSY_UNSUPPORTED},
-        {"(I) -> K { %0: f32 = load.f32 s; store.f32 %0, o, -; }", "writing field o (f32?) is not supported", PSY_UNSUPPORTED},
         {"(K) -> K { %0: u8 = load.u8 p.x; store.u8 %0, p.x, -; }", "output field o is never stored", 0},
         {"(K) -> K { %0: u8 = load.u8 p.x; store.u8 %0, p, -; }", "writing field p (part 64) is not supported",
-         PSY_UNSUPPORTED},
-        {"(K) -> K { %0: u8 = load.u8 p.x; store.u8 %0, t, -; }", "writing field t (string[<=4]) is not supported",
          PSY_UNSUPPORTED},
         {TO_O "%0: f32[N.local, 4] = resident.f32 r; %1: f32 = load.f32 s; store.f32 %1, s, -; }", NULL, 0},
         {TO_O "%0: f32[N, 4] = resident.f32 r; }", "resident: its result has the wrong dims", 0},
@@ -134,6 +126,48 @@ Test(verify, views)
         {TO_O "%0: f32 = load.f32 s; %1: f32[4] = lookup.f32 v, %0; }", "its key is no u64 scalar", 0},
         {TO_O "%0: u64[4] = load.u64 l; %1: f32[4] = lookup.f32 v, %0; }", "its key is no u64 scalar", 0},
         {TO_O "%0: u64 = load.u64 u; %1: f32[M.local, 4] = lookup.f32 v, %0; }", "lookup: its result has the wrong dims", 0},
+    };
+    CHECK_ALL(cases);
+}
+
+/* What may be shorter, or not there, and texts. */
+#define L_O   "%0: f32 = load.f32 o; store.f32 %0, o, -; "
+#define L_T   "%1: u8[4] = load.u8 t; store.u8 %1, t, -; "
+#define L_W   "%2: u8[4, 4] = load.u8 w; %3: u32[4] = lengths.u32 w; store.u8 %2, w, -; store_lengths.u32 %3, w; "
+#define L_X   "%4: u8[3, 4] = load.u8 x; %5: u32[3] = lengths.u32 x; store.u8 %4, x, -; "
+#define L_ALL "(L) -> L { " L_O L_T L_W L_X "store_lengths.u32 %5, x; }"
+
+Test(verify, fields)
+{
+    static const program_case cases[] = {
+        {L_ALL, NULL, 0},
+        {"(I) -> O { %0: f32[4] = load.f32 n; %1: u32 = count.u32 n; %2: f32 = load.f32 s; store.f32 %2, s, -; }", NULL, 0},
+        {"(K) -> O { %0: f32[4] = load.f32 q; %1: u8 = count.u8 q; %2: f32 = load.f32 o; store.f32 %2, s, -; }", NULL, 0},
+        {"(K) -> O { %0: f32[3] = load.f32 q; }", "load: its result has the wrong dims", 0},
+        {"(L) -> O { %0: u8[16] = load.u8 w; }", "load: its result has the wrong dims", 0},
+        {"(K) -> O { %0: u8[4] = load.u8 e; }", "reading field e (variant[<=4]) is not supported", PSY_UNSUPPORTED},
+        {"(I) -> O { %0: u8 = count.u8 n; }", "count: the count of field n has another dtype", 0},
+        {"(K) -> O { %0: u32 = count.u32 o; }", "count: the count of field o has another dtype", 0},
+        {"(I) -> O { %0: u64 = count.u64 n; }", "count: it does not take dtype", 0},
+        {"(I) -> O { %0: u32 = count.u32 a; }", "count: field a has no count", 0},
+        {"(K) -> O { %0: u32 = count.u32 e; }", "count: field e has no count", 0},
+        {"(I) -> O { %0: u32[1] = count.u32 n; }", "count: its result has the wrong dims", 0},
+        {"(I) -> O { %0: u32 @0 = count.u32 n; }", "register 0 is a view and has a slot", 0},
+        {"(L) -> O { %0: u32[4] = lengths.u32 t; }", "lengths: field t is not several texts", 0},
+        {"(L) -> O { %0: u32[4] = lengths.u32 x; }", "lengths: its result has the wrong dims", 0},
+        {"(I) -> V { %0: f32[4] = load.f32 a; store.f32 %0, a, -; %1: u32 = count.u32 n; store.f32 %0, n, %1; }", NULL, 0},
+        {"(L) -> L { " L_O L_T L_W L_X "}", "the lengths of output field x are never stored", 0},
+        {"(L) -> L { " L_O L_T L_W "store_lengths.u32 %3, w; }", "its lengths are stored twice", 0},
+        {"(L) -> L { " L_O L_T "store_lengths.u32 %1, w; }", "store_lengths: its operand does not fit field w", 0},
+        {"(L) -> L { " L_O L_T L_W "store_lengths.u32 %3, t; }", "store_lengths: field 1 is not several texts", 0},
+        {"(L) -> L { " L_O L_T L_W "store_lengths.u32 %3, x; }", "store_lengths: its operand does not fit field x", 0},
+        {"(L) -> L { " L_O L_T L_W "store.u8 %2, x, -; }", "store: its operand does not fit field x", 0},
+        {"(L) -> L { %0: f32 = load.f32 o; %1: u8 = count.u8 o; store.f32 %0, o, %1; }",
+         "whether field o is there is no truth value", 0},
+        {"(L) -> L { %0: f32 = load.f32 o; %1: u8 = count.u8 o; %2: bool @0 = cast.bool %1; store.f32 %0, o, %2; }",
+         "output field t is never stored", 0},
+        {"(I, partial L) -> O { %0: u8[shards, 4] = partial.u8 t; }", "reading field t (string[<=4]) is not supported",
+         PSY_UNSUPPORTED},
     };
     CHECK_ALL(cases);
 }
@@ -172,6 +206,13 @@ Test(verify, shapes)
         {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, %1, 2, -;" END, "its labels do not fit its operand", 0},
         {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, N;" END, "its row base is no local size", 0},
         {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, 7;" END, "its row base is no local size", 0},
+        {AB "%4: f32[2] @0, %5: u64[2] @1 = topk.f32 %0, -, 2, 0;" END, "its row base is no local size", 0},
+        {AB "%4: u64[4] = load.u64 l; %5: f32[2] @0, %6: u64[2] @1 = topk.f32 %0, %4, 2, 0;" END, NULL, 0},
+        {AB "%4: u64[4] = load.u64 l; %5: f32[2] @0, %6: u64[2] @1 = topk.f32 %0, %4, 2, 7;" END,
+         "its row base is no local size", 0},
+        {AB "%4: u64 @0 = base.u64 N.local;" END, NULL, 0},
+        {AB "%4: u64 @0 = base.u64 N;" END, "base: its dim is no local size", 0},
+        {AB "%4: u64 @0 = base.u64 7;" END, "base: its dim is no local size", 0},
         {AB "%4: u64[4] = load.u64 l; %5: f32[2] @0, %6: u64[2] @1 = topk.f32 %0, %4, 2, N.local;" END,
          "its row base is no local size", 0},
     };

@@ -65,6 +65,9 @@ static void ask_everything(lanes *l, uint64_t number)
         taken |= UINT64_C(1) << row;
         cr_assert_eq(shop_best_index(best)[i], row, "question %lu, place %u", (unsigned long)number, i);
         cr_assert_eq(shop_best_score(best)[i], score(&ask, row));
+        for (uint32_t d = 0; d < SHOP_DIM; d++) {
+            cr_assert_eq(shop_best_row(best)[i * SHOP_DIM + d], shop_value(row, d));
+        }
     }
     psy_channel_release(l->channel, &reply);
 

@@ -74,7 +74,7 @@ typedef struct psy__step {
 } psy__step;
 
 typedef struct psy__pick {
-    uint64_t key, label, bits;
+    uint64_t key, label, place, bits;
 } psy__pick;
 
 typedef struct psy__cpu_executable {

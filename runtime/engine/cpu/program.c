@@ -113,7 +113,7 @@ static void run_lookup(psy__cpu_executable *x, const psy__instruction *at, uint3
 
 static void run_size(psy__cpu_executable *x, const psy__instruction *at)
 {
-    uint64_t value = psy__dim_value(at->operands[0], x->bound.symbols);
+    uint64_t value = psy__size_value(&x->bound, at);
     psy__cast(PSY_U64, &value, at->dtype, psy__register_at(x, at->dst, 0), 1);
 }
 
@@ -129,6 +129,19 @@ static uint32_t length_of(const uint8_t *at, unsigned dtype, uint32_t most)
     return value < most ? (uint32_t)value : most;
 }
 
+/* The first n rows of the last axis, one behind the other. */
+static void store_rows(const psy__bound_register *r, uint8_t *out, const uint8_t *from, uint64_t n)
+{
+    uint64_t last = r->dims[1], bytes = psy__dtype_bytes(r->dtype);
+    for (uint64_t i = 0; i < n; i++, out += last * bytes, from += r->strides[0]) {
+        if (r->strides[1] == (int64_t)bytes) {
+            memcpy(out, from, last * bytes);
+        } else {
+            psy__gather(out, from, r->strides[1], last, (unsigned)bytes);
+        }
+    }
+}
+
 static void run_store(psy__cpu_executable *x, const psy__instruction *at, uint32_t m)
 {
     const psy_psm_type *type = &x->module->types[x->bound.program->output_type];
@@ -137,20 +150,26 @@ static void run_store(psy__cpu_executable *x, const psy__instruction *at, uint32
     uint8_t *out = x->outputs[x->first + m];
     const uint8_t *from = psy__register_at(x, at->operands[0], m);
     unsigned bytes = psy__dtype_bytes(at->dtype);
-    uint32_t n = (uint32_t)r->count;
-    if (f->kind == PSY_FIELD_BOUNDED) {
-        if (at->operands[2] != PSY_NONE) {
+    bool whole = at->op == PSY_OP_STORE_LENGTHS, counted = !whole && at->operands[2] != PSY_NONE;
+    uint32_t n = (uint32_t)(r->rank ? r->dims[0] : 1);
+    if (f->kind == PSY_FIELD_BOUNDED && !whole) {
+        if (counted) {
             n = length_of(psy__register_at(x, at->operands[2], m), x->bound.registers[at->operands[2]].dtype, n);
         }
         memcpy(out + f->count_offset, &n, sizeof n);
+    } else if (f->kind == PSY_FIELD_OPTIONAL) {
+        out[f->count_offset] = counted ? *psy__register_at(x, at->operands[2], m) & 1 : 1;
     }
-    if (r->rank == 0 || r->strides[0] == (int64_t)bytes || n <= 1) {
-        memcpy(out + f->offset, from, (size_t)n * bytes);
+    out += whole ? f->inner_offset : f->offset;
+    if (r->rank > 1) {
+        store_rows(r, out, from, n);
+    } else if (r->rank == 0 || r->strides[0] == (int64_t)bytes || n <= 1) {
+        memcpy(out, from, (size_t)n * bytes);
     } else {
-        psy__gather(out + f->offset, from, r->strides[0], n, bytes);
+        psy__gather(out, from, r->strides[0], n, bytes);
     }
     if (at->dtype == PSY_BOOL) {
-        psy__bools_clean(out + f->offset, n);
+        psy__bools_clean(out, n);
     }
 }
 

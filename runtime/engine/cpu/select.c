@@ -56,7 +56,10 @@ static uint64_t lowest(unsigned dtype)
     }
 }
 
-static bool worse(const psy__pick *a, const psy__pick *b) { return a->key != b->key ? a->key < b->key : a->label > b->label; }
+static bool worse(const psy__pick *a, const psy__pick *b)
+{
+    return a->key != b->key ? a->key < b->key : a->label != b->label ? a->label > b->label : a->place > b->place;
+}
 
 typedef struct heap {
     psy__pick *at;
@@ -91,7 +94,7 @@ static void offer(heap *h, const psy__pick *p)
     }
 }
 
-/* n elements one after the other; labels follow, or are positions from `base`. */
+/* n elements one after the other; labels follow, or are positions, which count from `base`. */
 static void scan(const psy__cpu_executable *x, heap *h, const uint8_t *values, const uint64_t *labels, uint64_t base, size_t n)
 {
     unsigned bytes = psy__dtype_bytes(h->dtype);
@@ -105,7 +108,7 @@ static void scan(const psy__cpu_executable *x, heap *h, const uint8_t *values, c
                 break;
             }
         }
-        psy__pick p = {.label = labels ? labels[i] : base + i};
+        psy__pick p = {.label = labels ? labels[i] : base + i, .place = base + i};
         p.key = psy__order_key(h->dtype, values + i * bytes, &p.bits);
         offer(h, &p);
     }
@@ -118,7 +121,7 @@ static void scan_all(psy__cpu_executable *x, heap *h, const psy__instruction *at
     const psy__bound_register *l = at->operands[1] == PSY_NONE ? NULL : &x->bound.registers[at->operands[1]];
     const uint8_t *values = psy__register_at(x, at->operands[0], m),
                   *labels = l ? psy__register_at(x, at->operands[1], m) : NULL;
-    uint64_t base = at->operands[3] == PSY_NONE ? 0 : x->bound.bases[psy__dim_symbol(at->operands[3])];
+    uint64_t base = psy__dim_is_symbol(at->operands[3]) ? x->bound.bases[psy__dim_symbol(at->operands[3])] : 0;
     unsigned bytes = psy__dtype_bytes(v->dtype);
     uint64_t last = v->dims[v->rank - 1], index[PSY_RANK_MAX] = {0}, done = 0;
     while (done < v->count) {
@@ -172,6 +175,6 @@ void psy__topk_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t 
             sift_down(h.at, left - 1, 0);
         }
         memcpy(values + (size_t)(left - 1) * bytes, &p.bits, bytes);
-        labels[left - 1] = p.label;
+        labels[left - 1] = at->operands[3] == 0 ? p.place : p.label;
     }
 }

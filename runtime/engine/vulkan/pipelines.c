@@ -149,7 +149,8 @@ static psy_status fill_step(psy__vulkan_executable *x, const psy__instruction *a
     if (at->op == PSY_OP_REGION) {
         psy__instruction_at(x->bound.module, x->bound.program, at->next, &first);
     }
-    s->batched = at->op == PSY_OP_STORE || x->bound.registers[first.dst].batched;
+    s->is_store = at->info->class_ == PSY_CLASS_STORE;
+    s->batched = s->is_store || x->bound.registers[first.dst].batched;
     uint64_t per_group = at->op == PSY_OP_TOPK ? PSY_TOPK_CHUNK : s->by_group ? 1 : e->group_size;
     if (s->elements / per_group >= (uint64_t)l->groups[0] * l->groups[1]) {
         return too_much(x, at, "the device's number of workgroups");
@@ -171,9 +172,9 @@ psy_status psy__vulkan_make_steps(psy__vulkan_executable *x)
     for (uint32_t word = 0; status == PSY_OK && word < p->word_count; word = space.next) {
         psy__instruction_at(x->bound.module, p, word, &at);
         psy__space_of(x->bound.module, p, &at, &space);
-        if (at.op == PSY_OP_SIZE) {
+        if (at.info->class_ == PSY_CLASS_SIZE) {
             x->steps[x->step_count++] =
-                (psy__vulkan_step){.op = at.op, .dst = at.dst, .elements = psy__dim_value(at.operands[0], x->bound.symbols)};
+                (psy__vulkan_step){.op = at.op, .is_size = true, .dst = at.dst, .elements = psy__size_value(&x->bound, &at)};
         } else if (space.stages) {
             psy__vulkan_step *s = &x->steps[x->step_count++];
             s->kernel = kernel;

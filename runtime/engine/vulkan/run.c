@@ -66,7 +66,7 @@ void psy__vulkan_record(psy__vulkan_executable *x, bool batched, VkDescriptorSet
         if (s->batched != batched) {
             continue;
         }
-        if (s->op == PSY_OP_SIZE) {
+        if (s->is_size) {
             write_size(x, s);
             continue;
         }
@@ -75,7 +75,7 @@ void psy__vulkan_record(psy__vulkan_executable *x, bool batched, VkDescriptorSet
             continue;
         }
         uint64_t groups = s->by_group ? s->elements : (s->elements + e->group_size - 1) / e->group_size;
-        groups = groups == 0 && s->op == PSY_OP_STORE ? 1 : groups; /* a bounded field without elements still has a count */
+        groups = groups == 0 && s->is_store ? 1 : groups; /* a bounded field without elements still has a count */
         if (groups) {
             dispatch(x, s->kernel, groups, count, &made);
         }

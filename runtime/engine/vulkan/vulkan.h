@@ -87,8 +87,10 @@ enum { PSY__GROUPS = 16 }; /* groups in one submission */
 typedef struct psy__vulkan_step {
     psy_op op;
     bool batched;
-    bool by_group;     /* elements are workgroups */
-    uint16_t dst;      /* SIZE: the register, and `elements` is the size */
+    bool by_group; /* elements are workgroups */
+    bool is_store;
+    bool is_size; /* `elements` is what is written to register dst */
+    uint16_t dst;
     uint32_t kernel;   /* first of its kernels */
     uint32_t k;        /* top-k */
     uint64_t elements; /* invocations; of a reduction: workgroups; of a top-k: elements it chooses from */
