@@ -199,6 +199,10 @@ void psy__make_store(psy__maker *k, const psy__instruction *at)
     const psy_psm_register *r = &k->registers[at->operands[0]];
     const psy_psm_field *f = &k->m->fields[k->m->types[k->p->output_type].first_field + at->operands[1]];
     unsigned bytes = psy__dtype_bytes(at->dtype), binding;
+    if (f->kind == PSY_FIELD_VARIANT) {
+        psy__maker_refuse(k, "variants as results");
+        return;
+    }
     uint32_t element = psy__element(k), n = psy__product(k, r->dims, r->rank);
     uint32_t slot =
         psy__op2(k, SpvOpIAdd, k->u32, psy__op2(k, SpvOpIMul, k->u32, k->message, psy__const_u32(k, 2)), psy__const_u32(k, 1));

@@ -170,9 +170,14 @@ static psy_status check_view(context *c)
         if (!f) {
             return refuse(c, "there is no field %u", value);
         }
-        psy_status status = is_plain(f) ? PSY_OK : unsupported(c, f, "reading");
+        bool variant = f->kind == PSY_FIELD_VARIANT && !partial; /* any dtype and dims: its guard and bind check them */
+        psy_status status = is_plain(f) || variant ? PSY_OK : unsupported(c, f, "reading");
         if (status != PSY_OK) {
             return status;
+        }
+        if (variant) {
+            const psy_psm_register *r = &c->registers[c->at.dst];
+            return psy__verify_result(c, 0, c->at.dtype, r->dims, r->rank);
         }
         if (f->dtype != c->at.dtype) {
             return refuse(c, "field %s has dtype %s", psy__module_string(c->m, f->name), psy__dtype_name(f->dtype));
@@ -264,15 +269,17 @@ static psy_status check_store(context *c)
     if (!f || c->stored[field]) {
         return refuse(c, "field %u does not exist, or is stored twice", field);
     }
-    if (f->dtype != c->at.dtype || r->dtype != c->at.dtype) {
+    bool variant = f->kind == PSY_FIELD_VARIANT;
+    if ((f->dtype != c->at.dtype && !variant) || r->dtype != c->at.dtype) {
         return refuse(c, "field %s has dtype %s", psy__module_string(c->m, f->name), psy__dtype_name(f->dtype));
     }
-    if (!is_plain(f) && (f->kind != PSY_FIELD_BOUNDED || (f->flags & PSY_FIELD_TEXT))) {
+    if (!is_plain(f) && !variant && (f->kind != PSY_FIELD_BOUNDED || (f->flags & PSY_FIELD_TEXT))) {
         return unsupported(c, f, "writing");
     }
-    bool fits = f->kind == PSY_FIELD_SCALAR  ? r->rank == 0
-                : f->kind == PSY_FIELD_ARRAY ? r->rank == 1 && r->dims[0] == f->count
-                                             : r->rank == 1 && !psy__dim_is_symbol(r->dims[0]) && r->dims[0] <= f->count;
+    bool fits = variant                       ? true
+                : f->kind == PSY_FIELD_SCALAR ? r->rank == 0
+                : f->kind == PSY_FIELD_ARRAY  ? r->rank == 1 && r->dims[0] == f->count
+                                              : r->rank == 1 && !psy__dim_is_symbol(r->dims[0]) && r->dims[0] <= f->count;
     if (!fits) {
         return refuse(c, "its operand does not fit field %s", psy__module_string(c->m, f->name));
     }

@@ -99,7 +99,6 @@ Test(verify, views)
         {"(K) -> O { %0: u8[4] = load.u8 t; }", "reading field t (string[<=4]) is not supported", PSY_UNSUPPORTED},
         {"(K) -> O { %0: u8[4] = load.u8 w; }", "reading field w (string[<=4][4]) is not supported", PSY_UNSUPPORTED},
         {"(K) -> O { %0: u8 = load.u8 p; }", "reading field p (part 64) is not supported", PSY_UNSUPPORTED},
-        {"(K) -> O { %0: u8[4] = load.u8 e; }", "reading field e (variant[<=4]) is not supported", PSY_UNSUPPORTED},
         {"(I) -> K { %0: f32 = load.f32 s; store.f32 %0, o, -; }", "writing field o (f32?) is not supported", PSY_UNSUPPORTED},
         {"(K) -> K { %0: u8 = load.u8 p.x; store.u8 %0, p.x, -; }", "output field o is never stored", 0},
         {"(K) -> K { %0: u8 = load.u8 p.x; store.u8 %0, p, -; }", "writing field p (part 64) is not supported",
