@@ -21,6 +21,7 @@ typedef struct writer {
     PSC_LIST(psy_psm_field) fields;
     PSC_LIST(psy_psm_resident) residents;
     PSC_LIST(psy_psm_pipeline) pipelines;
+    PSC_LIST(psy_psm_guard) guards;
     PSC_LIST(psy_psm_program) programs;
     PSC_LIST(psy_psm_register) registers;
     PSC_LIST(uint32_t) code;
@@ -264,7 +265,13 @@ static void write_pipelines(writer *w)
     for (size_t i = 0; i < w->unit->pipelines.count; i++) {
         const psc_pipeline *p = w->unit->pipelines.at[i];
         psy_psm_pipeline record = p->record;
-        record.name = string(w, p->node->name.text);
+        record.name = string(w, p->name);
+        record.alternatives = p->alternatives;
+        record.first_guard = (uint32_t)w->guards.count;
+        record.guard_count = (uint32_t)p->guards.count;
+        for (size_t k = 0; k < p->guards.count; k++) {
+            psc_push(w->unit->arena, &w->guards, p->guards.at[k].record);
+        }
         record.input_type = p->whole->input_type;
         record.output_type = p->whole->output_type;
         record.shard_program = write_program(w, p->shard);
@@ -297,6 +304,8 @@ static psy__module as_module(const writer *w, const psy_psm_symbol *symbols, con
                          .resident_count = (uint32_t)w->residents.count,
                          .pipelines = w->pipelines.at,
                          .pipeline_count = (uint32_t)w->pipelines.count,
+                         .guards = w->guards.at,
+                         .guard_count = (uint32_t)w->guards.count,
                          .programs = w->programs.at,
                          .program_count = (uint32_t)w->programs.count,
                          .registers = w->registers.at,

@@ -128,7 +128,7 @@ static void put_program(const graph *g, const psc_pipeline *pipeline, const psc_
     char part = g->merge ? 'm' : 's';
     fprintf(g->to,
             "  subgraph cluster_p%zu%c {\n    label=\"pipeline %s: %s\" style=\"rounded\" color=\"#6b7280\" fontsize=14;\n",
-            g->pipeline, part, pipeline->node->name.text, psc_part_text(pipeline, p));
+            g->pipeline, part, pipeline->name, psc_part_text(pipeline, p));
     uint32_t open = 0;
     for (size_t i = 0; i < p->values.count; i++) {
         const psc_value *v = p->values.at[i];

@@ -118,7 +118,12 @@ static void put_types(reflection *r)
 
 static void put_sizes(reflection *r)
 {
-    static const char *const kinds[PSY_SYMBOL_KIND_END] = {"global", "local", "shards"};
+    static const char *const kinds[PSY_SYMBOL_KIND_END] = {
+        [PSY_SYMBOL_GLOBAL] = "global",
+        [PSY_SYMBOL_LOCAL] = "local",
+        [PSY_SYMBOL_SHARDS] = "shards",
+        [PSY_SYMBOL_MESSAGE] = "message",
+    };
     psc_json_open(&r->j, "sizes", '[');
     for (uint32_t i = 0; i < r->m->symbol_count; i++) {
         const psy_psm_symbol *s = &r->m->symbols[i];

@@ -102,10 +102,19 @@ typedef struct hrm_let {
     hrm_expr *value;
 } hrm_let;
 
+/* What a variant may be: `q.field: type | type` */
+typedef struct hrm_guard {
+    hrm_expr *field;
+    PSC_LIST(hrm_type) types;
+} hrm_guard;
+
+typedef PSC_LIST(hrm_guard) hrm_guards;
+
 typedef struct hrm_pipeline {
     psc_name name;
     hrm_parameters parameters;
     psc_name output;
+    hrm_guards guards;
     PSC_LIST(hrm_let *) lets;
     psc_name record;      /* the message made at the end */
     hrm_arguments fields; /* name: value */

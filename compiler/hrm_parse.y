@@ -33,9 +33,11 @@
     hrm_index index;
     hrm_let *let;
     hrm_pipeline *pipeline;
+    hrm_guards *guards;
+    hrm_guard guard;
 }
 
-%token IMPORT "import" CONST "const" RESIDENT "resident" PARAM "param" FN "fn" PIPELINE "pipeline" LET "let"
+%token IMPORT "import" CONST "const" RESIDENT "resident" PARAM "param" FN "fn" PIPELINE "pipeline" LET "let" FOR "for"
 %token ARROW "->" PIPE "|>" DOTS ".." IF "if" ELSE "else"
 %token EQ "==" NE "!=" LE "<=" GE ">=" AND "&&" OR "||" SHL "<<" SHR ">>"
 %token <name> NAME "a name" STRING "a text"
@@ -53,6 +55,9 @@
 %type <name> placement tensor
 %type <let> let names
 %type <pipeline> body
+%type <guards> guards guard_list
+%type <guard> guard
+%type <expr> member
 
 %code {
 #define YYLLOC_DEFAULT(current, rhs, n) PSC_LOCATION(current, rhs, n)
@@ -162,14 +167,23 @@ item: IMPORT STRING                     { hrm_import i = {$STRING.text, @STRING}
                                         { hrm_fn *f = psc_new(syntax->arena, hrm_fn);
                                           *f = (hrm_fn){$NAME, *$parameters, *$type, $expr};
                                           psc_push(syntax->arena, &file(syntax)->fns, f); }
-    | PIPELINE NAME[name] '(' parameters ')' ARROW NAME[output] '{' body NAME[record] '{' arguments '}' semicolons '}'
+    | PIPELINE NAME[name] '(' parameters ')' ARROW NAME[output] guards '{' body NAME[record] '{' arguments '}' semicolons '}'
                                         { $body->name = $name; $body->parameters = *$parameters; $body->output = $output;
-                                          $body->record = $record; $body->fields = *$arguments; $body->span = @$;
+                                          $body->guards = *$guards; $body->record = $record; $body->fields = *$arguments; $body->span = @$;
                                           psc_push(syntax->arena, &file(syntax)->pipelines, $body); };
 
 placement: %empty                       { $$ = (psc_name){NULL, @$, NULL}; }
     | NAME
     | NAME NAME                         { $$ = $1; };
+
+guards: %empty                          { $$ = psc_new(syntax->arena, hrm_guards); }
+    | FOR guard_list                    { $$ = $2; };
+guard_list: guard                       { $$ = psc_new(syntax->arena, hrm_guards); psc_push(syntax->arena, $$, $1); }
+    | guard_list ',' guard              { $$ = $1; psc_push(syntax->arena, $$, $3); };
+guard: member ':' type                  { $$ = (hrm_guard){.field = $1}; psc_push(syntax->arena, &$$.types, *$3); }
+    | guard '|' type                    { $$ = $1; psc_push(syntax->arena, &$$.types, *$3); };
+member: NAME                            { $$ = make(syntax, HRM_NAME, @$, NULL, NULL); $$->name = $1; }
+    | member '.' NAME                   { $$ = make(syntax, HRM_MEMBER, @$, $1, NULL); $$->name = $NAME; };
 
 semicolons: %empty | semicolons ';';
 
@@ -298,7 +312,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, psc
 hrm_file *psc_hrm_parse_file(psc_syntax *syntax)
 {
     static const char *const later[] = {"model", "state", "update", "variant", "grad",
-                                        "match", "enum",  "for",   "while",  "struct",  NULL};
+                                        "match", "enum",  "while",  "struct",  NULL};
     hrm_file *f = psc_new(syntax->arena, hrm_file);
     void *scanner;
     syntax->later = later;

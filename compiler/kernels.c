@@ -46,7 +46,7 @@ static const char *invalid(psc_unit *u, const uint32_t *words, uint32_t count)
 
 static void add_kernel(store *s, const psc_pipeline *p, uint32_t program, uint32_t number, const psy__kernel *k)
 {
-    const char *name = psc_format(s->unit->arena, "%s_shard_%u", p->node->name.text, number);
+    const char *name = psc_format(s->unit->arena, "%s_shard_%u", p->name, number);
     const char *wrong = invalid(s->unit, k->words, k->word_count);
     if (wrong) {
         psc_span span = p->node->name.span;

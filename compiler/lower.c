@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "call.h"
 #include "param.h"
+#include "variant.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -405,7 +406,7 @@ static psc_term lower_name(psc_lowering *l, const hrm_expr *e)
            : r                  ? resident_term(l, r, index, e->span)
            : p                  ? psc_param_term(l, p, number, e->span)
            : symbol != PSY_NONE ? (psc_term){.kind = PSC_TERM_SIZE, .span = e->span, .dim = symbol}
-                                : psc_poison(e->span); /* reported by resolve */
+                                : psc_variant_size(l, e);
 }
 
 static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
@@ -427,6 +428,9 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
             continue;
         }
         psc_index_add_name(l->unit, PSC_INDEX_FIELD, e->name.span, f->span);
+        if (f->layout.kind == PSY_FIELD_VARIANT) {
+            return psc_variant_load(l, e, i);
+        }
         if (f->layout.kind == PSY_FIELD_BOUNDED) {
             psc_note(
                 ERROR(PSC_E_UNSUPPORTED, e->span, "reading the bounded field `%s` is not supported by this version", f->name),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lower.h"
+#include "variant.h"
 
 #define ERROR(...) psc_error(l->unit->diags, __VA_ARGS__)
 
@@ -69,6 +70,10 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
 {
     const psc_field *f = &l->pipeline->output->fields[index];
     psc_value *v = NULL, *length = NULL;
+    if (f->layout.kind == PSY_FIELD_VARIANT) {
+        psc_variant_store(l, index, t);
+        return;
+    }
     if (t->kind == PSC_TERM_PREFIX && f->layout.kind == PSY_FIELD_BOUNDED) {
         v = t->value;
         length = t->other;
@@ -184,13 +189,19 @@ static void lower_record(psc_lowering *l)
 
 void psc_lower(psc_unit *unit)
 {
+    bool failed = false;
     for (size_t i = 0; i < unit->pipelines.count; i++) {
         psc_pipeline *p = unit->pipelines.at[i];
-        if (p->poisoned) {
+        /* One mistake in the body is not told again for every alternative. */
+        failed = p->alternatives ? p->poisoned : failed || p->poisoned;
+        if (failed) {
+            p->poisoned = true;
             continue;
         }
+        size_t said = unit->diags->list.count;
+        unsigned errors = unit->diags->errors;
         p->whole = psc_new(unit->arena, psc_program);
-        p->whole->name = p->node->name.text;
+        p->whole->name = p->name;
         p->whole->partial_type = PSY_NONE;
         p->whole->input_type = psc_type_of(unit, p->input);
         p->whole->output_type = psc_type_of(unit, p->output);
@@ -201,5 +212,7 @@ void psc_lower(psc_unit *unit)
             lower_let(l, p->node->lets.at[k]);
         }
         lower_record(l);
+        psc_variant_note(unit, p, said);
+        failed = unit->diags->errors != errors;
     }
 }

@@ -4,6 +4,7 @@
 
 #include "builtins.h"
 #include "unit.h"
+#include "variant.h"
 
 #define ERROR(...) psc_error(u->diags, __VA_ARGS__)
 
@@ -351,7 +352,8 @@ static const psc_message *resolve_message(psc_unit *u, const psc_name *name)
         }
     }
     if (!found && strcmp(name->text, "variant") == 0) {
-        ERROR(PSC_E_UNSUPPORTED, name->span, "`variant` values are not supported by this version");
+        psc_help(ERROR(PSC_E_TYPE, name->span, "a pipeline takes and gives messages, and a variant is a field of one"),
+                 "write `message NAME { FIELD: variant[<=4096]; }` in a schema");
         return NULL;
     }
     if (found) {
@@ -429,11 +431,29 @@ static void resolve_lets(psc_unit *u, const hrm_pipeline *n, scope *s)
     }
 }
 
+/* The sizes that the pipeline's variants bring, in any of its alternatives. */
+static void message_sizes(psc_unit *u, const psc_pipeline *p, scope *s)
+{
+    for (size_t i = 0; i < p->node->guards.count; i++) {
+        const hrm_guard *g = &p->node->guards.at[i];
+        for (size_t k = 0; k < g->types.count; k++) {
+            for (size_t d = 0; d < g->types.at[k].dims.count; d++) {
+                const hrm_expr *e = g->types.at[k].dims.at[d];
+                if (e->kind == HRM_NAME && !find_name(s, e->name.text)) {
+                    add_name(u, s, PSC_INDEX_SIZE, &e->name, NULL);
+                }
+            }
+        }
+    }
+}
+
 static void resolve_pipeline(psc_unit *u, const hrm_pipeline *n, const scope *file)
 {
     psc_pipeline *p = psc_new(u->arena, psc_pipeline);
     unsigned errors = u->diags->errors;
     p->node = n;
+    p->name = n->name.text;
+    p->alternatives = 1;
     for (size_t i = 0, taken = 0; i < u->pipelines.count && !taken; i++) {
         taken = strcmp(u->pipelines.at[i]->node->name.text, n->name.text) == 0;
         if (taken) {
@@ -454,12 +474,16 @@ static void resolve_pipeline(psc_unit *u, const hrm_pipeline *n, const scope *fi
     }
     if (n->lets.count > PSC_VALUES_MAX) {
         ERROR(PSC_E_LIMIT, n->name.span, "pipeline `%s` has more than %d `let`", n->name.text, PSC_VALUES_MAX);
-    } else {
-        p->poisoned = u->diags->errors != errors;
-        resolve_lets(u, n, &own);
+        p->poisoned = true;
+        psc_push(u->arena, &u->pipelines, p);
+        return;
     }
-    p->poisoned = p->poisoned || n->lets.count > PSC_VALUES_MAX;
+    p->poisoned = u->diags->errors != errors;
     psc_push(u->arena, &u->pipelines, p);
+    if (psc_variant_resolve(u, p)) {
+        message_sizes(u, p, &own);
+    }
+    resolve_lets(u, n, &own);
 }
 
 void psc_resolve_bodies(psc_unit *u)

@@ -187,7 +187,7 @@ static bool add_fields(splitter *s, psc_type *type, const psc_value *v)
 static const char *partial_name(splitter *s)
 {
     const char *full = s->pipeline->output->full_name, *dot = strrchr(full, '.');
-    return psc_format(s->unit->arena, "%.*s%s#partial", dot ? (int)(dot - full) + 1 : 0, full, s->pipeline->node->name.text);
+    return psc_format(s->unit->arena, "%.*s%s#partial", dot ? (int)(dot - full) + 1 : 0, full, s->pipeline->name);
 }
 
 /* ---- the two programs ---- */
@@ -426,8 +426,8 @@ static void split_rows(splitter *s)
     uint32_t partial = (uint32_t)u->types.count - 1;
     p->record.route = PSY_ROUTE_ALL;
     p->record.partial_type = partial;
-    p->shard = program_new(s, psc_format(u->arena, "%s.shard", p->node->name.text), PSY_NONE, partial);
-    p->merge = program_new(s, psc_format(u->arena, "%s.merge", p->node->name.text), partial, p->whole->output_type);
+    p->shard = program_new(s, psc_format(u->arena, "%s.shard", p->name), PSY_NONE, partial);
+    p->merge = program_new(s, psc_format(u->arena, "%s.merge", p->name), partial, p->whole->output_type);
     make_shard(s, p->shard);
     make_merge(s, p->merge);
 }

@@ -51,9 +51,20 @@ typedef struct psc_fn {
     bool poisoned, used; /* poisoned: its signature has an error, or it calls itself */
 } psc_fn;
 
-/* A pipeline and the programs made of it. */
+/* What a variant of the input message is in one alternative of a pipeline. */
+typedef struct psc_guard {
+    const hrm_type *type; /* as written */
+    psy_psm_guard record;
+} psc_guard;
+
+enum { PSC_ALTERNATIVES_MAX = 16 };
+
+/* A pipeline, or one of its alternatives, and the programs made of it. The first alternative has the pipeline's name. */
 typedef struct psc_pipeline {
     const hrm_pipeline *node;
+    const char *name;      /* "nearest"; of further alternatives "nearest.2" */
+    unsigned alternatives; /* this one and those that follow it; 0: it is one of those */
+    PSC_LIST(psc_guard) guards;
     const psc_message *input, *output;
     bool poisoned;           /* its signature has an error */
     psy_psm_pipeline record; /* names and program numbers are set when the module is written */

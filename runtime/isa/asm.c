@@ -290,12 +290,14 @@ static void parse_size(psy__asm *a)
         s.of = psy__asm_refer(a, PSY_ASM_SYMBOL, 0, "size");
     } else if (psy__asm_accept_word(a, "shards")) {
         s.kind = PSY_SYMBOL_SHARDS;
+    } else if (psy__asm_accept_word(a, "message")) {
+        s.kind = PSY_SYMBOL_MESSAGE;
     } else if (!psy__asm_accept_word(a, "global")) {
-        for (s.kind = PSY_SYMBOL_ADD; s.kind < PSY_SYMBOL_KIND_END && !psy__asm_accept_word(a, psy__symbol_word(s.kind));
+        for (s.kind = PSY_SYMBOL_ADD; psy__symbol_word(s.kind) && !psy__asm_accept_word(a, psy__symbol_word(s.kind));
              s.kind++) {
         }
-        if (s.kind == PSY_SYMBOL_KIND_END) {
-            psy__asm_unexpected(a, "global, local, shards, add, sub, mul or div");
+        if (!psy__symbol_word(s.kind)) {
+            psy__asm_unexpected(a, "global, local, shards, message, add, sub, mul or div");
         }
         s.of = psy__asm_dim(a);
         s.with = psy__asm_dim(a);
@@ -343,49 +345,6 @@ static void parse_resident(psy__asm *a)
     psy_psm_resident *to = psy__asm_add(a, &a->residents, sizeof r, 64, "residents");
     if (to) {
         *to = r;
-    }
-}
-
-/* pipeline nearest(nearest.Query) -> nearest.Hits route all nearest.shard partial P merge nearest.merge; */
-static void parse_pipeline(psy__asm *a)
-{
-    psy_psm_pipeline p = {.name = psy__asm_define(a, PSY_ASM_PIPELINE, 0, a->pipelines.count, "pipeline"),
-                          .key_field = PSY_NONE,
-                          .merge_program = PSY_NONE,
-                          .partial_type = PSY_NONE};
-    psy__asm_expect(a, '(');
-    p.input_type = psy__asm_refer(a, PSY_ASM_TYPE, 0, "type");
-    psy__asm_expect(a, ')');
-    psy__asm_expect_kind(a, PSY_TOKEN_ARROW, "->");
-    p.output_type = psy__asm_refer(a, PSY_ASM_TYPE, 0, "type");
-    if (!psy__asm_accept_word(a, "route")) {
-        psy__asm_unexpected(a, "route");
-    }
-    if (psy__asm_accept_word(a, "key")) {
-        p.route = PSY_ROUTE_KEY;
-        psy__asm_expect(a, '(');
-        p.key_field = psy__asm_refer(a, PSY_ASM_FIELD, p.input_type, "field");
-        psy__asm_expect(a, ')');
-    } else if (psy__asm_accept_word(a, "all")) {
-        p.route = PSY_ROUTE_ALL;
-    } else if (!psy__asm_accept_word(a, "any")) {
-        psy__asm_unexpected(a, "any, key or all");
-    }
-    p.shard_program = psy__asm_refer(a, PSY_ASM_PROGRAM, 0, "program");
-    if (p.route == PSY_ROUTE_ALL) {
-        if (!psy__asm_accept_word(a, "partial")) {
-            psy__asm_unexpected(a, "partial");
-        }
-        p.partial_type = psy__asm_refer(a, PSY_ASM_TYPE, 0, "type");
-        if (!psy__asm_accept_word(a, "merge")) {
-            psy__asm_unexpected(a, "merge");
-        }
-        p.merge_program = psy__asm_refer(a, PSY_ASM_PROGRAM, 0, "program");
-    }
-    psy__asm_expect(a, ';');
-    psy_psm_pipeline *to = psy__asm_add(a, &a->pipelines, sizeof p, 64, "pipelines");
-    if (to) {
-        *to = p;
     }
 }
 
@@ -441,16 +400,17 @@ static void parse_module(psy__asm *a)
     static const struct {
         const char *word;
         void (*parse)(psy__asm *);
-    } items[] = {{"type", psy__asm_type},      {"size", parse_size},     {"check", parse_check},
-                 {"resident", parse_resident}, {"consts", parse_consts}, {"program", psy__asm_program},
-                 {"pipeline", parse_pipeline}};
+    } items[] = {{"type", psy__asm_type},         {"size", parse_size},
+                 {"check", parse_check},          {"resident", parse_resident},
+                 {"consts", parse_consts},        {"program", psy__asm_program},
+                 {"pipeline", psy__asm_pipeline}, {"alternative", psy__asm_alternative}};
     while (psy__asm_ok(a) && a->token.kind != PSY_TOKEN_END) {
         size_t i = 0;
         while (i < sizeof items / sizeof items[0] && !token_is(a, items[i].word)) {
             i++;
         }
         if (i == sizeof items / sizeof items[0]) {
-            psy__asm_unexpected(a, "type, size, check, resident, consts, program or pipeline");
+            psy__asm_unexpected(a, "type, size, check, resident, consts, program, pipeline or alternative");
             break;
         }
         psy__asm_advance(a);
@@ -483,6 +443,8 @@ psy_status psy__assemble_unverified(const char *text, size_t n, uint8_t **bytes,
             .resident_count = (uint32_t)a.residents.count,
             .pipelines = a.pipelines.at,
             .pipeline_count = (uint32_t)a.pipelines.count,
+            .guards = a.guards.at,
+            .guard_count = (uint32_t)a.guards.count,
             .programs = a.programs.at,
             .program_count = (uint32_t)a.programs.count,
             .registers = a.registers.at,
@@ -496,8 +458,8 @@ psy_status psy__assemble_unverified(const char *text, size_t n, uint8_t **bytes,
         };
         a.status = psy__module_encode(&m, bytes, module_bytes);
     }
-    psy__asm_list *const lists[] = {&a.types,    &a.fields,    &a.symbols, &a.checks, &a.residents, &a.pipelines,
-                                    &a.programs, &a.registers, &a.code,    &a.lines,  &a.consts};
+    psy__asm_list *const lists[] = {&a.types,  &a.fields,   &a.symbols,   &a.checks, &a.residents, &a.pipelines,
+                                    &a.guards, &a.programs, &a.registers, &a.code,   &a.lines,     &a.consts};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         free(lists[i]->at);
     }

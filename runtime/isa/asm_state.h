@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the assembler share: asm.c reads a module's records, asm_type.c its types, asm_program.c its programs. The
+/* What the parts of the assembler share: asm.c reads a module's records, asm_type.c its types, asm_pipeline.c
+ * its pipelines, asm_program.c its programs. The
  * first mistake stays in `status` and turns the rest of the text into its end, so parsing functions need not return anything.
  */
 #ifndef PSY_ISA_ASM_STATE_H
@@ -28,7 +29,7 @@ typedef struct psy__asm {
     psy__token token;
     psy_status status;
     psy__strings strings;
-    psy__asm_list types, fields, symbols, checks, residents, pipelines, programs, registers, code, lines, consts;
+    psy__asm_list types, fields, symbols, checks, residents, pipelines, guards, programs, registers, code, lines, consts;
     uint64_t *name_keys; /* open addressing; 0 = free */
     uint32_t *name_values;
     uint64_t name_mask, name_count;
@@ -65,6 +66,9 @@ void *psy__asm_add(psy__asm *a, psy__asm_list *list, uint64_t element_bytes, uin
 
 /* After the word `type`. */
 void psy__asm_type(psy__asm *a);
+/* After the words `pipeline` and `alternative`: another one of the pipeline before it, written in the same way. */
+void psy__asm_pipeline(psy__asm *a);
+void psy__asm_alternative(psy__asm *a);
 /* After the word `program`. */
 void psy__asm_program(psy__asm *a);
 

@@ -8,8 +8,17 @@
 
 static const uint64_t arena_bytes_default = UINT64_C(1) << 30;
 
-static psy_status check_sizes(const psy__module *m, const uint64_t *symbols)
+/* Whether a dim is a size that comes from messages of another alternative, or is computed of one. */
+static bool is_unknown(const psy__bound_program *b, psy_dim d)
 {
+    uint32_t i = psy__dim_symbol(d);
+    return psy__dim_is_symbol(d) && (b->unknown[i / 64] >> i % 64 & 1) != 0;
+}
+
+static psy_status check_sizes(const psy__bound_program *b)
+{
+    const psy__module *m = b->module;
+    const uint64_t *symbols = b->symbols;
     for (uint32_t i = 0; i < m->symbol_count; i++) {
         const psy_psm_symbol *s = &m->symbols[i];
         if (s->kind == PSY_SYMBOL_LOCAL && symbols[i] > symbols[s->of]) {
@@ -20,6 +29,9 @@ static psy_status check_sizes(const psy__module *m, const uint64_t *symbols)
     for (uint32_t i = 0; i < m->check_count; i++) {
         const psy_psm_check *c = &m->checks[i];
         uint64_t left = psy__dim_value(c->left, symbols), right = psy__dim_value(c->right, symbols);
+        if (is_unknown(b, c->left) || is_unknown(b, c->right)) {
+            continue;
+        }
         if (c->relation == PSY_CHECK_EQ ? left != right : left < right) {
             return psy_fail(PSY_INVALID, "%s (%" PRIu64 " and %" PRIu64 ")", psy__module_string(m, c->message), left, right);
         }
@@ -33,6 +45,28 @@ static psy_status too_large(const psy__bound_program *b, const char *what, uint6
                     psy__module_string(b->module, b->program->name), what, limit);
 }
 
+/* Whether a size that the program uses is known. */
+static psy_status check_known(const psy__bound_program *b, psy_dim d)
+{
+    return d == PSY_NONE || !is_unknown(b, d)
+               ? PSY_OK
+               : psy_fail(PSY_INVALID, "program %s: size %s comes from messages of another pipeline",
+                          psy__module_string(b->module, b->program->name),
+                          psy__module_string(b->module, b->module->symbols[psy__dim_symbol(d)].name));
+}
+
+/* The sizes that an instruction names. */
+static psy_status check_all_known(const psy__bound_program *b, const psy__instruction *at)
+{
+    psy_status status = PSY_OK;
+    const char *kind = strchr(at->info->signature, ':') + 1;
+    for (uint32_t i = 0; status == PSY_OK && i < at->operand_count && *kind; i++) {
+        status = *kind == 'd' || *kind == '*' ? check_known(b, at->operands[i]) : PSY_OK;
+        kind += *kind != '*' && *kind != '+';
+    }
+    return status;
+}
+
 static psy_status bind_register(psy__bound_program *b, uint32_t r)
 {
     const psy_psm_register *from = &b->module->registers[b->program->first_register + r];
@@ -44,6 +78,10 @@ static psy_status bind_register(psy__bound_program *b, uint32_t r)
     to->count = 1;
     to->root = r;
     for (uint32_t d = from->rank; d-- > 0;) {
+        psy_status status = check_known(b, from->dims[d]);
+        if (status != PSY_OK) {
+            return status;
+        }
         to->dims[d] = psy__dim_value(from->dims[d], b->symbols);
         to->strides[d] = to->dims[d] == 1 ? 0 : (int64_t)bytes;
         if (__builtin_mul_overflow(bytes, to->dims[d], &bytes) || bytes > (UINT64_C(1) << 60)) {
@@ -189,11 +227,29 @@ void psy__bound_views(psy__bound_program *b)
     }
 }
 
+/* A variant's elements lie within the room that its field has. */
+static psy_status check_variant(const psy__bound_program *b, const psy__instruction *at)
+{
+    bool stores = at->op == PSY_OP_STORE;
+    const psy_psm_type *type = &b->module->types[stores ? b->program->output_type : b->program->input_type];
+    const psy_psm_field *f = &b->module->fields[type->first_field + at->operands[stores ? 1 : 0]];
+    const psy__bound_register *r = &b->registers[stores ? at->operands[0] : at->dst];
+    uint64_t bytes = r->count * psy__dtype_bytes(r->dtype);
+    return f->kind != PSY_FIELD_VARIANT || bytes <= f->count
+               ? PSY_OK
+               : psy_fail(PSY_TOO_LARGE, "program %s: field %s has room for %u bytes, not %" PRIu64,
+                          psy__module_string(b->module, b->program->name), psy__module_string(b->module, f->name), f->count,
+                          bytes);
+}
+
 /* What the verifier could not check without the sizes. */
 static psy_status check_bound(const psy__bound_program *b, const psy__instruction *at)
 {
     const psy__bound_register *y = at->dst_count ? &b->registers[at->dst] : NULL;
     bool fits = true;
+    if (at->op == PSY_OP_LOAD || at->op == PSY_OP_STORE) {
+        return check_variant(b, at);
+    }
     if (at->op == PSY_OP_RESHAPE) {
         fits = y->count == b->registers[at->operands[0]].count;
     } else if (at->op == PSY_OP_SLICE) {
@@ -223,7 +279,13 @@ static psy_status compute_sizes(psy__bound_program *b)
     const psy__module *m = b->module;
     for (uint32_t i = 0; i < m->symbol_count; i++) {
         const psy_psm_symbol *s = &m->symbols[i];
-        if (!psy__symbol_word(s->kind)) {
+        bool computed = psy__symbol_word(s->kind) != NULL;
+        if (computed ? is_unknown(b, s->of) || is_unknown(b, s->with)
+                     : s->kind == PSY_SYMBOL_MESSAGE && b->symbols[i] == PSY_SIZE_UNKNOWN) {
+            b->unknown[i / 64] |= UINT64_C(1) << i % 64;
+            continue;
+        }
+        if (!computed) {
             continue;
         }
         uint64_t left = psy__dim_value(s->of, b->symbols), right = psy__dim_value(s->with, b->symbols), *out = &b->symbols[i];
@@ -300,7 +362,7 @@ static psy_status bind_all(psy__bound_program *b, const psy__limits *limits)
     uint64_t work_max = limits && limits->work ? limits->work : PSY_WORK_DEFAULT;
     uint64_t arena_max = limits && limits->arena_bytes ? limits->arena_bytes : arena_bytes_default;
     psy_status status = compute_sizes(b);
-    status = status == PSY_OK ? check_sizes(m, b->symbols) : status;
+    status = status == PSY_OK ? check_sizes(b) : status;
     for (uint32_t r = 0; status == PSY_OK && r < p->register_count; r++) {
         status = bind_register(b, r);
     }
@@ -311,7 +373,8 @@ static psy_status bind_all(psy__bound_program *b, const psy__limits *limits)
     for (uint32_t word = 0; word < p->word_count; word = at.next) {
         psy__instruction_at(m, p, word, &at);
         bind_home(b, &at);
-        status = check_bound(b, &at);
+        status = check_all_known(b, &at);
+        status = status == PSY_OK ? check_bound(b, &at) : status;
         if (status != PSY_OK) {
             return status;
         }

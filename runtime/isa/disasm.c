@@ -144,7 +144,7 @@ static void put_sizes(writer *w)
             put_dim(w, s->with);
             put(w, ";\n");
         } else {
-            put(w, s->kind == PSY_SYMBOL_SHARDS ? "shards;\n" : "global;\n");
+            put(w, s->kind == PSY_SYMBOL_SHARDS ? "shards;\n" : s->kind == PSY_SYMBOL_MESSAGE ? "message;\n" : "global;\n");
         }
     }
     for (uint32_t i = 0; i < m->check_count; i++) {
@@ -364,7 +364,8 @@ static void put_pipelines(writer *w)
     put(w, m->pipeline_count ? "\n" : "");
     for (uint32_t i = 0; i < m->pipeline_count; i++) {
         const psy_psm_pipeline *p = &m->pipelines[i];
-        format(w, "pipeline %s(%s)", string(w, p->name), string(w, m->types[p->input_type].name));
+        format(w, "%s %s(%s)", p->alternatives ? "pipeline" : "alternative", string(w, p->name),
+               string(w, m->types[p->input_type].name));
         format(w, " -> %s route ", string(w, m->types[p->output_type].name));
         if (p->route == PSY_ROUTE_KEY) {
             format(w, "key(%s) ", string(w, m->fields[m->types[p->input_type].first_field + p->key_field].name));
@@ -375,6 +376,12 @@ static void put_pipelines(writer *w)
         if (p->route == PSY_ROUTE_ALL) {
             format(w, " partial %s", string(w, m->types[p->partial_type].name));
             format(w, " merge %s", string(w, m->programs[p->merge_program].name));
+        }
+        for (uint32_t k = 0; k < p->guard_count; k++) {
+            const psy_psm_guard *g = &m->guards[p->first_guard + k];
+            format(w, "%s %s %s", k ? "," : " for", string(w, m->fields[m->types[p->input_type].first_field + g->field].name),
+                   psy__dtype_name(g->dtype));
+            put_dims(w, g->dims, g->rank);
         }
         put(w, ";\n");
     }

@@ -44,6 +44,7 @@ static const section_row sections[] = {
     {PSY_PSM_LINES, "lines", sizeof(psy_psm_line), 1 << 20, offsetof(psy_psm_line, file)},
     {PSY_PSM_KERNELS, "kernels", sizeof(psy_psm_kernel), PSY_KERNELS_MAX, offsetof(psy_psm_kernel, name)},
     {PSY_PSM_KERNEL_CODE, "kernel code", 1, 1 << 27, NAMELESS},
+    {PSY_PSM_GUARDS, "guards", sizeof(psy_psm_guard), 512, NAMELESS},
 };
 enum { SECTIONS = sizeof sections / sizeof sections[0] };
 _Static_assert(SECTIONS == PSY_PSM_KIND_END - 1, "a row per section");
@@ -69,6 +70,7 @@ static void view_of(const psy__module *m, section_view out[PSY_PSM_KIND_END])
     out[PSY_PSM_LINES] = (section_view){m->lines, m->line_count};
     out[PSY_PSM_KERNELS] = (section_view){m->kernels, m->kernel_count};
     out[PSY_PSM_KERNEL_CODE] = (section_view){m->kernel_code, m->kernel_code_bytes};
+    out[PSY_PSM_GUARDS] = (section_view){m->guards, m->guard_count};
 }
 
 static void view_to(const section_view in[PSY_PSM_KIND_END], psy__module *m)
@@ -102,6 +104,8 @@ static void view_to(const section_view in[PSY_PSM_KIND_END], psy__module *m)
         .kernel_count = (uint32_t)in[PSY_PSM_KERNELS].count,
         .kernel_code = in[PSY_PSM_KERNEL_CODE].at,
         .kernel_code_bytes = in[PSY_PSM_KERNEL_CODE].count,
+        .guards = in[PSY_PSM_GUARDS].at,
+        .guard_count = (uint32_t)in[PSY_PSM_GUARDS].count,
     };
 }
 

@@ -147,6 +147,7 @@ typedef enum psy_psm_kind {
     PSY_PSM_LINES,
     PSY_PSM_KERNELS,     /* native: honoured only in modules the operator named */
     PSY_PSM_KERNEL_CODE, /* native */
+    PSY_PSM_GUARDS,
     PSY_PSM_KIND_END
 } psy_psm_kind;
 
@@ -222,7 +223,8 @@ typedef struct psy_psm_type {
 static_assert(sizeof(psy_psm_type) == 32, "module type is ABI");
 
 /* A size known when data is loaded. GLOBAL: rows over all shards. LOCAL: this shard's rows of symbol `of`. SHARDS: how
- * many shards there are. The others are computed from two sizes that come before: a division leaves nothing over. */
+ * many shards there are. MESSAGE: known from a variant of each message. The others are computed from two sizes that come
+ * before: a division leaves nothing over. */
 enum {
     PSY_SYMBOL_GLOBAL = 0,
     PSY_SYMBOL_LOCAL = 1,
@@ -231,6 +233,7 @@ enum {
     PSY_SYMBOL_SUBTRACT = 4,
     PSY_SYMBOL_MULTIPLY = 5,
     PSY_SYMBOL_DIVIDE = 6,
+    PSY_SYMBOL_MESSAGE = 7,
     PSY_SYMBOL_KIND_END
 };
 typedef struct psy_psm_symbol {
@@ -240,6 +243,7 @@ typedef struct psy_psm_symbol {
     uint32_t with; /* computed: the right dim; else 0 */
 } psy_psm_symbol;
 static_assert(sizeof(psy_psm_symbol) == 16, "module symbol is ABI");
+enum { PSY_MESSAGE_SIZES_MAX = 8 }; /* symbols of kind MESSAGE in a module */
 
 /* "add", "sub", "mul", "div": how a computed size is written; NULL: the kind is another. */
 const char *psy__symbol_word(uint32_t kind);
@@ -264,7 +268,10 @@ typedef struct psy_psm_resident {
 static_assert(sizeof(psy_psm_resident) == 48, "module resident is ABI");
 
 /* How a request of this pipeline travels. ANY: to one shard, any. KEY: to the shard that owns the key field's hash. ALL:
- * to all shards; the merge program makes the reply of their partial records. */
+ * to all shards; the merge program makes the reply of their partial records.
+ *
+ * A pipeline that takes variants has programs for each of its alternatives. The first alternative is the pipeline that clients
+ * name; the others follow it, under names of their own. A message goes to the first one whose guards it meets. */
 enum { PSY_ROUTE_ANY = 0, PSY_ROUTE_KEY = 1, PSY_ROUTE_ALL = 2 };
 typedef struct psy_psm_pipeline {
     uint32_t name;
@@ -274,8 +281,20 @@ typedef struct psy_psm_pipeline {
     uint32_t shard_program; /* its output type: output_type, or partial_type where route is ALL */
     uint32_t merge_program; /* ALL; else PSY_NONE */
     uint32_t partial_type;  /* ALL; else PSY_NONE */
+    uint32_t first_guard, guard_count;
+    uint32_t alternatives; /* this one and those that follow it; 0: it is one of those */
+    uint32_t reserved;     /* zero */
 } psy_psm_pipeline;
-static_assert(sizeof(psy_psm_pipeline) == 32, "module pipeline is ABI");
+static_assert(sizeof(psy_psm_pipeline) == 48, "module pipeline is ABI");
+
+/* What a variant of the input message has to be. A size of kind MESSAGE becomes known here; every other one is compared. */
+typedef struct psy_psm_guard {
+    uint32_t field; /* VARIANT: index in the input type */
+    uint8_t dtype, rank;
+    uint16_t reserved;          /* zero */
+    psy_dim dims[PSY_RANK_MAX]; /* unused ones are 0 */
+} psy_psm_guard;
+static_assert(sizeof(psy_psm_guard) == 40, "module guard is ABI");
 
 typedef struct psy_psm_program {
     uint32_t name;
@@ -326,6 +345,7 @@ typedef struct psy__module {
     const psy_psm_check *checks;
     const psy_psm_resident *residents;
     const psy_psm_pipeline *pipelines;
+    const psy_psm_guard *guards;
     const psy_psm_program *programs;
     const psy_psm_register *registers;
     const uint32_t *code;
@@ -333,8 +353,8 @@ typedef struct psy__module {
     const psy_psm_line *lines;
     const psy_psm_kernel *kernels;
     const uint8_t *kernel_code;
-    uint32_t type_count, field_count, symbol_count, check_count, resident_count, pipeline_count, program_count, register_count,
-        line_count, kernel_count;
+    uint32_t type_count, field_count, symbol_count, check_count, resident_count, pipeline_count, guard_count, program_count,
+        register_count, line_count, kernel_count;
     uint64_t code_words, consts_bytes, kernel_code_bytes;
     uint64_t hash; /* set by decode */
 } psy__module;

@@ -109,7 +109,7 @@ static bool comes_before(psy_dim d, uint32_t i) { return d != PSY_NONE && (!psy_
 
 static psy_status check_sizes(const psy__module *m)
 {
-    uint32_t shards = 0;
+    uint32_t shards = 0, messages = 0;
     for (uint32_t i = 0; i < m->symbol_count; i++) {
         const psy_psm_symbol *s = &m->symbols[i];
         bool of = s->kind == PSY_SYMBOL_LOCAL         ? s->of < i && m->symbols[s->of].kind == PSY_SYMBOL_GLOBAL && s->with == 0
@@ -119,6 +119,10 @@ static psy_status check_sizes(const psy__module *m)
             return corrupt("symbol %u is malformed", i);
         }
         shards += s->kind == PSY_SYMBOL_SHARDS;
+        messages += s->kind == PSY_SYMBOL_MESSAGE;
+    }
+    if (messages > PSY_MESSAGE_SIZES_MAX) {
+        return corrupt("more than %d sizes come from messages", PSY_MESSAGE_SIZES_MAX);
     }
     if (shards > 1) {
         return corrupt("two symbols count the shards");
@@ -135,6 +139,7 @@ static psy_status check_sizes(const psy__module *m)
                   r->placement <= PSY_PLACE_BY_KEY && r->reserved == 0 && r->reserved2 == 0;
         for (uint32_t d = 0; ok && d < PSY_RANK_MAX; d++) {
             ok = d < r->rank ? is_dim(m, r->dims[d]) : r->dims[d] == 0;
+            ok = ok && !(psy__dim_is_symbol(r->dims[d]) && m->symbols[psy__dim_symbol(r->dims[d])].kind == PSY_SYMBOL_MESSAGE);
         }
         if (ok && r->placement == PSY_PLACE_REPLICATED) {
             ok = r->local_rows == r->dims[0];
@@ -152,8 +157,46 @@ static psy_status check_sizes(const psy__module *m)
 
 static bool is_type(const psy__module *m, uint32_t type) { return type < m->type_count; }
 
+static bool is_guard(const psy__module *m, const psy_psm_type *input, const psy_psm_guard *g)
+{
+    bool ok = g->field < input->field_count && m->fields[input->first_field + g->field].kind == PSY_FIELD_VARIANT &&
+              psy__dtype_bytes(g->dtype) != 0 && g->rank <= PSY_RANK_MAX && g->reserved == 0;
+    for (uint32_t d = 0; ok && d < PSY_RANK_MAX; d++) {
+        uint32_t kind = d < g->rank && is_dim(m, g->dims[d]) && psy__dim_is_symbol(g->dims[d])
+                            ? m->symbols[psy__dim_symbol(g->dims[d])].kind
+                            : PSY_SYMBOL_GLOBAL;
+        ok = d < g->rank ? is_dim(m, g->dims[d]) && (kind == PSY_SYMBOL_GLOBAL || kind == PSY_SYMBOL_MESSAGE) : g->dims[d] == 0;
+    }
+    return ok;
+}
+
+/* The guards of pipeline `p`, and that it stands where its alternatives say: `first` is the one that clients name, and `left`
+ * how many of its alternatives there are from here on. */
+static psy_status check_guards(const psy__module *m, const psy_psm_pipeline *p, const psy_psm_pipeline *first, uint32_t left,
+                               uint64_t *guards)
+{
+    const psy_psm_type *in = &m->types[p->input_type];
+    if (p->first_guard != *guards || p->guard_count > m->guard_count - *guards || p->reserved != 0) {
+        return corrupt("pipeline %s: its guards are out of range", m->strings + p->name);
+    }
+    for (uint32_t i = 0; i < p->guard_count; i++) {
+        if (!is_guard(m, in, &m->guards[p->first_guard + i])) {
+            return corrupt("pipeline %s: guard %u is malformed", m->strings + p->name, i);
+        }
+    }
+    *guards += p->guard_count;
+    bool fits = p == first
+                    ? p->alternatives >= 1 && p->alternatives <= m->pipeline_count - (uint32_t)(p - m->pipelines)
+                    : p->alternatives == 0 && left > 0 && p->input_type == first->input_type &&
+                          p->output_type == first->output_type && p->route == first->route && p->key_field == first->key_field;
+    return fits ? PSY_OK : corrupt("pipeline %s: its alternatives do not fit", m->strings + p->name);
+}
+
 static psy_status check_pipelines(const psy__module *m)
 {
+    const psy_psm_pipeline *first = m->pipelines;
+    uint32_t left = 0; /* alternatives of `first` that are still to come */
+    uint64_t guards = 0;
     for (uint32_t i = 0; i < m->pipeline_count; i++) {
         const psy_psm_pipeline *p = &m->pipelines[i];
         bool all = p->route == PSY_ROUTE_ALL, key = p->route == PSY_ROUTE_KEY;
@@ -179,8 +222,17 @@ static psy_status check_pipelines(const psy__module *m)
         if (!fits) {
             return corrupt("pipeline %s: its programs have other types", m->strings + p->name);
         }
+        first = p->alternatives ? p : first;
+        psy_status status = check_guards(m, p, first, left, &guards);
+        if (status != PSY_OK) {
+            return status;
+        }
+        if (p == first && left > 0) {
+            return corrupt("pipeline %s: it stands where an alternative should", m->strings + p->name);
+        }
+        left = p == first ? p->alternatives - 1 : left - 1;
     }
-    return PSY_OK;
+    return left > 0 || guards != m->guard_count ? corrupt("alternatives or guards that belong to no pipeline") : PSY_OK;
 }
 
 static psy_status check_programs(const psy__module *m)

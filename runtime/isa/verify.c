@@ -199,6 +199,10 @@ static psy_status check_view(context *c)
         if (!f) {
             return refuse(c, "there is no field %u", value);
         }
+        if (f->kind == PSY_FIELD_VARIANT && !partial) { /* any dtype and dims: its guard and bind check them */
+            const psy_psm_register *r = &c->registers[c->at.dst];
+            return psy__verify_result(c, 0, c->at.dtype, r->dims, r->rank);
+        }
         bool plain = f->kind == PSY_FIELD_SCALAR || (f->kind == PSY_FIELD_ARRAY && !psy__field_is_texts(f));
         psy_dim room[PSY_RANK_MAX];
         uint32_t room_rank = 0;
@@ -330,15 +334,16 @@ static psy_status check_store(context *c)
     if (!f || c->stored[field]) {
         return refuse(c, "field %u does not exist, or is stored twice", field);
     }
-    if (f->dtype != c->at.dtype || r->dtype != c->at.dtype) {
+    bool variant = f->kind == PSY_FIELD_VARIANT;
+    if ((f->dtype != c->at.dtype && !variant) || r->dtype != c->at.dtype) {
         return refuse(c, "field %s has dtype %s", psy__module_string(c->m, f->name), psy__dtype_name(f->dtype));
     }
     psy_dim dims[PSY_RANK_MAX];
     uint32_t rank = 0;
-    if (!dims_of(f, dims, &rank)) {
+    if (!variant && !dims_of(f, dims, &rank)) {
         return unsupported(c, f, "writing");
     }
-    if (!psy__verify_same_dims(r->dims, r->rank, dims, rank) && !is_shorter(f, r, dims, rank)) {
+    if (!variant && !psy__verify_same_dims(r->dims, r->rank, dims, rank) && !is_shorter(f, r, dims, rank)) {
         return refuse(c, "its operand does not fit field %s", psy__module_string(c->m, f->name));
     }
     if (length != PSY_NONE) {

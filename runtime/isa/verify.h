@@ -73,9 +73,10 @@ typedef struct psy__bound_program {
     psy__slot *slots;               /* program->slot_count */
     uint64_t message_arena_bytes;   /* one message's batched slots */
     uint64_t uniform_arena_bytes;
-    uint64_t work;     /* element operations for one message */
-    uint64_t *symbols; /* bound values, module->symbol_count */
-    uint64_t *bases;   /* row base of each symbol (LOCAL; else 0) */
+    uint64_t work;       /* element operations for one message */
+    uint64_t *symbols;   /* bound values, module->symbol_count */
+    uint64_t *bases;     /* row base of each symbol (LOCAL; else 0) */
+    uint64_t unknown[4]; /* sizes that are not known: a bit for each */
 } psy__bound_program;
 
 /* Which registers differ from message to message; `batched` has program->register_count entries. What a region writes is
@@ -85,7 +86,11 @@ void psy__program_batched(const psy__module *m, const psy_psm_program *p, bool *
 /* Step 1 alone, for one program of a structurally sound module (decode calls it for all). */
 PSY_NODISCARD psy_status psy__program_verify(const psy__module *m, uint32_t program);
 
-/* Binds sizes. `symbols` and `bases` have module->symbol_count entries and are copied. Also evaluates the module's checks.
+/* As a size of kind MESSAGE: not known, for programs of other alternatives than the one that it belongs to. */
+#define PSY_SIZE_UNKNOWN UINT64_MAX
+
+/* Binds sizes. `symbols` and `bases` have module->symbol_count entries and are copied. Also evaluates the module's checks, but
+ * for those of sizes that are not known; a program that uses such a size is INVALID.
  * INVALID (a check failed: its message is in the detail), TOO_LARGE (overflow, or over a limit, which is named),
  * NO_MEMORY. Allocates; free with psy__program_unbind. */
 PSY_NODISCARD psy_status psy__program_bind(const psy__module *m, uint32_t program, const uint64_t *symbols,

@@ -145,7 +145,7 @@ static psy_status open_pipeline(psy_broker *b, psy__open *said, psy__opened *ope
     if (index == PSY_NONE) {
         char names[256] = "";
         size_t n = 0;
-        for (uint32_t i = 0; i < m->pipeline_count && n < sizeof names - 1; i++) {
+        for (uint32_t i = 0; i < m->pipeline_count && n < sizeof names - 1; i += m->pipelines[i].alternatives) {
             int r = snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", psy__module_string(m, m->pipelines[i].name));
             n += r > 0 ? (size_t)r : 0;
         }

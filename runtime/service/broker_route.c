@@ -192,7 +192,8 @@ static uint64_t targets(psy_broker *b, const psy__client *c, const psy_psm_pipel
 static psy_status check(const psy_broker *b, psy__client *c, const psy_envelope *e)
 {
     const psy__module *m = &b->module->decoded;
-    if (e->kind != PSY_KIND_REQUEST || e->flags != 0 || e->pipeline >= m->pipeline_count) {
+    if (e->kind != PSY_KIND_REQUEST || e->flags != 0 || e->pipeline >= m->pipeline_count ||
+        m->pipelines[e->pipeline].alternatives == 0) {
         return PSY_INVALID;
     }
     const psy_psm_pipeline *p = &m->pipelines[e->pipeline];

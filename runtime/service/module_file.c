@@ -113,7 +113,12 @@ uint64_t psy_module_hash(const psy_module *module) { return module->decoded.hash
 const char *psy_module_pipeline(const psy_module *module, uint32_t index)
 {
     const psy__module *m = &module->decoded;
-    return index < m->pipeline_count ? psy__module_string(m, m->pipelines[index].name) : NULL;
+    for (uint32_t i = 0; i < m->pipeline_count; i += m->pipelines[i].alternatives) {
+        if (index-- == 0) {
+            return psy__module_string(m, m->pipelines[i].name);
+        }
+    }
+    return NULL;
 }
 
 const char *psy_module_resident(const psy_module *module, uint32_t index)
@@ -124,7 +129,7 @@ const char *psy_module_resident(const psy_module *module, uint32_t index)
 
 uint32_t psy__module_find_pipeline(const psy__module *m, const char *name)
 {
-    for (uint32_t i = 0; i < m->pipeline_count; i++) {
+    for (uint32_t i = 0; i < m->pipeline_count; i += m->pipelines[i].alternatives) {
         if (strcmp(psy__module_string(m, m->pipelines[i].name), name) == 0) {
             return i;
         }

@@ -228,10 +228,21 @@ static bool read_job(const psy_worker *w, uint8_t *frame, psy__job *out)
                       .slot = e.slot,
                       .slot_generation = e.generation,
                       .request = e.request};
-    return out->pipeline < w->module->decoded.pipeline_count && out->ticket < w->gather.tickets;
+    const psy__module *m = &w->module->decoded;
+    if (out->pipeline >= m->pipeline_count || m->pipelines[out->pipeline].alternatives == 0 ||
+        out->ticket >= w->gather.tickets) {
+        return false;
+    }
+    psy__worker_shape(w, out->pipeline, out->payload, &out->shape);
+    return true;
 }
 
-/* What waits in the ring, sorted by pipeline: one run for each. */
+static bool same_kind(const psy__job *a, const psy__job *b)
+{
+    return a->pipeline == b->pipeline && memcmp(&a->shape, &b->shape, sizeof a->shape) == 0;
+}
+
+/* What waits in the ring, sorted by pipeline and shape: one run for each. */
 static uint32_t run_waiting(psy_worker *w)
 {
     uint32_t got = 0, left = 0;
@@ -243,16 +254,17 @@ static uint32_t run_waiting(psy_worker *w)
         left += read_job(w, at + (uint64_t)i * w->requests.stride, &w->waiting[left]);
     }
     while (left > 0) {
-        uint32_t pipeline = w->waiting[0].pipeline, count = 0, rest = 0;
+        uint32_t count = 0, rest = 0;
+        const psy__job first = w->waiting[0];
         for (uint32_t i = 0; i < left; i++) {
-            if (w->waiting[i].pipeline == pipeline) {
+            if (same_kind(&w->waiting[i], &first)) {
                 w->jobs[count++] = w->waiting[i];
             } else {
                 w->waiting[rest++] = w->waiting[i];
             }
         }
         left = rest;
-        psy__worker_run_batch(w, pipeline, count);
+        psy__worker_run_batch(w, count);
     }
     psy_ring_release(&w->requests, got);
     psy_ring_settle(&w->requests);

@@ -234,79 +234,98 @@ psy_status psy_worker_load(psy_worker *w, const psy_rows *rows)
 }
 
 /* Binds one program on `engine`. */
-static psy_status bind_program(psy_worker *w, psy__engine *engine, const psy__resident_data *residents, uint32_t program,
+static psy_status bind_program(psy_worker *w, psy__engine *engine, const uint64_t *symbols, uint32_t program,
                                psy__executable **out)
 {
     psy__binding binding = {.module = &w->module->decoded,
                             .program = program,
-                            .symbols = w->symbols,
+                            .symbols = symbols,
                             .bases = w->bases,
-                            .residents = residents,
+                            .residents = w->bound_residents,
                             .partial_stride = w->gather.partial_bytes};
     return engine->interface->bind(engine, &binding, out);
 }
 
-/* A shard program on the worker's engine, or on the cpu where that lacks an operation or the program is too large for it. */
-static psy_status bind_shard(psy_worker *w, const psy__resident_data *residents, uint32_t program, const char *pipeline,
+/* A shard program on the engine, or on the cpu where that lacks an operation or the program is too large for it. */
+static psy_status bind_shard(psy_worker *w, psy__engine *engine, const uint64_t *symbols, const psy_psm_pipeline *p,
                              psy__executable **out)
 {
-    psy_status status = w->engine->interface->supports(w->engine, &w->module->decoded, program);
+    const psy__module *m = &w->module->decoded;
+    psy_status status = engine->interface->supports(engine, m, p->shard_program);
     if (status == PSY_OK) {
-        status = bind_program(w, w->engine, residents, program, out);
+        status = bind_program(w, engine, symbols, p->shard_program, out);
     }
-    if (status != PSY_UNSUPPORTED || w->engine == w->cpu) {
+    if (status != PSY_UNSUPPORTED || engine == w->cpu) {
         return status;
     }
     size_t n = strlen(w->description);
-    snprintf(w->description + n, sizeof w->description - n, "; pipeline %s on the cpu (%s)", pipeline, psy_detail());
-    return bind_program(w, w->cpu, residents, program, out);
+    snprintf(w->description + n, sizeof w->description - n, "; pipeline %s on the cpu (%s)", psy__module_string(m, p->name),
+             psy_detail());
+    return bind_program(w, w->cpu, symbols, p->shard_program, out);
+}
+
+psy_status psy__worker_bind_lane(psy_worker *w, psy__engine *engine, uint32_t pipeline, const uint64_t *symbols, psy__lane *out)
+{
+    const psy__module *m = &w->module->decoded;
+    const psy_psm_pipeline *p = &m->pipelines[pipeline];
+    *out = (psy__lane){NULL, NULL};
+    psy_status status = bind_shard(w, engine, symbols, p, &out->shard);
+    if (status == PSY_OK && p->route == PSY_ROUTE_ALL) {
+        /* A few hundred bytes per message: the cpu merges, whatever engine the shards have. */
+        status = bind_program(w, w->cpu, symbols, p->merge_program, &out->merge);
+    }
+    if (status != PSY_OK) {
+        psy__lane_unbind(out);
+        status = psy_fail(status, "pipeline %s: %s", psy__module_string(m, p->name), psy_detail());
+    }
+    return status;
+}
+
+void psy__lane_unbind(psy__lane *lane)
+{
+    psy__executable *bound[2] = {lane->shard, lane->merge};
+    for (int k = 0; k < 2; k++) {
+        if (bound[k]) {
+            bound[k]->engine->interface->unbind(bound[k]);
+        }
+    }
+    *lane = (psy__lane){NULL, NULL};
 }
 
 psy_status psy__worker_bind(psy_worker *w)
 {
     const psy__module *m = &w->module->decoded;
-    psy__resident_data *residents = calloc(m->resident_count + 1, sizeof *residents);
-    if (!residents) {
+    w->bound_residents = calloc(m->resident_count + 1, sizeof *w->bound_residents);
+    if (!w->bound_residents) {
         return psy_fail(PSY_NO_MEMORY, "no memory for %u residents", m->resident_count);
     }
     psy_status status = PSY_OK;
     for (uint32_t i = 0; i < m->resident_count; i++) {
-        residents[i] = w->residents[i].data;
+        w->bound_residents[i] = w->residents[i].data;
         if (!w->residents[i].loaded) {
             status = psy_fail(PSY_INVALID, "resident %s was not loaded", psy__module_string(m, m->residents[i].name));
         }
     }
     for (uint32_t i = 0; i < m->symbol_count; i++) {
-        if (m->symbols[i].kind == PSY_SYMBOL_SHARDS) {
-            w->symbols[i] = w->shards;
-        }
+        uint32_t kind = m->symbols[i].kind;
+        w->symbols[i] = kind == PSY_SYMBOL_SHARDS ? w->shards : kind == PSY_SYMBOL_MESSAGE ? PSY_SIZE_UNKNOWN : w->symbols[i];
     }
     for (uint32_t i = 0; status == PSY_OK && i < m->pipeline_count; i++) {
-        const psy_psm_pipeline *p = &m->pipelines[i];
-        status = bind_shard(w, residents, p->shard_program, psy__module_string(m, p->name), &w->lanes[i].shard);
-        if (status == PSY_OK && p->route == PSY_ROUTE_ALL) {
-            /* A few hundred bytes per message: the cpu merges, whatever engine the shards have. */
-            status = bind_program(w, w->cpu, residents, p->merge_program, &w->lanes[i].merge);
-        }
-        if (status != PSY_OK) {
-            status = psy_fail(status, "pipeline %s: %s", psy__module_string(m, p->name), psy_detail());
+        if (!psy__pipeline_is_shaped(m, i)) {
+            status = psy__worker_bind_lane(w, w->engine, i, w->symbols, &w->lanes[i]);
         }
     }
-    free(residents);
     return status;
 }
 
 void psy__worker_unbind(psy_worker *w)
 {
     for (uint32_t i = 0; w->lanes && i < w->module->decoded.pipeline_count; i++) {
-        psy__executable *bound[2] = {w->lanes[i].shard, w->lanes[i].merge};
-        for (int k = 0; k < 2; k++) {
-            if (bound[k]) {
-                bound[k]->engine->interface->unbind(bound[k]);
-            }
-        }
-        w->lanes[i] = (psy__lane){NULL, NULL};
+        psy__lane_unbind(&w->lanes[i]);
     }
+    psy__worker_drop_shapes(w);
+    free(w->bound_residents);
+    w->bound_residents = NULL;
 }
 
 void psy__worker_unload(psy_worker *w)

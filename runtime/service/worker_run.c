@@ -94,7 +94,7 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     if (n == 0) {
         return;
     }
-    run(w, lane->merge, n, true);
+    run(w, lane->merge, n, true); /* there is a lane: nobody complained */
     for (uint32_t i = 0; i < n; i++) {
         end_reply(w, w->owners[i], &w->merges[i], (psy_status)w->statuses[i], reply_bytes);
         finish(w, &w->merges[i]);
@@ -102,11 +102,12 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     w->counts.merges += n;
 }
 
-void psy__worker_run_batch(psy_worker *w, uint32_t index, uint32_t count)
+void psy__worker_run_batch(psy_worker *w, uint32_t count)
 {
     const psy__module *m = &w->module->decoded;
-    const psy_psm_pipeline *pipeline = &m->pipelines[index];
-    const psy__lane *lane = &w->lanes[index];
+    const psy_psm_pipeline *pipeline = &m->pipelines[w->jobs[0].pipeline];
+    psy_status why;
+    const psy__lane *lane = psy__worker_lane(w, &w->jobs[0].shape, &why);
     bool all = pipeline->route == PSY_ROUTE_ALL;
     uint32_t reply_bytes = m->types[pipeline->output_type].bytes;
     for (uint32_t i = 0; i < count; i++) {
@@ -120,7 +121,11 @@ void psy__worker_run_batch(psy_worker *w, uint32_t index, uint32_t count)
                 w->owners[i] ? psy__reply_payload(&w->owners[i]->responses, job->slot) : scratch(w, i, w->reply_bytes), 0, 1};
         }
     }
-    run(w, lane->shard, count, false);
+    if (lane) {
+        run(w, lane->shard, count, false);
+    } else {
+        memset(w->statuses, (int)why, count);
+    }
     w->counts.requests += count;
     w->counts.batches++;
     uint32_t merges = 0;

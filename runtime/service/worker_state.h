@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a worker knows, for its files: worker.c (life and agent), worker_load.c (resident data), worker_link.c (clients),
- * worker_run.c (batches and merges). */
+ * worker_variant.c (what a message is), worker_run.c (batches and merges). */
 #ifndef PSY_SERVICE_WORKER_STATE_H
 #define PSY_SERVICE_WORKER_STATE_H
 
@@ -36,17 +36,33 @@ typedef struct psy__resident {
     uint64_t rows_bytes, keys_bytes, index_bytes; /* mapped sizes */
 } psy__resident;
 
-/* A pipeline, bound. */
+/* A pipeline or one of its alternatives, bound. */
 typedef struct psy__lane {
     psy__executable *shard, *merge; /* merge: NULL unless the route is ALL */
 } psy__lane;
+
+/* What a message is: its alternative, and the sizes that its variants bring, in the order of the module's MESSAGE symbols. */
+typedef struct psy__shape {
+    uint32_t pipeline; /* PSY_NONE: no alternative takes it */
+    uint32_t sizes[PSY_MESSAGE_SIZES_MAX];
+} psy__shape;
+
+/* Alternatives whose sizes come from messages are bound when a shape is first seen; the one that was used longest ago gives
+ * way to a new one. */
+enum { PSY_SHAPES_MAX = 16 };
+typedef struct psy__shaped_lane {
+    psy__shape shape;
+    psy__lane lane;
+    uint64_t used; /* a clock of batches; 0: free */
+} psy__shaped_lane;
 
 /* A request from the ring: the worker's own copy of what hop and envelope say. */
 typedef struct psy__job {
     uint8_t *payload; /* in the ring */
     uint32_t ticket, generation;
     uint32_t channel, epoch;
-    uint32_t pipeline;
+    uint32_t pipeline; /* that the client named */
+    psy__shape shape;
     uint32_t slot, slot_generation;
     uint64_t request;
 } psy__job;
@@ -61,7 +77,10 @@ struct psy_worker {
     psy__gather gather;
     psy__engine *engine, *cpu; /* the same where the engine is the cpu */
     psy__resident *residents;
-    psy__lane *lanes;
+    psy__resident_data *bound_residents; /* as engines see them; while programs are bound */
+    psy__lane *lanes;                    /* by alternative; those with sizes of messages are in `shaped` */
+    psy__shaped_lane shaped[PSY_SHAPES_MAX];
+    uint64_t shaped_clock;
     uint64_t *symbols, *bases;
     bool *symbol_bound;
     psy__patron *patrons[PSY_PATRONS_MAX];
@@ -88,6 +107,20 @@ psy_status psy__worker_bind(psy_worker *w); /* sizes and programs; every residen
 void psy__worker_unbind(psy_worker *w);     /* whatever of it is bound */
 void psy__worker_unload(psy_worker *w);
 
+/* Binds an alternative with the sizes in `symbols`, on `engine` or where that cannot on the cpu. */
+psy_status psy__worker_bind_lane(psy_worker *w, psy__engine *engine, uint32_t pipeline, const uint64_t *symbols,
+                                 psy__lane *out);
+void psy__lane_unbind(psy__lane *lane);
+
+/* ---- worker_variant.c ---- */
+/* Whether it has sizes that messages bring. */
+bool psy__pipeline_is_shaped(const psy__module *m, uint32_t pipeline);
+/* What a message of that pipeline is. Its descriptors are read once; only the result counts from here on. */
+void psy__worker_shape(const psy_worker *w, uint32_t pipeline, const uint8_t *message, psy__shape *out);
+/* What runs messages of a shape, binding it if need be; NULL with the reason in *why. */
+const psy__lane *psy__worker_lane(psy_worker *w, const psy__shape *shape, psy_status *why);
+void psy__worker_drop_shapes(psy_worker *w);
+
 /* ---- worker_link.c ---- */
 /* Handles what the broker says. The worker is `dead` afterwards if the broker is. */
 void psy__worker_links(psy_worker *w);
@@ -98,8 +131,8 @@ void psy__worker_sweep(psy_worker *w);
 void psy__worker_drop_patrons(psy_worker *w);
 
 /* ---- worker_run.c ---- */
-/* Runs the first `count` of `jobs`, all of this pipeline. */
-void psy__worker_run_batch(psy_worker *w, uint32_t pipeline, uint32_t count);
+/* Runs the first `count` of `jobs`, all of one pipeline and shape. */
+void psy__worker_run_batch(psy_worker *w, uint32_t count);
 /* Publishes replies and finished tickets, wakes those who sleep. */
 void psy__worker_flush(psy_worker *w);
 

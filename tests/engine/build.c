@@ -156,7 +156,8 @@ uint32_t build_pipeline(build *b, unsigned route, uint32_t key_field, uint32_t s
                                                          .key_field = key_field,
                                                          .shard_program = shard_program,
                                                          .merge_program = all ? merge_program : PSY_NONE,
-                                                         .partial_type = all ? shard->output_type : PSY_NONE};
+                                                         .partial_type = all ? shard->output_type : PSY_NONE,
+                                                         .alternatives = 1};
     return b->pipeline_count++;
 }
 

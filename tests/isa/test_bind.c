@@ -285,3 +285,33 @@ Test(bind, slices)
     cr_assert(!psy__slice_fits(UINT64_MAX, UINT64_MAX, 1, 1) && !psy__slice_fits(5, UINT64_MAX, 2, INT32_MAX));
     cr_assert(psy__slice_fits(UINT64_C(1) << 62, UINT64_C(1) << 61, 2, INT32_MAX) && psy__slice_fits(1, 0, 1, -INT32_MAX));
 }
+
+/* variants.hra: sizes that a message brings are known for its own alternative only. */
+Test(bind, sizes_of_messages)
+{
+    enum { D, HALF, E };
+    bound x;
+    open_sample(&x, "variants");
+    memcpy(x.symbols, (uint64_t[]){8, 0, PSY_SIZE_UNKNOWN}, 3 * sizeof *x.symbols);
+    cr_assert_eq(bind(&x, 0, NULL), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(x.b.symbols[HALF], 4);
+    cr_assert_eq(x.b.registers[0].home, PSY_HOME_INPUT);
+    cr_assert_eq(x.b.registers[0].count, 8);
+    psy__program_unbind(&x.b);
+    cr_assert_eq(bind(&x, 1, NULL), PSY_INVALID);
+    cr_assert_str_eq(psy_detail(), "program shop.length.2: size M comes from messages of another pipeline");
+    x.symbols[D] = PSY_SIZE_UNKNOWN; /* neither the check nor `half` asks for it */
+    cr_assert_eq(bind(&x, 0, NULL), PSY_INVALID);
+    cr_assert_str_eq(psy_detail(), "program shop.length: size D comes from messages of another pipeline");
+    x.symbols[D] = 66;
+    cr_assert_eq(bind(&x, 0, NULL), PSY_TOO_LARGE);
+    cr_assert_str_eq(psy_detail(), "program shop.length: field embedding has room for 256 bytes, not 264");
+    x.symbols[D] = 1;
+    cr_assert_eq(bind(&x, 0, NULL), PSY_INVALID); /* half of it is no size */
+    memcpy(x.symbols, (uint64_t[]){64, 0, 4}, 3 * sizeof *x.symbols);
+    cr_assert_eq(bind(&x, 1, NULL), PSY_OK, "%s", psy_detail());
+    psy__program_unbind(&x.b);
+    x.symbols[E] = 5;
+    cr_assert_eq(bind(&x, 1, NULL), PSY_TOO_LARGE);
+    fini(&x);
+}

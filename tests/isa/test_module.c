@@ -46,7 +46,7 @@ Test(module, header)
         {6, 1, 2, PSY_VERSION, "the module has format 2.1, this library reads up to 2.0"},
         {8, 64, 8, PSY_CORRUPT, "the module says 64 bytes and has"},
         {8, UINT64_MAX, 8, PSY_CORRUPT, "(truncated?)"},
-        {24, 15, 4, PSY_CORRUPT, "the module has 15 sections"},
+        {24, 16, 4, PSY_CORRUPT, "the module has 16 sections"},
         {24, 0, 4, PSY_CORRUPT, "bytes after the last section"},
         {24, 3, 4, PSY_CORRUPT, "do not fit"},
         {28, 1, 4, PSY_CORRUPT, "reserved words of the module's header are set"},
@@ -87,7 +87,7 @@ Test(module, sections)
         const char *detail;
     } cases[] = {
         {PSY_PSM_TYPES, 0, 1, 4, "section 1: kind 1 is unknown or out of order"},
-        {PSY_PSM_TYPES, 0, 15, 4, "section 1: kind 15 is unknown or out of order"},
+        {PSY_PSM_TYPES, 0, 16, 4, "section 1: kind 16 is unknown or out of order"},
         {PSY_PSM_STRINGS, 0, 0, 4, "section 0: kind 0 is unknown or out of order"},
         {PSY_PSM_TYPES, 4, 1, 4, "section 1: kind 2 is unknown or out of order"},
         {PSY_PSM_TYPES, 8, 64, 8, "section types: 128 bytes at 64 do not fit"},
@@ -119,6 +119,7 @@ Test(module, sections)
 #define CHECK(member)       PSY_PSM_CHECKS, offsetof(psy_psm_check, member)
 #define RESIDENT(i, member) PSY_PSM_RESIDENTS, (i) * sizeof(psy_psm_resident) + offsetof(psy_psm_resident, member)
 #define PIPELINE(i, member) PSY_PSM_PIPELINES, (i) * sizeof(psy_psm_pipeline) + offsetof(psy_psm_pipeline, member)
+#define GUARD(i, member)    PSY_PSM_GUARDS, (i) * sizeof(psy_psm_guard) + offsetof(psy_psm_guard, member)
 #define PROGRAM(i, member)  PSY_PSM_PROGRAMS, (i) * sizeof(psy_psm_program) + offsetof(psy_psm_program, member)
 #define REGISTER(i, member) PSY_PSM_REGISTERS, (i) * sizeof(psy_psm_register) + offsetof(psy_psm_register, member)
 #define LINE(i, member)     PSY_PSM_LINES, (i) * sizeof(psy_psm_line) + offsetof(psy_psm_line, member)
@@ -173,6 +174,35 @@ Test(module, computed_sizes)
         {SYMBOL(6, with), 0x80000005, 4, NULL},
     };
     change_records("moves", cases, sizeof cases / sizeof cases[0]);
+}
+
+/* variants.hra: D, half and M; pipeline length with an alternative; three guards. */
+Test(module, alternatives)
+{
+    static const record_case cases[] = {
+        {PIPELINE(0, alternatives), 1, 4, "pipeline length.2: its alternatives do not fit"},
+        {PIPELINE(0, alternatives), 3, 4, "pipeline length: its alternatives do not fit"},
+        {PIPELINE(0, alternatives), 0xffffffff, 4, "pipeline length: its alternatives do not fit"},
+        {PIPELINE(0, alternatives), 0, 4, "pipeline length: its alternatives do not fit"},
+        {PIPELINE(1, alternatives), 1, 4, "pipeline length.2: it stands where an alternative should"},
+        {PIPELINE(1, guard_count), 1, 4, "alternatives or guards that belong to no pipeline"},
+        {PIPELINE(1, guard_count), 3, 4, "pipeline length.2: its guards are out of range"},
+        {PIPELINE(1, guard_count), 0xffffffff, 4, "pipeline length.2: its guards are out of range"},
+        {PIPELINE(1, first_guard), 0, 4, "pipeline length.2: its guards are out of range"},
+        {PIPELINE(0, reserved), 1, 4, "pipeline length: its guards are out of range"},
+        {GUARD(0, field), 1, 4, NULL},
+        {GUARD(0, field), 2, 4, "pipeline length: guard 0 is malformed"}, /* no variant */
+        {GUARD(0, field), 3, 4, "pipeline length: guard 0 is malformed"},
+        {GUARD(0, dtype), 0, 1, "pipeline length: guard 0 is malformed"},
+        {GUARD(0, rank), 2, 1, NULL}, /* the second size is 0 */
+        {GUARD(0, rank), 9, 1, "pipeline length: guard 0 is malformed"},
+        {GUARD(1, rank), 1, 1, "pipeline length.2: guard 0 is malformed"},
+        {GUARD(0, dims), 0x80000003, 4, "pipeline length: guard 0 is malformed"},
+        {GUARD(0, dims), 0x80000001, 4, "pipeline length: guard 0 is malformed"}, /* computed */
+        {GUARD(0, reserved), 1, 2, "pipeline length: guard 0 is malformed"},
+        {SYMBOL(0, with), 1, 4, "symbol 0 is malformed"},
+    };
+    change_records("variants", cases, sizeof cases / sizeof cases[0]);
 }
 
 /* messages.hra: shop.Item has 9 fields; shop.Order: number, item, id, size, x, y, nothing, last, empty, after. */

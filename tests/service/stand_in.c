@@ -28,9 +28,9 @@ static const psy_psm_type types[] = {
 };
 static const psy_psm_field fields[] = {{.name = 17, .dtype = 1, .kind = PSY_FIELD_SCALAR, .count = 1, .offset = 8}};
 static const psy_psm_pipeline pipelines[] = {
-    {13, 0, 1, PSY_ROUTE_ALL, PSY_NONE, SHARD_ALL, MERGE_ALL, 2},
-    {17, 0, 1, PSY_ROUTE_KEY, 0, WHOLE, PSY_NONE, PSY_NONE},
-    {21, 0, 1, PSY_ROUTE_ANY, PSY_NONE, WHOLE, PSY_NONE, PSY_NONE},
+    {13, 0, 1, PSY_ROUTE_ALL, PSY_NONE, SHARD_ALL, MERGE_ALL, 2, .alternatives = 1},
+    {17, 0, 1, PSY_ROUTE_KEY, 0, WHOLE, PSY_NONE, PSY_NONE, .alternatives = 1},
+    {21, 0, 1, PSY_ROUTE_ANY, PSY_NONE, WHOLE, PSY_NONE, PSY_NONE, .alternatives = 1},
 };
 psy_module stand_in_module = {.decoded = {.strings = strings,
                                           .strings_bytes = sizeof strings,

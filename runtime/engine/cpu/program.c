@@ -142,6 +142,30 @@ static void store_rows(const psy__bound_register *r, uint8_t *out, const uint8_t
     }
 }
 
+/* Elements of any rank, row by row, and what they are. */
+static void store_variant(const psy__bound_register *r, uint8_t *descriptor, uint8_t *out, const uint8_t *from)
+{
+    psy_psm_variant v = {.dtype = r->dtype, .rank = r->rank};
+    unsigned bytes = psy__dtype_bytes(r->dtype);
+    uint64_t n = r->rank ? r->dims[r->rank - 1] : 1, rows = n ? r->count / n : 0;
+    for (uint32_t d = 0; d < r->rank; d++) {
+        v.dims[d] = (uint32_t)r->dims[d];
+    }
+    memcpy(descriptor, &v, sizeof v);
+    for (uint64_t row = 0; row < rows; row++) {
+        uint64_t rest = row;
+        int64_t offset = 0;
+        for (uint32_t d = r->rank; d-- > 1;) {
+            offset += (int64_t)(rest % r->dims[d - 1]) * r->strides[d - 1];
+            rest /= r->dims[d - 1];
+        }
+        psy__gather(out + row * n * bytes, from + offset, r->rank ? r->strides[r->rank - 1] : 0, n, bytes);
+    }
+    if (r->dtype == PSY_BOOL) {
+        psy__bools_clean(out, r->count);
+    }
+}
+
 static void run_store(psy__cpu_executable *x, const psy__instruction *at, uint32_t m)
 {
     const psy_psm_type *type = &x->module->types[x->bound.program->output_type];
@@ -159,6 +183,9 @@ static void run_store(psy__cpu_executable *x, const psy__instruction *at, uint32
         memcpy(out + f->count_offset, &n, sizeof n);
     } else if (f->kind == PSY_FIELD_OPTIONAL) {
         out[f->count_offset] = counted ? *psy__register_at(x, at->operands[2], m) & 1 : 1;
+    } else if (f->kind == PSY_FIELD_VARIANT) {
+        store_variant(r, out + f->count_offset, out + f->offset, from);
+        return;
     }
     out += whole ? f->inner_offset : f->offset;
     if (r->rank > 1) {
