@@ -393,7 +393,10 @@ static void resolve_message(resolver *r, const psy_message_node *node, psc_messa
     for (size_t i = 0; i < count; i++) {
         const psy_field_node *from = node->fields.at[i];
         psc_field *f = &m->fields[m->field_count];
-        *f = (psc_field){.name = from->name.text, .span = from->name.span, .doc = from->name.doc, .layout = {.since = 1, .parent = PSY_NONE}};
+        *f = (psc_field){.name = from->name.text,
+                         .span = from->name.span,
+                         .doc = from->name.doc,
+                         .layout = {.since = 1, .parent = PSY_NONE}};
         for (uint32_t k = 0, taken = 0; k < m->field_count && !taken; k++) {
             taken = strcmp(m->fields[k].name, f->name) == 0;
             if (taken) {

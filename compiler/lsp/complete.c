@@ -309,7 +309,9 @@ static void complete_top(completion *c)
 {
     for (size_t i = 0; psc_hrm_word(i); i++) {
         const char *word = psc_hrm_word(i);
-        if (strcmp(word, "let") != 0 && strcmp(word, "if") != 0 && strcmp(word, "else") != 0) {
+        bool inner =
+            strcmp(word, "let") == 0 || strcmp(word, "for") == 0 || strcmp(word, "if") == 0 || strcmp(word, "else") == 0;
+        if (!inner) {
             add(c, KEYWORD, word, NULL, NULL, NULL);
         }
     }

@@ -93,7 +93,8 @@ void psy__make_store(psy__maker *k, const psy__instruction *at)
     uint32_t field = k->m->types[k->p->output_type].first_field + at->operands[1], n;
     const psy_psm_field *f = &k->m->fields[field];
     k->k->now = at->word;
-    if (at->op != PSY_OP_STORE || f->kind == PSY_FIELD_OPTIONAL || f->kind == PSY_FIELD_VARIANT || (f->flags & PSY_FIELD_TEXT)) {
+    if (at->op != PSY_OP_STORE || f->kind == PSY_FIELD_OPTIONAL || f->kind == PSY_FIELD_VARIANT ||
+        (f->flags & PSY_FIELD_TEXT)) {
         psy__maker_refuse(k, "%s of such a field", at->info->name);
         return;
     }

@@ -34,8 +34,8 @@
 enum { PSY_RANK_MAX = 8, PSY_PSM_ABI_MAJOR = 2, PSY_PSM_ABI_MINOR = 0 };
 enum { PSY_REGISTERS_MAX = 60000, PSY_CODE_WORDS_MAX = 1 << 19 }; /* of a program */
 enum { PSY_KERNELS_MAX = 16384 };
-#define PSY_PSM_MAGIC UINT32_C(0x4D535950)                        /* "PYSM" in memory: 50 59 53 4D */
-#define PSY_NONE      UINT32_C(0xFFFFFFFF)                        /* no register, field, program, type ... (u32) */
+#define PSY_PSM_MAGIC UINT32_C(0x4D535950) /* "PYSM" in memory: 50 59 53 4D */
+#define PSY_NONE      UINT32_C(0xFFFFFFFF) /* no register, field, program, type ... (u32) */
 #define PSY_NO_REG    UINT16_C(0xFFFF)
 #define PSY_NO_SLOT   UINT16_C(0xFFFF)
 

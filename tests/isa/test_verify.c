@@ -145,7 +145,6 @@ Test(verify, fields)
         {"(K) -> O { %0: f32[4] = load.f32 q; %1: u8 = count.u8 q; %2: f32 = load.f32 o; store.f32 %2, s, -; }", NULL, 0},
         {"(K) -> O { %0: f32[3] = load.f32 q; }", "load: its result has the wrong dims", 0},
         {"(L) -> O { %0: u8[16] = load.u8 w; }", "load: its result has the wrong dims", 0},
-        {"(K) -> O { %0: u8[4] = load.u8 e; }", "reading field e (variant[<=4]) is not supported", PSY_UNSUPPORTED},
         {"(I) -> O { %0: u8 = count.u8 n; }", "count: the count of field n has another dtype", 0},
         {"(K) -> O { %0: u32 = count.u32 o; }", "count: the count of field o has another dtype", 0},
         {"(I) -> O { %0: u64 = count.u64 n; }", "count: it does not take dtype", 0},

@@ -5,7 +5,7 @@ if exists('b:current_syntax')
 endif
 syntax case match
 
-syntax keyword hrmItem import const resident param fn pipeline let
+syntax keyword hrmItem import const resident param fn pipeline for let
 syntax keyword hrmConditional if else
 syntax match hrmPlacement /\%(\]\s*\)\@<=\%(split\|by\s\+key\|replicated\)\>/
 syntax keyword hrmBoolean true false
