@@ -23,6 +23,8 @@
 #ifndef PSY_CODEGEN_KERNEL_IR_H
 #define PSY_CODEGEN_KERNEL_IR_H
 
+#include <stdarg.h>
+
 #include "isa/module.h"
 
 typedef enum psy__kop {
@@ -103,6 +105,8 @@ typedef struct psy__kernel_ir {
 } psy__kernel_ir;
 
 void psy__kernel_ir_fini(psy__kernel_ir *k);
+/* UNSUPPORTED: the program has no kernels, with what is in the way of them. */
+psy_status psy__kernel_refuse(const psy__kernel_ir *k, const char *format, va_list arguments);
 
 /* ---- making ---- */
 /* Adds a node; `inside` is filled in. Equal values that are still there are given instead. 0 when there is no memory. */
