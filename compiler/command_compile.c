@@ -151,7 +151,7 @@ static void compile_schema(compilation *c, const psc_source *source)
 {
     const psc_schema *schema = psc_schema_parse(c->arena, c->diags, source);
     if (c->emit && !wants(c, PSC_EMIT_HEADER)) {
-        no_such_output(c, source->path, "bytecode, asm, spirv, glsl, graph, json or ir; a schema gives a header");
+        no_such_output(c, source->path, "bytecode, asm, spirv, glsl, c, graph, json or ir; a schema gives a header");
         return;
     }
     if (!schema || c->passes.dump) {
@@ -226,6 +226,17 @@ static void output_glsl(compilation *c, const char *stem, psc_span whole, const 
     }
 }
 
+static void output_c(compilation *c, const char *stem, psc_span whole, const psy__module *m)
+{
+    psc_stream code, header;
+    FILE *to = psc_stream_open(&code);
+    if (psc_emit_c(c->arena, m, stem, to, psc_stream_open(&header)) != PSY_OK) {
+        psc_error(c->diags, PSC_E_UNSUPPORTED, whole, "there is no C to write: %s", psy_detail());
+    }
+    add_stream(c, &code, psc_format(c->arena, "%s.kernels.c", stem));
+    add_stream(c, &header, psc_format(c->arena, "%s.kernels.h", stem));
+}
+
 /* What a module alone gives: the bytes themselves, assembly, reflection. */
 static void output_module(compilation *c, const char *stem, psc_span whole, const uint8_t *bytes, uint64_t n, psy__module *m)
 {
@@ -243,6 +254,9 @@ static void output_module(compilation *c, const char *stem, psc_span whole, cons
     }
     if (wants(c, PSC_EMIT_GLSL)) {
         output_glsl(c, stem, whole, m);
+    }
+    if (wants(c, PSC_EMIT_C)) {
+        output_c(c, stem, whole, m);
     }
     if (wants(c, PSC_EMIT_JSON)) {
         psc_stream stream;
@@ -310,7 +324,8 @@ static psc_span place_in(const psc_source *source, const char **what)
 
 static void compile_assembly(compilation *c, const psc_source *source)
 {
-    const unsigned possible = 1u << PSC_EMIT_BYTECODE | 1u << PSC_EMIT_ASM | 1u << PSC_EMIT_GLSL | 1u << PSC_EMIT_JSON;
+    const unsigned possible =
+        1u << PSC_EMIT_BYTECODE | 1u << PSC_EMIT_ASM | 1u << PSC_EMIT_GLSL | 1u << PSC_EMIT_C | 1u << PSC_EMIT_JSON;
     uint8_t *bytes;
     uint64_t n;
     if (psy__assemble(source->text, source->bytes, &bytes, &n) != PSY_OK) {

@@ -8,7 +8,6 @@
 #include "codegen/spirv.h"
 #include "emit_kernels.h"
 #include "glsl_forms.h"
-#include "isa/scalar.h"
 #include "output.h"
 #include "template.h"
 
@@ -422,9 +421,8 @@ static void reduce(psc_kernel_text *t, uint32_t node)
     need(t, NEEDS_SHARED);
     for (uint32_t s = node + 1; s < n->end; s++) {
         const psy__knode *st = node_of(t, s);
-        uint64_t identity = 0;
         if (st->op == PSY_K_STEP) {
-            psy__identity(st->code, st->dtype, &identity);
+            uint64_t identity = psc_kernel_identity(st->code, st->dtype);
             psc_kernel_line(t, "%s%s s%u = %s;", is_exact(st->code, st->dtype) ? "precise " : "", type_name(st->type), s,
                             constant(t, st->type, identity));
         }

@@ -9,11 +9,16 @@
 /* A kernel that has a SPIR-V form, as a compute shader for glslang: `name` is for its first line. */
 void psc_emit_glsl(psc_arena *arena, const psy__kernel_ir *kernel, const char *name, FILE *to);
 
-/* All programs of a module as one C file, whose names begin with `stem`. INVALID, UNSUPPORTED or NO_MEMORY with the reason in
- * the detail. */
-PSY_NODISCARD psy_status psc_emit_c(psc_arena *arena, const psy__module *module, const char *stem, FILE *to);
-/* C's forms of values and statements. */
-extern const psc_kernel_language psc_c_language;
+/* All programs of a module as a C file and its header, NAME.kernels.c and NAME.kernels.h, whose names begin with `stem`.
+ * UNSUPPORTED with the op, or NO_MEMORY, in the detail. */
+PSY_NODISCARD psy_status psc_emit_c(psc_arena *arena, const psy__module *module, const char *stem, FILE *code, FILE *header);
+/* emit_c_kernel.c: one kernel as the function `name`; the module's constants are `stem`_consts. */
+void psc_emit_c_kernel(psc_arena *arena, const psy__kernel_ir *kernel, const char *name, const char *stem, FILE *to);
+const char *psc_c_type(unsigned type); /* a dtype or PSY_KTYPE_* */
+/* emit_c_layout.c: the function that checks sizes and places slots, `symbol`_layout. */
+void psc_emit_c_layout(psc_arena *arena, const psy__module *module, uint32_t program, const char *symbol, FILE *to);
+/* The place of what a LOOKUP finds among the program's; their number is that of no register. */
+uint32_t psc_c_row(const psy__module *module, uint32_t program, uint32_t reg);
 
 /* The kernels of a program as the IR that they are. */
 void psc_emit_kernel_ir(psc_arena *arena, const psy__kernel_ir *kernel, const char *name, FILE *to);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa/scalar.h"
+
 psc_kernel_text psc_kernel_text_begin(psc_arena *arena, const psy__kernel_ir *k, const psc_kernel_language *language, FILE *to)
 {
     psc_kernel_text t = {.arena = arena, .k = k, .language = language, .to = to};
@@ -175,13 +177,21 @@ const char *psc_kernel_coordinate(psc_kernel_text *t, uint32_t construct, uint32
                                    : psc_format(t->arena, "j%u", construct);
 }
 
-uint32_t psc_kernel_find(const psy__kernel_ir *k, uint32_t construct, psy__kop op)
+bool psc_kernel_has(const psy__kernel_ir *k, psy__kop op)
 {
-    uint32_t i = construct + 1;
-    while (k->nodes[i].op != op) {
-        i++;
+    for (uint32_t i = 1; i <= k->node_count; i++) {
+        if (k->nodes[i].op == op) {
+            return true;
+        }
     }
-    return i;
+    return false;
+}
+
+uint64_t psc_kernel_identity(unsigned op, unsigned dtype)
+{
+    uint64_t bits = 0;
+    psy__identity(op, dtype, &bits);
+    return bits;
 }
 
 /* ---- the walk ---- */

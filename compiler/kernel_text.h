@@ -66,7 +66,9 @@ const char *psc_kernel_comment(psc_arena *arena, const char *text);
 const char *psc_kernel_space(psc_arena *arena, const psy__kernel_ir *k);
 /* The name of a coordinate. */
 const char *psc_kernel_coordinate(psc_kernel_text *t, uint32_t construct, uint32_t which);
-/* The first node of the kind in the construct. */
-uint32_t psc_kernel_find(const psy__kernel_ir *k, uint32_t construct, psy__kop op);
+/* Whether there is a node of the kind. */
+bool psc_kernel_has(const psy__kernel_ir *k, psy__kop op);
+/* What a reduction starts from, as bits of its dtype. */
+uint64_t psc_kernel_identity(unsigned op, unsigned dtype);
 
 #endif

@@ -226,3 +226,44 @@ uint32_t psy__kernel_map(psy__kernel_ir *k, psy_op op, unsigned dtype, const uin
                                            .code = (uint16_t)op,
                                            .a = {operands[0], operands[1], operands[2]}});
 }
+
+/* ---- the end ---- */
+
+static bool is_value(const psy__knode *n) { return infos[n->op].result != '-' && n->op != PSY_K_STEP && n->op != PSY_K_VAR; }
+
+void psy__kernel_sweep(psy__kernel_ir *k)
+{
+    uint32_t *numbers = calloc(k->node_count + 1u, sizeof *numbers), count = 0;
+    if (!numbers || k->failed) {
+        k->failed = true;
+        free(numbers);
+        return;
+    }
+    /* What is read is marked by what reads it, which comes after it. */
+    for (uint32_t i = k->node_count; i > 0; i--) {
+        const psy__knode *n = &k->nodes[i];
+        if (!is_value(n) || numbers[i]) {
+            numbers[i] = 1;
+            for (unsigned a = 0; a < 4; a++) {
+                numbers[n->a[a]] = 1;
+            }
+        }
+    }
+    numbers[0] = 0;
+    for (uint32_t i = 1; i <= k->node_count; i++) {
+        numbers[i] = numbers[i] ? ++count : 0;
+    }
+    for (uint32_t i = 1; i <= k->node_count; i++) {
+        if (numbers[i]) {
+            psy__knode n = k->nodes[i];
+            for (unsigned a = 0; a < 4; a++) {
+                n.a[a] = numbers[n.a[a]];
+            }
+            n.end = numbers[n.end];
+            n.inside = numbers[n.inside];
+            k->nodes[numbers[i]] = n;
+        }
+    }
+    k->node_count = count;
+    free(numbers);
+}
