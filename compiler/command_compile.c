@@ -9,6 +9,7 @@
 #include "command.h"
 #include "deps.h"
 #include "emit.h"
+#include "emit_kernels.h"
 #include "fix.h"
 #include "isa/asm.h"
 #include "options.h"
@@ -150,7 +151,7 @@ static void compile_schema(compilation *c, const psc_source *source)
 {
     const psc_schema *schema = psc_schema_parse(c->arena, c->diags, source);
     if (c->emit && !wants(c, PSC_EMIT_HEADER)) {
-        no_such_output(c, source->path, "bytecode, asm, spirv, graph, json or ir; a schema gives a header");
+        no_such_output(c, source->path, "bytecode, asm, spirv, glsl, c, graph, json or ir; a schema gives a header");
         return;
     }
     if (!schema || c->passes.dump) {
@@ -190,8 +191,54 @@ static void output_kernels(compilation *c, const char *stem, const psc_unit *uni
     }
 }
 
+/* Every kernel of the programs that run on shards; merge parts run on the CPU. */
+static void output_glsl(compilation *c, const char *stem, psc_span whole, const psy__module *m)
+{
+    size_t before = c->outputs->list.count;
+    const char *why = NULL;
+    for (uint32_t p = 0; p < m->program_count; p++) {
+        psy__kernel *words;
+        psy__kernel_ir *kernels;
+        uint32_t count;
+        if (m->programs[p].partial_type != PSY_NONE) {
+            continue;
+        }
+        if (psy__codegen_spirv(m, p, &words, &count) != PSY_OK) {
+            why = psc_format(c->arena, "%s", psy_detail());
+            continue;
+        }
+        psy__kernels_free(words, count);
+        if (psy__kernel_irs_make(m, p, PSY_KERNEL_FOR_DEVICE, &kernels, &count) != PSY_OK) {
+            why = psc_format(c->arena, "%s", psy_detail());
+            continue;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            const char *name = psc_kernel_name(c->arena, m, &kernels[i], i);
+            psc_stream stream;
+            psc_emit_glsl(c->arena, &kernels[i], name, psc_stream_open(&stream));
+            add_stream(c, &stream, psc_format(c->arena, "%s.%s.comp", stem, name));
+        }
+        psy__kernel_irs_free(kernels, count);
+    }
+    if (c->outputs->list.count == before) {
+        psc_error(c->diags, PSC_E_UNSUPPORTED, whole, "there is no kernel to write: %s",
+                  why ? why : "no program has work for one");
+    }
+}
+
+static void output_c(compilation *c, const char *stem, psc_span whole, const psy__module *m)
+{
+    psc_stream code, header;
+    FILE *to = psc_stream_open(&code);
+    if (psc_emit_c(c->arena, m, stem, to, psc_stream_open(&header)) != PSY_OK) {
+        psc_error(c->diags, PSC_E_UNSUPPORTED, whole, "there is no C to write: %s", psy_detail());
+    }
+    add_stream(c, &code, psc_format(c->arena, "%s.kernels.c", stem));
+    add_stream(c, &header, psc_format(c->arena, "%s.kernels.h", stem));
+}
+
 /* What a module alone gives: the bytes themselves, assembly, reflection. */
-static void output_module(compilation *c, const char *stem, const uint8_t *bytes, uint64_t n, psy__module *m)
+static void output_module(compilation *c, const char *stem, psc_span whole, const uint8_t *bytes, uint64_t n, psy__module *m)
 {
     if (psy__module_decode(bytes, n, PSY_TRUST_NATIVE, m) != PSY_OK) {
         psc_span nowhere = {0};
@@ -204,6 +251,12 @@ static void output_module(compilation *c, const char *stem, const uint8_t *bytes
     }
     if (wants(c, PSC_EMIT_ASM)) {
         output_asm(c, stem, m);
+    }
+    if (wants(c, PSC_EMIT_GLSL)) {
+        output_glsl(c, stem, whole, m);
+    }
+    if (wants(c, PSC_EMIT_C)) {
+        output_c(c, stem, whole, m);
     }
     if (wants(c, PSC_EMIT_JSON)) {
         psc_stream stream;
@@ -221,7 +274,7 @@ static void output_program(compilation *c, psc_unit *unit)
         no_such_output(c, unit->source->path, "a header; its messages come from a schema");
         return;
     }
-    output_module(c, stem, unit->module, unit->module_bytes, &m);
+    output_module(c, stem, (psc_span){unit->source, 0, 0}, unit->module, unit->module_bytes, &m);
     if (wants(c, PSC_EMIT_SPIRV)) {
         output_kernels(c, stem, unit, &m);
     }
@@ -274,7 +327,8 @@ static psc_span place_in(const psc_source *source, const char **what)
 
 static void compile_assembly(compilation *c, const psc_source *source)
 {
-    const unsigned possible = 1u << PSC_EMIT_BYTECODE | 1u << PSC_EMIT_ASM | 1u << PSC_EMIT_JSON;
+    const unsigned possible =
+        1u << PSC_EMIT_BYTECODE | 1u << PSC_EMIT_ASM | 1u << PSC_EMIT_GLSL | 1u << PSC_EMIT_C | 1u << PSC_EMIT_JSON;
     uint8_t *bytes;
     uint64_t n;
     if (psy__assemble(source->text, source->bytes, &bytes, &n) != PSY_OK) {
@@ -289,7 +343,7 @@ static void compile_assembly(compilation *c, const psc_source *source)
         psy__module m;
         uint8_t *kept = psc_alloc(c->arena, n);
         memcpy(kept, bytes, n);
-        output_module(c, stem_of(c->arena, source->path), kept, n, &m);
+        output_module(c, stem_of(c->arena, source->path), (psc_span){source, 0, 0}, kept, n, &m);
     }
     free(bytes);
 }

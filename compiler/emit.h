@@ -13,6 +13,8 @@ typedef enum psc_emit_kind {
     PSC_EMIT_BYTECODE,
     PSC_EMIT_ASM,
     PSC_EMIT_SPIRV,
+    PSC_EMIT_GLSL,
+    PSC_EMIT_C,
     PSC_EMIT_GRAPH,
     PSC_EMIT_JSON,
     PSC_EMIT_IR,

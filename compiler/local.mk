@@ -13,8 +13,8 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
 # The tools around the passes: commands, options, what else is written.
 %C%_libpsynec_la_SOURCES += \
     %D%/command.c %D%/command.h %D%/command_compile.c %D%/command_fmt.c %D%/command_new.c %D%/deps.c %D%/deps.h %D%/diagnostic_json.c \
-    %D%/emit.h %D%/emit_graph.c %D%/emit_json.c %D%/explain.c %D%/explain_fusion.c %D%/fix.c %D%/fix.h %D%/fmt.c %D%/fmt.h \
-    %D%/fmt_words.c %D%/fmt_words.h %D%/json.c %D%/json.h %D%/options.c %D%/options.def %D%/options.h
+    %D%/emit.h %D%/emit_c.c %D%/emit_c_kernel.c %D%/emit_c_layout.c %D%/emit_glsl.c %D%/emit_graph.c %D%/emit_json.c %D%/emit_kernel_ir.c %D%/emit_kernels.h %D%/explain.c %D%/explain_fusion.c %D%/fix.c %D%/fix.h %D%/fmt.c %D%/fmt.h \
+    %D%/fmt_words.c %D%/fmt_words.h %D%/glsl_forms.h %D%/json.c %D%/json.h %D%/kernel_text.c %D%/kernel_text.h %D%/options.c %D%/options.def %D%/options.h
 nodist_%C%_libpsynec_la_SOURCES = %D%/templates.c
 %C%_libpsynec_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/compiler
 
@@ -26,7 +26,7 @@ bin_PROGRAMS += %D%/psynec
 BUILT_SOURCES += %D%/psy_parse.h %D%/hrm_parse.h
 
 # Templates are embedded as psc_template_NAME.
-templates = explain header project
+templates = c explain glsl header project
 EXTRA_DIST += $(templates:%=%D%/templates/%.in) %D%/templates/embed.sed
 CLEANFILES += %D%/templates.c
 %D%/templates.c: $(templates:%=%D%/templates/%.in) %D%/templates/embed.sed

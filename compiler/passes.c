@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "emit_kernels.h"
 #include "isa/asm.h"
 
 /* ---- the list ---- */
@@ -109,6 +110,10 @@ static void dump(psc_unit *u, const char *pass, FILE *to)
     size_t n;
     if (!u->module) {
         dump_ir(u, pass, to);
+    } else if (strcmp(pass, "kernels") == 0) {
+        if (psy__module_decode(u->module, u->module_bytes, PSY_TRUST_NATIVE, &m) == PSY_OK) {
+            psc_emit_kernel_irs(u->arena, &m, to);
+        }
     } else if (psy__module_decode(u->module, u->module_bytes, PSY_TRUST_NATIVE, &m) == PSY_OK &&
                psy__disassemble(&m, &text, &n) == PSY_OK) {
         fwrite(text, 1, n, to);

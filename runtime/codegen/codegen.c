@@ -132,6 +132,7 @@ static void make(generator *g, uint32_t word, const psy__space *space, unsigned 
                     .target = g->target};
     memset(g->values, 0, g->p->register_count * sizeof *g->values);
     make_body(&k, g->nodes, space, stage);
+    psy__kernel_sweep(&ir);
     g->status = ir.failed ? no_memory() : k.status;
     g->status = g->status == PSY_OK ? psy__kernel_check(&ir) : g->status;
     if (g->status == PSY_OK && g->count == g->room) {

@@ -2,6 +2,7 @@
 #include "codegen/kernel_ir.h"
 
 #include <spirv/unified1/spirv.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,14 @@ void psy__kernel_ir_fini(psy__kernel_ir *k)
     *k = (psy__kernel_ir){0};
 }
 
+psy_status psy__kernel_refuse(const psy__kernel_ir *k, const char *format, va_list arguments)
+{
+    char text[200];
+    vsnprintf(text, sizeof text, format, arguments);
+    return psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s",
+                    psy__module_string(k->module, k->module->programs[k->program].name), text);
+}
+
 /* Room for one more of `size` bytes. */
 static bool room(psy__kernel_ir *k, void **at, uint32_t count, uint32_t *room, size_t size)
 {
@@ -46,8 +55,8 @@ static bool room(psy__kernel_ir *k, void **at, uint32_t count, uint32_t *room, s
 
 enum { WINDOW = 128 }; /* nodes back that equal values are looked for */
 
-/* Values that are the same wherever they are asked for. */
-static bool is_pure(unsigned op) { return op >= PSY_K_CONST && op <= PSY_K_IPICK; }
+/* Values that are the same wherever they are asked for; loads are until their place is written to. */
+static bool is_pure(unsigned op) { return (op >= PSY_K_CONST && op <= PSY_K_IPICK) || op == PSY_K_LOAD; }
 
 static bool is_open(const psy__kernel_ir *k, uint32_t construct)
 {
@@ -63,6 +72,9 @@ static uint32_t equal_one(const psy__kernel_ir *k, const psy__knode *n)
 {
     for (uint32_t i = k->node_count; i > 0 && i + WINDOW > k->node_count; i--) {
         const psy__knode *o = &k->nodes[i];
+        if (n->op == PSY_K_LOAD && (o->op == PSY_K_STORE || o->op == PSY_K_STORE_PAIR) && o->place == n->place) {
+            return 0;
+        }
         if (o->op == n->op && o->type == n->type && o->bits == n->bits && o->number == n->number && o->place == n->place &&
             memcmp(o->a, n->a, sizeof n->a) == 0 && is_open(k, o->inside)) {
             return i;
@@ -213,4 +225,45 @@ uint32_t psy__kernel_map(psy__kernel_ir *k, psy_op op, unsigned dtype, const uin
                                            .dtype = (uint8_t)dtype,
                                            .code = (uint16_t)op,
                                            .a = {operands[0], operands[1], operands[2]}});
+}
+
+/* ---- the end ---- */
+
+static bool is_value(const psy__knode *n) { return infos[n->op].result != '-' && n->op != PSY_K_STEP && n->op != PSY_K_VAR; }
+
+void psy__kernel_sweep(psy__kernel_ir *k)
+{
+    uint32_t *numbers = calloc(k->node_count + 1u, sizeof *numbers), count = 0;
+    if (!numbers || k->failed) {
+        k->failed = true;
+        free(numbers);
+        return;
+    }
+    /* What is read is marked by what reads it, which comes after it. */
+    for (uint32_t i = k->node_count; i > 0; i--) {
+        const psy__knode *n = &k->nodes[i];
+        if (!is_value(n) || numbers[i]) {
+            numbers[i] = 1;
+            for (unsigned a = 0; a < 4; a++) {
+                numbers[n->a[a]] = 1;
+            }
+        }
+    }
+    numbers[0] = 0;
+    for (uint32_t i = 1; i <= k->node_count; i++) {
+        numbers[i] = numbers[i] ? ++count : 0;
+    }
+    for (uint32_t i = 1; i <= k->node_count; i++) {
+        if (numbers[i]) {
+            psy__knode n = k->nodes[i];
+            for (unsigned a = 0; a < 4; a++) {
+                n.a[a] = numbers[n.a[a]];
+            }
+            n.end = numbers[n.end];
+            n.inside = numbers[n.inside];
+            k->nodes[numbers[i]] = n;
+        }
+    }
+    k->node_count = count;
+    free(numbers);
 }

@@ -23,6 +23,8 @@
 #ifndef PSY_CODEGEN_KERNEL_IR_H
 #define PSY_CODEGEN_KERNEL_IR_H
 
+#include <stdarg.h>
+
 #include "isa/module.h"
 
 typedef enum psy__kop {
@@ -103,6 +105,8 @@ typedef struct psy__kernel_ir {
 } psy__kernel_ir;
 
 void psy__kernel_ir_fini(psy__kernel_ir *k);
+/* UNSUPPORTED: the program has no kernels, with what is in the way of them. */
+psy_status psy__kernel_refuse(const psy__kernel_ir *k, const char *format, va_list arguments);
 
 /* ---- making ---- */
 /* Adds a node; `inside` is filled in. Equal values that are still there are given instead. 0 when there is no memory. */
@@ -123,7 +127,8 @@ uint32_t psy__kernel_value(psy__kernel_ir *k, psy__kop op, unsigned type, uint32
 /* An operation of isa/ops.def on values; `dtype` is the instruction's. */
 uint32_t psy__kernel_map(psy__kernel_ir *k, psy_op op, unsigned dtype, const uint32_t operands[3]);
 
-static inline const psy__knode *psy__kernel_node(const psy__kernel_ir *k, uint32_t node) { return &k->nodes[node]; }
+/* Drops values that nothing reads. */
+void psy__kernel_sweep(psy__kernel_ir *k);
 
 /* kernel_check.c: INTERNAL where the kernel breaks a rule of the IR, with which and where in the detail: a bug of a maker. */
 PSY_NODISCARD psy_status psy__kernel_check(const psy__kernel_ir *k);

@@ -2,21 +2,16 @@
 #include "codegen/maker.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "isa/verify.h"
 
 psy_status psy__maker_refuse(psy__maker *k, const char *format, ...)
 {
-    if (k->status == PSY_OK) {
-        char text[200];
-        va_list arguments;
-        va_start(arguments, format);
-        vsnprintf(text, sizeof text, format, arguments);
-        va_end(arguments);
-        k->status = psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s", psy__module_string(k->m, k->p->name), text);
-    }
+    va_list arguments;
+    va_start(arguments, format);
+    k->status = k->status == PSY_OK ? psy__kernel_refuse(k->k, format, arguments) : k->status;
+    va_end(arguments);
     return k->status;
 }
 
@@ -210,9 +205,31 @@ static address address_of(psy__maker *k, uint32_t reg, uint32_t *c, uint32_t ele
     return (address){reg, psy__maker_number(k, r->dims + 1, r->rank - 1u, c + 1), shard};
 }
 
+/* An element of the module's constants that is known: its value. */
+static uint32_t constant_at(psy__maker *k, const address *a)
+{
+    uint8_t dtype = k->registers[a->root].dtype;
+    unsigned bytes = psy__dtype_bytes(dtype);
+    uint64_t bits = 0, offset = k->places[a->root].source + k->k->nodes[a->element].bits * bytes;
+    if (offset > k->m->consts_bytes || bytes > k->m->consts_bytes - offset) {
+        return 0;
+    }
+    memcpy(&bits, k->m->consts + offset, bytes);
+    bits &= dtype == PSY_BOOL ? 1 : UINT64_MAX;
+    if (psy__dtype_class(dtype) == PSY_DCLASS_SINT && bytes < 8 && bits >> (8 * bytes - 1)) {
+        bits |= UINT64_MAX << 8 * bytes;
+    }
+    return psy__kernel_const(k->k, dtype, bits);
+}
+
 static uint32_t load_from(psy__maker *k, const address *a)
 {
     uint8_t dtype = k->registers[a->root].dtype;
+    bool known = !k->k->failed && k->places[a->root].kind == PSY_PLACED_CONST && k->k->nodes[a->element].op == PSY_K_NUMBER;
+    uint32_t value = known ? constant_at(k, a) : 0;
+    if (value) {
+        return value;
+    }
     return psy__kernel_add(k->k, (psy__knode){.op = PSY_K_LOAD,
                                               .type = dtype,
                                               .dtype = dtype,

@@ -94,6 +94,33 @@ static void make_scatter(psy__maker *k, const psy__instruction *at, const uint32
     psy__maker_store(k, at->dst, c, rank, get(k, at->dtype, sum));
 }
 
+/* In C the numbers are walked through once: part k is added where the k-th names. */
+static void make_scatter_in_order(psy__maker *k, const psy__instruction *at)
+{
+    const psy_psm_register *x = &k->registers[at->operands[0]], *index = &k->registers[at->operands[1]];
+    uint32_t c[PSY_RANK_MAX] = {0}, loops[PSY_RANK_MAX], good, space = psy__maker_space(k, c);
+    psy__maker_store(k, at->dst, c, x->rank, psy__maker_load(k, at->operands[0], c, x->rank));
+    psy__maker_close(k, space);
+    k->values[at->dst] = 0;
+    uint32_t loop = psy__maker_open(k, PSY_K_FOR, psy__kernel_size(k->k, index->dims[0]));
+    c[0] = psy__kernel_coord(k->k, loop, 0);
+    uint32_t n = number_at(k, at->operands[1], c, 1, psy__kernel_size(k->k, x->dims[0]), &good);
+    uint32_t inside = psy__maker_open(k, PSY_K_IF, good), there[PSY_RANK_MAX];
+    for (uint32_t d = 1; d < x->rank; d++) {
+        loops[d] = psy__maker_open(k, PSY_K_FOR, psy__kernel_size(k->k, x->dims[d]));
+        c[d] = psy__kernel_coord(k->k, loops[d], 0);
+    }
+    memcpy(there, c, sizeof there);
+    there[0] = n;
+    uint32_t sum = psy__maker_load(k, at->dst, there, x->rank), part = psy__maker_load(k, at->operands[2], c, x->rank);
+    psy__maker_store(k, at->dst, there, x->rank, sum_of(k, at->dtype, sum, part));
+    for (uint32_t d = x->rank; d-- > 1;) {
+        psy__maker_close(k, loops[d]);
+    }
+    psy__maker_close(k, inside);
+    psy__maker_close(k, loop);
+}
+
 /* On devices one invocation of every workgroup goes along the axis. */
 static void make_scan(psy__maker *k, const psy__instruction *at, uint32_t *c, uint32_t rank)
 {
@@ -132,6 +159,10 @@ void psy__make_move(psy__maker *k, const psy__instruction *at)
     k->k->now = at->word;
     if (at->info->class_ == PSY_CLASS_LOOKUP) {
         make_row(k, at);
+        return;
+    }
+    if (at->info->class_ == PSY_CLASS_SCATTER && k->target == PSY_KERNEL_FOR_C) {
+        make_scatter_in_order(k, at);
         return;
     }
     uint32_t space = psy__maker_space(k, c);

@@ -339,7 +339,7 @@ static uint32_t value_of(psy__emitter *k, uint32_t at)
     const uint32_t a = k->ids[n->a[0]], b = k->ids[n->a[1]], symbols = k->ir->module->symbol_count;
     const psy__kop_info *info = psy__kop_of(n->op);
     switch (n->op) {
-    case PSY_K_CONST: return psy__const_bits(k, n->type, n->bits);
+    case PSY_K_CONST: k->highs[at] = number(k, (uint32_t)(n->bits >> 32)); return psy__const_bits(k, n->type, n->bits);
     case PSY_K_NUMBER: return number(k, (uint32_t)n->bits);
     case PSY_K_SIZE: return psy__param(k, PSY_PARAM_SYMBOL(n->place));
     case PSY_K_COORD: return k->coordinates[(size_t)n->a[0] * PSY_RANK_MAX + n->number];

@@ -4,20 +4,14 @@
 #include <spirv/unified1/GLSL.std.450.h>
 #include <spirv/unified1/spirv.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 psy_status psy__emitter_refuse(psy__emitter *k, const char *format, ...)
 {
-    if (k->status == PSY_OK) {
-        char text[200];
-        va_list arguments;
-        va_start(arguments, format);
-        vsnprintf(text, sizeof text, format, arguments);
-        va_end(arguments);
-        k->status = psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s",
-                             psy__module_string(k->ir->module, k->ir->module->programs[k->ir->program].name), text);
-    }
+    va_list arguments;
+    va_start(arguments, format);
+    k->status = k->status == PSY_OK ? psy__kernel_refuse(k->ir, format, arguments) : k->status;
+    va_end(arguments);
     return k->status;
 }
 

@@ -18,83 +18,6 @@ typedef union wide {
     double real[BLOCK];
 } wide;
 
-/* ---- half floats: 1 sign, 5 exponent, 10 fraction bits; and the upper half of an f32 ---- */
-
-static float f16_value(uint16_t h)
-{
-    uint32_t magnitude = h & 0x7fffu, sign = (uint32_t)(h & 0x8000u) << 16, bits;
-    float value;
-    if (magnitude >= 0x7c00u) {
-        bits = 0x7f800000u | (magnitude & 0x3ffu) << 13;
-    } else if (magnitude >= 0x400u) {
-        bits = (magnitude << 13) + (112u << 23);
-    } else {
-        value = (float)magnitude * 0x1p-24f; /* zero, or below the least normal one */
-        memcpy(&bits, &value, sizeof bits);
-    }
-    bits |= sign;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* `bits` without its lowest `drop` bits, rounded to nearest, halves to even. */
-static uint64_t rounded(uint64_t bits, unsigned drop)
-{
-    uint64_t half = UINT64_C(1) << (drop - 1), low = bits & (2 * half - 1), kept = bits >> drop;
-    return kept + (low > half || (low == half && (kept & 1)));
-}
-
-/* A 16-bit float of so many bits of fraction, the rest but the sign being exponent, from f64. Rounded once: through f32 it
- * could be twice. */
-static uint16_t half_of(double x, unsigned fraction_bits)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    int most = (1 << (14 - fraction_bits)) - 1, least = 1 - most, exponent = (int)(bits >> 52 & 0x7ff) - 1023;
-    unsigned drop = 52 - fraction_bits;
-    uint16_t sign = (uint16_t)(bits >> 48 & 0x8000u), infinite = (uint16_t)(sign | (0x7fffu >> fraction_bits << fraction_bits));
-    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
-    if (exponent == 1024 && fraction) {
-        return (uint16_t)(infinite | 1u << (fraction_bits - 1) | fraction >> drop); /* NaN, and quiet */
-    }
-    if (exponent > most) {
-        return infinite;
-    }
-    if (exponent >= least) {
-        /* A carry goes into the exponent, up to infinity. */
-        return (uint16_t)(sign | rounded((uint64_t)(exponent + most) << 52 | fraction, drop));
-    }
-    if (exponent < least - (int)fraction_bits - 1) {
-        return sign;
-    }
-    return (uint16_t)(sign | rounded(fraction | UINT64_C(1) << 52, drop + (unsigned)(least - exponent)));
-}
-
-static uint16_t f16_of(double x) { return half_of(x, 10); }
-static uint16_t bf16_of(double x) { return half_of(x, 7); }
-
-/* As f64, but what is lost leaves its mark in the last bit, so that the next rounding is right. */
-static double sticky(uint64_t x) { return (double)(x >> 53 ? (x & ~UINT64_C(0x7ff)) | (x & 0x7ff ? UINT64_C(0x800) : 0) : x); }
-
-static float bf16_value(uint16_t h)
-{
-    uint32_t bits = (uint32_t)h << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static int64_t sint_of(double x, unsigned bits)
-{
-    double high = ldexp(1, (int)bits - 1);
-    return isnan(x) ? 0 : x < -high ? INT64_MIN >> (64 - bits) : x >= high ? INT64_MAX >> (64 - bits) : (int64_t)x;
-}
-
-static uint64_t uint_of(double x, unsigned bits)
-{
-    return isnan(x) || x <= -1 ? 0 : x >= ldexp(1, (int)bits) ? UINT64_MAX >> (64 - bits) : (uint64_t)x;
-}
-
 #define READ_BOOL(type)                                                                                                        \
     for (size_t i = 0; i < n; i++) {                                                                                           \
         w->uint[i] = ((const type *)src)[i] & 1;                                                                               \
@@ -117,12 +40,12 @@ static void widen(unsigned from, const void *src, wide *w, size_t n)
     switch (from) {
     case PSY_F16:
         for (size_t i = 0; i < n; i++) {
-            w->real[i] = f16_value(((const uint16_t *)src)[i]);
+            w->real[i] = psy_kernel_from_f16(((const uint16_t *)src)[i]);
         }
         return;
     case PSY_BF16:
         for (size_t i = 0; i < n; i++) {
-            w->real[i] = bf16_value(((const uint16_t *)src)[i]);
+            w->real[i] = psy_kernel_from_bf16(((const uint16_t *)src)[i]);
         }
         return;
     default: break;
@@ -160,19 +83,18 @@ static void widen(unsigned from, const void *src, wide *w, size_t n)
         break;                                                                                                                 \
     }
 #define WRITE_BOOL(type)  EACH(type, x != 0, x != 0, x != 0)
-#define WRITE_SINT(type)  EACH(type, (type)x, (type)x, (type)sint_of(x, 8 * sizeof(type)))
-#define WRITE_UINT(type)  EACH(type, (type)x, (type)x, (type)uint_of(x, 8 * sizeof(type)))
+#define WRITE_SINT(type)  EACH(type, (type)x, (type)x, (type)psy_kernel_to_signed(x, 8 * sizeof(type)))
+#define WRITE_UINT(type)  EACH(type, (type)x, (type)x, (type)psy_kernel_to_unsigned(x, 8 * sizeof(type)))
 #define WRITE_FLOAT(type) EACH(type, (type)x, (type)x, (type)x)
 
 static void narrow(psy_dtype_class class_, const wide *w, unsigned to, void *dst, size_t n)
 {
     if (to == PSY_F16 || to == PSY_BF16) {
         for (size_t i = 0; i < n; i++) {
-            double x = class_ == PSY_DCLASS_FLOAT ? w->real[i]
-                       : class_ == PSY_DCLASS_SINT
-                           ? (w->sint[i] < 0 ? -sticky(-(uint64_t)w->sint[i]) : sticky((uint64_t)w->sint[i]))
-                           : sticky(w->uint[i]);
-            ((uint16_t *)dst)[i] = to == PSY_F16 ? f16_of(x) : bf16_of(x);
+            double x = class_ == PSY_DCLASS_FLOAT  ? w->real[i]
+                       : class_ == PSY_DCLASS_SINT ? psy_kernel_sticky_signed(w->sint[i])
+                                                   : psy_kernel_sticky_unsigned(w->uint[i]);
+            ((uint16_t *)dst)[i] = to == PSY_F16 ? psy_kernel_to_f16(x) : psy_kernel_to_bf16(x);
         }
         return;
     }

@@ -3,44 +3,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <psyne/kernel_scalar.h>
+
 #include "engine/cpu/cpu.h"
 
 /* Larger is better; NaN is 0, below -inf; -0 and 0 are the same. */
 uint64_t psy__order_key(unsigned dtype, const void *at, uint64_t *bits)
 {
     *bits = 0;
+    memcpy(bits, at, psy__dtype_bytes(dtype));
     switch (dtype) {
     case PSY_F32: {
         float v;
-        uint32_t u;
         memcpy(&v, at, sizeof v);
-        memcpy(bits, at, sizeof v);
-        v += 0.0f;
-        memcpy(&u, &v, sizeof u);
-        return v != v ? 0 : u >> 31 ? (uint32_t)~u : u | UINT32_C(0x80000000);
+        return psy_kernel_key_f32(v);
     }
     case PSY_F64: {
         double v;
-        uint64_t u;
         memcpy(&v, at, sizeof v);
-        memcpy(bits, at, sizeof v);
-        v += 0.0;
-        memcpy(&u, &v, sizeof u);
-        return v != v ? 0 : u >> 63 ? ~u : u | UINT64_C(1) << 63;
+        return psy_kernel_key_f64(v);
     }
-    case PSY_I32: {
-        int32_t v;
-        memcpy(&v, at, sizeof v);
-        memcpy(bits, at, sizeof v);
-        return (uint32_t)v ^ UINT32_C(0x80000000);
-    }
-    case PSY_I64: {
-        int64_t v;
-        memcpy(&v, at, sizeof v);
-        memcpy(bits, at, sizeof v);
-        return (uint64_t)v ^ UINT64_C(1) << 63;
-    }
-    default: memcpy(bits, at, psy__dtype_bytes(dtype)); return *bits;
+    case PSY_I32: return psy_kernel_key_i32((int32_t)(uint32_t)*bits);
+    case PSY_I64: return psy_kernel_key_i64((int64_t)*bits);
+    default: return *bits;
     }
 }
 

@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernels as GLSL: the same interface as their SPIR-V (codegen/kernel.h), for people to read and for glslang to compile.
+ * Elements of every dtype are words; values are float, int, or uint, pairs of words (uvec2) where they are of eight bytes. */
+#include <spirv/unified1/spirv.h>
+#include <string.h>
+
+#include "codegen/kernel.h"
+#include "codegen/spirv.h"
+#include "emit_kernels.h"
+#include "glsl_forms.h"
+#include "output.h"
+#include "template.h"
+
+#pragma GCC diagnostic ignored "-Wpedantic" /* ops.def has empty columns */
+
+static const char *const buffer_names[PSY_BIND_COUNT] = {
+    [PSY_BIND_INPUT] = "inputs",     [PSY_BIND_OUTPUT] = "outputs", [PSY_BIND_RESIDENT] = "residents",
+    [PSY_BIND_CONST] = "constants",  [PSY_BIND_ARENA] = "arena",    [PSY_BIND_UNIFORM] = "shared_arena",
+    [PSY_BIND_PARAM] = "parameters", [PSY_BIND_TABLE] = "table",    [PSY_BIND_SCRATCH] = "scratch",
+};
+
+/* Bits of psc_kernel_text.needs: buffers by binding, then these. */
+enum {
+    NEEDS_PUSH = PSY_BIND_COUNT,
+    NEEDS_SHARED,
+    NEEDS_BEST,
+    NEEDS_NARROW,
+    NEEDS_DIVIDE,
+    NEEDS_SATURATE,
+    NEEDS_HALVES,
+    NEEDS_KEYS
+};
+
+static void need(psc_kernel_text *t, unsigned what) { t->needs |= 1u << what; }
+
+static const char *buffer(psc_kernel_text *t, unsigned binding)
+{
+    need(t, binding);
+    return buffer_names[binding];
+}
+
+static const psy__knode *node_of(const psc_kernel_text *t, uint32_t node) { return &t->k->nodes[node]; }
+static unsigned type_of(const psc_kernel_text *t, uint32_t node) { return t->k->nodes[node].type; }
+static const char *name_of(const psc_kernel_text *t, uint32_t node, unsigned operand)
+{
+    return t->names[t->k->nodes[node].a[operand]];
+}
+
+/* ---- types, and words ---- */
+
+static const char *type_name(unsigned type)
+{
+    switch (type) {
+    case PSY_KTYPE_INDEX: return "uint";
+    case PSY_KTYPE_CONDITION: return "bool";
+    case PSY_F32: return "float";
+    default: return psy__dtype_bytes(type) == 8 ? "uvec2" : psy__dtype_class(type) == PSY_DCLASS_SINT ? "int" : "uint";
+    }
+}
+
+static const char *of_word(psc_kernel_text *t, unsigned type, const char *word)
+{
+    const char *name = type_name(type);
+    return strcmp(name, "float") == 0 ? psc_format(t->arena, "uintBitsToFloat(%s)", word)
+           : strcmp(name, "int") == 0 ? psc_format(t->arena, "int(%s)", word)
+                                      : word;
+}
+
+static const char *word_of(psc_kernel_text *t, unsigned type, const char *value)
+{
+    const char *name = type_name(type);
+    return strcmp(name, "float") == 0 ? psc_format(t->arena, "floatBitsToUint(%s)", value)
+           : strcmp(name, "int") == 0 ? psc_format(t->arena, "uint(%s)", value)
+                                      : value;
+}
+
+static const char *constant(psc_kernel_text *t, unsigned type, uint64_t bits)
+{
+    const char *number = type == PSY_F32 ? psc_kernel_float(t->arena, type, bits, "") : NULL;
+    if (number) {
+        return number;
+    }
+    if (psy__dtype_bytes(type) == 8) {
+        return psc_format(t->arena, "uvec2(0x%xu, 0x%xu)", (uint32_t)bits, (uint32_t)(bits >> 32));
+    }
+    bool plain = strcmp(type_name(type), "uint") == 0 && bits < 100000;
+    return of_word(t, type, psc_format(t->arena, plain ? "%uu" : "0x%xu", (uint32_t)bits));
+}
+
+/* ---- operations ---- */
+
+enum form { NONE, PLAIN, NAN_KEPT, COMPARE };
+typedef struct form_entry {
+    enum form form;
+    const char *text;
+    bool exact; /* may not be contracted */
+} form_entry;
+
+#define IS_EXACT(op) ((op) == SpvOpFAdd || (op) == SpvOpFSub || (op) == SpvOpFMul || (op) == SpvOpFDiv || (op) == SpvOpFNegate)
+#define OPC(op)      PLAIN, GLSL_##op, IS_EXACT(Spv##op)
+#define EXT(op)      PLAIN, GLSL_##op, false
+#define EXT32(op)    PLAIN, GLSL_##op, false
+#define EXTNAN(op)   NAN_KEPT, GLSL_##op, false
+#define CMP(op)      COMPARE, GLSL_##op, false
+#define DIVZ(op)     PLAIN, GLSL_##op, false
+#define SHIFT(op)    PLAIN, GLSL_##op, false
+
+static form_entry form_of(unsigned op, psy_dtype_class class_)
+{
+    switch (op) {
+#define OP(NAME, code, text, class, signature, takes, cf, ci, spirv_float, spirv_sint, spirv_uint, ...)                        \
+    case code: {                                                                                                               \
+        const form_entry as_float = {spirv_float}, as_sint = {spirv_sint}, as_uint = {spirv_uint};                             \
+        return class_ == PSY_DCLASS_FLOAT ? as_float : class_ == PSY_DCLASS_SINT ? as_sint : as_uint;                          \
+    }
+#include "isa/ops.def"
+#undef OP
+    default: return (form_entry){NONE, "", false};
+    }
+}
+
+static const char *operation(psc_kernel_text *t, unsigned op, unsigned dtype, const char *a, const char *b, const char *c)
+{
+    const psy_op_info *info = psy__op_info(op);
+    form_entry f = form_of(op, psy__dtype_class(dtype));
+    const char *T = type_name(dtype);
+    if (info->class_ == PSY_CLASS_CHOOSE) {
+        return psc_format(t->arena, "%s != 0u ? %s : %s", a, b, c);
+    }
+    if (dtype == PSY_BOOL && op == PSY_OP_NOT) {
+        return psc_format(t->arena, "%s ^ 1u", a);
+    }
+    if (f.text && strstr(f.text, "psy_div")) {
+        need(t, NEEDS_DIVIDE);
+    }
+    const char *text = psc_kernel_expand(t->arena, f.text ? f.text : "", &(psc_expansion){.a = a, .b = b, .c = c, .T = T});
+    switch (f.form) {
+    case COMPARE: return psc_format(t->arena, "%s ? %s : %s", text, a, b);
+    case NAN_KEPT: return psc_format(t->arena, "%s != %s ? %s : %s", a, a, a, text);
+    default: return info->class_ == PSY_CLASS_COMPARE ? psc_format(t->arena, "uint(%s)", text) : text;
+    }
+}
+
+static bool is_exact(unsigned op, unsigned dtype)
+{
+    return dtype == PSY_F32 && op != PSY_OP_DOT && form_of(op, PSY_DCLASS_FLOAT).exact;
+}
+
+static const char *cast(psc_kernel_text *t, unsigned from, unsigned to, const char *x)
+{
+    psc_arena *arena = t->arena;
+    psy_dtype_class a = psy__dtype_class(from), b = psy__dtype_class(to);
+    unsigned bits = psy__dtype_bytes(to) * 8;
+    if (from == to) {
+        return x;
+    }
+    if (a == PSY_DCLASS_FLOAT && from != PSY_F32) {
+        need(t, NEEDS_HALVES);
+        x = psc_format(arena, "psy_from_%s(%s)", psy__dtype_name(from), x);
+    }
+    if (b == PSY_DCLASS_BOOL) {
+        return psc_format(arena, "uint(%s != %s)", x, a == PSY_DCLASS_FLOAT ? "0.0" : a == PSY_DCLASS_SINT ? "0" : "0u");
+    }
+    if (b == PSY_DCLASS_FLOAT && to != PSY_F32) {
+        need(t, NEEDS_HALVES);
+        return psc_format(arena, a == PSY_DCLASS_FLOAT ? "psy_to_%s(%s)" : "psy_to_%s(psy_sticky(%s))", psy__dtype_name(to), x);
+    }
+    if (b == PSY_DCLASS_FLOAT) {
+        return a == PSY_DCLASS_FLOAT ? x : psc_format(arena, "float(%s)", x);
+    }
+    if (a == PSY_DCLASS_FLOAT) {
+        need(t, NEEDS_SATURATE);
+        uint64_t range = UINT64_C(1) << (b == PSY_DCLASS_SINT ? bits - 1 : bits);
+        return psc_format(arena, b == PSY_DCLASS_SINT ? "psy_to_sint(%s, %llu.0, %llu)" : "psy_to_uint(%s, %llu.0, %lluu)", x,
+                          (unsigned long long)range, (unsigned long long)range - 1);
+    }
+    if (b == PSY_DCLASS_SINT) {
+        return psc_format(arena, bits == 32 ? "int(%s)" : "bitfieldExtract(int(%s), 0, %u)", x, bits);
+    }
+    return psc_format(arena, bits == 32 ? "uint(%s)" : "uint(%s) & 0x%xu", x, bits == 32 ? 0 : (1u << bits) - 1);
+}
+
+/* ---- memory ---- */
+
+static unsigned binding_of(const psy__kplace *p)
+{
+    switch (p->kind) {
+    case PSY_PLACED_INPUT: return PSY_BIND_INPUT;
+    case PSY_PLACED_RESIDENT: return PSY_BIND_RESIDENT;
+    case PSY_PLACED_CONST: return PSY_BIND_CONST;
+    case PSY_PLACED_UNIFORM: return PSY_BIND_UNIFORM;
+    default: return PSY_BIND_ARENA;
+    }
+}
+
+static bool in_slot(const psy__kplace *p) { return p->kind == PSY_PLACED_ARENA || p->kind == PSY_PLACED_UNIFORM; }
+
+/* Bytes from the place's first word to its elements, where these are not counted in words. */
+static uint32_t bytes_into(const psc_kernel_text *t, const psy__kplace *p)
+{
+    return p->kind == PSY_PLACED_INPUT ? t->k->module->fields[p->source].offset : p->kind == PSY_PLACED_CONST ? p->source : 0;
+}
+
+/* "inputs[in_vector + i0]", for elements of words. */
+static const char *word_at(psc_kernel_text *t, uint32_t place, const char *element, unsigned more)
+{
+    const psy__kplace *p = &t->k->places[place];
+    const char *base = psc_kernel_place_name(t->arena, t->k, place), *at = psc_format(t->arena, "%s + %s", base, element);
+    if (psy__dtype_bytes(p->dtype) == 8) {
+        at = psc_format(t->arena, more ? "%s + 2u * %s + 1u" : "%s + 2u * %s", base, element);
+    }
+    return psc_format(t->arena, "%s[%s]", buffer(t, binding_of(p)), at);
+}
+
+static const char *load(psc_kernel_text *t, const psy__knode *n)
+{
+    const psy__kplace *p = &t->k->places[n->place];
+    const char *element = t->names[n->a[0]], *text;
+    unsigned bytes = psy__dtype_bytes(p->dtype);
+    if (bytes == 8) {
+        return psc_format(t->arena, "uvec2(%s, %s)", word_at(t, n->place, element, 0), word_at(t, n->place, element, 1));
+    }
+    if (bytes == 4 || in_slot(p)) {
+        text = of_word(t, p->dtype, word_at(t, n->place, element, 0));
+        return p->dtype == PSY_BOOL ? psc_format(t->arena, "%s & 1u", text) : text;
+    }
+    need(t, NEEDS_NARROW);
+    const char *at = bytes == 2 ? psc_format(t->arena, "%s * 2u", element) : element;
+    text = psc_format(t->arena, "%s(%s, %s, %s + %uu)", bytes == 2 ? "psy_half" : "psy_byte", buffer(t, binding_of(p)),
+                      psc_kernel_place_name(t->arena, t->k, n->place), at, bytes_into(t, p));
+    if (p->dtype == PSY_BOOL) {
+        return psc_format(t->arena, "%s & 1u", text);
+    }
+    return psy__dtype_class(p->dtype) == PSY_DCLASS_SINT
+               ? psc_format(t->arena, "bitfieldExtract(int(%s), 0, %u)", text, 8 * bytes)
+               : text;
+}
+
+static void put(psc_kernel_text *t, uint32_t node)
+{
+    const psy__knode *n = node_of(t, node);
+    const char *out = buffer(t, PSY_BIND_OUTPUT), *value = t->names[n->a[0]];
+    unsigned bytes = psy__dtype_bytes(n->dtype);
+    if (bytes == 8) {
+        psc_kernel_line(t, "%s[to + 2u * i] = %s.x;", out, value);
+        psc_kernel_line(t, "%s[to + 2u * i + 1u] = %s.y;", out, value);
+    } else if (bytes == 4) {
+        psc_kernel_line(t, "%s[to + i] = %s;", out, word_of(t, n->dtype, value));
+    } else {
+        psc_kernel_line(t, "word = bitfieldInsert(word, %s, int(lane * %uu), %u);", word_of(t, n->dtype, value), 8 * bytes,
+                        8 * bytes);
+    }
+}
+
+/* ---- values ---- */
+
+static const char *within(psc_kernel_text *t, const psy__knode *n)
+{
+    const char *a = t->names[n->a[0]], *b = t->names[n->a[1]];
+    return psy__dtype_bytes(type_of(t, n->a[0])) == 8 ? psc_format(t->arena, "%s.y == 0u && %s.x < %s", a, a, b)
+                                                      : psc_format(t->arena, "uint(%s) < %s", a, b);
+}
+
+static const char *length(psc_kernel_text *t, const psy__knode *n)
+{
+    const char *a = t->names[n->a[0]];
+    bool sint = psy__dtype_class(type_of(t, n->a[0])) == PSY_DCLASS_SINT;
+    return psc_format(t->arena, sint ? "min(uint(max(%s, 0)), %s)" : "min(%s, %s)", a, t->names[n->a[1]]);
+}
+
+static const char *value(psc_kernel_text *t, uint32_t node)
+{
+    static const char *const push_names[PSY_PUSH_WORDS] = {"push.from", "push.to", "push.count", "push.stride"};
+    const psy__knode *n = node_of(t, node);
+    const char *a = name_of(t, node, 0);
+    uint32_t symbols = t->k->module->symbol_count;
+    switch (n->op) {
+    case PSY_K_CONST: return constant(t, n->type, n->bits);
+    case PSY_K_NUMBER: return psc_format(t->arena, "%uu", (uint32_t)n->bits);
+    case PSY_K_SIZE: return psc_kernel_size_name(t->arena, t->k->module, n->place);
+    case PSY_K_COORD: return psc_kernel_coordinate(t, n->a[0], n->number);
+    case PSY_K_PUSH: need(t, NEEDS_PUSH); return push_names[n->number];
+    case PSY_K_BASE:
+        return psc_format(t->arena, "%s[%uu]", buffer(t, PSY_BIND_PARAM),
+                          n->number ? PSY_PARAM_BASE_HIGH(symbols, n->place) : PSY_PARAM_BASE_LOW(symbols, n->place));
+    case PSY_K_FROM_VALUE:
+        return psy__dtype_bytes(type_of(t, n->a[0])) == 8 ? psc_format(t->arena, "%s.x", a)
+                                                          : psc_format(t->arena, "uint(%s)", a);
+    case PSY_K_LENGTH: return length(t, n);
+    case PSY_K_WITHIN: return within(t, n);
+    case PSY_K_OF_PLACE: return psc_format(t->arena, "%s(%s)", type_name(n->type), a);
+    case PSY_K_MAP: return operation(t, n->code, n->dtype, a, name_of(t, node, 1), name_of(t, node, 2));
+    case PSY_K_CAST: return cast(t, type_of(t, n->a[0]), n->type, a);
+    case PSY_K_KEY: need(t, NEEDS_KEYS); return psc_format(t->arena, "psy_key(%s)", a);
+    case PSY_K_BITS: return word_of(t, type_of(t, n->a[0]), a);
+    case PSY_K_OF_BITS: return of_word(t, n->type, a);
+    case PSY_K_LOAD: return load(t, n);
+    case PSY_K_TAKE: need(t, NEEDS_PUSH); return psc_format(t->arena, "%s[lists + %s]", buffer(t, PSY_BIND_SCRATCH), a);
+    case PSY_K_GET: return a;
+    case PSY_K_RESULT: return of_word(t, n->type, psc_format(t->arena, "share_%u", n->a[0]));
+    case PSY_K_BEST_KEY: return "share[0]";
+    case PSY_K_BEST_PLACE: return "share_place[0]";
+    case PSY_K_BEST_BITS: return "share_bits[0]";
+    default: return NULL;
+    }
+}
+
+static const char *type(psc_kernel_text *t, uint32_t node)
+{
+    const psy__knode *n = node_of(t, node);
+    const char *name = type_name(n->type);
+    return n->op == PSY_K_MAP && is_exact(n->code, n->dtype) ? psc_format(t->arena, "precise %s", name) : name;
+}
+
+static const char *pattern(const psy__kop_info *info) { return info->glsl; }
+
+/* ---- statements ---- */
+
+static void step(psc_kernel_text *t, uint32_t node)
+{
+    const psy__knode *n = node_of(t, node);
+    const char *a = name_of(t, node, 0), *sum = psc_format(t->arena, "s%u", node);
+    if (n->a[1]) {
+        a = psc_format(t->arena, "%s * %s", a, name_of(t, node, 1));
+    }
+    psc_kernel_line(t, "%s = %s;", sum, operation(t, n->code, n->dtype, a, sum, ""));
+}
+
+static void statement(psc_kernel_text *t, uint32_t node)
+{
+    const psy__knode *n = node_of(t, node);
+    const char *a = name_of(t, node, 0), *b = name_of(t, node, 1);
+    switch (n->op) {
+    case PSY_K_STORE: psc_kernel_line(t, "%s = %s;", word_at(t, n->place, a, 0), word_of(t, n->dtype, b)); break;
+    case PSY_K_STORE_PAIR:
+        psc_kernel_line(t, "%s = %s;", word_at(t, n->place, a, 0), b);
+        psc_kernel_line(t, "%s = %s;", word_at(t, n->place, a, 1), name_of(t, node, 2));
+        break;
+    case PSY_K_KEEP:
+        need(t, NEEDS_PUSH);
+        psc_kernel_line(t, "%s[lists + %s] = %s;", buffer(t, PSY_BIND_SCRATCH), a, b);
+        break;
+    case PSY_K_VAR:
+        t->names[node] = psc_format(t->arena, "v%u", node);
+        psc_kernel_line(t, "%s %s = %s;", type_name(n->type), t->names[node], a);
+        break;
+    case PSY_K_SET: psc_kernel_line(t, "%s = %s;", a, b); break;
+    case PSY_K_STEP: step(t, node); break;
+    case PSY_K_OFFER:
+        psc_kernel_line(t, "if (%s && psy_before(%s, %s, best_key, best_place)) {", name_of(t, node, 3), a, b);
+        psc_kernel_line(t, "    best_key = %s;", a);
+        psc_kernel_line(t, "    best_place = %s;", b);
+        psc_kernel_line(t, "    best_bits = %s;", name_of(t, node, 2));
+        psc_kernel_line(t, "}");
+        break;
+    case PSY_K_PUT: put(t, node); break;
+    default: break;
+    }
+}
+
+/* ---- constructs ---- */
+
+static void open(psc_kernel_text *t) { t->indent++; }
+static void close(psc_kernel_text *t)
+{
+    t->indent--;
+    psc_kernel_line(t, "}");
+}
+
+static const char *dim_text(psc_kernel_text *t, psy_dim dim)
+{
+    return psy__dim_is_symbol(dim) ? psc_kernel_size_name(t->arena, t->k->module, psy__dim_symbol(dim))
+                                   : psc_format(t->arena, "%uu", dim);
+}
+
+/* An element an invocation, or, with an axis, a workgroup. */
+static void space(psc_kernel_text *t, uint32_t node)
+{
+    const psy__kernel_ir *k = t->k;
+    const char *all = "1u", *times = "";
+    for (uint32_t d = 0; d < k->rank; d++) {
+        if (d != k->axis && k->dims[d] != 1) {
+            all = psc_format(t->arena, "%s%s%s", *times ? all : "", times, dim_text(t, k->dims[d]));
+            times = " * ";
+        }
+    }
+    psc_kernel_line(t, "uint element = %s;", k->axis == PSY_NONE ? "group * width + local" : "group");
+    psc_kernel_line(t, "if (element < %s) {", all);
+    open(t);
+    if (node_of(t, node)->flat) {
+        psc_kernel_line(t, "uint i = element;");
+    }
+    for (uint32_t d = k->rank; d-- > 0 && !node_of(t, node)->flat;) {
+        if (d != k->axis && k->dims[d] != 1) {
+            const char *size = dim_text(t, k->dims[d]);
+            psc_kernel_line(t, "uint %s = element %% %s;", psc_kernel_coordinate(t, node, d), size);
+            psc_kernel_line(t, "element /= %s;", size);
+        }
+    }
+    psc_kernel_text_body(t, node);
+    close(t);
+}
+
+static void template(psc_kernel_text *t, const char *section, const psc_pair *pairs)
+{
+    psc_stream stream;
+    size_t n;
+    psc_template_write(psc_template_glsl, section, pairs, psc_stream_open(&stream));
+    const char *text = psc_stream_close(&stream, t->arena, &n);
+    for (unsigned base = 1; *text;) {
+        size_t length = strcspn(text, "\n");
+        fprintf(t->to, "%*s%.*s\n", (int)(4 * (t->indent - base)), "", (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+static void reduce(psc_kernel_text *t, uint32_t node)
+{
+    const psy__knode *n = node_of(t, node);
+    const char *i = psc_kernel_coordinate(t, node, 0);
+    need(t, NEEDS_SHARED);
+    for (uint32_t s = node + 1; s < n->end; s++) {
+        const psy__knode *st = node_of(t, s);
+        if (st->op == PSY_K_STEP) {
+            uint64_t identity = psc_kernel_identity(st->code, st->dtype);
+            psc_kernel_line(t, "%s%s s%u = %s;", is_exact(st->code, st->dtype) ? "precise " : "", type_name(st->type), s,
+                            constant(t, st->type, identity));
+        }
+    }
+    psc_kernel_line(t, "for (uint %s = local; %s < %s; %s += width) {", i, i, name_of(t, node, 0), i);
+    open(t);
+    psc_kernel_text_body(t, node);
+    close(t);
+    for (uint32_t s = node + 1; s < n->end; s++) {
+        const psy__knode *st = node_of(t, s);
+        if (st->op == PSY_K_STEP) {
+            const char *x = of_word(t, st->type, "share[local]"), *y = of_word(t, st->type, "share[local + half_]");
+            const char *sum = operation(t, st->code, st->dtype, y, x, "");
+            const char *line =
+                psc_format(t->arena, "%s%s sum = %s; share[local] = %s;", is_exact(st->code, st->dtype) ? "precise " : "",
+                           type_name(st->type), sum, word_of(t, st->type, "sum"));
+            template(t, "tree",
+                     (const psc_pair[]){{"OP", psy__op_info(st->code)->name},
+                                        {"BITS", word_of(t, st->type, psc_format(t->arena, "s%u", s))},
+                                        {"STEP", line},
+                                        {NULL, NULL}});
+            psc_kernel_line(t, "uint share_%u = share[0];", s);
+        }
+    }
+}
+
+static void best(psc_kernel_text *t, uint32_t node)
+{
+    const char *i = psc_kernel_coordinate(t, node, 0);
+    need(t, NEEDS_SHARED);
+    need(t, NEEDS_BEST);
+    need(t, NEEDS_KEYS);
+    psc_kernel_line(t, "uint best_key = 0u, best_place = 0xffffffffu, best_bits = 0u;");
+    psc_kernel_line(t, "for (uint %s = local; %s < %s; %s += width) {", i, i, name_of(t, node, 0), i);
+    open(t);
+    psc_kernel_text_body(t, node);
+    close(t);
+    template(t, "tree_best", NULL);
+}
+
+/* A word an invocation: it leaves the bytes in it that are not the field's. */
+static void narrow_field(psc_kernel_text *t, uint32_t node, const char *n, const psy_psm_field *f)
+{
+    unsigned bytes = psy__dtype_bytes(node_of(t, node)->dtype), lanes = 4 / bytes, skip = f->offset % 4 / bytes;
+    const char *out = buffer(t, PSY_BIND_OUTPUT);
+    psc_kernel_line(t, "uint first = element * %uu;", lanes);
+    psc_kernel_line(t, "if (first < %s + %uu) {", n, skip);
+    open(t);
+    psc_kernel_line(t, "uint word = %s[to + element];", out);
+    psc_kernel_line(t, "for (uint lane = 0u; lane < %uu; lane++) {", lanes);
+    open(t);
+    psc_kernel_line(t, "uint i = first + lane - %uu;", skip);
+    psc_kernel_line(t, "if (i < %s) {", n);
+    open(t);
+    psc_kernel_text_body(t, node);
+    close(t);
+    close(t);
+    psc_kernel_line(t, "%s[to + element] = word;", out);
+    close(t);
+}
+
+static void field(psc_kernel_text *t, uint32_t node)
+{
+    const psy__knode *n = node_of(t, node);
+    const psy_psm_field *f = &t->k->module->fields[n->place];
+    const char *count = name_of(t, node, 0), *out = buffer(t, PSY_BIND_OUTPUT), *table = buffer(t, PSY_BIND_TABLE);
+    psc_kernel_line(t, "// answer.%s", psy__module_string(t->k->module, f->name));
+    psc_kernel_line(t, "uint element = group * width + local;");
+    psc_kernel_line(t, "uint reply = %s[message * 2u + 1u], to = reply + %uu;", table, f->offset / 4);
+    if (f->kind == PSY_FIELD_BOUNDED) {
+        psc_kernel_line(t, "if (element == 0u) {");
+        psc_kernel_line(t, "    %s[reply + %uu] = %s;", out, f->count_offset / 4, count);
+        psc_kernel_line(t, "}");
+    }
+    if (psy__dtype_bytes(n->dtype) < 4) {
+        narrow_field(t, node, count, f);
+        return;
+    }
+    psc_kernel_line(t, "uint i = element;");
+    psc_kernel_line(t, "if (i < %s) {", count);
+    open(t);
+    psc_kernel_text_body(t, node);
+    close(t);
+}
+
+static void construct(psc_kernel_text *t, uint32_t node)
+{
+    const psy__knode *n = node_of(t, node);
+    const char *a = name_of(t, node, 0), *i;
+    switch (n->op) {
+    case PSY_K_SPACE: space(t, node); return;
+    case PSY_K_REDUCE: reduce(t, node); return;
+    case PSY_K_BEST: best(t, node); return;
+    case PSY_K_FIELD: field(t, node); return;
+    case PSY_K_FOR:
+        i = psc_kernel_coordinate(t, node, 0);
+        psc_kernel_line(t, "for (uint %s = 0u; %s < %s; %s++) {", i, i, a, i);
+        break;
+    case PSY_K_LEADER: psc_kernel_line(t, "if (local == 0u) {"); break;
+    default: psc_kernel_line(t, "if (%s) {", a); break;
+    }
+    open(t);
+    psc_kernel_text_body(t, node);
+    close(t);
+}
+
+static const psc_kernel_language glsl = {type, value, statement, construct, pattern, "%s %s = %s;"};
+
+/* ---- a whole shader ---- */
+
+/* First words of places, and sizes: what the body reads. */
+static void declare(psc_kernel_text *t)
+{
+    const psy__module *m = t->k->module;
+    uint32_t symbols = m->symbol_count, slots = m->programs[t->k->program].slot_count;
+    for (uint32_t s = 0; s < symbols; s++) {
+        bool used = false;
+        for (uint32_t d = 0; d < t->k->rank; d++) {
+            used = used || (psy__dim_is_symbol(t->k->dims[d]) && psy__dim_symbol(t->k->dims[d]) == s);
+        }
+        for (uint32_t i = 1; i <= t->k->node_count; i++) {
+            used = used || (t->k->nodes[i].op == PSY_K_SIZE && t->k->nodes[i].place == s);
+        }
+        if (used) {
+            psc_kernel_line(t, "uint %s = %s[%uu];", psc_kernel_size_name(t->arena, m, s), buffer(t, PSY_BIND_PARAM),
+                            PSY_PARAM_SYMBOL(s));
+        }
+    }
+    for (uint32_t i = 0; i < t->k->place_count; i++) {
+        const psy__kplace *p = &t->k->places[i];
+        const char *name = psc_kernel_place_name(t->arena, t->k, i), *base = "0u";
+        bool words = psy__dtype_bytes(p->dtype) >= 4;
+        if (p->kind == PSY_PLACED_INPUT) {
+            base = psc_format(t->arena, "%s[message * 2u]", buffer(t, PSY_BIND_TABLE));
+        } else if (p->kind == PSY_PLACED_RESIDENT) {
+            base = psc_format(t->arena, "%s[%uu]", buffer(t, PSY_BIND_PARAM), PSY_PARAM_RESIDENT(symbols, slots, p->source));
+        } else if (in_slot(p)) {
+            base = psc_format(t->arena, "%s[%uu]", buffer(t, PSY_BIND_PARAM), PSY_PARAM_SLOT(symbols, p->source));
+            if (p->kind == PSY_PLACED_ARENA) {
+                base = psc_format(t->arena, "message * %s[%uu] + %s", buffer(t, PSY_BIND_PARAM), PSY_PARAM_STRIDE, base);
+            }
+        }
+        uint32_t bytes = words ? bytes_into(t, p) : 0;
+        psc_kernel_line(t, bytes ? "uint %s = %s + %uu;" : "uint %s = %s;", name, base, bytes / 4);
+    }
+}
+
+static void head(psc_kernel_text *t, const char *name, FILE *to)
+{
+    static const struct {
+        unsigned need;
+        const char *section;
+    } parts[] = {{NEEDS_PUSH, "push"},     {NEEDS_SHARED, "shared"},     {NEEDS_BEST, "shared_best"}, {NEEDS_NARROW, "narrow"},
+                 {NEEDS_DIVIDE, "divide"}, {NEEDS_SATURATE, "saturate"}, {NEEDS_HALVES, "halves"},    {NEEDS_KEYS, "keys"}};
+    const psy__module *m = t->k->module;
+    const char *group = psc_format(t->arena, "%d", PSY_KERNEL_GROUP_MAX);
+    psc_template_write(
+        psc_template_glsl, "head",
+        (const psc_pair[]){{"NAME", name},
+                           {"PROGRAM", psc_kernel_comment(t->arena, psy__module_string(m, m->programs[t->k->program].name))},
+                           {"SPACE", psc_kernel_comment(t->arena, psc_kernel_space(t->arena, t->k))},
+                           {"VERSION", psc_format(t->arena, "%d", PSY_KERNEL_VERSION)},
+                           {"GROUP", group},
+                           {NULL, NULL}},
+        to);
+    for (unsigned b = 0; b < PSY_BIND_COUNT; b++) {
+        bool written = b == PSY_BIND_OUTPUT || b == PSY_BIND_ARENA || b == PSY_BIND_UNIFORM || b == PSY_BIND_SCRATCH;
+        if (t->needs >> b & 1) {
+            psc_template_write(psc_template_glsl, "buffer",
+                               (const psc_pair[]){{"BINDING", psc_format(t->arena, "%u", b)},
+                                                  {"ACCESS", written ? "" : "readonly "},
+                                                  {"NAME", buffer_names[b]},
+                                                  {NULL, NULL}},
+                               to);
+        }
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (t->needs >> parts[i].need & 1) {
+            psc_template_write(psc_template_glsl, parts[i].section, (const psc_pair[]){{"GROUP", group}, {NULL, NULL}}, to);
+        }
+    }
+    psc_template_write(psc_template_glsl, "main", NULL, to);
+}
+
+void psc_emit_glsl(psc_arena *arena, const psy__kernel_ir *k, const char *name, FILE *to)
+{
+    psc_stream body;
+    psc_kernel_text t = psc_kernel_text_begin(arena, k, &glsl, psc_stream_open(&body));
+    size_t n;
+    t.indent = 1;
+    declare(&t);
+    psc_kernel_text_all(&t);
+    const char *text = psc_stream_close(&body, arena, &n);
+    t.to = to;
+    head(&t, name, to);
+    if (t.needs >> NEEDS_PUSH & 1) {
+        fprintf(to, "    uint lists = message * push.stride;\n");
+    }
+    fprintf(to, "%s}\n", text);
+}
