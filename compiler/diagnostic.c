@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <psyne/message.h>
+
 static const struct {
     const char *name, *code;
     psc_severity severity;
@@ -167,24 +169,8 @@ static bool same(const psc_diagnostic *a, const psc_diagnostic *b)
 uint32_t psc_character(const char *text, uint32_t n)
 {
     const unsigned char *t = (const unsigned char *)text;
-    uint32_t length = t[0] < 0x80                   ? 1
-                      : t[0] >= 0xc2 && t[0] < 0xe0 ? 2
-                      : (t[0] & 0xf0) == 0xe0       ? 3
-                      : t[0] >= 0xf0 && t[0] < 0xf5 ? 4
-                                                    : 0;
-    bool control = t[0] == 0x7f || (t[0] < 0x20 && t[0] != '\t') || (t[0] == 0xc2 && n > 1 && t[1] < 0xa0);
-    if (control || length == 0 || length > n) {
-        return 0;
-    }
-    for (uint32_t i = 1; i < length; i++) {
-        if ((t[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    /* Overlong forms, surrogates, and what is above U+10FFFF. */
-    bool wrong = (t[0] == 0xe0 && t[1] < 0xa0) || (t[0] == 0xed && t[1] > 0x9f) || (t[0] == 0xf0 && t[1] < 0x90) ||
-                 (t[0] == 0xf4 && t[1] > 0x8f);
-    return wrong ? 0 : length;
+    bool control = n > 0 && (t[0] == 0x7f || (t[0] < 0x20 && t[0] != '\t') || (t[0] == 0xc2 && n > 1 && t[1] < 0xa0));
+    return control ? 0 : (uint32_t)psy_utf8_character(t, n);
 }
 
 /* Text from a file: a terminal must not take it for more than text. */

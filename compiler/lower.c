@@ -431,10 +431,10 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
         if (f->layout.kind == PSY_FIELD_VARIANT) {
             return psc_variant_load(l, e, i);
         }
-        if (f->layout.kind == PSY_FIELD_BOUNDED) {
-            psc_note(
-                ERROR(PSC_E_UNSUPPORTED, e->span, "reading the bounded field `%s` is not supported by this version", f->name),
-                f->span, "it is declared here");
+        if (!psc_field_is_plain(f)) {
+            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading `%s`, %s, is not supported by this version", f->name,
+                           psc_field_type_text(l->unit->arena, f)),
+                     f->span, "it is declared here");
             return psc_poison(e->span);
         }
         psy_dim count = f->layout.count;

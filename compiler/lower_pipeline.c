@@ -49,10 +49,7 @@ static bool widens(unsigned from, unsigned to)
 static void no_fit(psc_lowering *l, psc_span span, const psc_field *f, const psc_value *v)
 {
     psc_unit *u = l->unit;
-    const char *kind = f->layout.kind == PSY_FIELD_SCALAR ? psy__dtype_name(f->layout.dtype)
-                       : f->layout.kind == PSY_FIELD_BOUNDED
-                           ? psc_format(u->arena, "%s[<=%u]", psy__dtype_name(f->layout.dtype), f->layout.count)
-                           : psc_format(u->arena, "%s[%u]", psy__dtype_name(f->layout.dtype), f->layout.count);
+    const char *kind = psc_field_type_text(u->arena, f);
     bool sized = false;
     for (uint32_t d = 0; d < v->rank; d++) {
         sized = sized || psy__dim_is_symbol(v->dims[d]);
@@ -72,6 +69,12 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
     psc_value *v = NULL, *length = NULL;
     if (f->layout.kind == PSY_FIELD_VARIANT) {
         psc_variant_store(l, index, t);
+        return;
+    }
+    if (!psc_field_is_plain(f) && (f->layout.kind != PSY_FIELD_BOUNDED || (f->layout.flags & PSY_FIELD_TEXT))) {
+        psc_note(ERROR(PSC_E_UNSUPPORTED, t->span, "writing `%s`, %s, is not supported by this version", f->name,
+                       psc_field_type_text(l->unit->arena, f)),
+                 f->span, "it is declared here");
         return;
     }
     if (t->kind == PSC_TERM_PREFIX && f->layout.kind == PSY_FIELD_BOUNDED) {
@@ -169,6 +172,9 @@ static void lower_record(psc_lowering *l)
     const char *missing = "";
     psc_diagnostic *d = NULL;
     for (uint32_t k = 0; k < m->field_count; k++) {
+        if (m->fields[k].layout.parent != PSY_NONE) {
+            continue; /* its part stands for it */
+        }
         if (set[k]) {
             store(l, k, &given[k]);
         } else if (m->fields[k].has_default) {

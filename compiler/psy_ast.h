@@ -13,6 +13,7 @@ typedef enum psy_expr_kind {
     PSY_EXPR_INTEGER,
     PSY_EXPR_REAL,
     PSY_EXPR_NAME,
+    PSY_EXPR_TEXT, /* only a whole default */
     PSY_EXPR_BINARY,
     PSY_EXPR_NEGATE
 } psy_expr_kind;
@@ -22,26 +23,29 @@ typedef struct psy_expr {
     psc_span span;
     uint64_t integer;
     double real;
-    const char *name;
-    char op;        /* BINARY: + - * / */
-    unsigned depth; /* of the tree below and this */
+    const char *name; /* NAME, TEXT */
+    char op;          /* BINARY: + - * / */
+    unsigned depth;   /* of the tree below and this */
     struct psy_expr *left, *right;
 } psy_expr;
 
-typedef enum psy_type_kind {
-    PSY_TYPE_PLAIN,
-    PSY_TYPE_ARRAY,
-    PSY_TYPE_BOUNDED,
-    PSY_TYPE_UNBOUNDED,
-    PSY_TYPE_OPTIONAL,
-    PSY_TYPE_BLOCK
-} psy_type_kind;
+typedef enum psy_bound_kind { PSY_BOUND_EXACT, PSY_BOUND_MOST, PSY_BOUND_OPEN } psy_bound_kind; /* [N], [<=N], [] */
+
+typedef struct psy_bound {
+    psy_bound_kind kind;
+    psc_span span;
+    psy_expr *count; /* of an OPEN one NULL */
+} psy_bound;
+
+enum { PSY_BOUNDS_MAX = 2 };
 
 typedef struct psy_type_node {
-    psy_type_kind kind;
     psc_span span;
     psc_name name;
-    psy_expr *count;
+    psy_bound bounds[PSY_BOUNDS_MAX];
+    uint32_t bound_count; /* as written: may be more */
+    psc_span optional;    /* of `?`; no source: there is none */
+    bool block;           /* union { ... } */
 } psy_type_node;
 
 typedef struct psy_attribute {

@@ -37,8 +37,8 @@
 %token AT_MOST "<="
 %token END 0 "the end of the file"
 
-%type <expr> expr term factor
-%type <type> type
+%type <expr> expr term factor default
+%type <type> type bounded
 %type <field> field
 %type <message> fields
 
@@ -80,10 +80,19 @@ static psy_expr *binary(psc_syntax *s, psc_span span, char op, psy_expr *left, p
     return e;
 }
 
+static psy_type_node bound(psy_type_node type, psy_bound_kind kind, psc_span span, psy_expr *count)
+{
+    if (type.bound_count < PSY_BOUNDS_MAX) {
+        type.bounds[type.bound_count] = (psy_bound){kind, span, count};
+    }
+    type.bound_count++;
+    return type;
+}
+
 static void unsupported(psc_syntax *s, psc_span span, const char *what)
 {
     psc_help(psc_error(s->diags, PSC_E_UNSUPPORTED, span, "%s are not supported by this version", what),
-             "messages have fields of numbers, `T[N]` and `T[<=N]`");
+             "messages have fields of numbers, texts and other messages");
 }
 
 static void take_namespace(psc_syntax *s, psc_span span)
@@ -98,7 +107,7 @@ static void take_namespace(psc_syntax *s, psc_span span)
 /* `enum Colour { ... }` and the like: known constructs are refused by name, others may be slips. */
 static void block_item(psc_syntax *s, psc_name kind)
 {
-    static const char *const known[] = {"enum", "flags", "struct", "union", "service", "variant"}, *const words[] = {"message", "namespace", "const"};
+    static const char *const known[] = {"enum", "flags", "struct", "union", "service"}, *const words[] = {"message", "namespace", "const"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(kind.text, known[i]) == 0) {
             unsupported(s, kind.span, psc_format(s->arena, "`%s` declarations", kind.text));
@@ -136,20 +145,25 @@ fields: %empty                      { $$ = psc_new(syntax->arena, psy_message_no
     | fields error ';'              { $$ = $1; yyerrok; };
 
 field: NAME ':' type                { $$ = psc_new(syntax->arena, psy_field_node); $$->name = $NAME; $$->type = $type; }
-    | field '=' expr                { $$ = $1;
+    | field '=' default             { $$ = $1;
                                       if ($$->default_) {
                                           psc_error(syntax->diags, PSC_E_FIELD, @3, "field `%s` has two defaults", $$->name.text);
                                       }
-                                      $$->default_ = $expr; }
+                                      $$->default_ = $default; }
     | field '@' NAME                { $$ = $1; psy_attribute a = {$NAME, NULL}; psc_push(syntax->arena, &$$->attributes, a); }
     | field '@' NAME '(' expr ')'   { $$ = $1; psy_attribute a = {$NAME, $expr}; psc_push(syntax->arena, &$$->attributes, a); };
 
-type: NAME                          { $$ = (psy_type_node){PSY_TYPE_PLAIN, @$, $NAME, NULL}; }
-    | NAME '[' expr ']'             { $$ = (psy_type_node){PSY_TYPE_ARRAY, @$, $NAME, $expr}; }
-    | NAME '[' AT_MOST expr ']'     { $$ = (psy_type_node){PSY_TYPE_BOUNDED, @$, $NAME, $expr}; }
-    | NAME '[' ']'                  { $$ = (psy_type_node){PSY_TYPE_UNBOUNDED, @$, $NAME, NULL}; }
-    | NAME '?'                      { $$ = (psy_type_node){PSY_TYPE_OPTIONAL, @$, $NAME, NULL}; }
-    | NAME '{' any '}'              { $$ = (psy_type_node){PSY_TYPE_BLOCK, @$, $NAME, NULL}; };
+default: expr                       { $$ = $1; }
+    | STRING                        { $$ = expr_new(syntax, PSY_EXPR_TEXT, @$, NULL, NULL); $$->name = $1.text; };
+
+type: bounded                       { $$ = $1; $$.span = @$; }
+    | bounded '?'                   { $$ = $1; $$.span = @$; $$.optional = @2; }
+    | NAME '{' any '}'              { $$ = (psy_type_node){.span = @$, .name = $NAME, .block = true}; };
+
+bounded: NAME                       { $$ = (psy_type_node){.name = $NAME}; }
+    | bounded '[' expr ']'          { $$ = bound($1, PSY_BOUND_EXACT, psc_span_join(@2, @4), $expr); }
+    | bounded '[' AT_MOST expr ']'  { $$ = bound($1, PSY_BOUND_MOST, psc_span_join(@2, @5), $expr); }
+    | bounded '[' ']'               { $$ = bound($1, PSY_BOUND_OPEN, psc_span_join(@2, @3), NULL); };
 
 /* Anything with its brackets in order: what refused constructs contain. */
 any: %empty | any one;

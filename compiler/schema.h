@@ -12,7 +12,7 @@
 #include "source.h"
 
 /* More are refused: checks over all pairs stay quick, and a module has room for them. */
-enum { PSC_CONSTANTS_MAX = 1024, PSC_MESSAGES_MAX = 512, PSC_FIELDS_MAX = 4096 };
+enum { PSC_CONSTANTS_MAX = 1024, PSC_MESSAGES_MAX = 512, PSC_FIELDS_MAX = 4096, PSC_FIELD_NAME_MAX = 127 };
 
 typedef struct psc_constant {
     const char *name;
@@ -24,23 +24,32 @@ typedef struct psc_constant {
     bool poisoned;   /* its value had an error */
 } psc_constant;
 
+typedef struct psc_message psc_message;
+
+/* What lies in a part follows it, as in modules: "item.price", with its index as layout.parent. */
 typedef struct psc_field {
     const char *name;
     psc_span span; /* of the name */
     const char *doc;
     bool has_default;
-    psy_psm_field layout; /* dtype, kind, flags, count, offsets; `name` is not set here */
+    const char *text; /* default of a text that has one */
+    uint32_t text_bytes;
+    const psc_message *part; /* PART: the message that it is */
+    psy_psm_field layout;    /* dtype, kind, flags, count, offsets; `name` is not set here */
 } psc_field;
 
-typedef struct psc_message {
+typedef PSC_LIST(psc_field) psc_fields;
+
+struct psc_message {
     const char *name;      /* "Query" */
     const char *full_name; /* "nearest.Query" */
     psc_span span;
     const char *doc;
     psc_field *fields;
     uint32_t field_count;
+    uint32_t depth;      /* of messages in messages: 0 where there are none */
     psy_psm_type layout; /* bytes, version, layout_hash; names and indices are not set here */
-} psc_message;
+};
 
 typedef struct psc_schema {
     const psc_source *source;
@@ -48,14 +57,25 @@ typedef struct psc_schema {
     psc_span space_span;
     psc_constant *constants;
     uint32_t constant_count;
-    psc_message *messages;
+    psc_message *messages; /* as declared */
     uint32_t message_count;
+    const psc_message **order; /* all of them, parts before what they lie in */
+    uint32_t order_count;
 } psc_schema;
 
 /* Parses and checks a .psy file. NULL if there were errors (reported); warnings do not fail. */
 psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc_source *source);
 
 const psc_message *psc_schema_message(const psc_schema *schema, const char *name); /* by `name` or `full_name`, or NULL */
+
+/* Numbers that are always there. */
+static inline bool psc_field_is_plain(const psc_field *f)
+{
+    return (f->layout.kind == PSY_FIELD_SCALAR || f->layout.kind == PSY_FIELD_ARRAY) && !(f->layout.flags & PSY_FIELD_TEXT);
+}
+
+/* The type as it is written: "f32[<=4]", "Item". */
+const char *psc_field_type_text(psc_arena *arena, const psc_field *f);
 
 /* Sets the offsets of the fields and the bytes, version and hash of the type; names stay 0. As psy__layout. */
 PSY_NODISCARD psy_status psc_lay_out(psc_arena *arena, const char *full_name, psc_field *fields, uint32_t count,

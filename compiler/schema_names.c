@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa/layout.h"
+
 const char *psc_snake(psc_arena *arena, const char *name)
 {
     char *out = psc_alloc(arena, strlen(name) * 2 + 1), *to = out;
@@ -143,6 +145,42 @@ static bool is_upper_of(const char *upper, const char *name)
     return !*upper && !*name;
 }
 
+static void take_with(names *n, const char *before, const char *name, const char *after, psc_span span)
+{
+    take(n, psc_format(n->arena, "%s%s%s", before, name, after), span);
+}
+
+/* What the accessors of a field are called: templates/header.in has them. */
+static void take_accessors(names *n, const char *type, const char *upper, const psc_field *f)
+{
+    const psy_psm_field *l = &f->layout;
+    const char *all = psc_format(n->arena, "%s_", type), *set = psc_format(n->arena, "%s_set_", type);
+    const char *macro = psc_format(n->arena, "%s_%s", upper, psc_upper(n->arena, f->name));
+    const bool text = (l->flags & PSY_FIELD_TEXT) != 0, texts = psy__field_is_texts(l), vector = psy__field_is_vector(l);
+    const bool optional = l->kind == PSY_FIELD_OPTIONAL, variant = l->kind == PSY_FIELD_VARIANT;
+    take_with(n, all, f->name, "", f->span);
+    take_with(n, vector || f->part ? psc_format(n->arena, "%smutable_", all) : set, f->name, "", f->span);
+    if (vector || texts) {
+        take_with(n, macro, "_COUNT", "", f->span);
+    }
+    if (l->kind == PSY_FIELD_BOUNDED && (!text || texts)) {
+        take_with(n, all, f->name, "_count", f->span);
+        take_with(n, set, f->name, "_count", f->span);
+    }
+    if (text) {
+        take_with(n, all, f->name, "_bytes", f->span);
+    }
+    if (text || variant) {
+        take_with(n, macro, "_ROOM", "", f->span);
+    }
+    if (optional) {
+        take_with(n, all, "has_", f->name, f->span);
+    }
+    if (optional || variant) {
+        take_with(n, all, "clear_", f->name, f->span);
+    }
+}
+
 static void check_field(names *n, const psc_schema *schema, const char *prefix, const char *type, const char *upper,
                         const psc_field *f)
 {
@@ -160,16 +198,7 @@ static void check_field(names *n, const psc_schema *schema, const char *prefix, 
                      "give the schema a `namespace`");
         }
     }
-    bool array = f->layout.kind != PSY_FIELD_SCALAR;
-    take(n, psc_format(n->arena, "%s_%s", type, f->name), f->span);
-    take(n, psc_format(n->arena, array ? "%s_mutable_%s" : "%s_set_%s", type, f->name), f->span);
-    if (array) {
-        take(n, psc_format(n->arena, "%s_%s_COUNT", upper, psc_upper(n->arena, f->name)), f->span);
-    }
-    if (f->layout.kind == PSY_FIELD_BOUNDED) {
-        take(n, psc_format(n->arena, "%s_%s_count", type, f->name), f->span);
-        take(n, psc_format(n->arena, "%s_set_%s_count", type, f->name), f->span);
-    }
+    take_accessors(n, type, upper, f);
 }
 
 static void check_constant(names *n, const char *prefix, const psc_constant *c)
@@ -186,7 +215,7 @@ static void check_constant(names *n, const char *prefix, const psc_constant *c)
 
 static void check_message(names *n, const psc_schema *schema, const char *prefix, const psc_message *m)
 {
-    static const char *const functions[] = {"init", "read", "type", "verify"};
+    static const char *const functions[] = {"init", "read", "settle", "type", "verify"};
     static const char *const macros[] = {"BYTES", "LAYOUT_HASH", "NAME", "VERSION"};
     const char *type = psc_format(n->arena, "%s%s", prefix, psc_snake(n->arena, m->name)), *upper = psc_upper(n->arena, type);
     if (!*prefix && (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
@@ -204,12 +233,22 @@ static void check_message(names *n, const psc_schema *schema, const char *prefix
     }
     PSC_LIST(taken) members = {0};
     for (uint32_t k = 0; k < m->field_count; k++) {
-        check_field(n, schema, prefix, type, upper, &m->fields[k]);
-        taken member = {m->fields[k].name, m->fields[k].span};
-        psc_push(n->arena, &members, member);
-        if (m->fields[k].layout.kind == PSY_FIELD_BOUNDED) {
-            member.name = psc_format(n->arena, "%s_count", m->fields[k].name);
-            psc_push(n->arena, &members, member);
+        const psc_field *f = &m->fields[k];
+        if (f->layout.parent != PSY_NONE) {
+            continue; /* its own message has it */
+        }
+        check_field(n, schema, prefix, type, upper, f);
+        const bool text = (f->layout.flags & PSY_FIELD_TEXT) != 0, texts = psy__field_is_texts(&f->layout);
+        const char *beside = f->layout.kind == PSY_FIELD_BOUNDED && (!text || texts) ? "%s_count"
+                             : f->layout.kind == PSY_FIELD_OPTIONAL                  ? "has_%s"
+                             : f->layout.kind == PSY_FIELD_VARIANT                   ? "%s_head"
+                                                                                     : NULL;
+        const char *const members_of[] = {"%s", beside, text ? "%s_bytes" : NULL};
+        for (size_t i = 0; i < COUNT(members_of); i++) {
+            if (members_of[i]) {
+                taken member = {psc_format(n->arena, members_of[i], f->name), f->span};
+                psc_push(n->arena, &members, member);
+            }
         }
     }
     report_clashes(n, members.at, members.count, "struct");

@@ -218,9 +218,9 @@ static void add_fields(completion *c, const psc_message *m, bool record)
         for (size_t k = c->count; record && k-- > 1 && c->words[k - 1].begin > c->open.begin;) {
             given = given || (lsp_is(c->words[k], ":") && lsp_is(c->words[k - 1], f->name));
         }
-        if (!given) {
-            add(c, FIELD, f->name, record ? psc_format(c->q->arena, "%s: ", f->name) : NULL, lsp_field_type(c->q->arena, f),
-                f->doc);
+        if (!given && f->layout.parent == PSY_NONE) {
+            add(c, FIELD, f->name, record ? psc_format(c->q->arena, "%s: ", f->name) : NULL,
+                psc_field_type_text(c->q->arena, f), f->doc);
         }
     }
 }
@@ -406,6 +406,13 @@ static void complete_schema(completion *c)
         add_words(c, KEYWORD, "key since");
     } else if (lsp_is(last, ":")) {
         add_types(c);
+        add(c, TYPE, "string", "string[<=", "UTF-8 text", NULL);
+        add(c, TYPE, "variant", "variant[<=", "elements of any type and shape", NULL);
+        for (size_t i = 0; i < c->item_count; i++) {
+            if (c->items[i].kind == LSP_MESSAGE && &c->items[i] != c->around) {
+                add(c, STRUCT, lsp_word(c->q->arena, c->items[i].name), NULL, "message", NULL);
+            }
+        }
     } else if (lsp_is(last, "=") || lsp_is(c->open, "[") || lsp_is(c->open, "(")) {
         for (size_t i = 0; i < c->item_count && c->items[i].all.begin < c->q->offset; i++) {
             if (c->items[i].kind == LSP_CONSTANT && &c->items[i] != c->around) {

@@ -10,15 +10,6 @@ enum { SHOWN_MAX = 300 };
 
 /* ---- texts ---- */
 
-const char *lsp_field_type(psc_arena *arena, const psc_field *f)
-{
-    const char *dtype = psy__dtype_name(f->layout.dtype);
-    return !dtype                                ? "?"
-           : f->layout.kind == PSY_FIELD_SCALAR  ? dtype
-           : f->layout.kind == PSY_FIELD_BOUNDED ? psc_format(arena, "%s[<=%u]", dtype, f->layout.count)
-                                                 : psc_format(arena, "%s[%u]", dtype, f->layout.count);
-}
-
 const char *lsp_constant_value(psc_arena *arena, const psc_constant *c)
 {
     return c->is_float ? psc_index_real(arena, c->real) : psc_integer_text(arena, c->integer);
@@ -35,8 +26,8 @@ static json_t *answer(const lsp_question *q, psc_span at, const char *code, cons
 
 static json_t *hover_field(const lsp_question *q, psc_span at, const psc_message *m, const psc_field *f)
 {
-    const char *code =
-        psc_format(q->arena, "%s: %s%s", f->name, lsp_field_type(q->arena, f), f->layout.flags & PSY_FIELD_KEY ? " @key" : "");
+    const char *code = psc_format(q->arena, "%s: %s%s", f->name, psc_field_type_text(q->arena, f),
+                                  f->layout.flags & PSY_FIELD_KEY ? " @key" : "");
     const char *since = f->layout.since > 1 ? psc_format(q->arena, ", since version %u", f->layout.since) : "";
     return answer(q, at, code,
                   psc_format(q->arena, "A field of `%s`, at byte %u%s.%s%s", m->name, f->layout.offset, since,
@@ -47,10 +38,16 @@ static json_t *hover_message(const lsp_question *q, psc_span at, const psc_messa
 {
     enum { FIELDS_SHOWN_MAX = 24 };
     const char *code = psc_format(q->arena, "message %s {", m->name);
-    for (uint32_t i = 0; i < m->field_count && i < FIELDS_SHOWN_MAX; i++) {
-        code = psc_format(q->arena, "%s\n    %s: %s;", code, m->fields[i].name, lsp_field_type(q->arena, &m->fields[i]));
+    unsigned shown = 0;
+    for (uint32_t i = 0; i < m->field_count && shown <= FIELDS_SHOWN_MAX; i++) {
+        if (m->fields[i].layout.parent != PSY_NONE) {
+            continue;
+        }
+        code = shown++ == FIELDS_SHOWN_MAX ? psc_format(q->arena, "%s\n    ...", code)
+                                           : psc_format(q->arena, "%s\n    %s: %s;", code, m->fields[i].name,
+                                                        psc_field_type_text(q->arena, &m->fields[i]));
     }
-    code = psc_format(q->arena, "%s%s\n}", code, m->field_count > FIELDS_SHOWN_MAX ? "\n    ..." : "");
+    code = psc_format(q->arena, "%s\n}", code);
     return answer(q, at, code,
                   psc_format(q->arena, "`%s`, %" PRIu64 " bytes, version %u.%s%s", m->full_name, (uint64_t)m->layout.bytes,
                              m->layout.version, m->doc ? "\n\n" : "", m->doc ? m->doc : ""));
@@ -82,7 +79,7 @@ static json_t *hover_declared(const lsp_question *q, const psc_schema *s, psc_sp
             return hover_message(q, at, m);
         }
         for (uint32_t k = 0; k < m->field_count; k++) {
-            if (starts_at(m->fields[k].span, definition)) {
+            if (m->fields[k].layout.parent == PSY_NONE && starts_at(m->fields[k].span, definition)) {
                 return hover_field(q, at, m, &m->fields[k]);
             }
         }
@@ -103,7 +100,7 @@ static psc_span word_at(const lsp_question *q)
     return found;
 }
 
-/* Names in a schema are declared by items; what else is named is a constant. */
+/* Names in a schema are declared by items; what else is named is a constant, or a message inside another. */
 static psc_span schema_definition(const lsp_question *q, psc_span word)
 {
     const lsp_outline *o = q->a->outline;
@@ -113,7 +110,7 @@ static psc_span schema_definition(const lsp_question *q, psc_span word)
         if (starts_at(item->name, word)) {
             return item->name;
         }
-        if (item->kind == LSP_CONSTANT && lsp_same(item->name, word)) {
+        if ((item->kind == LSP_CONSTANT || item->kind == LSP_MESSAGE) && lsp_same(item->name, word)) {
             found = item->name;
         }
     }

@@ -22,7 +22,6 @@ json_t *lsp_symbols(const lsp_question *q);
 json_t *lsp_format(const lsp_question *q);
 
 /* ---- what hover and completion say of things ---- */
-const char *lsp_field_type(psc_arena *arena, const psc_field *f); /* "f32[<=10]" */
 const char *lsp_constant_value(psc_arena *arena, const psc_constant *c);
 
 #endif

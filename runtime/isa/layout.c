@@ -105,7 +105,7 @@ static psy_status place_field(psy_psm_field *f, const char *name, uint64_t *at)
     if (f->kind == PSY_FIELD_BOUNDED || f->kind == PSY_FIELD_VARIANT) {
         where = align(where, 4);
         f->count_offset = (uint32_t)where;
-        where += f->kind == PSY_FIELD_VARIANT ? sizeof(psy_psm_variant) : 4;
+        where += f->kind == PSY_FIELD_VARIANT ? sizeof(psy_variant_head) : 4;
     } else if (f->kind == PSY_FIELD_OPTIONAL) {
         f->count_offset = (uint32_t)where++;
     }

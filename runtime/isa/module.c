@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <psyne/message.h>
+
 #include "base/siphash.h"
 #include "isa/records.h"
 #include "isa/strings.h"
@@ -311,26 +313,15 @@ static psy_status check_strings(const psy__module *m)
     if (n == 0 || s[0] != 0 || s[n - 1] != 0) {
         return corrupt("strings: they must start and end with a NUL");
     }
-    for (uint64_t i = 0; i < n; i++) {
-        uint32_t c = s[i], more = c < 0x80                ? 0
-                                  : c >= 0xc2 && c < 0xe0 ? 1
-                                  : c >= 0xe0 && c < 0xf0 ? 2
-                                  : c >= 0xf0 && c < 0xf5 ? 3
-                                                          : 9;
-        if (more == 9 || (c != 0 && c < 0x20) || c == 0x7f) {
-            return corrupt("strings: byte %02x at %" PRIu64, c, i);
+    for (uint64_t i = 0; i < n;) {
+        size_t size = psy_utf8_character(s + i, n - i);
+        if (size == 0) {
+            return corrupt("strings: no UTF-8 at %" PRIu64, i);
         }
-        uint32_t code = more == 0 ? c : c & (0x3fu >> more);
-        for (uint32_t k = 0; k < more; k++) {
-            if ((s[++i] & 0xc0) != 0x80) { /* the last byte is NUL: never runs over */
-                return corrupt("strings: broken UTF-8 at %" PRIu64, i);
-            }
-            code = code << 6 | (s[i] & 0x3f);
+        if ((s[i] != 0 && s[i] < 0x20) || s[i] == 0x7f) {
+            return corrupt("strings: byte %02x at %" PRIu64, s[i], i);
         }
-        if ((more == 2 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
-            (more == 3 && (code < 0x10000 || code > 0x10ffff))) {
-            return corrupt("strings: broken UTF-8 at %" PRIu64, i);
-        }
+        i += size;
     }
     return PSY_OK;
 }

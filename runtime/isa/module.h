@@ -29,7 +29,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <psyne/dtype.h>
 #include <psyne/status.h>
+#include <psyne/variant.h>
 
 enum { PSY_RANK_MAX = 8, PSY_PSM_ABI_MAJOR = 2, PSY_PSM_ABI_MINOR = 0 };
 enum { PSY_REGISTERS_MAX = 60000, PSY_CODE_WORDS_MAX = 1 << 19 }; /* of a program */
@@ -38,12 +40,6 @@ enum { PSY_KERNELS_MAX = 16384 };
 #define PSY_NONE      UINT32_C(0xFFFFFFFF) /* no register, field, program, type ... (u32) */
 #define PSY_NO_REG    UINT16_C(0xFFFF)
 #define PSY_NO_SLOT   UINT16_C(0xFFFF)
-
-typedef enum psy_dtype {
-#define DTYPE(NAME, code, text, bytes, ctype, class, compute) PSY_##NAME = code,
-#include "isa/dtypes.def"
-#undef DTYPE
-} psy_dtype;
 
 typedef enum psy_op {
 #define OP(NAME, code, ...) PSY_OP_##NAME = code,
@@ -191,8 +187,8 @@ typedef struct psy_psm_field {
     uint16_t flags;
     uint32_t count;        /* elements (ARRAY, OPTIONAL), bound (BOUNDED), 1 (SCALAR), bytes (PART, VARIANT) */
     uint32_t offset;       /* of the first element, or of the part, from the start of the message */
-    uint32_t count_offset; /* BOUNDED: of the u32 count; OPTIONAL: of the presence byte, 0 or 1; VARIANT: of the descriptor
-                            * (psy_psm_variant); else PSY_NONE */
+    uint32_t count_offset; /* BOUNDED: of the u32 count; OPTIONAL: of the presence byte, 0 or 1; VARIANT: of the
+                            * psy_variant_head; else PSY_NONE */
     uint32_t since;        /* version of its message (its part, where it lies in one) that added it, from 1 */
     uint32_t inner;        /* several texts: most bytes of each; else 1 */
     uint32_t inner_offset; /* several texts: of their u32 lengths, `count` of them; else PSY_NONE */
@@ -203,14 +199,7 @@ typedef struct psy_psm_field {
 } psy_psm_field;
 static_assert(sizeof(psy_psm_field) == 48 && offsetof(psy_psm_field, default_bits) == 40, "module field is ABI");
 
-/* At the count_offset of a VARIANT: what its elements are. They lie row-major at `offset`. */
-typedef struct psy_psm_variant {
-    uint8_t dtype; /* 0: nothing is there */
-    uint8_t rank;
-    uint16_t reserved;           /* zero */
-    uint32_t dims[PSY_RANK_MAX]; /* unused ones are 0 */
-} psy_psm_variant;
-static_assert(sizeof(psy_psm_variant) == 36, "variant descriptor is ABI");
+static_assert((int)PSY_RANK_MAX == PSY_VARIANT_RANK_MAX, "what a message holds, programs compute with");
 
 typedef struct psy_psm_type {
     uint32_t name; /* "nearest.Query"; partial records: "nearest.PIPELINE#partial" */

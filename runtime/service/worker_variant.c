@@ -29,7 +29,7 @@ bool psy__pipeline_is_shaped(const psy__module *m, uint32_t pipeline)
 }
 
 /* Whether the variant's elements, as it describes them, lie within the field. */
-static bool has_room(const psy_psm_variant *v, const psy_psm_field *f)
+static bool has_room(const psy_variant_head *v, const psy_psm_field *f)
 {
     uint64_t bytes = psy__dtype_bytes(v->dtype);
     for (uint32_t d = 0; d < v->rank && d < PSY_RANK_MAX; d++) {
@@ -41,7 +41,7 @@ static bool has_room(const psy_psm_variant *v, const psy_psm_field *f)
 }
 
 /* Whether the variant meets the guard; sizes that it brings are noted. */
-static bool meets(const psy_worker *w, const psy_psm_guard *g, const psy_psm_variant *v, psy__shape *shape)
+static bool meets(const psy_worker *w, const psy_psm_guard *g, const psy_variant_head *v, psy__shape *shape)
 {
     const psy__module *m = &w->module->decoded;
     bool same = v->dtype == g->dtype && v->rank == g->rank;
@@ -74,7 +74,7 @@ void psy__worker_shape(const psy_worker *w, uint32_t pipeline, const uint8_t *me
         memset(out->sizes, 0xff, sizeof out->sizes);
         for (uint32_t k = 0; all && k < p->guard_count; k++) {
             const psy_psm_guard *g = &m->guards[p->first_guard + k];
-            psy_psm_variant v;
+            psy_variant_head v;
             memcpy(&v, message + fields[g->field].count_offset, sizeof v);
             all = has_room(&v, &fields[g->field]) && meets(w, g, &v, out);
         }

@@ -243,11 +243,11 @@ Test(module, records)
         {PSY_PSM_STRINGS, 0, 'x', 1, "strings: they must start and end with a NUL"},
         {PSY_PSM_STRINGS, 3, 0x0a, 1, "strings: byte 0a at 3"},
         {PSY_PSM_STRINGS, 3, 0x7f, 1, "strings: byte 7f at 3"},
-        {PSY_PSM_STRINGS, 3, 0xff, 1, "strings: byte ff at 3"},
-        {PSY_PSM_STRINGS, 3, 0xc3, 1, "strings: broken UTF-8 at 4"},
-        {PSY_PSM_STRINGS, 3, 0xa0e0, 2, "strings: broken UTF-8"},   /* half a character */
-        {PSY_PSM_STRINGS, 3, 0x8080e0, 3, "strings: broken UTF-8"}, /* too long a form */
-        {PSY_PSM_STRINGS, 3, 0x80a0ed, 3, "strings: broken UTF-8"}, /* surrogate */
+        {PSY_PSM_STRINGS, 3, 0xff, 1, "strings: no UTF-8 at 3"},
+        {PSY_PSM_STRINGS, 3, 0xc3, 1, "strings: no UTF-8 at 3"},
+        {PSY_PSM_STRINGS, 3, 0xa0e0, 2, "strings: no UTF-8 at 3"},   /* half a character */
+        {PSY_PSM_STRINGS, 3, 0x8080e0, 3, "strings: no UTF-8 at 3"}, /* too long a form */
+        {PSY_PSM_STRINGS, 3, 0x80a0ed, 3, "strings: no UTF-8 at 3"}, /* surrogate */
         {PSY_PSM_STRINGS, 3, 0xa9c3, 2, "type 0: its name"},        /* a name has letters only */
         {PSY_PSM_STRINGS, 3, ' ', 1, "type 0: its name"},
         {PSY_PSM_STRINGS, 1, '7', 1, "type 0: its name"},

@@ -21,7 +21,7 @@ skip() { # name, why
 
 # ---- words ----
 reserved() { sed -n 's/^"\([a-z]*\)" .*/\1/p' "$source/compiler/$1_lex.l"; }
-types() { sed -n 's/^DTYPE([A-Z0-9]*, [0-9]*, "\([a-z0-9]*\)".*/\1/p' "$source/runtime/isa/dtypes.def"; }
+types() { sed -n 's/^DTYPE([A-Z0-9]*, [0-9]*, "\([a-z0-9]*\)".*/\1/p' "$source/runtime/include/psyne/dtypes.def"; }
 # In programs `-` and `!` stand for two of the operations.
 functions() {
     sed -n 's/^BUILTIN("\([a-z0-9_]*\)".*/\1/p' "$source/compiler/builtins.def"
@@ -49,6 +49,8 @@ for file in "$vim/syntax/hrm.vim" "$code/syntaxes/hrm.tmLanguage.json"; do
     knows functions "$file" $(functions)
 done
 knows 'attributes' "$code/syntaxes/psy.tmLanguage.json" key since
+knows 'types of messages' "$code/syntaxes/psy.tmLanguage.json" string variant
+knows 'types of messages' "$vim/syntax/psy.vim" string variant
 knows 'attributes' "$vim/syntax/psy.vim" key since
 sed -n 's/^BUILTIN_DOC("\([a-z0-9_]*\)".*/\1/p' "$source/compiler/builtins_doc.def" >"$work/builtins_doc.def"
 knows 'functions of builtins.def' "$work/builtins_doc.def" $(sed -n 's/^BUILTIN("\([a-z0-9_]*\)".*/\1/p' "$source/compiler/builtins.def")

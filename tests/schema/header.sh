@@ -38,11 +38,41 @@ for header in gen/*.h; do
         ok "$name as C11, $optimise" $PSYNE_CC -std=c11 $warnings $optimise -I"$include" -Igen -c use.c -o use.o
         ok "$name as C++17, $optimise" $CXX -std=c++17 $warnings $optimise -I"$include" -Igen -c use.cc -o usecc.o
     done
-    ok "$name includes <psyne/...> and C's own" test "$(grep '^#include' "$header" | sort | tr '\n' ' ')" = \
+    ok "$name includes <psyne/...> and C's own" test "$(grep '^#include' "$header" | grep -v '<psyne/variant.h>' | sort | tr '\n' ' ')" = \
         '#include <psyne/message.h> #include <stdbool.h> #include <string.h> '
+    grep -q psy_variant_view "$header"
+    ok "$name includes what variants need if it has any" test $? = "$(grep -q 'psyne/variant.h' "$header"; echo $?)"
 done
 printf '#include "%s"\n' $(cd gen && echo *.h) >all.c
 ok 'all of them in one C file' $PSYNE_CC -std=c11 $warnings -I"$include" -Igen -c all.c -o all.o
+
+# A C++ program that uses every kind of accessor.
+cat >kinds.cc <<'END'
+#include "kinds.psy.h"
+int main()
+{
+    static kinds_order memory, copy;
+    kinds_order *order = kinds_order_init(&memory);
+    kinds_item *item = kinds_order_mutable_item(order);
+    const uint32_t dims[] = {2, 3};
+    bool good = kinds_item_set_title(item, "lamp", 4) && kinds_item_set_tags(item, 1, "warm", 4) && !kinds_item_set_title(item, "\xff", 1);
+    kinds_item_set_tags_count(item, 2);
+    kinds_item_set_price(item, 2.5f);
+    kinds_item_mutable_place(item)[0] = 1;
+    float *x = static_cast<float *>(kinds_item_set_embedding(item, PSY_F32, 2, dims));
+    x[5] = 7;
+    good = good && kinds_order_read(&copy, order, sizeof *order) == PSY_OK;
+    psy_variant_view view, row;
+    const kinds_item *read = kinds_order_item(&copy);
+    good = good && kinds_item_embedding(read, &view) == PSY_OK && psy_variant_row(&view, 0, 1, &row) == PSY_OK;
+    const float *y = static_cast<const float *>(psy_variant_elements(&row, PSY_F32));
+    good = good && y && y[2] == 7 && kinds_item_title_bytes(read) == 4 && kinds_item_tags_bytes(read, 1) == 4 && kinds_item_price(read) == 2.5f;
+    return good && kinds_item_place(read) && !kinds_item_has_big(read) && kinds_order_after(&copy) == 9 ? 0 : 1;
+}
+END
+# shellcheck disable=SC2086
+ok 'a C++ program' $CXX -std=c++17 $warnings -I"$include" -Igen kinds.cc -o kinds
+ok 'a C++ program reads what it wrote' ./kinds
 
 # What the accessors compile to: calls of each in a function of its own.
 cat >access.c <<'END'

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-SCHEMA_GENERATED = %D%/gen/every_type.psy.h %D%/gen/v1.psy.h %D%/gen/v2.psy.h %D%/gen/v4.psy.h
+SCHEMA_GENERATED = %D%/gen/every_type.psy.h %D%/gen/k1.psy.h %D%/gen/k3.psy.h %D%/gen/kinds.psy.h %D%/gen/v1.psy.h \
+    %D%/gen/v2.psy.h %D%/gen/v4.psy.h
 
 check_PROGRAMS += %D%/test_header
 %C%_test_header_SOURCES = tests/compiler/compile.c tests/compiler/compile.h %D%/test_header.c
@@ -8,8 +9,21 @@ nodist_%C%_test_header_SOURCES = $(SCHEMA_GENERATED)
 %C%_test_header_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
 $(%C%_test_header_OBJECTS): $(SCHEMA_GENERATED)
 
+check_PROGRAMS += %D%/test_kinds
+%C%_test_kinds_SOURCES = tests/compiler/compile.c tests/compiler/compile.h %D%/test_kinds.c
+nodist_%C%_test_kinds_SOURCES = $(SCHEMA_GENERATED)
+%C%_test_kinds_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler -I%D%/gen
+%C%_test_kinds_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
+$(%C%_test_kinds_OBJECTS): $(SCHEMA_GENERATED)
+
 %D%/gen/every_type.psy.h: tests/golden/header/every_type.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/tests/golden/header/every_type.psy -o %D%/gen && touch $@
+%D%/gen/kinds.psy.h: tests/golden/header/kinds.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/tests/golden/header/kinds.psy -o %D%/gen && touch $@
+%D%/gen/k1.psy.h: %D%/k1.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/k1.psy -o %D%/gen && touch $@
+%D%/gen/k3.psy.h: %D%/k3.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/k3.psy -o %D%/gen && touch $@
 %D%/gen/v1.psy.h: %D%/v1.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/v1.psy -o %D%/gen && touch $@
 %D%/gen/v2.psy.h: %D%/v2.psy compiler/psynec$(EXEEXT)
@@ -23,5 +37,5 @@ check_PROGRAMS += %D%/test_messages_doc
 %C%_test_messages_doc_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
 
 test_scripts += %D%/header.sh %D%/messages_doc.sh
-EXTRA_DIST += %D%/v1.psy %D%/v2.psy %D%/v4.psy
+EXTRA_DIST += %D%/k1.psy %D%/k3.psy %D%/v1.psy %D%/v2.psy %D%/v4.psy
 CLEANFILES += $(SCHEMA_GENERATED)

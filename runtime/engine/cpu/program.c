@@ -145,7 +145,7 @@ static void store_rows(const psy__bound_register *r, uint8_t *out, const uint8_t
 /* Elements of any rank, row by row, and what they are. */
 static void store_variant(const psy__bound_register *r, uint8_t *descriptor, uint8_t *out, const uint8_t *from)
 {
-    psy_psm_variant v = {.dtype = r->dtype, .rank = r->rank};
+    psy_variant_head v = {.dtype = r->dtype, .rank = r->rank};
     unsigned bytes = psy__dtype_bytes(r->dtype);
     uint64_t n = r->rank ? r->dims[r->rank - 1] : 1, rows = n ? r->count / n : 0;
     for (uint32_t d = 0; d < r->rank; d++) {

@@ -7,7 +7,7 @@ syntax case match
 
 syntax keyword psyItem namespace const message import
 syntax keyword psyBoolean true false
-syntax keyword psyType bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64
+syntax keyword psyType bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64 string variant
 syntax match psyAttribute /@\%(key\|since\)\>/
 syntax match psyDeclared /\%(\<\%(message\|const\|namespace\)\s\+\)\@<=\h[A-Za-z0-9_.]*/
 syntax match psyField /\<\h\w*\ze\s*:/

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Constant expressions of schemas: whole numbers of 64 bits, and fractions. */
+#include <math.h>
+#include <string.h>
+
+#include "schema_state.h"
+
+static psc_number overflow(psc_schema_resolver *r, const psy_expr *e, const char *type)
+{
+    psc_error(r->diags, PSC_E_NUMBER, e->span, "%s does not fit into %s",
+              e->kind == PSY_EXPR_INTEGER ? "this number" : "the result", type);
+    return (psc_number){PSC_NUMBER_POISON, 0, 0};
+}
+
+static psc_number name_value(psc_schema_resolver *r, const psy_expr *e)
+{
+    const char *names[256];
+    size_t count = 0;
+    for (uint32_t i = 0; i < r->schema->constant_count; i++) {
+        const psc_constant *c = &r->schema->constants[i];
+        if (strcmp(c->name, e->name) == 0) {
+            return c->poisoned   ? (psc_number){PSC_NUMBER_POISON, 0, 0}
+                   : c->is_float ? (psc_number){PSC_NUMBER_REAL, 0, c->real}
+                                 : (psc_number){PSC_NUMBER_INTEGER, c->integer, 0};
+        }
+        if (count < 256) {
+            names[count++] = c->name;
+        }
+    }
+    psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, e->span, "there is no constant `%s` above", e->name);
+    psc_help_nearest(d, e->name, names, count);
+    return (psc_number){PSC_NUMBER_POISON, 0, 0};
+}
+
+static psc_number binary_value(psc_schema_resolver *r, const psy_expr *e)
+{
+    psc_number a = psc_schema_evaluate(r, e->left), b = psc_schema_evaluate(r, e->right), v = {PSC_NUMBER_INTEGER, 0, 0};
+    if (a.kind == PSC_NUMBER_POISON || b.kind == PSC_NUMBER_POISON) {
+        return (psc_number){PSC_NUMBER_POISON, 0, 0};
+    }
+    if (a.kind == PSC_NUMBER_REAL || b.kind == PSC_NUMBER_REAL) {
+        double x = psc_number_real(a), y = psc_number_real(b);
+        v = (psc_number){PSC_NUMBER_REAL, 0, e->op == '+' ? x + y : e->op == '-' ? x - y : e->op == '*' ? x * y : x / y};
+        if (y == 0 && e->op == '/') {
+            psc_error(r->diags, PSC_E_NUMBER, e->span, "division by zero");
+            return (psc_number){PSC_NUMBER_POISON, 0, 0};
+        }
+        return isfinite(v.real) ? v : overflow(r, e, "f64");
+    }
+    bool bad = false;
+    switch (e->op) {
+    case '+': bad = __builtin_add_overflow(a.integer, b.integer, &v.integer); break;
+    case '-': bad = __builtin_sub_overflow(a.integer, b.integer, &v.integer); break;
+    case '*': bad = __builtin_mul_overflow(a.integer, b.integer, &v.integer); break;
+    default:
+        if (b.integer == 0) {
+            psc_error(r->diags, PSC_E_NUMBER, e->span, "division by zero");
+            return (psc_number){PSC_NUMBER_POISON, 0, 0};
+        }
+        bad = a.integer == INT64_MIN && b.integer == -1;
+        v.integer = bad ? 0 : a.integer / b.integer;
+    }
+    return bad ? overflow(r, e, "i64") : v;
+}
+
+/* Nesting is bounded by the parser. */
+psc_number psc_schema_evaluate(psc_schema_resolver *r, const psy_expr *e)
+{
+    switch (e->kind) {
+    case PSY_EXPR_INTEGER:
+        if (e->integer > INT64_MAX) {
+            return overflow(r, e, "i64");
+        }
+        return (psc_number){PSC_NUMBER_INTEGER, (int64_t)e->integer, 0};
+    case PSY_EXPR_REAL: return (psc_number){PSC_NUMBER_REAL, 0, e->real};
+    case PSY_EXPR_NAME: return name_value(r, e);
+    case PSY_EXPR_BINARY: return binary_value(r, e);
+    case PSY_EXPR_NEGATE: {
+        psc_number v = psc_schema_evaluate(r, e->left);
+        if (v.kind == PSC_NUMBER_INTEGER && v.integer == INT64_MIN) {
+            return overflow(r, e, "i64");
+        }
+        v.integer = -v.integer;
+        v.real = -v.real;
+        return v;
+    }
+    case PSY_EXPR_TEXT: /* only defaults of texts are such: nobody asks what number they are */
+    case PSY_EXPR_POISON: break;
+    }
+    return (psc_number){PSC_NUMBER_POISON, 0, 0};
+}
