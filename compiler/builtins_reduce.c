@@ -53,7 +53,7 @@ psc_term psc_call_dot(psc_call *c) { return two(c, PSY_OP_DOT); }
 static psc_value *mean_of(psc_call *c, psc_value *v, uint32_t axis, bool keep)
 {
     psc_value *sum = v ? psc_call_over(c, PSY_OP_SUM, v, axis, keep) : NULL;
-    return psc_call_map(c, PSY_OP_DIV, sum, v ? psc_emit_size(c->l, c->e->span, v->dtype, v->dims[axis]) : NULL);
+    return psc_call_map(c, PSY_OP_DIV, sum, v ? psc_emit_extent(c->l, c->e->span, v->dtype, v, axis) : NULL);
 }
 
 psc_term psc_call_mean(psc_call *c)
@@ -161,9 +161,10 @@ psc_term psc_call_cumsum(psc_call *c)
         psc_call_sharded(c, v, axis, "`cumsum`")) {
         return psc_poison(c->e->span);
     }
-    psc_value *r = psc_emit(c->l, c->e->span, PSY_OP_CUMSUM, v->dtype, v->dims, v->rank, &v, 1);
+    psc_value *bare = psc_bare(v), *r = psc_emit(c->l, c->e->span, PSY_OP_CUMSUM, v->dtype, v->dims, v->rank, &bare, 1);
     if (r) {
         r->index = axis;
+        r = psc_like_length(c->l, r, v, v->length_axis);
     }
     return psc_call_result(c, r);
 }
@@ -197,31 +198,65 @@ static bool check_k(psc_call *c, const hrm_expr *at, int64_t k, psy_dim have)
     return true;
 }
 
+static psc_value *constant_of_bits(psc_call *c, unsigned dtype, uint64_t bits)
+{
+    psc_value *v = psc_emit(c->l, c->e->span, PSY_OP_CONST, dtype, NULL, 0, NULL, 0);
+    if (v) {
+        v->bits = bits;
+    }
+    return v;
+}
+
+/* The positions of the best, of which there are no more than elements of `given`. */
+static psc_value *found_only(psc_call *c, psc_value *labels, const psc_value *given)
+{
+    psy_dim k = labels->dims[labels->rank - 1];
+    psc_value *place = psc_emit(c->l, c->e->span, PSY_OP_IOTA, PSY_U32, &k, 1, NULL, 0);
+    psc_value *all[3] = {psc_call_map(c, PSY_OP_LT, place, psc_emit_length(c->l, c->e->span, given)), labels,
+                         constant_of_bits(c, PSY_U64, UINT64_MAX)};
+    return psc_emit_map(c->l, c->e->span, PSY_OP_CHOOSE, all, 3);
+}
+
 /* The best of a vector: this is what is split over shards. */
 static psc_value *best_of_vector(psc_call *c, psc_value *v, uint32_t k, psc_value **labels)
 {
     psy_dim dims[1] = {k};
+    const psc_value *given = v;
+    v = psc_fill_last(c->l, c->e->span, v, true);
     psc_value *scores = psc_emit(c->l, c->e->span, PSY_OP_TOPK, v->dtype, dims, 1, (psc_value *[]){v, NULL}, 2);
     *labels = scores ? psc_emit(c->l, c->e->span, PSC_OP_LABELS, PSY_U64, dims, 1, &scores, 1) : NULL;
     if (*labels) {
         scores->index = k;
         scores->base = psc_ir_sharded_axis(v, c->l->unit->symbols.at) == 0 ? v->dims[0] : PSY_NONE;
+        *labels = given->length ? found_only(c, *labels, given) : *labels;
     }
     return *labels ? scores : NULL;
 }
 
-/* The first `count` of the last axis in order. */
+/* The first `count` of the last axis in order; all of them keep their length. */
 static psc_value *in_order(psc_call *c, psc_value *v, psy_dim count, bool descending, psc_value **labels)
 {
     psy_dim dims[PSY_RANK_MAX];
+    const psc_value *given = v;
+    bool shorter = v->length && v->length_axis + 1u == v->rank, all = count == v->dims[v->rank - 1];
+    v = psc_bare(shorter ? psc_fill_last(c->l, c->e->span, v, descending) : v);
+    if (!v) {
+        return NULL;
+    }
     memcpy(dims, v->dims, sizeof dims);
     dims[v->rank - 1] = count;
     psc_value *values = psc_emit(c->l, c->e->span, PSY_OP_SORT, v->dtype, dims, v->rank, &v, 1);
     *labels = values ? psc_emit(c->l, c->e->span, PSC_OP_LABELS, PSY_U64, dims, v->rank, &values, 1) : NULL;
-    if (values) {
-        values->index = descending;
+    if (!*labels) {
+        return NULL;
     }
-    return *labels ? values : NULL;
+    values->index = descending;
+    if (shorter && !all) {
+        *labels = found_only(c, *labels, given);
+        return *labels ? values : NULL;
+    }
+    *labels = psc_like_length(c->l, *labels, given, given->length_axis);
+    return psc_like_length(c->l, values, given, given->length_axis);
 }
 
 psc_term psc_call_topk(psc_call *c)
@@ -284,15 +319,6 @@ psc_term psc_call_argsort(psc_call *c)
 {
     psc_value *labels = NULL;
     return psc_call_result(c, sorted(c, &labels) ? labels : NULL);
-}
-
-static psc_value *constant_of_bits(psc_call *c, unsigned dtype, uint64_t bits)
-{
-    psc_value *v = psc_emit(c->l, c->e->span, PSY_OP_CONST, dtype, NULL, 0, NULL, 0);
-    if (v) {
-        v->bits = bits;
-    }
-    return v;
 }
 
 /* The positions of the best of every row. A row that may be empty gets an element behind it that no other comes after. */

@@ -24,6 +24,24 @@ static void record_of(const psc_value *v, const psy_dim *dims, uint32_t rank, ps
     memcpy(out->dims, dims, rank * sizeof *dims);
 }
 
+/* Only axes of size 1 come and go: the length stays with its axis. */
+static psc_value *reshape_shorter(psc_lowering *l, psc_span span, psc_value *v, const psy_psm_register *from,
+                                  const psy_psm_register *to)
+{
+    uint32_t before = 0, axis = 0;
+    if (!psy__only_ones_differ(from, to) || v->dims[v->length_axis] == 1) {
+        psc_needs_all(l, span, v);
+        return NULL;
+    }
+    for (uint32_t d = 0; d < v->length_axis; d++) {
+        before += v->dims[d] != 1;
+    }
+    while (to->dims[axis] == 1 || before > 0) {
+        before -= to->dims[axis++] != 1;
+    }
+    return psc_like_length(l, psc_shape_reshape(l, span, psc_bare(v), to->dims, to->rank), v, axis);
+}
+
 psc_value *psc_shape_reshape(psc_lowering *l, psc_span span, psc_value *v, const psy_dim *dims, uint32_t rank)
 {
     psy_psm_register from, to;
@@ -32,6 +50,9 @@ psc_value *psc_shape_reshape(psc_lowering *l, psc_span span, psc_value *v, const
     }
     record_of(v, v->dims, v->rank, &from);
     record_of(v, dims, rank, &to);
+    if (v->length) {
+        return reshape_shorter(l, span, v, &from, &to);
+    }
     if (psc_ir_is_stridden(v) && !psy__only_ones_differ(&from, &to)) {
         v = copied(l, span, v);
     }
@@ -57,7 +78,7 @@ psc_value *psc_shape_insert(psc_lowering *l, psc_span span, psc_value *v, uint32
 psc_value *psc_shape_permute(psc_lowering *l, psc_span span, psc_value *v, const uint32_t *axes)
 {
     psy_dim dims[PSY_RANK_MAX];
-    uint32_t order = 0;
+    uint32_t order = 0, length_axis = 0;
     bool same = true;
     if (!v) {
         return NULL;
@@ -65,14 +86,16 @@ psc_value *psc_shape_permute(psc_lowering *l, psc_span span, psc_value *v, const
     for (uint32_t d = 0; d < v->rank; d++) {
         dims[d] = v->dims[axes[d]];
         order |= axes[d] << 4 * d;
+        length_axis = axes[d] == v->length_axis ? d : length_axis;
         same = same && axes[d] == d;
     }
     if (same) {
         return v;
     }
-    psc_value *r = psc_emit(l, span, PSY_OP_PERMUTE, v->dtype, dims, v->rank, &v, 1);
+    psc_value *bare = psc_bare(v), *r = psc_emit(l, span, PSY_OP_PERMUTE, v->dtype, dims, v->rank, &bare, 1);
     if (r) {
         r->index = order;
+        r = psc_like_length(l, r, v, length_axis);
     }
     return r;
 }
@@ -86,11 +109,17 @@ psc_value *psc_shape_slice(psc_lowering *l, psc_span span, psc_value *v, uint32_
     }
     memcpy(dims, v->dims, sizeof dims);
     dims[axis] = count;
-    psc_value *r = psc_emit(l, span, PSY_OP_SLICE, v->dtype, dims, v->rank, &v, 1);
+    bool shorter = v->length && v->length_axis == axis;
+    if (shorter && (from != 0 || step != 1)) {
+        psc_needs_all(l, span, v);
+        return NULL;
+    }
+    psc_value *bare = psc_bare(v), *r = psc_emit(l, span, PSY_OP_SLICE, v->dtype, dims, v->rank, &bare, 1);
     if (r) {
         r->index = axis;
         r->base = from;
         r->step = step;
+        r = psc_like_length(l, r, v, v->length_axis); /* cut to what is left */
     }
     return r;
 }
@@ -111,9 +140,15 @@ psc_value *psc_shape_gather(psc_lowering *l, psc_span span, psc_value *v, psc_va
             dims[rank++] = v->dims[d];
         }
     }
-    psc_value *r = psc_emit(l, span, PSY_OP_GATHER, v->dtype, dims, rank, (psc_value *[]){v, index}, 2);
+    if (v->length && (v->length_axis == axis || index->length)) {
+        psc_needs_all(l, span, v);
+        return NULL;
+    }
+    psc_value *r = psc_emit(l, span, PSY_OP_GATHER, v->dtype, dims, rank, (psc_value *[]){psc_bare(v), psc_bare(index)}, 2);
     if (r) {
         r->index = axis;
+        r = psc_like_length(l, r, index, axis + index->length_axis);
+        r = psc_like_length(l, r, v, v->length_axis < axis ? v->length_axis : v->length_axis + index->rank - 1u);
     }
     return r;
 }

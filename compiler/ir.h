@@ -34,6 +34,10 @@ typedef struct psc_value {
     psc_span span;
     const char *name; /* of the `let` that holds it, or NULL */
     bool batched;
+    /* While lowering (lower_length.c): only so many elements of an axis are there, whatever the integer `length` says, cut to
+     * what there is room for; `bare` is the value itself. NULL: all are there. */
+    struct psc_value *length, *bare;
+    uint8_t length_axis;
     uint32_t id;            /* position in the list */
     uint32_t group;         /* fuse: region, numbered from 1 in their order; 0: none */
     uint32_t reg;           /* plan: register */

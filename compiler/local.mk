@@ -5,7 +5,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/arena.c %D%/arena.h %D%/builtins.def %D%/builtins.h %D%/builtins_doc.c %D%/builtins_doc.def %D%/builtins_math.c \
     %D%/builtins_reduce.c %D%/builtins_shape.c %D%/build.c %D%/build.h %D%/bytecode.c %D%/call.c %D%/call.h %D%/diagnostic.c %D%/diagnostic.h \
     %D%/diagnostics.def %D%/einsum.c %D%/einsum.h %D%/einsum_spec.c %D%/fold_scalar.c %D%/fuse.c %D%/header.c %D%/hrm_ast.h %D%/hrm_lex.l %D%/hrm_parse.y %D%/hrm_slips.c \
-    %D%/index.c %D%/index.h %D%/ir.c %D%/ir.h %D%/kernels.c %D%/lower.c %D%/lower.h %D%/lower_fn.c %D%/lower_hits.c %D%/lower_index.c \
+    %D%/index.c %D%/index.h %D%/ir.c %D%/ir.h %D%/kernels.c %D%/lower.c %D%/lower.h %D%/lower_fn.c %D%/lower_hits.c %D%/lower_index.c %D%/lower_length.c \
     %D%/lower_operator.c %D%/lower_pipeline.c %D%/lower_size.c %D%/lse.c %D%/lse.h %D%/names.c %D%/names.h %D%/optimise.c %D%/output.c %D%/output.h \
     %D%/npy.c %D%/param.c %D%/param.h %D%/passes.c %D%/passes.h %D%/payload.c %D%/payload.h %D%/plan.c %D%/psy_ast.h %D%/psy_lex.l %D%/psy_parse.y %D%/resolve.c %D%/resolve_bodies.c \
     %D%/safetensors.c %D%/schema.c %D%/schema.h %D%/schema_fields.c %D%/schema_names.c %D%/schema_names.h %D%/schema_state.h %D%/schema_value.c %D%/source.c %D%/source.h %D%/split.c %D%/syntax.c \

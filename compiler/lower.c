@@ -18,8 +18,15 @@ psc_term psc_of_value(psc_value *value, psc_span span)
 
 const char *psc_type_text(psc_lowering *l, const psc_value *v)
 {
-    return v->rank ? psc_format(l->unit->arena, "%s%s", psy__dtype_name(v->dtype), psc_shape_text(l->unit, v->dims, v->rank))
-                   : psy__dtype_name(v->dtype);
+    const char *dtype = psy__dtype_name(v->dtype), *text = dtype;
+    if (!v->length) {
+        return v->rank ? psc_format(l->unit->arena, "%s%s", dtype, psc_shape_text(l->unit, v->dims, v->rank)) : dtype;
+    }
+    for (uint32_t d = 0; d < v->rank; d++) {
+        text = psc_format(l->unit->arena, "%s%s%s%s", text, d ? ", " : "[", d == v->length_axis ? "<=" : "",
+                          psc_dim_text(l->unit, v->dims[d]));
+    }
+    return psc_format(l->unit->arena, "%s]", text);
 }
 
 void psc_over_limit(psc_lowering *l, int most, const char *what)
@@ -47,6 +54,11 @@ psc_value *psc_emit(psc_lowering *l, psc_span span, unsigned op, unsigned dtype,
                   "the pipelines up to here have more than %d operations, functions written out", PSC_UNIT_VALUES_MAX);
         }
         return NULL;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (operands[i] && operands[i]->bare) {
+            return psc_emit_shorter(l, span, op, dtype, dims, rank, operands, count);
+        }
     }
     l->unit->value_count++;
     psc_value v = {
@@ -133,14 +145,20 @@ psc_value *psc_emit_map2(psc_lowering *l, psc_span span, unsigned op, psc_value 
 psc_value *psc_emit_reduce(psc_lowering *l, psc_span span, unsigned op, psc_value *a, uint32_t axis)
 {
     psy_dim dims[PSY_RANK_MAX] = {0};
+    if (a && a->length && a->length_axis == axis) {
+        a = psc_fill_neutral(l, span, op, a);
+    }
     if (!a) {
         return NULL;
     }
+    const psc_value *given = a;
+    a = psc_bare(a);
     memcpy(dims, a->dims, sizeof dims);
     memmove(dims + axis, dims + axis + 1, (PSY_RANK_MAX - axis - 1) * sizeof *dims);
     psc_value *v = psc_emit(l, span, op, a->dtype, dims, a->rank - 1u, &a, 1);
     if (v) {
         v->index = axis;
+        v = psc_like_length(l, v, given, axis < given->length_axis ? given->length_axis - 1u : given->length_axis);
     }
     return v;
 }
@@ -164,7 +182,19 @@ psc_value *psc_emit_dot(psc_lowering *l, psc_span span, psc_value *a, psc_value 
         shape_error(l, span, a, b, "do not fit each other");
         return NULL;
     }
-    return psc_emit(l, span, PSY_OP_DOT, a->dtype, dims, rank - 1u, (psc_value *[]){a, b}, 2);
+    const psc_value *given;
+    uint32_t axis;
+    if (!psc_common_length(l, span, (psc_value *[]){a, b}, 2, dims, rank, &given, &axis)) {
+        return NULL;
+    }
+    if (given && axis == rank - 1u) {
+        a = psc_fill_neutral(l, span, PSY_OP_SUM, a);
+        b = psc_fill_neutral(l, span, PSY_OP_SUM, b);
+        given = NULL;
+    }
+    psc_value *v =
+        a && b ? psc_emit(l, span, PSY_OP_DOT, a->dtype, dims, rank - 1u, (psc_value *[]){psc_bare(a), psc_bare(b)}, 2) : NULL;
+    return v && given ? psc_with_length(l, v, given->length, axis) : v;
 }
 
 psc_value *psc_emit_size(psc_lowering *l, psc_span span, unsigned dtype, psy_dim dim)
@@ -263,9 +293,6 @@ psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
     case PSC_TERM_VALUE: return t->value;
     case PSC_TERM_PAIR:
         psc_help(ERROR(PSC_E_TYPE, t->span, "topk gives two things"), "write `let (score, index) = topk(...)`");
-        return NULL;
-    case PSC_TERM_PREFIX:
-        ERROR(PSC_E_UNSUPPORTED, t->span, "`x[..n]` stands only where a bounded field gets its value, in this version");
         return NULL;
     case PSC_TERM_MESSAGE:
         psc_help(ERROR(PSC_E_TYPE, t->span, "a message is no value"), "use its fields: `%s.FIELD`",
@@ -431,19 +458,19 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
         if (f->layout.kind == PSY_FIELD_VARIANT) {
             return psc_variant_load(l, e, i);
         }
-        if (!psc_field_is_plain(f)) {
+        if (!psc_field_is_plain(f) && (f->layout.kind != PSY_FIELD_BOUNDED || (f->layout.flags & PSY_FIELD_TEXT))) {
             psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading `%s`, %s, is not supported by this version", f->name,
                            psc_field_type_text(l->unit->arena, f)),
                      f->span, "it is declared here");
             return psc_poison(e->span);
         }
         psy_dim count = f->layout.count;
-        psc_value *v = psc_emit(l, e->span, PSY_OP_LOAD, f->layout.dtype, &count, f->layout.kind == PSY_FIELD_ARRAY, NULL, 0);
+        psc_value *v = psc_emit(l, e->span, PSY_OP_LOAD, f->layout.dtype, &count, f->layout.kind != PSY_FIELD_SCALAR, NULL, 0);
         if (v) {
             v->index = i;
             v->name = f->name;
         }
-        return psc_of_value(v, e->span);
+        return psc_of_value(f->layout.kind == PSY_FIELD_BOUNDED ? psc_load_bounded(l, e->span, i, f, v) : v, e->span);
     }
     psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, e->name.span, "message `%s` has no field `%s`", m->name, e->name.text),
                      e->name.text, names, m->field_count < 256 ? m->field_count : 256);
@@ -501,8 +528,6 @@ static const char *term_text(psc_lowering *l, const psc_term *t)
     case PSC_TERM_SIZE: return psc_format(u->arena, "size %s", psc_dim_text(u, t->dim));
     case PSC_TERM_VALUE: return psc_type_text(l, t->value);
     case PSC_TERM_PAIR: return psc_format(u->arena, "(%s, %s)", psc_type_text(l, t->value), psc_type_text(l, t->other));
-    case PSC_TERM_PREFIX:
-        return psc_format(u->arena, "%s[<=%s]", psy__dtype_name(t->value->dtype), psc_dim_text(u, t->value->dims[0]));
     case PSC_TERM_MESSAGE: return l->pipeline->input->name;
     case PSC_TERM_KEYED:
         return psc_format(u->arena, "%s%s by key", psy__dtype_name(r->record.dtype),

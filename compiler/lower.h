@@ -14,7 +14,6 @@ typedef enum psc_term_kind {
     PSC_TERM_SIZE, /* dim */
     PSC_TERM_VALUE,
     PSC_TERM_PAIR,    /* value, labels: what topk gives */
-    PSC_TERM_PREFIX,  /* the first `length` elements of value */
     PSC_TERM_MESSAGE, /* the pipeline's input */
     PSC_TERM_LIST,    /* [a, b] as an argument: list */
     PSC_TERM_CHOICE,  /* one of two that have no dtype yet: choice */
@@ -28,7 +27,7 @@ typedef struct psc_term {
     double real;
     psy_dim dim;
     uint32_t index;
-    psc_value *value, *other; /* other: labels, or length */
+    psc_value *value, *other; /* other: labels */
     const hrm_expr *list;
     const struct psc_choice *choice;
 } psc_term;
@@ -91,6 +90,35 @@ psc_term psc_lower_unary(psc_lowering *l, const hrm_expr *e);
 /* left op right: numbers are computed at once. */
 psc_term psc_lower_arithmetic(psc_lowering *l, const hrm_expr *e, const psc_term *a, const psc_term *b);
 psc_term psc_lower_binary(psc_lowering *l, psc_span span, int op, const psc_term *a, const psc_term *b);
-const char *psc_type_text(psc_lowering *l, const psc_value *v); /* "f32[N, 256]" */
+const char *psc_type_text(psc_lowering *l, const psc_value *v); /* "f32[N, 256]", "f32[<=64]" */
+
+/* ---- values of which only the first elements are there (lower_length.c) ---- */
+/* The value itself, with elements that may not be there. */
+psc_value *psc_bare(psc_value *v);
+/* v, of which `length` elements along the axis are there. NULL where one of them is. */
+psc_value *psc_with_length(psc_lowering *l, psc_value *v, psc_value *length, uint32_t axis);
+/* v, with the length of `like`, if it has one, along the axis. */
+psc_value *psc_like_length(psc_lowering *l, psc_value *v, const psc_value *like, uint32_t axis);
+/* x[..length]: the first elements of axis 0 only. */
+psc_value *psc_shorten(psc_lowering *l, psc_span span, psc_value *v, psc_value *length);
+/* How many are there, as u32. */
+psc_value *psc_emit_length(psc_lowering *l, psc_span span, const psc_value *v);
+/* How many elements the axis has: its length, or else its size. */
+psc_value *psc_emit_extent(psc_lowering *l, psc_span span, unsigned dtype, const psc_value *v, uint32_t axis);
+/* The value with `filler` where nothing is; with what a reduction leaves out; with what comes last in order. */
+psc_value *psc_fill(psc_lowering *l, psc_span span, psc_value *v, psc_value *filler);
+psc_value *psc_fill_neutral(psc_lowering *l, psc_span span, unsigned op, psc_value *v);
+psc_value *psc_fill_last(psc_lowering *l, psc_span span, psc_value *v, bool descending);
+/* Reports that all elements are needed. */
+void psc_needs_all(psc_lowering *l, psc_span span, const psc_value *v);
+/* The length that operands have which are broadcast to the dims: *longest is one that has it, or NULL. Reports; false after an
+ * error. */
+bool psc_common_length(psc_lowering *l, psc_span span, psc_value *const *operands, unsigned count, const psy_dim *dims,
+                       uint32_t rank, const psc_value **longest, uint32_t *axis);
+/* psc_emit where an operand has a length. */
+psc_value *psc_emit_shorter(psc_lowering *l, psc_span span, unsigned op, unsigned dtype, const psy_dim *dims, uint32_t rank,
+                            psc_value *const *operands, unsigned count);
+/* A bounded field: `room` is all of it. */
+psc_value *psc_load_bounded(psc_lowering *l, psc_span span, uint32_t index, const psc_field *f, psc_value *room);
 
 #endif

@@ -41,6 +41,9 @@ static bool only_reshapes(const psc_value *index, const psc_value *positions)
 
 psc_value *psc_hits_gather(psc_lowering *l, psc_span span, psc_value *v, psc_value *index, uint32_t axis)
 {
+    if (index->length) {
+        return psc_like_length(l, psc_hits_gather(l, span, v, psc_bare(index), axis), index, axis + index->length_axis);
+    }
     psc_value *positions = positions_behind(index, v->dims[axis]);
     if (!positions) {
         const char *name = psc_dim_text(l->unit, v->dims[axis]);

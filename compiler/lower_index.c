@@ -133,6 +133,10 @@ static psc_value *element(psc_lowering *l, const place *p, const bound *b)
         out_of_range(l, p, b->span, b->negative);
         return NULL;
     }
+    if (p->v->length && p->v->length_axis == p->axis) {
+        psc_needs_all(l, b->span, p->v);
+        return NULL;
+    }
     psc_value *one = psc_shape_slice(l, p->span, p->v, p->axis, at, 1, 1);
     memcpy(dims, p->v->dims, sizeof dims);
     memmove(dims + p->axis, dims + p->axis + 1, (PSY_RANK_MAX - p->axis - 1) * sizeof *dims);
@@ -169,20 +173,21 @@ static psc_value *apply(psc_lowering *l, const place *p, const hrm_index *i, con
     return from.term.kind == PSC_TERM_POISON ? NULL : is_known(&from) ? element(l, p, &from) : gather(l, p, &from.term, added);
 }
 
-/* x[..n] with a length that is known at run time: for bounded fields. */
+/* x[..n] with a length that is known at run time. */
 static psc_term prefix(psc_lowering *l, const hrm_expr *e, psc_value *v, const bound *to)
 {
     psc_value *length = psc_promote(l, psc_as_value(l, &to->term, PSY_I64));
     if (!length) {
         return psc_poison(e->span);
     }
-    if (v->rank != 1) {
-        ERROR(PSC_E_SHAPE, e->left->span, "`x[..n]` takes a vector, and this is %s", psc_type_text(l, v));
-    } else if (length->rank != 0 || !psy__dtype_computes(length->dtype) ||
-               psy__dtype_class(length->dtype) == PSY_DCLASS_FLOAT) {
+    place p = {.whole = v, .v = v, .span = e->span};
+    if (is_sharded(l, &p, e->span)) {
+        return psc_poison(e->span);
+    }
+    if (length->rank != 0 || !psy__dtype_computes(length->dtype) || psy__dtype_class(length->dtype) == PSY_DCLASS_FLOAT) {
         ERROR(PSC_E_TYPE, to->span, "a length is a whole number, and this is %s", psc_type_text(l, length));
     } else {
-        return (psc_term){.kind = PSC_TERM_PREFIX, .span = e->span, .value = v, .other = length};
+        return psc_of_value(psc_shorten(l, e->span, v, length), e->span);
     }
     return psc_poison(e->span);
 }

@@ -26,8 +26,8 @@ static void lower_let(psc_lowering *l, const hrm_let *let)
         if (t.kind == PSC_TERM_POISON) {
             part = t;
         }
-        if (part.kind == PSC_TERM_VALUE && !part.value->name) {
-            part.value->name = let->names.at[i].text;
+        if (part.kind == PSC_TERM_VALUE && !psc_bare(part.value)->name) {
+            psc_bare(part.value)->name = let->names.at[i].text;
         }
         psc_keep_type(l, let->names.at[i].span, &part);
         psc_bind(l, let->names.at[i].text, part);
@@ -60,13 +60,16 @@ static void no_fit(psc_lowering *l, psc_span span, const psc_field *f, const psc
     if (sized) {
         psc_help(d, "a message holds a fixed number of elements: take the best with `topk`, or reduce with `sum`, `mean`, "
                     "`min`, `max`");
+    } else if (v->length && f->layout.kind == PSY_FIELD_BOUNDED && v->rank == 1) {
+        psc_help(d, "take no more than there is room for: `x[..%u]`", f->layout.count);
+    } else if (v->length) {
+        psc_help(d, "say what stands for elements that are not there: `fill(x, 0)`");
     }
 }
 
 static void store(psc_lowering *l, uint32_t index, const psc_term *t)
 {
     const psc_field *f = &l->pipeline->output->fields[index];
-    psc_value *v = NULL, *length = NULL;
     if (f->layout.kind == PSY_FIELD_VARIANT) {
         psc_variant_store(l, index, t);
         return;
@@ -77,12 +80,7 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
                  f->span, "it is declared here");
         return;
     }
-    if (t->kind == PSC_TERM_PREFIX && f->layout.kind == PSY_FIELD_BOUNDED) {
-        v = t->value;
-        length = t->other;
-    } else {
-        v = psc_as_value(l, t, f->layout.dtype);
-    }
+    psc_value *v = psc_as_value(l, t, f->layout.dtype);
     if (!v) {
         return;
     }
@@ -101,13 +99,13 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
     }
     bool fits = f->layout.kind == PSY_FIELD_SCALAR ? v->rank == 0
                 : f->layout.kind == PSY_FIELD_ARRAY
-                    ? v->rank == 1 && v->dims[0] == f->layout.count
+                    ? v->rank == 1 && v->dims[0] == f->layout.count && !v->length
                     : v->rank == 1 && !psy__dim_is_symbol(v->dims[0]) && v->dims[0] <= f->layout.count;
     if (!fits) {
         no_fit(l, t->span, f, v);
         return;
     }
-    psc_value *s = psc_emit(l, t->span, PSY_OP_STORE, f->layout.dtype, NULL, 0, (psc_value *[]){v, length}, 2);
+    psc_value *s = psc_emit(l, t->span, PSY_OP_STORE, f->layout.dtype, NULL, 0, (psc_value *[]){v, v->length}, 2);
     if (s) {
         s->index = index;
         s->name = f->name;

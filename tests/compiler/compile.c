@@ -98,6 +98,12 @@ void *serve_output(const compiled *c, const char *pipeline, const served *s, uin
     return s->replies + i * bytes_of(c, type) + field_named(c, type, field)->offset;
 }
 
+uint32_t *serve_input_count(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field)
+{
+    uint32_t type = pipeline_named(c, pipeline)->input_type;
+    return (uint32_t *)(void *)(s->requests + i * bytes_of(c, type) + field_named(c, type, field)->count_offset);
+}
+
 uint32_t serve_output_count(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field)
 {
     uint32_t type = pipeline_named(c, pipeline)->output_type, n;

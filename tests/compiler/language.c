@@ -5,7 +5,7 @@
 #include <float.h>
 #include <math.h>
 
-enum { MESSAGES = 3, SPLIT_SHARDS_MAX = 5 };
+enum { MESSAGES = 3, SPLIT_SHARDS_MAX = 5, SPARE = 3 };
 
 /* ---- numbers ---- */
 
@@ -166,7 +166,19 @@ static unsigned inputs_of(const language_case *c)
     return n;
 }
 
-static bool is_resident(const tensor *t, unsigned mode) { return mode != AS_FIELDS && t->rank > 0; }
+static bool is_resident(const tensor *t, unsigned mode) { return mode != AS_FIELDS && mode != AS_BOUNDED && t->rank > 0; }
+
+static bool is_bounded(const tensor *t, unsigned mode) { return mode == AS_BOUNDED && t->rank == 1; }
+
+/* The type of a field that holds the tensor. */
+static void write_field(FILE *to, const char *name, const tensor *t, unsigned mode)
+{
+    fprintf(to, "%s: %s", name, psy__dtype_name(t->dtype));
+    if (t->rank) {
+        fprintf(to, is_bounded(t, mode) ? "[<=%zu]" : "[%zu]", t->n + (is_bounded(t, mode) ? SPARE : 0));
+    }
+    fputs("; ", to);
+}
 
 static void write_dims(FILE *to, const tensor *t, char name)
 {
@@ -190,11 +202,12 @@ static texts write_texts(const language_case *c, unsigned mode)
     fputs("namespace t; message Q { nothing: u8 = 0;", to);
     for (unsigned i = 0; i < inputs_of(c); i++) {
         if (!is_resident(c->in[i], mode)) {
-            const tensor *in = c->in[i];
-            fprintf(to, in->rank ? "%c: %s[%zu];" : "%c: %s;", (int)('a' + i), psy__dtype_name(in->dtype), in->n);
+            write_field(to, (char[]){(char)('a' + i), 0}, c->in[i], mode);
         }
     }
-    fprintf(to, w->rank ? "} message R { x: %s[%zu]; }" : "} message R { x: %s; }", psy__dtype_name(w->dtype), w->n);
+    fputs("} message R { ", to);
+    write_field(to, "x", w, mode);
+    fputs("}", to);
     fclose(to);
     to = open_memstream(&t.program, &n);
     fputs(c->file ? c->file : "", to);
@@ -247,6 +260,10 @@ static void fill(const language_case *c, unsigned mode, const compiled *made, se
         for (unsigned i = 0; i < inputs_of(c); i++) {
             const tensor *t = c->in[i];
             char name[2] = {(char)('a' + i)};
+            if (is_bounded(t, mode)) {
+                memset(serve_input(made, "p", s, m, name), 0xff, (t->n + SPARE) * psy__dtype_bytes(t->dtype));
+                *serve_input_count(made, "p", s, m, name) = (uint32_t)t->n;
+            }
             for (size_t k = 0; k < t->n && !is_resident(t, mode); k++) {
                 put(t->dtype, (uint8_t *)serve_input(made, "p", s, m, name) + k * psy__dtype_bytes(t->dtype), t->at[k]);
             }
@@ -300,6 +317,10 @@ static void run_one(const language_case *c, const compiled *made, unsigned mode,
     for (uint32_t m = 0; m < MESSAGES; m += MESSAGES - 1) {
         const uint8_t *got = serve_output(made, "p", &s, m, "x");
         cr_assert_eq(s.status[m], PSY_OK, "%s (%s)", c->text, where);
+        if (is_bounded(c->wanted, mode)) {
+            uint32_t n = serve_output_count(made, "p", &s, m, "x");
+            cr_assert_eq(n, c->wanted->n, "%s (%s): %u elements, not %zu", c->text, where, n, c->wanted->n);
+        }
         for (size_t k = 0; k < c->wanted->n; k++) {
             number x = get(c->wanted->dtype, got + k * psy__dtype_bytes(c->wanted->dtype));
             cr_assert(is_near(c, x, c->wanted->at[k]), "%s (%s), message %u, element %zu: %.18Lg, not %.18Lg", c->text, where,
@@ -319,7 +340,7 @@ static bool is_possible(const language_case *c, unsigned mode)
         const tensor *t = c->in[i];
         axes = axes || t->rank > 0;
         for (unsigned d = 0; d < t->rank; d++) {
-            if (t->dims[d] == 0 && (mode == AS_FIELDS || mode == AS_RESIDENTS || d > 0)) {
+            if (t->dims[d] == 0 && !is_bounded(t, mode) && (mode == AS_FIELDS || mode == AS_RESIDENTS || d > 0)) {
                 return false;
             }
         }
@@ -329,10 +350,13 @@ static bool is_possible(const language_case *c, unsigned mode)
 
 void language_check(const language_case *c)
 {
-    static const char *const names[] = {
-        [AS_FIELDS] = "fields", [AS_RESIDENTS] = "residents", [AS_NAMED] = "named sizes", [AS_SPLIT] = "split"};
+    static const char *const names[] = {[AS_FIELDS] = "fields",
+                                        [AS_RESIDENTS] = "residents",
+                                        [AS_NAMED] = "named sizes",
+                                        [AS_SPLIT] = "split",
+                                        [AS_BOUNDED] = "bounded"};
     unsigned modes = c->modes ? c->modes : AS_FIELDS | AS_RESIDENTS, ran = 0;
-    for (unsigned mode = AS_FIELDS; mode <= AS_SPLIT; mode *= 2) {
+    for (unsigned mode = AS_FIELDS; mode <= AS_BOUNDED; mode *= 2) {
         if (!(modes & mode) || !is_possible(c, mode)) {
             continue;
         }

@@ -42,7 +42,8 @@ typedef enum language_mode {
     AS_FIELDS = 1,    /* inputs are fields of the message */
     AS_RESIDENTS = 2, /* inputs with axes are resident data of these sizes */
     AS_NAMED = 4,     /* and their first sizes are called A, B, C, D */
-    AS_SPLIT = 8      /* `a` is split along A over 1 to 5 shards; what else has axes is replicated */
+    AS_SPLIT = 8,     /* `a` is split along A over 1 to 5 shards; what else has axes is replicated */
+    AS_BOUNDED = 16   /* vectors are bounded fields that have room for more, and that has NaN and -1 in it; the result too */
 } language_mode;
 
 typedef struct language_case {

@@ -78,6 +78,11 @@ check_PROGRAMS += %D%/test_param
 %C%_test_param_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_param_LDADD = $(COMPILER_TEST_LDADD)
 
+check_PROGRAMS += %D%/test_language_bounded
+%C%_test_language_bounded_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_bounded.c
+%C%_test_language_bounded_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_bounded_LDADD = $(COMPILER_TEST_LDADD)
+
 check_PROGRAMS += %D%/test_random_hrm
 %C%_test_random_hrm_SOURCES = %D%/compile.c %D%/compile.h %D%/random_hrm.c %D%/random_hrm.h %D%/random_hrm_parts.h \
     %D%/random_hrm_step.c %D%/test_random_hrm.c
