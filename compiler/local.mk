@@ -8,7 +8,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/index.c %D%/index.h %D%/ir.c %D%/ir.h %D%/kernels.c %D%/lower.c %D%/lower.h %D%/lower_fn.c %D%/lower_hits.c %D%/lower_index.c %D%/lower_length.c \
     %D%/lower_operator.c %D%/lower_pipeline.c %D%/lower_size.c %D%/lse.c %D%/lse.h %D%/names.c %D%/names.h %D%/optimise.c %D%/output.c %D%/output.h \
     %D%/npy.c %D%/param.c %D%/param.h %D%/passes.c %D%/passes.h %D%/payload.c %D%/payload.h %D%/plan.c %D%/psy_ast.h %D%/psy_lex.l %D%/psy_parse.y %D%/resolve.c %D%/resolve_bodies.c \
-    %D%/safetensors.c %D%/schema.c %D%/schema.h %D%/schema_fields.c %D%/schema_names.c %D%/schema_names.h %D%/schema_state.h %D%/schema_value.c %D%/source.c %D%/source.h %D%/split.c %D%/syntax.c \
+    %D%/safetensors.c %D%/schema.c %D%/schema.h %D%/schema_fields.c %D%/schema_names.c %D%/schema_names.h %D%/schema_state.h %D%/schema_value.c %D%/size.c %D%/source.c %D%/source.h %D%/split.c %D%/syntax.c \
     %D%/syntax.h %D%/template.c %D%/template.h %D%/unit.c %D%/unit.h %D%/variant.c %D%/variant.h %D%/weights.c %D%/weights.h
 # The tools around the passes: commands, options, what else is written.
 %C%_libpsynec_la_SOURCES += \

@@ -2,55 +2,9 @@
 /* Sizes: numbers, names, and what is computed of them. */
 #include "call.h"
 
-static bool is_symbol_of(const psc_unit *u, psy_dim d, uint32_t kind)
-{
-    return psy__dim_is_symbol(d) && u->symbols.at[psy__dim_symbol(d)].kind == kind;
-}
-
 psy_dim psc_dim_compute(psc_lowering *l, psc_span span, int op, psy_dim left, psy_dim right)
 {
-    psc_unit *u = l->unit;
-    if (!psy__dim_is_symbol(left) && !psy__dim_is_symbol(right)) {
-        int64_t a = left, b = right,
-                r = op == '+'              ? a + b
-                    : op == '-'            ? a - b
-                    : op == '*'            ? a * b
-                    : b == 0 || a % b != 0 ? -1
-                                           : a / b;
-        if (r < 0 || r > INT32_MAX) {
-            psc_error(u->diags, PSC_E_SHAPE, span, "%lld %c %lld is no size", (long long)a, op, (long long)b);
-            return PSY_NONE;
-        }
-        return (psy_dim)r;
-    }
-    if (is_symbol_of(u, left, PSY_SYMBOL_LOCAL) || is_symbol_of(u, right, PSY_SYMBOL_LOCAL)) {
-        psc_error(u->diags, PSC_E_SPLIT, span,
-                  "%s is spread over the shards: a part of it, or more than it, is on none of them",
-                  psc_dim_text(u, is_symbol_of(u, left, PSY_SYMBOL_LOCAL) ? left : right));
-        return PSY_NONE;
-    }
-    bool nothing = (right == 0 && (op == '+' || op == '-')) || (right == 1 && (op == '*' || op == '/'));
-    if (nothing) {
-        return left;
-    }
-    uint32_t kind = op == '+'   ? PSY_SYMBOL_ADD
-                    : op == '-' ? PSY_SYMBOL_SUBTRACT
-                    : op == '*' ? PSY_SYMBOL_MULTIPLY
-                                : PSY_SYMBOL_DIVIDE;
-    for (size_t i = 0; i < u->symbols.count; i++) {
-        const psy_psm_symbol *s = &u->symbols.at[i];
-        if (s->kind == kind && s->of == left && s->with == right) {
-            return PSY_DIM_SYMBOL | (uint32_t)i;
-        }
-    }
-    if (u->symbols.count >= PSC_SYMBOLS_MAX) {
-        psc_error(u->diags, PSC_E_LIMIT, span, "there are more than %d sizes", PSC_SYMBOLS_MAX);
-        return PSY_NONE;
-    }
-    const char *name = psc_format(u->arena, "%s.%zu", psy__symbol_word(kind), u->symbols.count);
-    psy_dim d = psc_symbol_add(u, name, kind, left);
-    u->symbols.at[psy__dim_symbol(d)].with = right;
-    return d;
+    return psc_size_compute(l->unit, span, op, left, right);
 }
 
 psc_term psc_size_term(psc_lowering *l, const hrm_expr *e)

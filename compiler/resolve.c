@@ -245,41 +245,6 @@ psc_constant_value psc_evaluate(psc_unit *u, const hrm_expr *e)
 
 /* ---- resident data ---- */
 
-/* Whether a computed size contains a name that can only be a size. */
-static bool names_a_size(const psc_unit *u, const hrm_expr *e)
-{
-    if (e->kind == HRM_NAME) {
-        return psc_symbol_find(u, e->name.text, PSY_SYMBOL_GLOBAL) != PSY_NONE;
-    }
-    return (e->left && names_a_size(u, e->left)) || (e->right && names_a_size(u, e->right));
-}
-
-static psy_dim resident_dim(psc_unit *u, const hrm_expr *e)
-{
-    if (e->kind == HRM_NAME && strcmp(e->name.text, PSC_SHARDS) == 0) {
-        psc_help(ERROR(PSC_E_DUPLICATE, e->span, "`%s` is how many shards there are", PSC_SHARDS),
-                 "give the size another name");
-        return PSY_NONE;
-    }
-    if (e->kind == HRM_NAME && !psc_constant_find(u, e->name.text)) {
-        psy_dim symbol = psc_symbol_find(u, e->name.text, PSY_SYMBOL_GLOBAL);
-        psc_index_add_name(u, PSC_INDEX_SIZE, e->span, symbol != PSY_NONE ? psc_index_size(u, e->name.text) : e->span);
-        return symbol != PSY_NONE ? symbol : psc_symbol_add(u, e->name.text, PSY_SYMBOL_GLOBAL, PSY_NONE);
-    }
-    if (names_a_size(u, e)) {
-        psc_help(ERROR(PSC_E_UNSUPPORTED, e->span,
-                       "sizes of data that are computed of named sizes are not supported by this version"),
-                 "give it a name of its own");
-        return PSY_NONE;
-    }
-    psc_constant_value c = psc_evaluate(u, e);
-    if (!c.poisoned && (c.is_float || c.integer < 1 || c.integer > INT32_MAX)) {
-        ERROR(PSC_E_SHAPE, e->span, "a size is a whole number from 1 to %d", INT32_MAX);
-        return PSY_NONE;
-    }
-    return c.poisoned ? PSY_NONE : (psy_dim)c.integer;
-}
-
 static bool same_text(const psc_name *name, const char *text) { return name->text && strcmp(name->text, text) == 0; }
 
 static void place_resident(psc_unit *u, psc_resident *r)
@@ -303,7 +268,8 @@ static void place_resident(psc_unit *u, psc_resident *r)
     if (r->poisoned || (!split && !by_key)) {
         return;
     }
-    const char *symbol = psy__dim_is_symbol(rec->dims[0]) ? u->symbol_names.at[psy__dim_symbol(rec->dims[0])] : NULL;
+    bool has_name = psy__dim_is_symbol(rec->dims[0]) && u->symbols.at[psy__dim_symbol(rec->dims[0])].kind == PSY_SYMBOL_GLOBAL;
+    const char *symbol = has_name ? u->symbol_names.at[psy__dim_symbol(rec->dims[0])] : NULL;
     if (!symbol || (split && !same_text(&n->by, symbol))) {
         psc_diagnostic *d = ERROR(PSC_E_SHAPE, n->by.text ? n->by.span : n->placement.span,
                                   split ? "data is split along its first axis, and that has a named size"
@@ -331,10 +297,10 @@ static void place_resident(psc_unit *u, psc_resident *r)
     }
 }
 
-static void resolve_resident(psc_unit *u, const hrm_resident *n)
+static void resolve_resident(psc_unit *u, psc_resident *out)
 {
-    psc_resident r = {.node = n};
-    r.poisoned = !psc_name_is_free(u, &n->name);
+    psc_resident r = *out;
+    const hrm_resident *n = r.node;
     r.record.dtype = (uint8_t)psy__dtype_named(n->type.dtype.text, strlen(n->type.dtype.text));
     if (r.record.dtype == 0 && strcmp(n->type.dtype.text, "string") == 0) {
         ERROR(PSC_E_UNSUPPORTED, n->type.dtype.span, "strings as resident data are not supported by this version");
@@ -349,7 +315,7 @@ static void resolve_resident(psc_unit *u, const hrm_resident *n)
     } else {
         r.record.rank = (uint8_t)n->type.dims.count;
         for (size_t d = 0; d < n->type.dims.count; d++) {
-            r.record.dims[d] = resident_dim(u, n->type.dims.at[d]);
+            r.record.dims[d] = psc_size_of_data(u, n->type.dims.at[d]);
             r.poisoned = r.poisoned || r.record.dims[d] == PSY_NONE;
         }
     }
@@ -360,7 +326,44 @@ static void resolve_resident(psc_unit *u, const hrm_resident *n)
     if (by.source) {
         psc_index_add_name(u, PSC_INDEX_SIZE, n->by.span, by);
     }
-    psc_push(u->arena, &u->residents, r);
+    *out = r;
+}
+
+/* The names that stand alone in a type whose other sizes are computed. */
+static void take_names(psc_unit *u, const hrm_type *t)
+{
+    for (size_t d = 0; d < t->dims.count && d < PSY_RANK_MAX; d++) {
+        const hrm_expr *e = t->dims.at[d];
+        if (e->kind == HRM_NAME && !psc_constant_find(u, e->name.text) && strcmp(e->name.text, PSC_SHARDS) != 0) {
+            psc_size_of_data(u, e);
+        }
+    }
+}
+
+/* First those whose sizes are numbers and names, then those that compute with the names. */
+static void resolve_residents(psc_unit *u)
+{
+    size_t n = u->file->residents.count;
+    const hrm_resident *nodes = u->file->residents.at;
+    for (size_t i = 0; i < n; i++) {
+        psc_resident r = {.node = &nodes[i], .poisoned = !psc_name_is_free(u, &nodes[i].name)};
+        psc_push(u->arena, &u->residents, r);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!psc_size_is_computed(u, &nodes[i].type)) {
+            resolve_resident(u, &u->residents.at[i]);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (psc_size_is_computed(u, &nodes[i].type)) {
+            take_names(u, &nodes[i].type);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (psc_size_is_computed(u, &nodes[i].type)) {
+            resolve_resident(u, &u->residents.at[i]);
+        }
+    }
 }
 
 /* ---- the pass ---- */
@@ -412,9 +415,7 @@ void psc_resolve(psc_unit *u)
         }
     }
     psc_resolve_params(u);
-    for (size_t i = 0; i < u->file->residents.count; i++) {
-        resolve_resident(u, &u->file->residents.at[i]);
-    }
+    resolve_residents(u);
     psc_resolve_bodies(u);
     if (u->pipelines.count == 0 && u->diags->errors == 0) {
         psc_span whole = {u->source, 0, 0};

@@ -161,6 +161,12 @@ const char *psc_include_path(psc_unit *unit, const char *path, size_t k);
 bool psc_name_is_free(psc_unit *unit, const psc_name *name);
 /* Functions and pipelines: the second half of resolve. */
 void psc_resolve_bodies(psc_unit *unit);
+/* left op right, op: + - * /; the same twice is one size. PSY_NONE after an error. */
+psy_dim psc_size_compute(psc_unit *unit, psc_span span, int op, psy_dim left, psy_dim right);
+/* A size of resident data: a name that stands alone becomes known there. PSY_NONE after an error. */
+psy_dim psc_size_of_data(psc_unit *unit, const hrm_expr *e);
+/* Whether one of the type's sizes is computed of named ones. */
+bool psc_size_is_computed(const psc_unit *unit, const hrm_type *type);
 /* A constant expression of integers and reals; reports; `poisoned` on error. */
 psc_constant_value psc_evaluate(psc_unit *unit, const hrm_expr *e);
 /* Whether constants are computed with the sign of `e`. */

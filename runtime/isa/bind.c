@@ -276,32 +276,18 @@ static psy_status check_bound(const psy__bound_program *b, const psy__instructio
 /* Sizes that are made of others. */
 static psy_status compute_sizes(psy__bound_program *b)
 {
-    const psy__module *m = b->module;
-    for (uint32_t i = 0; i < m->symbol_count; i++) {
-        const psy_psm_symbol *s = &m->symbols[i];
+    psy_status status = PSY_OK;
+    for (uint32_t i = 0; status == PSY_OK && i < b->module->symbol_count; i++) {
+        const psy_psm_symbol *s = &b->module->symbols[i];
         bool computed = psy__symbol_word(s->kind) != NULL;
         if (computed ? is_unknown(b, s->of) || is_unknown(b, s->with)
                      : s->kind == PSY_SYMBOL_MESSAGE && b->symbols[i] == PSY_SIZE_UNKNOWN) {
             b->unknown[i / 64] |= UINT64_C(1) << i % 64;
-            continue;
-        }
-        if (!computed) {
-            continue;
-        }
-        uint64_t left = psy__dim_value(s->of, b->symbols), right = psy__dim_value(s->with, b->symbols), *out = &b->symbols[i];
-        bool bad = s->kind == PSY_SYMBOL_ADD        ? __builtin_add_overflow(left, right, out)
-                   : s->kind == PSY_SYMBOL_SUBTRACT ? __builtin_sub_overflow(left, right, out)
-                   : s->kind == PSY_SYMBOL_MULTIPLY ? __builtin_mul_overflow(left, right, out)
-                                                    : right == 0 || left % right != 0;
-        if (bad) {
-            return psy_fail(PSY_INVALID, "size %s: %" PRIu64 " and %" PRIu64 " cannot be put together so",
-                            psy__module_string(m, s->name), left, right);
-        }
-        if (s->kind == PSY_SYMBOL_DIVIDE) {
-            *out = left / right;
+        } else if (computed) {
+            status = psy__size_compute(b->module, i, b->symbols, &b->symbols[i]);
         }
     }
-    return PSY_OK;
+    return status;
 }
 
 uint64_t psy__size_value(const psy__bound_program *b, const psy__instruction *at)

@@ -115,4 +115,12 @@ uint32_t psy__view_offset(const psy_psm_field *f, unsigned op);
 /* What an instruction of class SIZE gives. */
 uint64_t psy__size_value(const psy__bound_program *b, const psy__instruction *at);
 
+/* ---- sizes that are computed of others ---- */
+enum { PSY_SIZE_TEXT_ROOM = 96 };
+/* As it is written: "N * 2". What does not fit into `room` is left out. */
+void psy__size_text(const psy__module *m, psy_dim d, char *out, size_t room);
+/* The value of a computed symbol, of those before it. INVALID where there is none: it overflows, or a division leaves
+ * something. */
+PSY_NODISCARD psy_status psy__size_compute(const psy__module *m, uint32_t symbol, const uint64_t *symbols, uint64_t *out);
+
 #endif

@@ -36,8 +36,10 @@ static psy_status bind_symbol(psy_worker *w, psy_dim dim, uint64_t value, const 
     }
     uint32_t symbol = psy__dim_symbol(dim);
     if (w->symbol_bound[symbol] && w->symbols[symbol] != value) {
+        char text[PSY_SIZE_TEXT_ROOM];
+        psy__size_text(m, dim, text, sizeof text);
         return psy_fail(PSY_INVALID, "resident %s: %s is %" PRIu64 " here and %" PRIu64 " in a resident loaded before",
-                        resident, psy__module_string(m, m->symbols[symbol].name), value, w->symbols[symbol]);
+                        resident, text, value, w->symbols[symbol]);
     }
     w->symbols[symbol] = value;
     w->symbol_bound[symbol] = true;
@@ -233,6 +235,49 @@ psy_status psy_worker_load(psy_worker *w, const psy_rows *rows)
     return PSY_OK;
 }
 
+/* The resident that has the size. */
+static const char *resident_of(const psy__module *m, psy_dim size)
+{
+    for (uint32_t i = 0; i < m->resident_count; i++) {
+        for (uint32_t d = 0; d < m->residents[i].rank; d++) {
+            if (m->residents[i].dims[d] == size) {
+                return psy__module_string(m, m->residents[i].name);
+            }
+        }
+    }
+    return "";
+}
+
+/* Sizes that are computed of others: what was loaded has them. */
+static psy_status compute_sizes(psy_worker *w)
+{
+    const psy__module *m = &w->module->decoded;
+    for (uint32_t i = 0; i < m->symbol_count; i++) {
+        uint64_t value = 0;
+        psy_dim size = PSY_DIM_SYMBOL | i;
+        const psy_psm_symbol *s = &m->symbols[i];
+        if (!psy__symbol_word(s->kind)) {
+            continue;
+        }
+        if (psy__dim_value(s->of, w->symbols) == PSY_SIZE_UNKNOWN || psy__dim_value(s->with, w->symbols) == PSY_SIZE_UNKNOWN) {
+            w->symbols[i] = PSY_SIZE_UNKNOWN; /* each message brings its own */
+            continue;
+        }
+        psy_status status = psy__size_compute(m, i, w->symbols, &value);
+        if (status == PSY_OK && w->symbol_bound[i] && w->symbols[i] != value) {
+            char text[PSY_SIZE_TEXT_ROOM];
+            psy__size_text(m, size, text, sizeof text);
+            status = psy_fail(PSY_INVALID, "resident %s: %s is %" PRIu64 ", and it has %" PRIu64, resident_of(m, size), text,
+                              value, w->symbols[i]);
+        }
+        if (status != PSY_OK) {
+            return status;
+        }
+        w->symbols[i] = value;
+    }
+    return PSY_OK;
+}
+
 /* Binds one program on `engine`. */
 static psy_status bind_program(psy_worker *w, psy__engine *engine, const uint64_t *symbols, uint32_t program,
                                psy__executable **out)
@@ -310,6 +355,7 @@ psy_status psy__worker_bind(psy_worker *w)
         uint32_t kind = m->symbols[i].kind;
         w->symbols[i] = kind == PSY_SYMBOL_SHARDS ? w->shards : kind == PSY_SYMBOL_MESSAGE ? PSY_SIZE_UNKNOWN : w->symbols[i];
     }
+    status = status == PSY_OK ? compute_sizes(w) : status;
     for (uint32_t i = 0; status == PSY_OK && i < m->pipeline_count; i++) {
         if (!psy__pipeline_is_shaped(m, i)) {
             status = psy__worker_bind_lane(w, w->engine, i, w->symbols, &w->lanes[i]);

@@ -431,3 +431,48 @@ Test(run, conversions)
     check_number("f32(f64(q.scale) / 7)", 3.0 / 7);
     check_number("f32(bool(q.scale)) + f32(bool(q.scale - 3))", 1);
 }
+
+/* Data whose sizes are computed of those of other data. */
+Test(run, computed_sizes)
+{
+    enum { N = 12, K = 3 };
+    float rows[N * 4], pairs[2 * N * (K + 1)], more[K], wanted = 0;
+    for (unsigned i = 0; i < N * 4; i++) {
+        rows[i] = (float)(i % 7);
+        wanted += rows[i] * (float)(i % 4 + 1);
+    }
+    for (unsigned i = 0; i < 2 * N * (K + 1); i++) {
+        pairs[i] = (float)(i % 5);
+        wanted += pairs[i];
+    }
+    for (unsigned i = 0; i < K; i++) {
+        more[i] = (float)i;
+        wanted += more[i];
+    }
+    for (unsigned optimise = 0; optimise < 2; optimise++) {
+        compiled *c = compile("namespace t; message Q { x: f32[4]; } message R { sum: f32; size: u32; }",
+                              "resident pairs: f32[N * 2, K + 1] replicated\nresident rows: f32[N, 4] split N\n"
+                              "resident more: f32[K] replicated\n"
+                              "pipeline p(q: Q) -> R { R { sum: sum(rows @ q.x) + sum(sum(pairs, axis: 1)) + sum(more), "
+                              "size: u32(size(pairs, axis: 0)) * 100 + u32(K + 1) } }",
+                              optimise);
+        cr_assert(c->ok, "%s", c->said);
+        for (uint32_t shards = 1; shards <= 3; shards++) {
+            served s = {.shards = shards,
+                        .messages = 1,
+                        .residents = {{"pairs", pairs, 2 * N, (K + 1) * 4, NULL},
+                                      {"rows", rows, N, 16, NULL},
+                                      {"more", more, K, 4, NULL}}};
+            serve_begin(c, "p", &s);
+            for (unsigned d = 0; d < 4; d++) {
+                ((float *)serve_input(c, "p", &s, 0, "x"))[d] = (float)(d + 1);
+            }
+            serve(c, "p", &s);
+            cr_assert_eq(s.bind, PSY_OK, "%s", psy_detail());
+            cr_assert_eq(*(float *)serve_output(c, "p", &s, 0, "sum"), wanted);
+            cr_assert_eq(*(uint32_t *)serve_output(c, "p", &s, 0, "size"), 2 * N * 100 + K + 1);
+            serve_end(&s);
+        }
+        compile_end(c);
+    }
+}

@@ -169,23 +169,23 @@ Test(bind, computed_sizes)
     const size_case cases[] = {
         {"size C add A B;", "", 3, 4, PSY_OK, ""},
         {"size C add A B;", "", UINT64_MAX, 0, PSY_OK, ""},
-        {"size C add A B;", "", UINT64_MAX, 1, PSY_INVALID, "size C: 18446744073709551615 and 1 cannot be put together so"},
+        {"size C add A B;", "", UINT64_MAX, 1, PSY_INVALID, "size A + B: 18446744073709551615 and 1 cannot be put together so"},
         {"size C sub A B;", "", 4, 4, PSY_OK, ""},
-        {"size C sub A B;", "", 3, 4, PSY_INVALID, "size C: 3 and 4 cannot be put together so"},
+        {"size C sub A B;", "", 3, 4, PSY_INVALID, "size A - B: 3 and 4 cannot be put together so"},
         {"size C mul A B;", "", UINT64_C(1) << 31, UINT64_C(1) << 32, PSY_OK, ""},
-        {"size C mul A B;", "", UINT64_C(1) << 32, UINT64_C(1) << 32, PSY_INVALID, "size C"},
-        {"size C mul A 2;", "", top, 0, PSY_INVALID, "size C"},
+        {"size C mul A B;", "", UINT64_C(1) << 32, UINT64_C(1) << 32, PSY_INVALID, "size A * B"},
+        {"size C mul A 2;", "", top, 0, PSY_INVALID, "size A * 2"},
         {"size C div A B;", "", 12, 4, PSY_OK, ""},
         {"size C div A B;", "", 0, 4, PSY_OK, ""},
-        {"size C div A B;", "", 13, 4, PSY_INVALID, "size C: 13 and 4 cannot be put together so"},
-        {"size C div A B;", "", 12, 0, PSY_INVALID, "size C: 12 and 0 cannot be put together so"},
-        {"size C div A 0;", "", 12, 0, PSY_INVALID, "size C"},
+        {"size C div A B;", "", 13, 4, PSY_INVALID, "size A / B: 13 and 4 cannot be put together so"},
+        {"size C div A B;", "", 12, 0, PSY_INVALID, "size A / B: 12 and 0 cannot be put together so"},
+        {"size C div A 0;", "", 12, 0, PSY_INVALID, "size A / 0"},
         /* of others that are computed; a check of one */
         {"size C add A 1; size D mul C C; size E sub D B; check E == 12 \"nine and\";", "", 3, 4, PSY_OK, ""},
         {"size C add A 1; size D mul C C; size E sub D B; check E == 12 \"nine and\";", "", 3, 5, PSY_INVALID,
          "nine and (11 and 12)"},
-        {"size C add A 1; size D mul C C; size E sub D B;", "", 0, 2, PSY_INVALID, "size E"},
-        {"size C add A 1; size D sub 5 C;", "", UINT64_MAX, 2, PSY_INVALID, "size C"}};
+        {"size C add A 1; size D mul C C; size E sub D B;", "", 0, 2, PSY_INVALID, "size ((A + 1) * (A + 1)) - B: 1 and 2"},
+        {"size C add A 1; size D sub 5 C;", "", UINT64_MAX, 2, PSY_INVALID, "size A + 1: "}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         bound x;
         open_text(&x, cases[i].sizes, cases[i].text);

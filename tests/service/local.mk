@@ -24,7 +24,7 @@ check_PROGRAMS += %D%/test_response
 %C%_test_response_LDADD = $(TEST_LDADD)
 
 # With the real engine and a module that psynec compiled.
-SHOP_GENERATED = %D%/gen/shop.psy.h %D%/gen/shop.psm
+SHOP_GENERATED = %D%/gen/shop.psy.h %D%/gen/shop.psm %D%/gen/sizes.psm
 check_LTLIBRARIES += %D%/libshop-test.la
 %C%_libshop_test_la_SOURCES = %D%/shop.c %D%/shop.h
 %C%_libshop_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -41,5 +41,7 @@ $(%C%_libshop_test_la_OBJECTS) $(%C%_test_load_OBJECTS) $(%C%_test_module_file_O
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.psy -o %D%/gen && touch $@
 %D%/gen/shop.psm: %D%/shop.hrm %D%/shop.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.hrm -o %D%/gen && touch $@
-EXTRA_DIST += %D%/shop.psy %D%/shop.hrm
+%D%/gen/sizes.psm: %D%/sizes.hrm %D%/shop.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/sizes.hrm -o %D%/gen && touch $@
+EXTRA_DIST += %D%/shop.psy %D%/shop.hrm %D%/sizes.hrm
 CLEANFILES += $(SHOP_GENERATED)

@@ -54,9 +54,14 @@ static void *run_worker(void *w)
 
 shop shop_open(const char *uri, uint32_t shards, uint64_t rows, uint64_t kept)
 {
+    return shop_open_module(SHOP_MODULE, uri, shards, rows, kept);
+}
+
+shop shop_open_module(const char *module, const char *uri, uint32_t shards, uint64_t rows, uint64_t kept)
+{
     shop s = {.shards = shards, .rows = rows, .kept = kept};
     snprintf(s.uri, sizeof s.uri, "%s", uri);
-    cr_assert_eq(psy_module_open(SHOP_MODULE, &s.module), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(psy_module_open(module, &s.module), PSY_OK, "%s", psy_detail());
     psy_broker_options o = {.uri = s.uri, .module = s.module, .shards = shards};
     cr_assert_eq(psy_broker_create(&o, &s.broker), PSY_OK, "%s", psy_detail());
     cr_assert_eq(pthread_create(&s.broker_thread, NULL, run_broker, s.broker), 0);

@@ -39,6 +39,7 @@ psy_rows shop_weights(void);
 
 /* Opens module and broker. */
 shop shop_open(const char *uri, uint32_t shards, uint64_t rows, uint64_t kept);
+shop shop_open_module(const char *module, const char *uri, uint32_t shards, uint64_t rows, uint64_t kept);
 /* A worker that is not loaded. */
 psy_worker *shop_worker(const shop *s, uint32_t shard);
 /* Loads and runs all workers. */

@@ -128,6 +128,43 @@ Test(load, too_few_rows_for_the_pipeline)
     shop_close(&s, NULL);
 }
 
+static psy_status fill_zeros(void *context, uint64_t row, void *out)
+{
+    (void)context, (void)row, (void)out; /* it is zero already */
+    return PSY_OK;
+}
+
+/* Data whose sizes are computed of those of other data: whatever comes first, the worker starts only where they fit. */
+Test(load, computed_sizes)
+{
+    static const struct {
+        uint64_t rows, halves, pairs, columns, more;
+        const char *says;
+    } cases[] = {{40, 20, 80, 4, 3, NULL},
+                 {40, 19, 80, 4, 3, "resident halves: N / 2 is 20, and it has 19"},
+                 {40, 20, 82, 4, 3, "resident pairs: N * 2 is 80, and it has 82"},
+                 {40, 20, 80, 5, 3, "resident pairs: K + 1 is 4, and it has 5"},
+                 {41, 20, 82, 4, 3, "size N / 2: 41 and 2 cannot be put together so"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        shop s = shop_open_module(PSY_BUILD_DIR "/tests/service/gen/sizes.psm", "inproc://sizes", 1, cases[i].rows, 0);
+        psy_worker *w = shop_worker(&s, 0);
+        psy_rows loads[] = {
+            {.resident = "halves", .rank = 2, .dims = {cases[i].halves, SHOP_DIM}, .fill = fill_zeros},
+            {.resident = "pairs", .rank = 2, .dims = {cases[i].pairs, cases[i].columns}, .fill = fill_zeros},
+            {.resident = "more", .rank = 1, .dims = {cases[i].more}, .fill = fill_zeros},
+            shop_rows(&s),
+        };
+        for (size_t k = 0; k < 4; k++) {
+            size_t at = i % 2 ? 3 - k : k;
+            cr_assert_eq(psy_worker_load(w, &loads[at]), PSY_OK, "%s", psy_detail());
+        }
+        cr_assert_eq(psy_worker_start(w), cases[i].says ? PSY_INVALID : PSY_OK, "case %zu: %s", i, psy_detail());
+        cr_assert(!cases[i].says || strstr(psy_detail(), cases[i].says), "case %zu: %s", i, psy_detail());
+        psy_worker_destroy(w);
+        shop_close(&s, NULL);
+    }
+}
+
 /* Two shards that were given different data do not serve together, and the second one says why. */
 Test(load, shards_that_disagree)
 {
