@@ -13,6 +13,11 @@ check_PROGRAMS += %D%/test_ir
 %C%_test_ir_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_ir_LDADD = $(COMPILER_TEST_LDADD)
 
+check_PROGRAMS += %D%/test_large
+%C%_test_large_SOURCES = %D%/compile.c %D%/compile.h %D%/large_hrm.c %D%/large_hrm.h %D%/test_large.c
+%C%_test_large_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_large_LDADD = $(COMPILER_TEST_LDADD)
+
 check_PROGRAMS += %D%/test_run
 %C%_test_run_SOURCES = %D%/compile.c %D%/compile.h %D%/test_run.c
 %C%_test_run_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
