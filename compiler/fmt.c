@@ -318,6 +318,12 @@ const char *psc_fmt(psc_arena *arena, psc_diagnostics *diags, const psc_source *
     }
     *bytes = out.count;
     psc_push(arena, &out, '\0');
+    if (*bytes > PSC_TEXT_BYTES_MAX) {
+        psc_span whole = {source, 0, 0};
+        psc_help(psc_error(diags, PSC_E_LIMIT, whole, "laid out, this file is larger than %d bytes", PSC_TEXT_BYTES_MAX),
+                 "make several files of it");
+        return NULL;
+    }
     /* What is written reads as what was read. */
     fmt_words again = {0};
     psc_diagnostics quiet = {.arena = arena};

@@ -77,7 +77,7 @@ typedef struct psc_program {
 } psc_program;
 
 /* The most values a program may have. */
-enum { PSC_VALUES_MAX = 60000 };
+enum { PSC_VALUES_MAX = 100000 };
 
 /* Appends a value whose dtype and dims are given; the rest follows from `from`. */
 psc_value *psc_ir_add(psc_arena *arena, psc_program *p, const psc_value *from);

@@ -2,19 +2,124 @@
 # psynec. Tests link its parts as a library of their own.
 noinst_LTLIBRARIES += %D%/libpsynec.la
 %C%_libpsynec_la_SOURCES = \
-    %D%/arena.c %D%/arena.h %D%/builtins.def %D%/builtins.h %D%/builtins_doc.c %D%/builtins_doc.def %D%/builtins_math.c \
-    %D%/builtins_reduce.c %D%/builtins_shape.c %D%/build.c %D%/build.h %D%/bytecode.c %D%/call.c %D%/call.h %D%/diagnostic.c %D%/diagnostic.h \
-    %D%/diagnostics.def %D%/einsum.c %D%/einsum.h %D%/einsum_spec.c %D%/fold_scalar.c %D%/fuse.c %D%/header.c %D%/hrm_ast.h %D%/hrm_lex.l %D%/hrm_parse.y %D%/hrm_slips.c \
-    %D%/index.c %D%/index.h %D%/ir.c %D%/ir.h %D%/kernels.c %D%/lower.c %D%/lower.h %D%/lower_fn.c %D%/lower_hits.c %D%/lower_index.c %D%/lower_length.c \
-    %D%/lower_operator.c %D%/lower_pipeline.c %D%/lower_size.c %D%/lse.c %D%/lse.h %D%/names.c %D%/names.h %D%/optimise.c %D%/output.c %D%/output.h \
-    %D%/npy.c %D%/param.c %D%/param.h %D%/passes.c %D%/passes.h %D%/payload.c %D%/payload.h %D%/plan.c %D%/psy_ast.h %D%/psy_lex.l %D%/psy_parse.y %D%/resolve.c %D%/resolve_bodies.c \
-    %D%/safetensors.c %D%/schema.c %D%/schema.h %D%/schema_fields.c %D%/schema_names.c %D%/schema_names.h %D%/schema_state.h %D%/schema_value.c %D%/size.c %D%/source.c %D%/source.h %D%/split.c %D%/syntax.c \
-    %D%/syntax.h %D%/template.c %D%/template.h %D%/unit.c %D%/unit.h %D%/variant.c %D%/variant.h %D%/weights.c %D%/weights.h
+    %D%/arena.c \
+    %D%/arena.h \
+    %D%/build.c \
+    %D%/build.h \
+    %D%/builtins.def \
+    %D%/builtins.h \
+    %D%/builtins_doc.c \
+    %D%/builtins_doc.def \
+    %D%/builtins_math.c \
+    %D%/builtins_reduce.c \
+    %D%/builtins_shape.c \
+    %D%/bytecode.c \
+    %D%/call.c \
+    %D%/call.h \
+    %D%/diagnostic.c \
+    %D%/diagnostic.h \
+    %D%/diagnostics.def \
+    %D%/einsum.c \
+    %D%/einsum.h \
+    %D%/einsum_spec.c \
+    %D%/fold_scalar.c \
+    %D%/fuse.c \
+    %D%/header.c \
+    %D%/hrm_ast.h \
+    %D%/hrm_lex.l \
+    %D%/hrm_parse.y \
+    %D%/hrm_slips.c \
+    %D%/index.c \
+    %D%/index.h \
+    %D%/ir.c \
+    %D%/ir.h \
+    %D%/kernels.c \
+    %D%/lower.c \
+    %D%/lower.h \
+    %D%/lower_fn.c \
+    %D%/lower_hits.c \
+    %D%/lower_index.c \
+    %D%/lower_length.c \
+    %D%/lower_operator.c \
+    %D%/lower_pipeline.c \
+    %D%/lower_size.c \
+    %D%/lse.c \
+    %D%/lse.h \
+    %D%/names.c \
+    %D%/names.h \
+    %D%/npy.c \
+    %D%/optimise.c \
+    %D%/output.c \
+    %D%/output.h \
+    %D%/param.c \
+    %D%/param.h \
+    %D%/passes.c \
+    %D%/passes.h \
+    %D%/payload.c \
+    %D%/payload.h \
+    %D%/plan.c \
+    %D%/psy_ast.h \
+    %D%/psy_lex.l \
+    %D%/psy_parse.y \
+    %D%/resolve.c \
+    %D%/resolve_bodies.c \
+    %D%/safetensors.c \
+    %D%/schema.c \
+    %D%/schema.h \
+    %D%/schema_fields.c \
+    %D%/schema_names.c \
+    %D%/schema_names.h \
+    %D%/schema_state.h \
+    %D%/schema_value.c \
+    %D%/size.c \
+    %D%/source.c \
+    %D%/source.h \
+    %D%/split.c \
+    %D%/syntax.c \
+    %D%/syntax.h \
+    %D%/template.c \
+    %D%/template.h \
+    %D%/unit.c \
+    %D%/unit.h \
+    %D%/variant.c \
+    %D%/variant.h \
+    %D%/weights.c \
+    %D%/weights.h
 # The tools around the passes: commands, options, what else is written.
 %C%_libpsynec_la_SOURCES += \
-    %D%/command.c %D%/command.h %D%/command_compile.c %D%/command_fmt.c %D%/command_new.c %D%/deps.c %D%/deps.h %D%/diagnostic_json.c \
-    %D%/emit.h %D%/emit_c.c %D%/emit_c_kernel.c %D%/emit_c_layout.c %D%/emit_glsl.c %D%/emit_graph.c %D%/emit_json.c %D%/emit_kernel_ir.c %D%/emit_kernels.h %D%/explain.c %D%/explain_fusion.c %D%/fix.c %D%/fix.h %D%/fmt.c %D%/fmt.h \
-    %D%/fmt_words.c %D%/fmt_words.h %D%/glsl_forms.h %D%/json.c %D%/json.h %D%/kernel_text.c %D%/kernel_text.h %D%/options.c %D%/options.def %D%/options.h
+    %D%/command.c \
+    %D%/command.h \
+    %D%/command_compile.c \
+    %D%/command_fmt.c \
+    %D%/command_new.c \
+    %D%/deps.c \
+    %D%/deps.h \
+    %D%/diagnostic_json.c \
+    %D%/emit.h \
+    %D%/emit_c.c \
+    %D%/emit_c_kernel.c \
+    %D%/emit_c_layout.c \
+    %D%/emit_glsl.c \
+    %D%/emit_graph.c \
+    %D%/emit_json.c \
+    %D%/emit_kernel_ir.c \
+    %D%/emit_kernels.h \
+    %D%/explain.c \
+    %D%/explain_fusion.c \
+    %D%/fix.c \
+    %D%/fix.h \
+    %D%/fmt.c \
+    %D%/fmt.h \
+    %D%/fmt_words.c \
+    %D%/fmt_words.h \
+    %D%/glsl_forms.h \
+    %D%/json.c \
+    %D%/json.h \
+    %D%/kernel_text.c \
+    %D%/kernel_text.h \
+    %D%/options.c \
+    %D%/options.def \
+    %D%/options.h
 nodist_%C%_libpsynec_la_SOURCES = %D%/templates.c
 %C%_libpsynec_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/compiler
 

@@ -554,12 +554,13 @@ static psc_term lower_operands(psc_lowering *l, const hrm_expr *e)
 
 static psc_term lower_call(psc_lowering *l, const hrm_expr *e)
 {
-    psc_term t;
-    if (psc_lower_builtin(l, e, &t)) {
-        return t;
-    }
+    /* One that has the name of a builtin is poisoned. */
     const psc_fn *f = psc_fn_find(l->unit, e->name.text);
-    return f && !f->poisoned ? psc_inline_fn(l, e, f->node) : psc_poison(e->span); /* reported by resolve */
+    if (f && !f->poisoned) {
+        return psc_inline_fn(l, e, f->node);
+    }
+    psc_term t;
+    return psc_lower_builtin(l, e, &t) ? t : psc_poison(e->span); /* reported by resolve */
 }
 
 static psc_term lower_any(psc_lowering *l, const hrm_expr *e)

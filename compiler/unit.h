@@ -13,7 +13,7 @@
 #include "schema.h"
 
 /* What a file may have; a module has room for it. */
-enum { PSC_UNIT_VALUES_MAX = 120000 };
+enum { PSC_UNIT_VALUES_MAX = 200000 };
 enum { PSC_IMPORTS_MAX = 64, PSC_RESIDENTS_MAX = 64, PSC_PARAMS_MAX = 1024, PSC_FNS_MAX = 1024, PSC_PIPELINES_MAX = 64 };
 
 /* Every i64 and every u64: whole numbers have no dtype until they meet a value. */

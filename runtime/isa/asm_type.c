@@ -137,7 +137,8 @@ void psy__asm_type(psy__asm *a)
     }
     if (psy__asm_ok(a)) {
         to->field_count = (uint32_t)a->fields.count - t.first_field;
-        if (psy__layout(a->strings.bytes, to, (psy_psm_field *)a->fields.at + t.first_field) != PSY_OK) {
+        psy_psm_field *first = a->fields.at; /* NULL: there are none yet */
+        if (psy__layout(a->strings.bytes, to, first ? first + t.first_field : NULL) != PSY_OK) {
             psy__asm_fail(a, &where, "%s", psy_detail());
         }
     }

@@ -347,7 +347,9 @@ static void put_programs(writer *w)
             psy__instruction_at(m, p, word, &at);
             bool here = line < lines_end && line->program == i && line->word == word;
             put_instruction(w, p, &at, here ? line : NULL, region_left);
-            line += here;
+            if (here) {
+                line++;
+            }
             if (at.info->class_ == PSY_CLASS_REGION) {
                 region_left = at.operands[0];
             } else if (region_left > 0 && --region_left == 0) {

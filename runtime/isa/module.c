@@ -364,6 +364,10 @@ psy_status psy__module_decode(const void *bytes, uint64_t n, psy__trust trust, p
         return psy_fail(PSY_INVALID, "a module must lie at a multiple of 8");
     }
     psy_status status = read_header(bytes, n, &header);
+    /* Those that are left out are somewhere too: pointers to none of their elements are computed. */
+    for (size_t i = 0; i < PSY_PSM_KIND_END; i++) {
+        views[i].at = bytes;
+    }
     if (status == PSY_OK) {
         status = read_sections(bytes, n, header.section_count, views);
     }
@@ -378,7 +382,7 @@ psy_status psy__module_decode(const void *bytes, uint64_t n, psy__trust trust, p
         return status;
     }
     if (trust != PSY_TRUST_NATIVE) {
-        views[PSY_PSM_KERNELS] = views[PSY_PSM_KERNEL_CODE] = (section_view){NULL, 0};
+        views[PSY_PSM_KERNELS] = views[PSY_PSM_KERNEL_CODE] = (section_view){bytes, 0};
         view_to(views, &m);
     }
     m.hash = header.hash;

@@ -84,4 +84,7 @@ printf 'message A {\r\n    x: u8; // y \r\n}\r\n' >crlf.psy && run fmt crlf.psy 
 run fmt deep.psy && ok 'brackets in brackets' is "$status" 0
 { echo 'import "a.psy"' && printf 'const C%d = 1 // c\n' {1..20000}; } >long.hrm
 ok 'twenty thousand lines' timeout 20 "$psynec" fmt long.hrm
+{ echo 'message A {' && printf 'f%d:u8;\n' {1..75000} && echo '}'; } >large.psy && cp large.psy kept.psy
+run fmt large.psy && ok 'what would be too large when it is laid out' both is "$status" 1 says 'laid out, this file is larger than'
+ok 'is left as it is' same large.psy kept.psy
 finish

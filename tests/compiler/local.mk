@@ -13,6 +13,11 @@ check_PROGRAMS += %D%/test_ir
 %C%_test_ir_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_ir_LDADD = $(COMPILER_TEST_LDADD)
 
+check_PROGRAMS += %D%/test_large
+%C%_test_large_SOURCES = %D%/compile.c %D%/compile.h %D%/large_hrm.c %D%/large_hrm.h %D%/test_large.c
+%C%_test_large_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_large_LDADD = $(COMPILER_TEST_LDADD)
+
 check_PROGRAMS += %D%/test_run
 %C%_test_run_SOURCES = %D%/compile.c %D%/compile.h %D%/test_run.c
 %C%_test_run_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
@@ -94,8 +99,8 @@ noinst_PROGRAMS += %D%/run_module
 %C%_run_module_SOURCES = %D%/run_module.c
 %C%_run_module_LDADD = runtime/libpsyne-core.la -lm
 
-test_scripts += %D%/golden.sh %D%/cli.sh %D%/language.sh %D%/numpy.sh %D%/weights.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh
-EXTRA_DIST += tests/golden %D%/numpy_cases.py %D%/numpy_weights.py %D%/shell.sh
+test_scripts += %D%/golden.sh %D%/cli.sh %D%/limits.sh %D%/messages.sh %D%/language.sh %D%/numpy.sh %D%/weights.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh
+EXTRA_DIST += tests/golden %D%/messages.py %D%/numpy_cases.py %D%/numpy_weights.py %D%/shell.sh
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.
 update-golden: compiler/psynec$(EXEEXT)

@@ -4,8 +4,8 @@
 #include <glob.h>
 #include <time.h>
 
+#include "tests/fuzz/change.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/soup.h"
 #include "tests/test.h"
 
 #define IMPORTS PSY_SOURCE_DIR "/tests/golden/imports"
@@ -43,72 +43,6 @@ static void free_corpus(corpus *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         free(c->at[i].bytes);
-    }
-}
-
-static void cut(soup_input *in, size_t at, size_t n)
-{
-    n = n > in->n - at ? in->n - at : n;
-    memmove(in->bytes + at, in->bytes + at + n, in->n - at - n);
-    in->n -= n;
-}
-
-/* Where a word, number or other character starts, so that changes are of whole tokens. */
-static size_t pick_token(const soup_input *in, size_t *length)
-{
-    size_t at = soup_pick(in->n), end;
-#define IS_WORD(c) (((c) >= 'a' && (c) <= 'z') || ((c) >= 'A' && (c) <= 'Z') || ((c) >= '0' && (c) <= '9') || (c) == '_')
-    while (at > 0 && IS_WORD(in->bytes[at]) && IS_WORD(in->bytes[at - 1])) {
-        at--;
-    }
-    for (end = at; end < in->n && IS_WORD(in->bytes[end]); end++) {
-    }
-    *length = end > at ? end - at : at < in->n;
-    return at;
-}
-
-static void mutate(soup_input *in, const corpus *c)
-{
-    for (size_t changes = 1 + soup_pick(2) * soup_pick(4); changes > 0; changes--) {
-        size_t length, at = pick_token(in, &length);
-        const char *word = soup_word();
-        const soup_input *other = &c->at[soup_pick(c->count)];
-        switch (soup_pick(9)) {
-        case 0: cut(in, at, length); break;
-        case 1:
-            cut(in, at, length);
-            soup_insert(in, at, (const uint8_t *)word, strlen(word));
-            break;
-        case 2: soup_insert(in, at, (const uint8_t *)word, strlen(word)); break;
-        case 3: /* a byte */
-            if (in->n) {
-                in->bytes[soup_pick(in->n)] = (uint8_t)(1 + soup_pick(255));
-            }
-            break;
-        case 4: cut(in, at, soup_pick(60)); break;
-        case 5: cut(in, at, in->n); break; /* the end is missing */
-        case 6: {                          /* a part of another soup_input */
-            size_t from = soup_pick(other->n), n = soup_pick(80);
-            soup_insert(in, at, other->bytes + from, n > other->n - from ? other->n - from : n);
-            break;
-        }
-        case 7: { /* a part again */
-            uint8_t copy[80];
-            size_t n = in->n - at < sizeof copy ? in->n - at : sizeof copy;
-            memcpy(copy, in->bytes + at, n);
-            soup_insert(in, at, copy, soup_pick(n + 1));
-            break;
-        }
-        default: { /* another token of this soup_input in its place */
-            size_t other_length, other_at = pick_token(in, &other_length);
-            uint8_t copy[64];
-            other_length = other_length > sizeof copy ? sizeof copy : other_length;
-            memcpy(copy, in->bytes + other_at, other_length);
-            cut(in, at, length);
-            soup_insert(in, at, copy, other_length);
-            break;
-        }
-        }
     }
 }
 
@@ -164,7 +98,7 @@ static void fuzz(fuzz_kind kind, const char *const *patterns, size_t mutants, si
     for (size_t i = 0; i < mutants; i++) {
         size_t from = soup_pick(4) ? sound[soup_pick(sound_count)] : soup_pick(c->count);
         copy_input(&in, &c->at[from]);
-        mutate(&in, c);
+        soup_change(&in, &c->at[soup_pick(c->count)]);
         if (check_one(kind, &in)) {
             accepted++;
             copy_input(&c->at[sound[soup_pick(sound_count)]], &in);

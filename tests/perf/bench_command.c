@@ -5,52 +5,13 @@
  *   compile/nearest  psynec on the example's pipelines, from start to end: bytecode and kernels
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
-#include <ftw.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "tests/perf/bench.h"
-
-/* Runs a command; what it writes on stdout goes to the file, if there is one. Its exit status. */
-static int run_command(char *const *arguments, const char *output)
-{
-    posix_spawn_file_actions_t actions;
-    pid_t child;
-    int status = -1;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (posix_spawn(&child, arguments[0], &actions, NULL, arguments, environ) != 0 || waitpid(child, &status, 0) != child) {
-        status = -1;
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static char folder[512];
-
-static char *inside(const char *name)
-{
-    char *path = malloc(sizeof folder + 64);
-    if (!path) {
-        bench_fail("no memory");
-    }
-    snprintf(path, sizeof folder + 64, "%s/%s", folder, name);
-    return path;
-}
-
-static int remove_one(const char *path, const struct stat *s, int type, struct FTW *at)
-{
-    (void)s, (void)type, (void)at;
-    return remove(path);
-}
-
-static void remove_folder(void) { nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
+#include "tests/perf/commands.h"
 
 /* ---- nearest ---- */
 
@@ -58,9 +19,9 @@ static double nearest(void *unused, uint64_t amount)
 {
     (void)unused, (void)amount;
     char *const arguments[] = {NEAREST, "--module", NEAREST_MODULE, "--engine", "cpu", "--quiet", "--sample", "4000", NULL};
-    char *path = inside("nearest.out"), line[512] = "";
+    char *path = command_path("nearest.out"), line[512] = "";
     double first, tenth, qps;
-    int status = run_command(arguments, path);
+    int status = command_run(arguments, path);
     FILE *f = fopen(path, "r");
     while (f && fgets(line, sizeof line, f)) {
     }
@@ -82,28 +43,10 @@ static double nearest(void *unused, uint64_t amount)
 
 /* ---- psynec ---- */
 
-static size_t read_file(const char *path, char **out)
-{
-    FILE *f = fopen(path, "rb");
-    long bytes = -1;
-    if (f && fseek(f, 0, SEEK_END) == 0 && (bytes = ftell(f)) >= 0) {
-        rewind(f);
-        *out = bench_memory((size_t)bytes);
-        bytes = fread(*out, 1, (size_t)bytes, f) == (size_t)bytes ? bytes : -1;
-    }
-    if (f) {
-        fclose(f);
-    }
-    if (bytes < 0) {
-        bench_fail("%s cannot be read", path);
-    }
-    return (size_t)bytes;
-}
-
 static void check_same(const char *one, const char *other)
 {
     char *a, *b;
-    size_t n = read_file(one, &a), m = read_file(other, &b);
+    size_t n = command_read(one, &a), m = command_read(other, &b);
     if (n != m || memcmp(a, b, n) != 0) {
         bench_fail("psynec wrote something else than in the build");
     }
@@ -114,18 +57,18 @@ static void check_same(const char *one, const char *other)
 static double compile(void *unused, uint64_t amount)
 {
     (void)unused;
-    char *kernels = inside("kernels"), *module = inside("gen/nearest.psm"), *gen = inside("gen"),
-         *output = inside("psynec.out");
+    char *kernels = command_path("kernels"), *module = command_path("gen/nearest.psm"), *gen = command_path("gen"),
+         *output = command_path("psynec.out");
     char *const with_kernels[] = {PSYNEC, NEAREST_SOURCE, "--emit", "spirv,bytecode", "-o", kernels, NULL};
     char *const as_built[] = {PSYNEC, NEAREST_SOURCE, "-o", gen, NULL};
     uint64_t start = psy__now_ns();
     for (uint64_t i = 0; i < amount; i++) {
-        if (run_command(with_kernels, output) != 0) {
+        if (command_run(with_kernels, output) != 0) {
             bench_fail("psynec fails");
         }
     }
     uint64_t end = psy__now_ns();
-    if (run_command(as_built, output) != 0) {
+    if (command_run(as_built, output) != 0) {
         bench_fail("psynec fails");
     }
     check_same(module, NEAREST_MODULE);
@@ -138,13 +81,7 @@ static double compile(void *unused, uint64_t amount)
 
 int main(int argc, char **argv)
 {
-    const char *temporary = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/psyne-bench-XXXXXX", temporary && *temporary ? temporary : "/tmp");
-    if (!mkdtemp(folder)) {
-        perror(folder);
-        return 1;
-    }
-    atexit(remove_folder);
+    command_begin();
     bench_begin(argc, argv, "commands");
     bench_measure(&(bench_figure){.name = "nearest/qps", .unit = &bench_per_second, .step = 1, .subject = {"psyne", nearest}});
     bench_measure(&(bench_figure){

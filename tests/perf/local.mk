@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
 # find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
-BENCHES = %D%/bench_ring %D%/bench_rpc %D%/bench_dot %D%/bench_command
+BENCHES = %D%/bench_ring %D%/bench_rpc %D%/bench_dot %D%/bench_command %D%/bench_compile
 EXTRA_PROGRAMS = $(BENCHES)
 bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
 
@@ -42,11 +42,16 @@ if HAVE_OPENBLAS
 %C%_bench_dot_LDADD += $(OPENBLAS_LIBS)
 endif
 
-%C%_bench_command_SOURCES = %D%/bench_command.c $(bench_common)
+%C%_bench_command_SOURCES = %D%/bench_command.c %D%/commands.c %D%/commands.h $(bench_common)
 %C%_bench_command_CPPFLAGS = $(AM_CPPFLAGS) -DPSYNEC='"$(abs_top_builddir)/compiler/psynec$(EXEEXT)"' \
     -DNEAREST='"$(abs_top_builddir)/examples/nearest/nearest$(EXEEXT)"' \
     -DNEAREST_MODULE='"$(abs_top_builddir)/examples/nearest/gen/nearest.psm"' \
     -DNEAREST_SOURCE='"$(abs_top_srcdir)/examples/nearest/nearest.hrm"'
+
+%C%_bench_compile_SOURCES = %D%/bench_compile.c %D%/commands.c %D%/commands.h tests/compiler/large_hrm.c tests/compiler/large_hrm.h $(bench_common)
+%C%_bench_compile_CPPFLAGS = $(AM_CPPFLAGS) -DPSYNEC='"$(abs_top_builddir)/compiler/psynec$(EXEEXT)"' \
+    -DNEAREST_SOURCE='"$(abs_top_srcdir)/examples/nearest/nearest.hrm"'
+%C%_bench_compile_LDADD = runtime/libpsyne-core.la
 
 bench: $(BENCHES) $(ECHO_GENERATED) compiler/psynec$(EXEEXT) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
 	@bash $(srcdir)/%D%/run bench.json $${BENCH:-$(BENCHES)}

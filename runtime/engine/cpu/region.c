@@ -210,7 +210,9 @@ static void run_row(const psy__region *r, spot *s, const spot *rows, size_t k)
                 continue;
             }
             reduce_block(s, node, sums_at(rows, node) + k * node->element_bytes, levels, at / PSY__BLOCK, n);
-            levels += straight ? 0 : PSY__LEVELS * sizeof(uint64_t);
+            if (levels) {
+                levels += PSY__LEVELS * sizeof(uint64_t);
+            }
         }
     }
     uint8_t *levels = s->x->levels;
