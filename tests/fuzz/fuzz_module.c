@@ -127,11 +127,11 @@ static bool take_data(fuzz_data *d, const psy__module *m, uint64_t size)
     return ok;
 }
 
-static bool take_messages(fuzz_data *d, const psy_psm_type *type, uint32_t count, psy__span *out)
+static bool take_messages(fuzz_data *d, const psy__module *m, const psy_psm_type *type, uint32_t count, psy__span *out)
 {
     *out = (psy__span){take_bytes(d, (uint64_t)type->bytes * count), type->bytes, count};
     for (uint32_t i = 0; out->base && i < count; i += 2) { /* every second one has a header that is right */
-        psy__message_header(type, out->base + (uint64_t)i * type->bytes);
+        psy__message_headers(m, type, out->base + (uint64_t)i * type->bytes);
     }
     return out->base != NULL;
 }
@@ -147,9 +147,9 @@ static void run_program(psy__engine *engine, const psy__module *m, uint32_t prog
     if (!d) {
         fuzz_broken("no memory", "for a run");
     }
-    if (take_data(d, m, size) && take_messages(d, &m->types[p->input_type], MESSAGES, &inputs) &&
-        take_messages(d, &m->types[p->output_type], MESSAGES, &outputs) &&
-        (!partial || take_messages(d, partial, MESSAGES, &partials))) {
+    if (take_data(d, m, size) && take_messages(d, m, &m->types[p->input_type], MESSAGES, &inputs) &&
+        take_messages(d, m, &m->types[p->output_type], MESSAGES, &outputs) &&
+        (!partial || take_messages(d, m, partial, MESSAGES, &partials))) {
         psy__binding binding = {.module = m,
                                 .program = program,
                                 .symbols = d->symbols,
