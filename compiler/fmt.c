@@ -93,7 +93,8 @@ static size_t statement_end(const formatter *f, size_t i, size_t limit, bool ins
         if (!f->is_program && fmt_is(word(f, k), ";")) {
             return k + 1;
         }
-        bool starts = word(f, k)->kind == FMT_KEYWORD && !fmt_is(word(f, k), "if") && !fmt_is(word(f, k), "else");
+        bool starts = word(f, k)->kind == FMT_KEYWORD && !fmt_is(word(f, k), "if") && !fmt_is(word(f, k), "else") &&
+                      !fmt_is(word(f, k), "for");
         if (f->is_program && k > i && starts && (!inside || fmt_is(word(f, k), "let"))) {
             return k;
         }

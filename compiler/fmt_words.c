@@ -10,7 +10,7 @@
 
 static fmt_kind kind_of(const char *text, uint32_t n, bool is_program)
 {
-    static const char *const program[] = {"import", "const", "resident", "param", "fn", "pipeline", "let", "if", "else", NULL};
+    static const char *const program[] = {"import", "const", "resident", "param", "fn", "pipeline", "for", "let", "if", "else", NULL};
     static const char *const schema[] = {"namespace", "const", "message", "import", NULL};
     if (n >= 2 && text[0] == '/' && (text[1] == '/' || text[1] == '*')) {
         return text[1] == '/' ? FMT_LINE_COMMENT : FMT_BLOCK_COMMENT;
@@ -244,6 +244,21 @@ static void put_groups(layout *l, size_t from, size_t to, bool all, unsigned ind
     }
 }
 
+/* What a pipeline's variants are: a line for each, below its head. The last word may open the pipeline's braces. */
+static void put_guards(layout *l, size_t from, size_t to, unsigned indent)
+{
+    for (size_t i = from; i < to;) {
+        size_t end = i;
+        while (end < to && !fmt_is(&l->words->at[end], ",")) {
+            end = step(l, end);
+        }
+        end = end < to ? end + 1 : to;
+        put_line(l, indent + (i > from ? 8 : 4));
+        put_flat(l, i, end);
+        i = end;
+    }
+}
+
 /* `tail`: how wide it is what follows on the last line. */
 static void put(layout *l, size_t from, size_t to, unsigned indent, size_t tail)
 {
@@ -253,6 +268,13 @@ static void put(layout *l, size_t from, size_t to, unsigned indent, size_t tail)
     if (column(l) + fmt_width(l->words, from, to) + tail <= PSC_FMT_COLUMNS) {
         put_flat(l, from, to);
         return;
+    }
+    for (size_t i = from + 1; i < to; i = step(l, i)) {
+        if (fmt_is(&l->words->at[i], "for")) {
+            put(l, from, i, indent, 0);
+            put_guards(l, i, to, indent);
+            return;
+        }
     }
     size_t head = from;
     unsigned level = 0;

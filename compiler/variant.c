@@ -190,12 +190,6 @@ bool psc_variant_resolve(psc_unit *u, psc_pipeline *p)
 
 /* ---- in the body ---- */
 
-static const char *type_text(psc_lowering *l, const psc_guard *g)
-{
-    psc_span s = g->type->span;
-    return psc_strndup(l->unit->arena, s.source->text + s.begin, s.end - s.begin);
-}
-
 psc_term psc_variant_load(psc_lowering *l, const hrm_expr *e, uint32_t field)
 {
     psc_unit *u = l->unit;
@@ -233,10 +227,7 @@ psc_term psc_variant_size(psc_lowering *l, const hrm_expr *e)
             }
         }
     }
-    psc_diagnostic *error = ERROR(PSC_E_UNKNOWN_NAME, e->span, "there is no size `%s` in this alternative", e->name.text);
-    if (l->pipeline->guards.count) {
-        psc_note(error, l->pipeline->guards.at[0].type->span, "where this is %s", type_text(l, &l->pipeline->guards.at[0]));
-    }
+    ERROR(PSC_E_UNKNOWN_NAME, e->span, "there is no size `%s` in this alternative", e->name.text);
     return psc_poison(e->span);
 }
 
