@@ -412,11 +412,14 @@ static void field(psc_kernel_text *t, uint32_t node)
     const psy__knode *n = node_of(t, node);
     const psy_psm_field *f = &t->k->module->fields[n->place];
     const char *T = psc_c_type(n->dtype);
-    psc_kernel_line(t, "%s *restrict out = (%s *)(void *)(f->output + %u); // answer.%s", T, T, f->offset,
+    psc_kernel_line(t, "%s *restrict out = (%s *)(void *)(f->output + %u); // answer.%s", T, T, n->more,
                     psc_kernel_comment(t->arena, psy__module_string(t->k->module, f->name)));
     psc_kernel_line(t, "const uint64_t count = %s;", operand(t, node, 0));
-    if (f->kind == PSY_FIELD_BOUNDED) {
-        psc_kernel_line(t, "*(uint32_t *)(void *)(f->output + %u) = (uint32_t)count;", f->count_offset);
+    if (n->a[1]) {
+        psc_kernel_line(t,
+                        f->kind == PSY_FIELD_OPTIONAL ? "*(uint8_t *)(f->output + %u) = (uint8_t)%s;"
+                                                      : "*(uint32_t *)(void *)(f->output + %u) = (uint32_t)%s;",
+                        f->count_offset, operand(t, node, 1));
     }
     loop(t, "i", "0", "count");
     psc_kernel_text_body(t, node);
@@ -457,7 +460,7 @@ static const char *start_of(psc_arena *arena, const psy__kernel_ir *k, const psy
 {
     const psy__module *m = k->module;
     switch (p->kind) {
-    case PSY_PLACED_INPUT: return psc_format(arena, "f->input + %u", m->fields[p->source].offset);
+    case PSY_PLACED_INPUT: return psc_format(arena, "f->input + %u", p->at);
     case PSY_PLACED_PARTIAL: return psc_format(arena, "f->partials + %u", m->fields[p->source].offset);
     case PSY_PLACED_RESIDENT: return psc_format(arena, "f->residents[%u].data", p->source);
     case PSY_PLACED_ROW: return psc_format(arena, "f->rows[%u]", psc_c_row(m, k->program, p->reg));

@@ -198,7 +198,8 @@ static bool in_slot(const psy__kplace *p) { return p->kind == PSY_PLACED_ARENA |
 /* Bytes from the place's first word to its elements, where these are not counted in words. */
 static uint32_t bytes_into(const psc_kernel_text *t, const psy__kplace *p)
 {
-    return p->kind == PSY_PLACED_INPUT ? t->k->module->fields[p->source].offset : p->kind == PSY_PLACED_CONST ? p->source : 0;
+    (void)t;
+    return p->kind == PSY_PLACED_INPUT ? p->at : p->kind == PSY_PLACED_CONST ? p->source : 0;
 }
 
 /* "inputs[in_vector + i0]", for elements of words. */
@@ -464,9 +465,9 @@ static void best(psc_kernel_text *t, uint32_t node)
 }
 
 /* A word an invocation: it leaves the bytes in it that are not the field's. */
-static void narrow_field(psc_kernel_text *t, uint32_t node, const char *n, const psy_psm_field *f)
+static void narrow_field(psc_kernel_text *t, uint32_t node, const char *n)
 {
-    unsigned bytes = psy__dtype_bytes(node_of(t, node)->dtype), lanes = 4 / bytes, skip = f->offset % 4 / bytes;
+    unsigned bytes = psy__dtype_bytes(node_of(t, node)->dtype), lanes = 4 / bytes, skip = node_of(t, node)->more % 4 / bytes;
     const char *out = buffer(t, PSY_BIND_OUTPUT);
     psc_kernel_line(t, "uint first = element * %uu;", lanes);
     psc_kernel_line(t, "if (first < %s + %uu) {", n, skip);
@@ -491,14 +492,19 @@ static void field(psc_kernel_text *t, uint32_t node)
     const char *count = name_of(t, node, 0), *out = buffer(t, PSY_BIND_OUTPUT), *table = buffer(t, PSY_BIND_TABLE);
     psc_kernel_line(t, "// answer.%s", psy__module_string(t->k->module, f->name));
     psc_kernel_line(t, "uint element = group * width + local;");
-    psc_kernel_line(t, "uint reply = %s[message * 2u + 1u], to = reply + %uu;", table, f->offset / 4);
-    if (f->kind == PSY_FIELD_BOUNDED) {
+    psc_kernel_line(t, "uint reply = %s[message * 2u + 1u], to = reply + %uu;", table, n->more / 4);
+    if (n->a[1]) {
+        const char *said = name_of(t, node, 1), *at = psc_format(t->arena, "%s[reply + %uu]", out, f->count_offset / 4);
+        if (f->kind == PSY_FIELD_OPTIONAL) { /* a byte, whose word has other fields in it */
+            unsigned shift = 8 * (f->count_offset % 4);
+            said = psc_format(t->arena, "%s & 0x%xu | %s << %uu", at, ~(UINT32_C(255) << shift), said, shift);
+        }
         psc_kernel_line(t, "if (element == 0u) {");
-        psc_kernel_line(t, "    %s[reply + %uu] = %s;", out, f->count_offset / 4, count);
+        psc_kernel_line(t, "    %s = %s;", at, said);
         psc_kernel_line(t, "}");
     }
     if (psy__dtype_bytes(n->dtype) < 4) {
-        narrow_field(t, node, count, f);
+        narrow_field(t, node, count);
         return;
     }
     psc_kernel_line(t, "uint i = element;");

@@ -127,7 +127,8 @@ static void construct(psc_kernel_text *t, uint32_t node)
     case PSY_K_BEST: psc_kernel_line(t, "%s %s < %s", text, psc_kernel_coordinate(t, node, 0), a); break;
     case PSY_K_IF: psc_kernel_line(t, "if %s", a); break;
     case PSY_K_FIELD:
-        psc_kernel_line(t, "field %s, i < %s", psy__module_string(t->k->module, t->k->module->fields[n->place].name), a);
+        psc_kernel_line(t, n->a[1] ? "field %s, i < %s, counts %s" : "field %s, i < %s",
+                        psy__module_string(t->k->module, t->k->module->fields[n->place].name), a, operand(t, node, 1));
         break;
     case PSY_K_RANK: psc_kernel_line(t, "rank %s %s", orders[n->bits], a); break;
     default: psc_kernel_line(t, "%s", text); break;

@@ -86,7 +86,11 @@ const char *psc_kernel_place_name(psc_arena *arena, const psy__kernel_ir *k, uin
     const psy__kplace *p = &k->places[place];
     const psy__module *m = k->module;
     switch (p->kind) {
-    case PSY_PLACED_INPUT: return psc_kernel_identifier(arena, "in_", psy__module_string(m, m->fields[p->source].name));
+    case PSY_PLACED_INPUT: {
+        const psy_psm_field *f = &m->fields[p->source];
+        const char *what = p->at == f->count_offset ? "count_" : p->at == f->inner_offset ? "lengths_" : "in_";
+        return psc_kernel_identifier(arena, what, psy__module_string(m, f->name));
+    }
     case PSY_PLACED_PARTIAL: return psc_kernel_identifier(arena, "part_", psy__module_string(m, m->fields[p->source].name));
     case PSY_PLACED_RESIDENT: return psc_kernel_identifier(arena, "data_", psy__module_string(m, m->residents[p->source].name));
     case PSY_PLACED_ROW:

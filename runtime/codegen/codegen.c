@@ -41,26 +41,22 @@ static void place_registers(generator *g)
             to->kind = reg->slot == PSY_NO_SLOT ? PSY_PLACED_NOWHERE : g->batched[r] ? PSY_PLACED_ARENA : PSY_PLACED_UNIFORM;
             switch (at.op) {
             case PSY_OP_LOAD:
+            case PSY_OP_COUNT:
+            case PSY_OP_LENGTHS:
                 *to = (psy__kplace){PSY_PLACED_INPUT, reg->dtype, (uint16_t)r,
-                                    m->types[g->p->input_type].first_field + at.operands[0]};
+                                    m->types[g->p->input_type].first_field + at.operands[0], 0};
+                to->at = psy__view_offset(&m->fields[to->source], at.op);
                 break;
             case PSY_OP_PARTIAL:
                 *to = (psy__kplace){PSY_PLACED_PARTIAL, reg->dtype, (uint16_t)r,
-                                    m->types[g->p->partial_type].first_field + at.operands[0]};
+                                    m->types[g->p->partial_type].first_field + at.operands[0], 0};
                 break;
-            case PSY_OP_RESIDENT: *to = (psy__kplace){PSY_PLACED_RESIDENT, reg->dtype, (uint16_t)r, at.operands[0]}; break;
-            case PSY_OP_LOOKUP: *to = (psy__kplace){PSY_PLACED_ROW, reg->dtype, (uint16_t)r, at.operands[0]}; break;
-            case PSY_OP_CONST: *to = (psy__kplace){PSY_PLACED_CONST, reg->dtype, (uint16_t)r, at.operands[0]}; break;
-            case PSY_OP_COUNT:
-            case PSY_OP_LENGTHS:
-                if (g->status == PSY_OK) {
-                    g->status = psy_fail(PSY_UNSUPPORTED, "program %s has no kernels: %s", psy__module_string(m, g->p->name),
-                                         at.info->name);
-                }
-                break;
+            case PSY_OP_RESIDENT: *to = (psy__kplace){PSY_PLACED_RESIDENT, reg->dtype, (uint16_t)r, at.operands[0], 0}; break;
+            case PSY_OP_LOOKUP: *to = (psy__kplace){PSY_PLACED_ROW, reg->dtype, (uint16_t)r, at.operands[0], 0}; break;
+            case PSY_OP_CONST: *to = (psy__kplace){PSY_PLACED_CONST, reg->dtype, (uint16_t)r, at.operands[0], 0}; break;
             default:
                 if (at.info->class_ == PSY_CLASS_SHAPE) {
-                    *to = (psy__kplace){PSY_PLACED_VIEW, reg->dtype, (uint16_t)r, word};
+                    *to = (psy__kplace){PSY_PLACED_VIEW, reg->dtype, (uint16_t)r, word, 0};
                 }
             }
             bool elsewhere = to->kind == PSY_PLACED_PARTIAL || to->kind == PSY_PLACED_ROW;

@@ -102,7 +102,7 @@ uint32_t psy__kernel_place(psy__kernel_ir *k, psy__kplace place)
 {
     for (uint32_t i = 0; i < k->place_count; i++) {
         if (k->places[i].kind == place.kind && k->places[i].dtype == place.dtype && k->places[i].source == place.source &&
-            (place.kind != PSY_PLACED_ROW || k->places[i].reg == place.reg)) {
+            k->places[i].at == place.at && (place.kind != PSY_PLACED_ROW || k->places[i].reg == place.reg)) {
             return i;
         }
     }

@@ -84,6 +84,7 @@ typedef struct psy__kplace {
     uint8_t kind, dtype;
     uint16_t reg;    /* register; of a ROW the one that LOOKUP writes */
     uint32_t source; /* INPUT, PARTIAL: field of the module; RESIDENT, ROW: resident; CONST: byte offset; else slot */
+    uint32_t at;     /* INPUT: the message's byte that it starts at, which is the field's but for its count and lengths */
 } psy__kplace;
 
 typedef struct psy__kernel_ir {

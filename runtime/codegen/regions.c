@@ -87,26 +87,42 @@ void psy__make_reduce(psy__maker *k, const psy__instruction *nodes, uint32_t cou
 
 /* ---- stores ---- */
 
+/* What is written as the field's count; 0: nothing. */
+static uint32_t counted(psy__maker *k, const psy__instruction *at, const psy_psm_field *f, uint32_t *rows)
+{
+    uint32_t said = at->op == PSY_OP_STORE ? at->operands[2] : PSY_NONE;
+    if (at->op != PSY_OP_STORE) {
+        return 0;
+    }
+    if (f->kind == PSY_FIELD_OPTIONAL) {
+        return said == PSY_NONE ? psy__kernel_const(k->k, PSY_BOOL, 1) : psy__maker_load(k, said, NULL, 0);
+    }
+    if (f->kind == PSY_FIELD_BOUNDED && said != PSY_NONE) {
+        *rows = psy__kernel_index(k->k, PSY_K_LENGTH, psy__maker_load(k, said, NULL, 0), *rows);
+    }
+    return f->kind == PSY_FIELD_BOUNDED ? *rows : 0;
+}
+
 void psy__make_store(psy__maker *k, const psy__instruction *at)
 {
     const psy_psm_register *r = &k->registers[at->operands[0]];
-    uint32_t field = k->m->types[k->p->output_type].first_field + at->operands[1], n;
+    uint32_t field = k->m->types[k->p->output_type].first_field + at->operands[1], c[PSY_RANK_MAX] = {0};
     const psy_psm_field *f = &k->m->fields[field];
     k->k->now = at->word;
-    if (at->op != PSY_OP_STORE || f->kind == PSY_FIELD_OPTIONAL || f->kind == PSY_FIELD_VARIANT ||
-        (f->flags & PSY_FIELD_TEXT)) {
-        psy__maker_refuse(k, "%s of such a field", at->info->name);
+    if (f->kind == PSY_FIELD_VARIANT) {
+        psy__maker_refuse(k, "%s of a variant", at->info->name);
         return;
     }
-    n = psy__maker_product(k, r->dims, r->rank);
-    if (f->kind == PSY_FIELD_BOUNDED && at->operands[2] != PSY_NONE) {
-        uint32_t length = psy__maker_load(k, at->operands[2], NULL, 0);
-        n = psy__kernel_index(k->k, PSY_K_LENGTH, length, n);
-    }
-    uint32_t construct =
-        psy__kernel_open(k->k, (psy__knode){.op = PSY_K_FIELD, .dtype = (uint8_t)at->dtype, .a = {n}, .place = field});
-    uint32_t element = psy__kernel_coord(k->k, construct, 0);
-    uint32_t value = psy__maker_load(k, at->operands[0], &element, r->rank);
+    uint32_t rows = psy__maker_product(k, r->dims, r->rank ? 1 : 0), count = counted(k, at, f, &rows);
+    uint32_t inner = r->rank > 1 ? psy__kernel_size(k->k, r->dims[1]) : 0;
+    psy__knode node = {.op = PSY_K_FIELD, .dtype = (uint8_t)at->dtype, .place = field};
+    node.a[0] = inner ? psy__kernel_index(k->k, PSY_K_IMUL, rows, inner) : rows;
+    node.a[1] = count;
+    node.more = at->op == PSY_OP_STORE ? f->offset : f->inner_offset;
+    uint32_t construct = psy__kernel_open(k->k, node), element = psy__kernel_coord(k->k, construct, 0);
+    c[0] = inner ? psy__kernel_index(k->k, PSY_K_IDIV, element, inner) : element;
+    c[1] = inner ? psy__kernel_index(k->k, PSY_K_IMOD, element, inner) : 0;
+    uint32_t value = psy__maker_load(k, at->operands[0], c, r->rank);
     psy__kernel_add(k->k, (psy__knode){.op = PSY_K_PUT, .dtype = (uint8_t)at->dtype, .a = {value}});
     psy__maker_close(k, construct);
 }

@@ -39,7 +39,7 @@ static uint32_t base_of(psy__emitter *k, const psy__kplace *p, unsigned *binding
     switch (p->kind) {
     case PSY_PLACED_INPUT:
         *binding = PSY_BIND_INPUT;
-        *bytes = m->fields[p->source].offset;
+        *bytes = p->at;
         return psy__load_word(k, PSY_BIND_TABLE, times(k, k->message, number(k, 2)));
     case PSY_PLACED_RESIDENT: *binding = PSY_BIND_RESIDENT; return psy__param(k, PSY_PARAM_RESIDENT(symbols, slots, p->source));
     case PSY_PLACED_CONST:
@@ -242,7 +242,7 @@ static void print_narrow_field(psy__emitter *k, uint32_t at, uint32_t base, uint
 {
     const psy__knode *field = node_of(k, at);
     uint32_t bytes = psy__dtype_bytes(field->dtype), lanes = 4 / bytes, zero = number(k, 0);
-    uint32_t skip = k->ir->module->fields[field->place].offset % 4 / bytes;
+    uint32_t skip = field->more % 4 / bytes;
     uint32_t first = times(k, element, number(k, lanes));
     uint32_t inside = psy__if(k, below(k, first, add(k, n, number(k, skip))));
     uint32_t at_word = add(k, base, element), word = psy__load_word(k, PSY_BIND_OUTPUT, at_word);
@@ -260,18 +260,32 @@ static void print_narrow_field(psy__emitter *k, uint32_t at, uint32_t base, uint
     psy__end_if(k, inside);
 }
 
+/* The count of a bounded field; or the byte that says whether an optional one is there, which may share a word with its first
+ * elements: the same invocation writes these afterwards. */
+static void print_count(psy__emitter *k, const psy_psm_field *f, uint32_t out, uint32_t count)
+{
+    uint32_t at = add(k, out, number(k, f->count_offset / 4));
+    if (f->kind == PSY_FIELD_OPTIONAL) {
+        uint32_t shift = 8 * (f->count_offset % 4), kept = ~(UINT32_C(255) << shift);
+        kept = psy__op2(k, SpvOpBitwiseAnd, k->u32, psy__load_word(k, PSY_BIND_OUTPUT, at), number(k, kept));
+        count = psy__op2(k, SpvOpShiftLeftLogical, k->u32, count, number(k, shift));
+        count = psy__op2(k, SpvOpBitwiseOr, k->u32, kept, count);
+    }
+    psy__store_word(k, PSY_BIND_OUTPUT, at, count);
+}
+
 static void print_field(psy__emitter *k, uint32_t at)
 {
     const psy__knode *field = node_of(k, at);
     const psy_psm_field *f = &k->ir->module->fields[field->place];
     uint32_t element = invocation(k), n = k->ids[field->a[0]], bytes = psy__dtype_bytes(field->dtype);
     uint32_t out = psy__load_word(k, PSY_BIND_TABLE, add(k, times(k, k->message, number(k, 2)), number(k, 1)));
-    if (f->kind == PSY_FIELD_BOUNDED) {
+    if (field->a[1]) {
         uint32_t first = psy__if(k, psy__op2(k, SpvOpIEqual, k->boolean, element, number(k, 0)));
-        psy__store_word(k, PSY_BIND_OUTPUT, add(k, out, number(k, f->count_offset / 4)), n);
+        print_count(k, f, out, k->ids[field->a[1]]);
         psy__end_if(k, first);
     }
-    uint32_t base = add(k, out, number(k, f->offset / 4));
+    uint32_t base = add(k, out, number(k, field->more / 4));
     if (bytes < 4) {
         print_narrow_field(k, at, base, element, n);
         return;
