@@ -82,6 +82,7 @@ static bool take_option(compilation *c, psc_option_name o, const char *value)
     case PSC_OPTION_LEVEL:
         c->options.optimise = psc_value_place(c->arena, PSC_VALUE_LEVEL, value, "there is no optimisation -O") > 0;
         break;
+    case PSC_OPTION_FAST_MATH: c->options.fast_math = true; break;
     case PSC_OPTION_NO_KERNELS: c->options.kernels = false; break;
     case PSC_OPTION_NO_LINES: c->options.no_lines = true; break;
     case PSC_OPTION_WARNING: parse_warning(c, value); break;

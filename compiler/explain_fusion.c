@@ -174,6 +174,10 @@ static void tell_program(psc_unit *u, const psc_pipeline *pipeline, const psc_pr
 
 void psc_explain_fusion(psc_unit *u, FILE *to)
 {
+    if (u->options->fast_math) {
+        fprintf(to, "fast math: %u operation%s changed; results may differ from what is written in their last digits\n",
+                u->relaxed, u->relaxed == 1 ? "" : "s");
+    }
     for (size_t i = 0; i < u->pipelines.count; i++) {
         const psc_pipeline *p = u->pipelines.at[i];
         tell_program(u, p, p->shard, to);

@@ -48,7 +48,10 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/names.c \
     %D%/names.h \
     %D%/npy.c \
+    %D%/fast_math.c \
+    %D%/fast_math.def \
     %D%/optimise.c \
+    %D%/optimise.h \
     %D%/output.c \
     %D%/output.h \
     %D%/param.c \

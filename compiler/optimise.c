@@ -3,12 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "unit.h"
+#include "build.h"
+#include "isa/verify.h"
+#include "optimise.h"
 
-/* Replaces the program's values by what `visit` makes of each, operands first. It gets a copy with operands as they became and
- * returns what the value becomes: one that is there already, or what psc_ir_add made; NULL drops it. */
-static void rewrite(psc_unit *u, psc_program *p, psc_value *(*visit)(psc_unit *, psc_program *to, psc_value *copy, void *),
-                    void *context)
+void psc_rewrite(psc_unit *u, psc_program *p, psc_value *(*visit)(psc_unit *, psc_program *to, psc_value *copy, void *),
+                 void *context)
 {
     psc_program to = *p;
     to.values.at = NULL;
@@ -23,9 +23,23 @@ static void rewrite(psc_unit *u, psc_program *p, psc_value *(*visit)(psc_unit *,
     *p = to;
 }
 
+void psc_settle_reshape(psc_unit *u, psc_program *to, psc_value *v)
+{
+    psc_value *x = v->op == PSY_OP_RESHAPE ? v->operands[0] : NULL;
+    if (!x || !psc_ir_is_stridden(x)) {
+        return;
+    }
+    psy_psm_register from = {.dtype = x->dtype, .rank = x->rank}, as = {.dtype = v->dtype, .rank = v->rank};
+    memcpy(from.dims, x->dims, sizeof from.dims);
+    memcpy(as.dims, v->dims, sizeof as.dims);
+    if (!psy__only_ones_differ(&from, &as)) {
+        v->operands[0] = psc_build_copy(&(psc_builder){u, to, v->span}, x);
+    }
+}
+
 /* ---- fold ---- */
 
-static bool constant(const psc_value *v, uint64_t *bits)
+bool psc_is_number(const psc_value *v, uint64_t *bits)
 {
     *bits = v->bits;
     return v->op == PSY_OP_CONST && v->rank == 0; /* with axes: weights */
@@ -56,7 +70,7 @@ static uint64_t bits_of(unsigned dtype, uint64_t integer)
 static bool is_neutral(const psc_value *v, unsigned k, uint64_t bits)
 {
     uint64_t have;
-    return constant(v->operands[k], &have) && have == bits && psc_ir_same_dims(v, v->operands[1 - k]);
+    return psc_is_number(v->operands[k], &have) && have == bits && psc_ir_same_dims(v, v->operands[1 - k]);
 }
 
 static bool is_float(const psc_value *v) { return psy__dtype_class(v->dtype) == PSY_DCLASS_FLOAT; }
@@ -73,7 +87,7 @@ static psc_value *divide_by_power(psc_unit *u, psc_program *to, psc_value *v)
     uint64_t bits;
     int exponent;
     double c;
-    if (!is_float(v) || !constant(v->operands[1], &bits)) {
+    if (!is_float(v) || !psc_is_number(v->operands[1], &bits)) {
         return NULL;
     }
     bits = psc_fold_cast(v->dtype, PSY_F64, bits);
@@ -119,7 +133,7 @@ static psc_value *simplify(psc_unit *u, psc_program *to, psc_value *v)
     case PSY_OP_ROUND:
         return x->op == PSY_OP_FLOOR || x->op == PSY_OP_CEIL || x->op == PSY_OP_TRUNC || x->op == PSY_OP_ROUND ? x : NULL;
     case PSY_OP_CHOOSE:
-        if (constant(x, &bits)) {
+        if (psc_is_number(x, &bits)) {
             psc_value *taken = v->operands[bits & 1 ? 1 : 2];
             return psc_ir_same_dims(v, taken) ? taken : NULL;
         }
@@ -132,12 +146,13 @@ static psc_value *fold_value(psc_unit *u, psc_program *to, psc_value *v, void *c
 {
     uint64_t in[3] = {0}, out = 0;
     (void)context;
+    psc_settle_reshape(u, to, v);
     if (v->op == PSY_OP_SIZE && !psy__dim_is_symbol(v->index)) {
         return add_constant(u, to, v, bits_of(v->dtype, v->index));
     }
     bool constants = psc_ir_is_elementwise(v) && v->rank == 0;
     for (unsigned k = 0; constants && k < v->operand_count; k++) {
-        constants = constant(v->operands[k], &in[k]);
+        constants = psc_is_number(v->operands[k], &in[k]);
     }
     if (constants && v->op == PSY_OP_CAST) {
         return add_constant(u, to, v, psc_fold_cast(v->operands[0]->dtype, v->dtype, in[0]));
@@ -149,7 +164,7 @@ static psc_value *fold_value(psc_unit *u, psc_program *to, psc_value *v, void *c
     return simple ? simple : psc_ir_add(u->arena, to, v);
 }
 
-static void fold_program(psc_unit *u, psc_program *p) { rewrite(u, p, fold_value, NULL); }
+static void fold_program(psc_unit *u, psc_program *p) { psc_rewrite(u, p, fold_value, NULL); }
 void psc_fold(psc_unit *unit) { psc_each_program(unit, fold_program); }
 
 /* ---- cse ---- */
@@ -196,7 +211,7 @@ static void cse_program(psc_unit *u, psc_program *p)
         t.mask = t.mask * 2 + 1;
     }
     t.buckets = psc_alloc(u->arena, (t.mask + 1u) * sizeof *t.buckets);
-    rewrite(u, p, cse_value, &t);
+    psc_rewrite(u, p, cse_value, &t);
 }
 void psc_cse(psc_unit *unit) { psc_each_program(unit, cse_program); }
 
@@ -208,7 +223,7 @@ static psc_value *dce_value(psc_unit *u, psc_program *to, psc_value *v, void *co
     return live[v->id] ? psc_ir_add(u->arena, to, v) : NULL;
 }
 
-static void dce_program(psc_unit *u, psc_program *p)
+void psc_dce_program(psc_unit *u, psc_program *p)
 {
     bool *live = psc_alloc(u->arena, p->values.count + 1);
     for (size_t i = p->values.count; i-- > 0;) {
@@ -221,6 +236,6 @@ static void dce_program(psc_unit *u, psc_program *p)
             }
         }
     }
-    rewrite(u, p, dce_value, live);
+    psc_rewrite(u, p, dce_value, live);
 }
-void psc_dce(psc_unit *unit) { psc_each_program(unit, dce_program); }
+void psc_dce(psc_unit *unit) { psc_each_program(unit, psc_dce_program); }

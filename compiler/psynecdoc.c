@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "diagnostic.h"
+#include "optimise.h"
 #include "options.h"
 #include "output.h"
 #include "template.h"
@@ -188,6 +189,14 @@ static void write_options(FILE *to)
     }
 }
 
+static void write_fast_math(FILE *to)
+{
+    const char *written, *computed;
+    for (unsigned i = 0; psc_fast_math_row(i, &written, &computed); i++) {
+        fprintf(to, "| `%s` | `%s` |\n", written, computed);
+    }
+}
+
 /* A section a code, its blocks headed by what they are. */
 static void write_explanations(FILE *to)
 {
@@ -230,7 +239,7 @@ int main(int argc, char **argv)
                                    {"VALUES", text_of(write_values)},
                                    {"LISTS", text_of(write_lists)},
                                    {NULL, NULL}};
-    const psc_pair page[] = {{"OPTIONS", text_of(write_options)}, {NULL, NULL}};
+    const psc_pair page[] = {{"OPTIONS", text_of(write_options)}, {"FAST_MATH", text_of(write_fast_math)}, {NULL, NULL}};
     bool is_manual = strcmp(argv[1], "manual") == 0, is_completion = strcmp(argv[1], "completion") == 0;
     psc_template_write(templates->text, argv[1], is_manual ? manual : is_completion ? completion : page, stdout);
     if (strcmp(argv[1], "diagnostics") == 0) {

@@ -85,6 +85,7 @@ typedef struct psc_options {
     const char *const *include;
     size_t include_count;
     bool optimise; /* -O1 */
+    bool fast_math; /* float results need not be those of IEEE 754 */
     bool kernels;  /* make SPIR-V */
     bool no_lines; /* no source map */
     bool explain;  /* keep what --explain-fusion tells */
@@ -118,6 +119,7 @@ typedef struct psc_unit {
     uint32_t value_count; /* of all whole programs */
     uint8_t *module;      /* bytecode: the encoded module, malloc'd by the encoder and kept in the arena */
     uint64_t module_bytes;
+    uint32_t relaxed;     /* operations that --fast-math changed */
     const char *kernels_left_out; /* why some program has no kernels, or NULL */
 } psc_unit;
 
@@ -128,6 +130,7 @@ void psc_lower(psc_unit *unit);
 void psc_split(psc_unit *unit);
 void psc_fold(psc_unit *unit);
 void psc_cse(psc_unit *unit);
+void psc_relax(psc_unit *unit);
 void psc_dce(psc_unit *unit);
 void psc_fuse(psc_unit *unit);
 void psc_plan(psc_unit *unit);

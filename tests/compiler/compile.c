@@ -22,6 +22,11 @@ char *compile_said(const psc_diagnostics *diags)
 
 compiled *compile(const char *schema, const char *program, bool optimise)
 {
+    return compile_with(schema, program, &(psc_options){.optimise = optimise});
+}
+
+compiled *compile_with(const char *schema, const char *program, const psc_options *options)
+{
     compiled *c = calloc(1, sizeof *c);
     char folder[] = "/tmp/psyne-compile-XXXXXX", *path, *text;
     cr_assert(c && mkdtemp(folder), "no folder");
@@ -29,13 +34,12 @@ compiled *compile(const char *schema, const char *program, bool optimise)
     FILE *f = fopen(path, "w");
     cr_assert(f && fputs(schema, f) >= 0 && fclose(f) == 0, "%s", path);
 
-    psc_options options = {.optimise = optimise};
     psc_passes_options passes = {.dump = NULL};
     psc_arena_init(&c->arena);
     c->diags = (psc_diagnostics){.arena = &c->arena};
     c->unit = psc_new(&c->arena, psc_unit);
     const char *source = psc_format(&c->arena, "%s/test.hrm", folder);
-    *c->unit = (psc_unit){.arena = &c->arena, .diags = &c->diags, .options = &options};
+    *c->unit = (psc_unit){.arena = &c->arena, .diags = &c->diags, .options = options};
     c->unit->source = psc_source_text(&c->arena, source, text, strlen(text));
     psc_passes_run(c->unit, &passes);
     c->said = compile_said(&c->diags);

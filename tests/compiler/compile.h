@@ -25,6 +25,7 @@ typedef struct compiled {
 
 /* Compiles the program, which imports a schema of this text. Never NULL. */
 compiled *compile(const char *schema, const char *program, bool optimise);
+compiled *compile_with(const char *schema, const char *program, const psc_options *options);
 void compile_end(compiled *c);
 
 /* The text of all diagnostics, as printed; malloc'd. */

@@ -181,6 +181,47 @@ static void check_programs(random_hrm_kind kind)
 Test(random_hrm, fixed_sizes) { check_programs(RANDOM_HRM_FIXED); }
 Test(random_hrm, named_sizes) { check_programs(RANDOM_HRM_NAMED); }
 
+/* With --fast-math floats differ a little, and what is cut or compared on the way may jump: nearly all of them are near. */
+Test(random_hrm, fast_math)
+{
+    static random_hrm p;
+    uint64_t from = number_of("PSYNE_TEST_SEED", 1), count = number_of("PSYNE_TEST_RANDOM", PROGRAMS);
+    size_t all = 0, near = 0, changed = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        data d;
+        served s[2];
+        compiled *c[2];
+        random_hrm_make(&p, from + i, i % 2 ? RANDOM_HRM_FIXED : RANDOM_HRM_NAMED);
+        make_data(&p, &d);
+        for (unsigned fast = 0; fast < 2; fast++) {
+            c[fast] = compile_with(p.schema, p.program, &(psc_options){.optimise = true, .fast_math = fast});
+            cr_assert(c[fast]->ok, "%s\n%s", c[fast]->said, p.program);
+            run(&p, &d, c[fast], 1, &s[fast]);
+            cr_assert_eq(s[fast].bind, PSY_OK, "%s\n%s", psy_detail(), p.program);
+        }
+        changed += c[1]->unit->relaxed > 0;
+        for (uint32_t k = 0; k < MESSAGES * p.output_count; k++) {
+            const random_hrm_value *v = &p.outputs[k % p.output_count];
+            char name[16];
+            snprintf(name, sizeof name, "o%u", k % p.output_count);
+            for (size_t n = 0; n < random_hrm_elements(&p, v) && (v->dtype == PSY_F32 || v->dtype == PSY_F64); n++) {
+                size_t at = n * psy__dtype_bytes(v->dtype);
+                double x = get(v->dtype, (uint8_t *)serve_output(c[0], "p", &s[0], k / p.output_count, name) + at),
+                       y = get(v->dtype, (uint8_t *)serve_output(c[1], "p", &s[1], k / p.output_count, name) + at);
+                all++;
+                near += (isnan(x) && isnan(y)) || x == y || fabs(x - y) <= 1e-3 * fmax(1, fabs(x));
+            }
+        }
+        for (unsigned fast = 0; fast < 2; fast++) {
+            serve_end(&s[fast]);
+            compile_end(c[fast]);
+        }
+        free_data(&d);
+    }
+    cr_assert_geq(near * 100, all * 98, "%zu of %zu are near", near, all);
+    cr_assert_geq(changed * 4, count, "only %zu of %" PRIu64 " programs were changed", changed, count);
+}
+
 /* Many have no split, and say so; those that have give over all numbers of shards what they give without. */
 static bool check_split(uint64_t seed)
 {
