@@ -98,6 +98,11 @@ check_PROGRAMS += %D%/test_random_hrm
     %D%/random_hrm_step.c %D%/test_random_hrm.c
 %C%_test_random_hrm_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_random_hrm_LDADD = $(COMPILER_TEST_LDADD)
+%C%_test_random_hrm_LDFLAGS = $(AM_LDFLAGS)
+if SANITIZED
+%C%_test_random_hrm_SOURCES += tests/keep_loaded.c
+%C%_test_random_hrm_LDFLAGS += -export-dynamic
+endif
 
 # Runs a module's pipelines for numpy.sh: no test itself.
 noinst_PROGRAMS += %D%/run_module
