@@ -4,6 +4,7 @@
 TEST_CPPFLAGS = $(AM_CPPFLAGS) -DPSY_SOURCE_DIR='"$(abs_top_srcdir)"' -DPSY_BUILD_DIR='"$(abs_top_builddir)"'
 TEST_LDADD = %D%/libpsyne-test.la runtime/libpsyne-core.la
 test_scripts =
+long_programs =
 
 check_LTLIBRARIES += %D%/libpsyne-test.la
 if HAVE_CRITERION
@@ -44,8 +45,22 @@ tests_wanted = $(if $(TESTS),$(TESTS),$(check_PROGRAMS) $(test_scripts))
 check-local: $(check_PROGRAMS)
 	@env $(test_environment) bash $(srcdir)/tests/runner/run test-logs \
 	    $(foreach t,$(tests_wanted),$(if $(filter %.sh,$t),$(srcdir)/$t,./$t))
+
+# What takes minutes or hours: many more random programs and changed inputs than `make check` has, and all numbers there are.
+# LONG=N multiplies the random ones.
+EXTRA_PROGRAMS += $(long_programs)
+LONG = 1
+long_wanted = $(if $(TESTS),$(TESTS),$(long_programs) tests/compiler/test_random_hrm tests/codegen/test_codegen \
+    tests/fuzz/test_fuzz_compiler tests/vulkan/test_language)
+check-long: $(check_PROGRAMS) $(long_programs)
+	@env $(test_environment) PSYNE_TEST_SECONDS=$$((14400 * $(LONG))) PSYNE_TEST_SEED=1000 PSYNE_TEST_RANDOM=$$((5000 * $(LONG))) \
+	    PSYNE_FUZZ_ROUNDS=$$((30 * $(LONG))) PSYNE_LANGUAGE_WAYS=all bash $(srcdir)/tests/runner/run test-logs-long \
+	    $(foreach t,$(long_wanted),$(if $(filter %.sh,$t),$(srcdir)/$t,./$t))
+.PHONY: check-long
+CLEANFILES += $(long_programs)
+
 clean-local:
-	rm -rf test-logs
+	rm -rf test-logs test-logs-long
 
 check-programs: $(BUILT_SOURCES)
 	@$(MAKE) $(AM_MAKEFLAGS) $(check_LTLIBRARIES) $(check_PROGRAMS)

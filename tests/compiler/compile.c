@@ -230,11 +230,18 @@ static void shard_end(shard *h)
 
 /* ---- serving ---- */
 
+/* Whole pages, which devices ask for. */
+static uint64_t messages_bytes(uint64_t n, uint64_t stride)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    return (n * stride + page - 1) / page * page;
+}
+
 static uint8_t *messages(uint64_t n, uint64_t stride)
 {
-    uint8_t *at = aligned_alloc(64, n * stride);
+    uint8_t *at = aligned_alloc((size_t)sysconf(_SC_PAGESIZE), messages_bytes(n, stride));
     cr_assert_not_null(at);
-    memset(at, 0, n * stride);
+    memset(at, 0, messages_bytes(n, stride));
     return at;
 }
 
@@ -255,19 +262,55 @@ void serve_end(served *s)
 
 /* `count` messages through one program. */
 typedef struct job {
+    const char *engine; /* NULL: the cpu's */
+    struct {
+        void *base;
+        uint64_t bytes; /* whole pages */
+    } memory[2];        /* in which the inputs and the outputs lie */
     uint32_t program, count;
     psy__span inputs, partials, outputs;
     uint64_t partial_stride; /* from one shard's record to the next */
     uint8_t *status;
 } job;
 
+/* A device takes long to open: it stays open for the test. */
+static psy_status open_engine(const char *name, uint32_t max_batch, psy__engine **out)
+{
+    static psy__engine *device;
+    enum { BATCH_MAX = 16 };
+    if (!name) {
+        return psy__engine_open("cpu", &(psy__engine_options){.max_batch = max_batch}, out);
+    }
+    cr_assert_leq(max_batch, BATCH_MAX);
+    psy_status status = device ? PSY_OK : psy__engine_open(name, &(psy__engine_options){.max_batch = BATCH_MAX}, &device);
+    *out = device;
+    return status;
+}
+
+/* Where the messages lie is made known to the engine, or no longer. */
+static void attach(psy__engine *engine, const job *j, bool attaches)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (attaches) {
+            psy_status status = engine->interface->attach(engine, j->memory[i].base, j->memory[i].bytes);
+            cr_assert_eq(status, PSY_OK, "%s", psy_detail());
+        } else {
+            engine->interface->detach(engine, j->memory[i].base);
+        }
+    }
+}
+
 static psy_status run(const compiled *c, const shard *h, job *j)
 {
-    psy__engine_options options = {.max_batch = j->count};
     psy__engine *engine;
     psy__executable *x;
-    psy_status status = psy__engine_open("cpu", &options, &engine);
+    psy_status status = open_engine(j->engine, j->count, &engine);
+    status = status == PSY_OK ? engine->interface->supports(engine, &c->module, j->program) : status;
+    if (j->engine && (status == PSY_NO_DEVICE || status == PSY_UNSUPPORTED)) {
+        return status;
+    }
     cr_assert_eq(status, PSY_OK, "%s", psy_detail());
+    attach(engine, j, true);
     psy__binding binding = {.module = &c->module,
                             .program = j->program,
                             .symbols = h->symbols,
@@ -288,7 +331,10 @@ static psy_status run(const compiled *c, const shard *h, job *j)
         cr_assert_eq(status, PSY_OK, "%s", psy_detail());
         engine->interface->unbind(x);
     }
-    psy__engine_close(engine);
+    attach(engine, j, false);
+    if (!j->engine) {
+        psy__engine_close(engine);
+    }
     return bound;
 }
 
@@ -302,7 +348,9 @@ static psy_status serve_keyed(const compiled *c, const psy_psm_pipeline *p, serv
         shard h;
         memcpy(&value, s->requests + i * in + key->offset, sizeof value);
         shard_begin(c, s, (uint32_t)(hash_of(value) % s->shards), &h);
-        job j = {.program = p->shard_program,
+        job j = {.engine = s->engine,
+                 .memory = {{s->requests, messages_bytes(s->messages, in)}, {s->replies, messages_bytes(s->messages, out)}},
+                 .program = p->shard_program,
                  .count = 1,
                  .inputs = {s->requests + i * in, in, 1},
                  .outputs = {s->replies + i * out, out, 1},
@@ -329,8 +377,16 @@ void serve(const compiled *c, const char *pipeline, served *s)
     s->bind = PSY_OK;
     for (uint32_t i = 0; i < (all ? s->shards : 1) && s->bind == PSY_OK; i++) {
         shard h;
-        job j = {.program = p->shard_program, .count = s->messages, .inputs = inputs, .outputs = outputs, .status = s->status};
+        job j = {.engine = s->engine,
+                 .memory = {{s->requests, messages_bytes(s->messages, in)}, {s->replies, messages_bytes(s->messages, out)}},
+                 .program = p->shard_program,
+                 .count = s->messages,
+                 .inputs = inputs,
+                 .outputs = outputs,
+                 .status = s->status};
         if (all) {
+            j.memory[1].base = records;
+            j.memory[1].bytes = messages_bytes((uint64_t)s->messages * s->shards, record);
             j.outputs = (psy__span){records + i * record, record * s->shards, s->messages};
         }
         shard_begin(c, s, i, &h);
@@ -339,7 +395,8 @@ void serve(const compiled *c, const char *pipeline, served *s)
     }
     if (all && s->bind == PSY_OK) {
         shard h;
-        job j = {.program = p->merge_program,
+        job j = {.memory = {{s->requests, messages_bytes(s->messages, in)}, {s->replies, messages_bytes(s->messages, out)}},
+                 .program = p->merge_program,
                  .count = s->messages,
                  .inputs = inputs,
                  .partials = {records, record * s->shards, s->messages},

@@ -41,12 +41,13 @@ typedef struct serve_resident {
 } serve_resident;
 
 typedef struct served {
+    const char *engine; /* of the shards' parts; NULL: the cpu's, which merges too */
     uint32_t shards, messages;
     serve_resident residents[SERVE_RESIDENTS_MAX]; /* ended by a NULL name */
     /* In: the requests' fields, where the layout says, messages * input stride; out: the replies. Both are allocated by
      * serve_begin and freed by serve_end. */
     uint8_t *requests, *replies, *status;
-    psy_status bind; /* why it could not be bound: psy_detail() */
+    psy_status bind; /* why it could not be bound: psy_detail(). NO_DEVICE, UNSUPPORTED: of engines that are not the cpu's */
 } served;
 
 void serve_begin(const compiled *c, const char *pipeline, served *s);

@@ -5,6 +5,9 @@
  *   ... wanted.at[i] = ...
  *   language_check(&(language_case){.text = "sum(a, axis: 1)", .in = {&a}, .wanted = &wanted, .tolerance = 8});
  *
+ * Built with -DLANGUAGE_ENGINE='"vulkan"' the same tests run on that engine, in fewer ways; what it does not support is left
+ * out and counted.
+ *
  * Inputs are called a, b, c, d. Every case runs at -O0 and -O1, with the inputs as fields of the message and as resident data.
  */
 #ifndef PSY_TESTS_COMPILER_LANGUAGE_H

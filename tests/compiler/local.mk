@@ -18,6 +18,11 @@ check_PROGRAMS += %D%/test_large
 %C%_test_large_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_large_LDADD = $(COMPILER_TEST_LDADD)
 
+check_PROGRAMS += %D%/test_passes
+%C%_test_passes_SOURCES = %D%/test_passes.c
+%C%_test_passes_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_passes_LDADD = $(COMPILER_TEST_LDADD)
+
 check_PROGRAMS += %D%/test_run
 %C%_test_run_SOURCES = %D%/compile.c %D%/compile.h %D%/test_run.c
 %C%_test_run_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
@@ -98,6 +103,11 @@ check_PROGRAMS += %D%/test_random_hrm
     %D%/random_hrm_step.c %D%/test_random_hrm.c
 %C%_test_random_hrm_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_random_hrm_LDADD = $(COMPILER_TEST_LDADD)
+%C%_test_random_hrm_LDFLAGS = $(AM_LDFLAGS)
+if SANITIZED
+%C%_test_random_hrm_SOURCES += tests/keep_loaded.c
+%C%_test_random_hrm_LDFLAGS += -export-dynamic
+endif
 
 # Runs a module's pipelines for numpy.sh: no test itself.
 noinst_PROGRAMS += %D%/run_module

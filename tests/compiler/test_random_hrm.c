@@ -88,9 +88,9 @@ static void free_data(data *d)
 
 /* ---- running and comparing ---- */
 
-static void run(const random_hrm *p, const data *d, const compiled *c, uint32_t shards, served *s)
+static void run_on(const char *engine, const random_hrm *p, const data *d, const compiled *c, uint32_t shards, served *s)
 {
-    *s = (served){.shards = shards, .messages = MESSAGES};
+    *s = (served){.engine = engine, .shards = shards, .messages = MESSAGES};
     for (unsigned i = 0; i < RANDOM_HRM_RESIDENTS; i++) {
         const random_hrm_value *v = &p->residents[i];
         unsigned rows = v->dims[0] < 0 ? p->rows[-1 - v->dims[0]] : (unsigned)v->dims[0];
@@ -106,6 +106,11 @@ static void run(const random_hrm *p, const data *d, const compiled *c, uint32_t 
         }
     }
     serve(c, "p", s);
+}
+
+static void run(const random_hrm *p, const data *d, const compiled *c, uint32_t shards, served *s)
+{
+    run_on(NULL, p, d, c, shards, s);
 }
 
 static void compare(const random_hrm *p, const compiled *c, const served *a, const served *b, const char *where)
@@ -220,6 +225,49 @@ Test(random_hrm, fast_math)
     }
     cr_assert_geq(near * 100, all * 98, "%zu of %zu are near", near, all);
     cr_assert_geq(changed * 4, count, "only %zu of %" PRIu64 " programs were changed", changed, count);
+}
+
+/* ---- on a device ---- */
+
+/* PSY_NO_DEVICE, PSY_UNSUPPORTED, or it gives what the CPU gives of the program as it is written. */
+static psy_status check_on(const char *engine, random_hrm_kind kind, uint64_t seed)
+{
+    static random_hrm p;
+    data d;
+    served cpu, device;
+    char where[64];
+    random_hrm_make(&p, seed, kind);
+    make_data(&p, &d);
+    snprintf(where, sizeof where, "%s, kind %d, seed %" PRIu64, engine, (int)kind, seed);
+    compiled *written = compile(p.schema, p.program, false), *optimised = compile(p.schema, p.program, true);
+    cr_assert(written->ok && optimised->ok, "%s: %s", where, optimised->said);
+    run(&p, &d, written, 1, &cpu);
+    run_on(engine, &p, &d, optimised, 1, &device);
+    psy_status status = device.bind;
+    if (status != PSY_NO_DEVICE && status != PSY_UNSUPPORTED) {
+        compare(&p, written, &cpu, &device, where);
+    }
+    serve_end(&cpu);
+    serve_end(&device);
+    compile_end(written);
+    compile_end(optimised);
+    free_data(&d);
+    return status;
+}
+
+/* Devices compile kernels for long: a part of the programs. Most have an operation that the engine leaves to the CPU. */
+Test(random_hrm, on_vulkan)
+{
+    enum { PART = 4 };
+    uint64_t from = number_of("PSYNE_TEST_SEED", 1), count = number_of("PSYNE_TEST_RANDOM", PROGRAMS) / PART, supported = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        psy_status status = check_on("vulkan", i % 2 ? RANDOM_HRM_NAMED : RANDOM_HRM_FIXED, from + i);
+        if (status == PSY_NO_DEVICE) {
+            cr_skip_test("vulkan: %s", psy_detail());
+        }
+        supported += status == PSY_OK;
+    }
+    fprintf(stderr, "vulkan ran %" PRIu64 " of %" PRIu64 " programs\n", supported, count);
 }
 
 /* Many have no split, and say so; those that have give over all numbers of shards what they give without. */

@@ -8,6 +8,19 @@ check_PROGRAMS += %D%/test_engine
 %C%_test_engine_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_engine_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free
 %C%_test_engine_LDADD = $(TEST_LDADD) -lm
+
+# For check-long only.
+long_programs += %D%/long_values
+%C%_long_values_SOURCES = \
+    %D%/long_values.c \
+    %D%/reference.c \
+    %D%/reference.h \
+    %D%/reference_cell.c \
+    %D%/reference_move.c \
+    %D%/reference_parts.h
+%C%_long_values_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_long_values_LDADD = $(TEST_LDADD) -lm
+
 if SANITIZED
 %C%_test_engine_SOURCES += tests/keep_loaded.c
 %C%_test_engine_LDFLAGS += -export-dynamic

@@ -2,7 +2,7 @@
 # `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
 # find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
 BENCHES = %D%/bench_ring %D%/bench_rpc %D%/bench_dot %D%/bench_command %D%/bench_compile
-EXTRA_PROGRAMS = $(BENCHES)
+EXTRA_PROGRAMS += $(BENCHES)
 bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
 
 %C%_bench_ring_SOURCES = %D%/bench_ring.c %D%/process.c %D%/process.h %D%/ring_peers.h %D%/ring_race.c %D%/ring_race.h $(bench_common)
