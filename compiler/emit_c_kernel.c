@@ -295,14 +295,34 @@ static void loop(psc_kernel_text *t, const char *i, const char *from, const char
     open(t);
 }
 
+/* Before a loop whose turns do not depend on each other: places that are written to are not read. (Pointers are not `restrict`:
+ * GCC 12 takes what is written through one that is no parameter for written nowhere.) */
+static void independent(psc_kernel_text *t, uint32_t node)
+{
+    for (uint32_t i = node + 1; i < node_of(t, node)->end; i++) {
+        unsigned op = node_of(t, i)->op;
+        if ((psy__kop_opens(op) && op != PSY_K_IF) || op == PSY_K_TAKE_IN) {
+            return;
+        }
+    }
+    psc_kernel_line(t, "PSY_KERNEL_INDEPENDENT");
+}
+
 static void space(psc_kernel_text *t, uint32_t node)
 {
     const psy__kernel_ir *k = t->k;
     const char *all = "";
     unsigned loops = 0;
+    uint32_t last = PSY_NONE;
+    for (uint32_t d = 0; d < k->rank; d++) {
+        last = d != k->axis && k->dims[d] != 1 ? d : last;
+    }
     for (uint32_t d = 0; d < k->rank; d++) {
         if (d == k->axis || k->dims[d] == 1) {
             continue;
+        }
+        if (d == last) {
+            independent(t, node);
         }
         if (node_of(t, node)->flat) {
             all = psc_format(t->arena, "%s%s%s", all, *all ? " * " : "", dim_text(t, k->dims[d]));
@@ -351,6 +371,17 @@ static void fold_lanes(psc_kernel_text *t, uint32_t s)
                     step_text(t, s, psc_format(t->arena, "s%u", s), psc_format(t->arena, "s%u_lanes[0]", s), NULL));
 }
 
+/* Whether the body asks for its number. */
+static bool is_counted(const psc_kernel_text *t, uint32_t node)
+{
+    for (uint32_t i = node + 1; i < node_of(t, node)->end; i++) {
+        if (node_of(t, i)->op == PSY_K_COORD && node_of(t, i)->a[0] == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Sums of floats are kept in lanes where the axis is long. */
 static void reduce(psc_kernel_text *t, uint32_t node)
 {
@@ -390,9 +421,12 @@ static void reduce(psc_kernel_text *t, uint32_t node)
                     "PSY_KERNEL_LANES) {",
                     count);
     open(t);
+    independent(t, node);
     psc_kernel_line(t, "for (uint64_t l = 0; l < PSY_KERNEL_LANES; l++) {");
     open(t);
-    psc_kernel_line(t, "const uint64_t %s = done + l;", i);
+    if (is_counted(t, node)) {
+        psc_kernel_line(t, "const uint64_t %s = done + l;", i);
+    }
     reduce_body(t, node, "_lanes[l]");
     close(t);
     close(t);
@@ -412,7 +446,7 @@ static void field(psc_kernel_text *t, uint32_t node)
     const psy__knode *n = node_of(t, node);
     const psy_psm_field *f = &t->k->module->fields[n->place];
     const char *T = psc_c_type(n->dtype);
-    psc_kernel_line(t, "%s *restrict out = (%s *)(void *)(f->output + %u); // answer.%s", T, T, n->more,
+    psc_kernel_line(t, "%s *out = (%s *)(void *)(f->output + %u); // answer.%s", T, T, n->more,
                     psc_kernel_comment(t->arena, psy__module_string(t->k->module, f->name)));
     psc_kernel_line(t, "const uint64_t count = %s;", operand(t, node, 0));
     if (n->a[1]) {
@@ -421,6 +455,7 @@ static void field(psc_kernel_text *t, uint32_t node)
                                                       : "*(uint32_t *)(void *)(f->output + %u) = (uint32_t)%s;",
                         f->count_offset, operand(t, node, 1));
     }
+    independent(t, node);
     loop(t, "i", "0", "count");
     psc_kernel_text_body(t, node);
     close(t);
@@ -510,9 +545,9 @@ void psc_emit_c_kernel(psc_arena *arena, const psy__kernel_ir *k, const char *na
         if (p->kind == PSY_PLACED_PARTIAL) {
             psc_kernel_line(&t, "const unsigned char *%s = %s;", place, start);
         } else if (is_written(k, i)) {
-            psc_kernel_line(&t, "%s *restrict %s = (%s *)(void *)(%s);", T, place, T, start);
+            psc_kernel_line(&t, "%s *%s = (%s *)(void *)(%s);", T, place, T, start);
         } else if (p->kind != PSY_PLACED_ROW || !row) {
-            psc_kernel_line(&t, "const %s *restrict %s = (const %s *)(const void *)(%s);", T, place, T, start);
+            psc_kernel_line(&t, "const %s *%s = (const %s *)(const void *)(%s);", T, place, T, start);
         }
     }
     for (uint32_t s = 0; s < k->module->symbol_count; s++) {

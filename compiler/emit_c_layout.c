@@ -51,6 +51,14 @@ static const char *product(const layout *l, uint64_t first, const psy_psm_regist
 
 static void want(const layout *l, const char *what) { fprintf(l->to, "    psy_kernel_want(&plan, %s);\n", what); }
 
+/* Two dims, unless they are one. */
+static void holds(const layout *l, psy_dim a, const char *relation, psy_dim b)
+{
+    if (a != b && (psy__dim_is_symbol(a) || psy__dim_is_symbol(b))) {
+        want(l, psc_format(l->arena, "%s %s %s", dim(l, a), relation, dim(l, b)));
+    }
+}
+
 static void put_sizes(const layout *l)
 {
     static const char *const functions[PSY_SYMBOL_KIND_END] = {[PSY_SYMBOL_ADD] = "sum",
@@ -72,7 +80,7 @@ static void put_sizes(const layout *l)
     for (uint32_t i = 0; i < l->m->check_count; i++) {
         const psy_psm_check *c = &l->m->checks[i];
         fprintf(l->to, "    // %s\n", psc_kernel_comment(l->arena, psy__module_string(l->m, c->message)));
-        want(l, psc_format(l->arena, c->relation == PSY_CHECK_EQ ? "%s == %s" : "%s >= %s", dim(l, c->left), dim(l, c->right)));
+        holds(l, c->left, c->relation == PSY_CHECK_EQ ? "==" : ">=", c->right);
     }
 }
 
@@ -104,7 +112,7 @@ static void put_shapes(const layout *l)
             }
             want(l, psc_format(l->arena, "%s == %s", dim(l, y->dims[at.operands[0]]), sum));
         } else if (at.info->class_ == PSY_CLASS_SORT) {
-            want(l, psc_format(l->arena, "%s <= %s", dim(l, y->dims[y->rank - 1]), dim(l, x->dims[x->rank - 1])));
+            holds(l, y->dims[y->rank - 1], "<=", x->dims[x->rank - 1]);
         }
     }
 }

@@ -357,6 +357,16 @@ void suite_run(suite *s, const suite_case *c)
         }
         return;
     }
+    uint64_t after = s->random; /* programs made later do not depend on how many messages there were */
+    suite_random(&after);
+    if (s->showing) {
+        s->own->show(m, c->program);
+        s->random = after;
+        mark_reached(s, m, p);
+        s->known_cells++;
+        s->compared++;
+        return;
+    }
     static const uint64_t zeros[BUILD_SYMBOLS];
     running x = {.s = s, .c = c, .in = &m->types[p->input_type], .out = &m->types[p->output_type]};
     x.count = c->batch_max ? c->batch_max : SUITE_MESSAGES;
@@ -377,6 +387,7 @@ void suite_run(suite *s, const suite_case *c)
     for (unsigned e = 0; e < s->engine_count; e++) {
         run_engine(&x, &s->engines[e]);
     }
+    s->random = after;
     mark_reached(s, m, p);
     for (uint32_t i = 0; i < x.count; i++) {
         reference_result_free(&x.want[i]);
@@ -463,7 +474,7 @@ static void add_engine(suite *s, const char *label, psy_status *status)
 {
     psy__engine_options options = {.max_batch = SUITE_MESSAGES, .validate = true};
     suite_engine *e = &s->engines[s->engine_count];
-    *status = psy__engine_open(s->family, &options, &e->engine);
+    *status = s->own ? s->own->open(&options, &e->engine) : psy__engine_open(s->family, &options, &e->engine);
     if (*status != PSY_OK) {
         return;
     }
@@ -528,16 +539,43 @@ static const char *refusals(suite *s)
     return s->refused + 2; /* it begins with a line of its own */
 }
 
-void suite_on(const char *family, void (*test)(suite *s))
+/* The test once, or twice for engines that are shown its cases first. */
+static void run_test(suite *s, void (*test)(suite *s))
 {
+    if (s->own) {
+        const suite before = *s;
+        s->showing = true;
+        test(s);
+        *s = before;
+        psy_status status = s->own->prepare();
+        if (status != PSY_OK) {
+            static char why[1024];
+            snprintf(why, sizeof why, "%s", psy_detail());
+            close_all(s);
+            s->own->forget();
+            cr_assert(status == PSY_UNSUPPORTED, "%s: %s", s->family, why);
+            cr_skip_test("%s: %s", s->family, why);
+        }
+    }
+    test(s);
+    close_all(s);
+    if (s->own) {
+        s->own->forget();
+    }
+}
+
+static void suite_on_all(const suite *start, void (*test)(suite *s))
+{
+    static suite s;
+    s = *start;
+    s.random = UINT64_C(88172645463325252);
+    const char *family = s.family;
     if (!is_wanted(family)) {
         cr_skip_test("PSYNE_TEST_ENGINES leaves %s out", family);
     }
-    static suite s;
-    s = (suite){.family = family, .cpu = strcmp(family, "cpu") == 0, .random = UINT64_C(88172645463325252)};
     open_memory(&s);
     psy_status status = PSY_OK;
-    if (s.cpu) {
+    if (s.cpu && !s.own) {
         status = add_cpu_engines(&s);
     } else {
         add_engine(&s, family, &status);
@@ -549,8 +587,7 @@ void suite_on(const char *family, void (*test)(suite *s))
         cr_assert(!s.cpu && (status == PSY_UNSUPPORTED || status == PSY_NO_DEVICE), "%s: %s", family, why);
         cr_skip_test("%s: %s", family, why);
     }
-    test(&s);
-    close_all(&s);
+    run_test(&s, test);
     cr_assert(s.mismatches == 0, "%u mismatches:%s", s.mismatches, s.report);
     if (s.refused[0] && s.compared == 0) {
         cr_skip_test("%s does not support%s", family, refusals(&s));
@@ -559,4 +596,14 @@ void suite_on(const char *family, void (*test)(suite *s))
     if (s.refused[0]) {
         fprintf(stderr, "%s does not support%s\n", family, refusals(&s));
     }
+}
+
+void suite_on(const char *family, void (*test)(suite *s))
+{
+    suite_on_all(&(suite){.family = family, .cpu = strcmp(family, "cpu") == 0}, test);
+}
+
+void suite_on_own(const suite_family *family, void (*test)(suite *s))
+{
+    suite_on_all(&(suite){.family = family->name, .cpu = family->like_cpu, .own = family}, test);
 }

@@ -27,6 +27,18 @@ enum { SUITE_MESSAGES = 64, SUITE_ENGINES = 3, SUITE_DTYPES = 16, SUITE_SPECIALS
  * 1/8 up to 4, which add and multiply without rounding, with many ties. POSITIVE: 0.5 .. 1.5, integers 1 .. 100. */
 typedef enum suite_data { SUITE_PLAIN, SUITE_SPECIAL, SUITE_DYADIC, SUITE_POSITIVE } suite_data;
 
+/* Engines that only these tests have. They make something of all programs of a test before it runs: the test runs twice, and
+ * the first time every case is only shown to them. */
+typedef struct suite_family {
+    const char *name;
+    psy_status (*open)(const psy__engine_options *options, psy__engine **engine);
+    void (*show)(const psy__module *module, uint32_t program);
+    psy_status (*prepare)(void); /* of all that was shown; UNSUPPORTED with what is missing */
+    void (*forget)(void);        /* all of it */
+    bool like_cpu;               /* suite.cpu */
+} suite_family;
+extern const suite_family suite_family_c, suite_family_glsl; /* tests/codegen */
+
 typedef struct suite_engine {
     char label[32]; /* "cpu/avx2" */
     psy__engine *engine;
@@ -36,7 +48,9 @@ typedef struct suite {
     const char *family; /* "cpu" */
     suite_engine engines[SUITE_ENGINES];
     unsigned engine_count;
-    bool cpu; /* every form of every program, denormals, signed zeros; other engines pay for each kernel */
+    const suite_family *own;
+    bool showing; /* the first of two times */
+    bool cpu;     /* every form of every program, denormals, signed zeros; other engines pay for each kernel */
     uint8_t *memory;
     uint64_t memory_bytes;
     uint64_t random;
@@ -82,11 +96,20 @@ psy__resident_data suite_keyed(suite *s, suite_data data, unsigned dtype, uint64
 void suite_resident_free(const psy__resident_data *d);
 
 void suite_on(const char *family, void (*test)(suite *s));
+void suite_on_own(const suite_family *family, void (*test)(suite *s));
 
+#ifndef SUITE_OF_PRINTERS
 #define ENGINE_TEST(area, name)                                                                                                \
     static void area##_##name(suite *s);                                                                                       \
     Test(cpu_##area, name) { suite_on("cpu", area##_##name); }                                                                 \
     Test(vulkan_##area, name) { suite_on("vulkan", area##_##name); }                                                           \
     static void area##_##name(suite *s)
+#else
+#define ENGINE_TEST(area, name)                                                                                                \
+    static void area##_##name(suite *s);                                                                                       \
+    Test(c_##area, name) { suite_on_own(&suite_family_c, area##_##name); }                                                     \
+    Test(glsl_##area, name) { suite_on_own(&suite_family_glsl, area##_##name); }                                               \
+    static void area##_##name(suite *s)
+#endif
 
 #endif

@@ -289,6 +289,15 @@ static inline uint64_t psy_kernel_bits(const void *value, size_t bytes)
 /* Floats are added up in so many sums, which are put together now and then: errors stay small, and vectors are of use. */
 enum { PSY_KERNEL_LANES = 64, PSY_KERNEL_ROUNDS = 64 };
 
+/* Before a loop whose turns do not depend on each other. */
+#if defined(__clang__)
+#define PSY_KERNEL_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define PSY_KERNEL_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define PSY_KERNEL_INDEPENDENT
+#endif
+
 /* A product and a sum, rounded once where that is as fast: of DOT, which may be. */
 #ifdef __FP_FAST_FMAF
 #define psy_kernel_dot_f32(a, b, acc) __builtin_fmaf(a, b, acc)
