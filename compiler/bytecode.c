@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attributes.h"
 #include "unit.h"
 
 /* The elements of the constants that are of one size, by their bits: where each is first. */
@@ -265,6 +266,9 @@ static void write_pipelines(writer *w)
     for (size_t i = 0; i < w->unit->pipelines.count; i++) {
         const psc_pipeline *p = w->unit->pipelines.at[i];
         psy_psm_pipeline record = p->record;
+        psc_attributes attributes = psc_attributes_resolve(w->unit, &p->node->attributes, PSC_AT_PIPELINE);
+        record.max_batch = attributes.max_batch;
+        record.engine = attributes.engine;
         record.name = string(w, p->name);
         record.alternatives = p->alternatives;
         record.first_guard = (uint32_t)w->guards.count;

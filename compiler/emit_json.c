@@ -188,6 +188,12 @@ static void put_pipelines(reflection *r)
             put_name(r, "merge", r->m->programs[p->merge_program].name);
             put_name(r, "partial", r->m->types[p->partial_type].name);
         }
+        if (p->max_batch) {
+            psc_json_number(&r->j, "max_batch", p->max_batch);
+        }
+        if (p->engine) {
+            psc_json_text(&r->j, "prefer", psy__prefer_word(p->engine));
+        }
         psc_json_close(&r->j, '}');
     }
     psc_json_close(&r->j, ']');

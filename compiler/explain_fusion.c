@@ -108,6 +108,7 @@ static const char *reason(const psc_apart *a)
     case PSC_APART_KIND:
         /* A reduction that is not the reason has the other one as it. */
         return alone(a->to) && (psc_ir_class(a->to) != PSY_CLASS_REDUCE1 || !alone(a->from)) ? alone(a->to) : alone(a->from);
+    case PSC_APART_KEPT: return "reads what `@materialize` keeps";
     case PSC_APART_ONCE: return "runs for every message, and the other only once";
     case PSC_APART_LARGE: return "would make the kernel too large";
     case PSC_APART_SPACE: return "runs over other elements";

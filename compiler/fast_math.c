@@ -42,7 +42,10 @@ static bool is_number(const psc_value *v, double wanted)
 }
 
 /* Nobody else reads it: it goes when its reader does. */
-static bool is_read_once(const relaxer *r, const psc_value *v) { return v->id >= r->made.count || r->made.at[v->id] <= 1; }
+static bool is_read_once(const relaxer *r, const psc_value *v)
+{
+    return !v->kept && (v->id >= r->made.count || r->made.at[v->id] <= 1);
+}
 
 /* ---- making values ---- */
 

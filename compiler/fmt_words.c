@@ -38,6 +38,33 @@ static bool is_prefix(const fmt_word *before, const fmt_word *w, bool is_program
     return may && (!before || (before->kind != FMT_OPERAND && before->kind != FMT_CLOSE));
 }
 
+/* Where attributes may stand in a program: behind `pipeline` and `let`. */
+typedef struct attribute_reader {
+    bool here, is_let;
+    size_t depth;
+} attribute_reader;
+
+static void mark_attribute(attribute_reader *r, const fmt_word *before, fmt_word *w, size_t depth)
+{
+    bool is_let = fmt_is(w, "let");
+    if (is_let || fmt_is(w, "pipeline")) {
+        *r = (attribute_reader){true, is_let, depth};
+        return;
+    }
+    if (!r->here || depth != r->depth || !before || fmt_is_comment(w)) {
+        return;
+    }
+    bool named = before->prefix && fmt_is(before, "@");
+    if (fmt_is(w, "@")) {
+        w->prefix = true;
+    } else if (w->kind == FMT_OPEN && r->is_let) {
+        w->apart = true; /* the names, not what an attribute takes */
+        r->here = false;
+    } else if (w->kind != FMT_OPEN && w->kind != FMT_CLOSE && !named) {
+        r->here = false;
+    }
+}
+
 bool fmt_words_read(psc_arena *arena, psc_diagnostics *diags, const psc_source *source, bool is_program, fmt_words *out)
 {
     psc_spans spans = {0};
@@ -52,6 +79,7 @@ bool fmt_words_read(psc_arena *arena, psc_diagnostics *diags, const psc_source *
         return false;
     }
     size_t open[PSC_NESTING_MAX], depth = 0;
+    attribute_reader attributes = {.here = false};
     const fmt_word *before = NULL;
     unsigned breaks = 1;
     for (size_t i = 0; i < spans.count; i++) {
@@ -66,6 +94,9 @@ bool fmt_words_read(psc_arena *arena, psc_diagnostics *diags, const psc_source *
         w.breaks = breaks > 0;
         w.blank = breaks > 1;
         w.prefix = is_prefix(before, &w, is_program);
+        if (is_program) {
+            mark_attribute(&attributes, before, &w, depth);
+        }
         breaks = 0;
         while (w.kind == FMT_LINE_COMMENT && isspace((unsigned char)w.text[w.n - 1])) {
             w.n--;
@@ -100,7 +131,7 @@ static bool has_space(const fmt_word *a, const fmt_word *b)
     }
     bool glued = a->kind == FMT_OPEN || b->kind == FMT_CLOSE || a->prefix || fmt_is(a, ".") || fmt_is(b, ".") ||
                  fmt_is(a, "..") || fmt_is(b, "..") || fmt_is(b, ",") || fmt_is(b, ";") || fmt_is(b, ":") || fmt_is(b, "?");
-    bool follows = b->kind == FMT_OPEN && (a->kind == FMT_OPERAND || a->kind == FMT_CLOSE);
+    bool follows = b->kind == FMT_OPEN && !b->apart && (a->kind == FMT_OPERAND || a->kind == FMT_CLOSE);
     return !glued && !follows;
 }
 
@@ -225,7 +256,8 @@ static void put_groups(layout *l, size_t from, size_t to, bool all, unsigned ind
 {
     size_t widest = to, most = 0;
     for (size_t i = from; i < to; i = step(l, i)) {
-        size_t n = l->words->at[i].kind == FMT_OPEN ? l->words->at[i].close - i : 0;
+        /* The brace of a block, at the end of its head, is closed elsewhere. */
+        size_t n = l->words->at[i].kind == FMT_OPEN && l->words->at[i].close < to ? l->words->at[i].close - i : 0;
         if (n > 1 && n >= most) {
             widest = i;
             most = n;
@@ -239,7 +271,7 @@ static void put_groups(layout *l, size_t from, size_t to, bool all, unsigned ind
         if (w->kind == FMT_OPEN && w->close > i + 1 && (all ? fmt_is(w, "{") : i == widest)) {
             put_broken_group(l, i, indent);
         } else {
-            put_flat(l, i, step(l, i));
+            put_flat(l, i, step(l, i) < to ? step(l, i) : to);
         }
     }
 }

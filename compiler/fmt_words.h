@@ -15,6 +15,7 @@ typedef struct fmt_word {
     bool breaks;  /* a line break stands before it */
     bool blank;   /* an empty line, too */
     bool prefix;  /* a sign before its only operand */
+    bool apart;   /* a bracket that is not the name's before it */
     size_t close; /* OPEN: the word that closes it */
 } fmt_word;
 

@@ -210,11 +210,26 @@ static void add_members(fuser *f, group *a, const group *b)
     }
 }
 
+/* Whether a value of one that is to be kept is read by the other. */
+static bool is_kept_from(const fuser *f, const group *a, const group *b)
+{
+    for (size_t i = 0; i < a->members.count; i++) {
+        const psc_value *v = a->members.at[i];
+        for (size_t k = 0; v->kept && k < f->users[v->id].count; k++) {
+            if (f->of[f->users[v->id].at[k]->id] == b) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void try_merge(fuser *f, group *a, group *b)
 {
     psc_region region;
     if (a == b || a->alone || b->alone || a->batched != b->batched || a->members.count + b->members.count > REGION_VALUES_MAX ||
-        !join(&a->region, &b->region, &region) || !parts_are_sound(f, a, b, &region) || comes_back(f, a, b)) {
+        is_kept_from(f, a, b) || is_kept_from(f, b, a) || !join(&a->region, &b->region, &region) ||
+        !parts_are_sound(f, a, b, &region) || comes_back(f, a, b)) {
         return;
     }
     add_members(f, a, b);
@@ -263,6 +278,7 @@ static psc_apart_reason why_apart(fuser *f, group *a, group *b)
 {
     psc_region region;
     return a->alone || b->alone                                      ? PSC_APART_KIND
+           : is_kept_from(f, a, b)                                   ? PSC_APART_KEPT
            : a->batched != b->batched                                ? PSC_APART_ONCE
            : a->members.count + b->members.count > REGION_VALUES_MAX ? PSC_APART_LARGE
            : !join(&a->region, &b->region, &region)                  ? PSC_APART_SPACE

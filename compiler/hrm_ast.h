@@ -97,7 +97,16 @@ typedef struct hrm_fn {
     hrm_expr *body;
 } hrm_fn;
 
+/* @name, @name(value): behind the word that starts what it is for. */
+typedef struct hrm_attribute {
+    psc_name name;
+    hrm_expr *value; /* NULL: none */
+} hrm_attribute;
+
+typedef PSC_LIST(hrm_attribute) hrm_attributes;
+
 typedef struct hrm_let {
+    hrm_attributes attributes;
     PSC_LIST(psc_name) names;
     hrm_expr *value;
 } hrm_let;
@@ -111,6 +120,7 @@ typedef struct hrm_guard {
 typedef PSC_LIST(hrm_guard) hrm_guards;
 
 typedef struct hrm_pipeline {
+    hrm_attributes attributes;
     psc_name name;
     hrm_parameters parameters;
     psc_name output;

@@ -32,6 +32,7 @@
     hrm_indices *indices;
     hrm_index index;
     hrm_let *let;
+    hrm_attributes *attributes;
     hrm_pipeline *pipeline;
     hrm_guards *guards;
     hrm_guard guard;
@@ -53,6 +54,7 @@
 %type <arguments> arguments argument_list
 %type <argument> argument
 %type <name> placement tensor
+%type <attributes> attributes marks
 %type <let> let names
 %type <pipeline> body
 %type <guards> guards guard_list
@@ -167,10 +169,16 @@ item: IMPORT STRING                     { hrm_import i = {$STRING.text, @STRING}
                                         { hrm_fn *f = psc_new(syntax->arena, hrm_fn);
                                           *f = (hrm_fn){$NAME, *$parameters, *$type, $expr};
                                           psc_push(syntax->arena, &file(syntax)->fns, f); }
-    | PIPELINE NAME[name] '(' parameters ')' ARROW NAME[output] guards '{' body NAME[record] '{' arguments '}' semicolons '}'
-                                        { $body->name = $name; $body->parameters = *$parameters; $body->output = $output;
+    | PIPELINE attributes NAME[name] '(' parameters ')' ARROW NAME[output] guards '{' body NAME[record] '{' arguments '}' semicolons '}'
+                                        { $body->attributes = *$attributes; $body->name = $name; $body->parameters = *$parameters; $body->output = $output;
                                           $body->guards = *$guards; $body->record = $record; $body->fields = *$arguments; $body->span = @$;
                                           psc_push(syntax->arena, &file(syntax)->pipelines, $body); };
+
+attributes: %empty                      { $$ = psc_new(syntax->arena, hrm_attributes); }
+    | attributes '@' NAME               { $$ = $1; hrm_attribute a = {$NAME, NULL}; psc_push(syntax->arena, $$, a); }
+    | attributes '@' NAME '(' expr ')'  { $$ = $1; hrm_attribute a = {$NAME, $expr}; psc_push(syntax->arena, $$, a); };
+marks: %empty                           { $$ = psc_new(syntax->arena, hrm_attributes); }
+    | marks '@' NAME                    { $$ = $1; hrm_attribute a = {$NAME, NULL}; psc_push(syntax->arena, $$, a); };
 
 placement: %empty                       { $$ = (psc_name){NULL, @$, NULL}; }
     | NAME
@@ -191,9 +199,9 @@ body: %empty                            { $$ = psc_new(syntax->arena, hrm_pipeli
     | body let                          { $$ = $1; psc_push(syntax->arena, &$$->lets, $let); }
     | body ';'                          { $$ = $1; };
 
-let: LET NAME '=' expr                  { $$ = psc_new(syntax->arena, hrm_let); $$->value = $expr;
+let: LET marks NAME '=' expr            { $$ = psc_new(syntax->arena, hrm_let); $$->value = $expr; $$->attributes = *$marks;
                                           psc_push(syntax->arena, &$$->names, $NAME); }
-    | LET '(' names ')' '=' expr        { $$ = $names; $$->value = $expr; };
+    | LET marks '(' names ')' '=' expr  { $$ = $names; $$->value = $expr; $$->attributes = *$marks; };
 names: NAME                             { $$ = psc_new(syntax->arena, hrm_let); psc_push(syntax->arena, &$$->names, $NAME); }
     | names ',' NAME                    { $$ = $1; psc_push(syntax->arena, &$$->names, $NAME); };
 

@@ -34,6 +34,7 @@ typedef struct psc_value {
     psc_span span;
     const char *name; /* of the `let` that holds it, or NULL */
     bool batched;
+    bool kept; /* in memory of its own: no kernel has both it and what reads it */
     /* While lowering (lower_length.c): only so many elements of an axis are there, whatever the integer `length` says, cut to
      * what there is room for; `bare` is the value itself. NULL: all are there. */
     struct psc_value *length, *bare;
@@ -53,6 +54,7 @@ typedef struct psc_region {
 /* Why a producer and its consumer did not become one kernel. */
 typedef enum psc_apart_reason {
     PSC_APART_KIND,    /* one of the operations never shares a kernel */
+    PSC_APART_KEPT,    /* the producer is to be kept */
     PSC_APART_ONCE,    /* one runs once, the other for every message */
     PSC_APART_LARGE,   /* the kernel would grow too large */
     PSC_APART_SPACE,   /* they run over different elements */

@@ -4,6 +4,9 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
 %C%_libpsynec_la_SOURCES = \
     %D%/arena.c \
     %D%/arena.h \
+    %D%/attributes.c \
+    %D%/attributes.def \
+    %D%/attributes.h \
     %D%/build.c \
     %D%/build.h \
     %D%/builtins.def \

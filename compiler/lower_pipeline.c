@@ -3,13 +3,31 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "attributes.h"
 #include "lower.h"
 #include "variant.h"
 
 #define ERROR(...) psc_error(l->unit->diags, __VA_ARGS__)
 
+/* In memory of its own: a view of other memory becomes a copy. */
+static psc_term materialized(psc_lowering *l, const psc_term *t)
+{
+    psc_value *v = t->value;
+    if (v == psc_bare(v) && psc_ir_class(v) == PSY_CLASS_SHAPE) {
+        const char *name = v->name;
+        v = psc_emit(l, t->span, PSY_OP_CONCAT, v->dtype, v->dims, v->rank, &v, 1);
+        if (!v) {
+            return psc_poison(t->span);
+        }
+        v->name = name;
+    }
+    psc_bare(v)->kept = true;
+    return psc_of_value(v, t->span);
+}
+
 static void lower_let(psc_lowering *l, const hrm_let *let)
 {
+    psc_attributes attributes = psc_attributes_resolve(l->unit, &let->attributes, PSC_AT_LET);
     psc_term t = psc_lower_expr(l, let->value);
     bool pair = t.kind == PSC_TERM_PAIR;
     if (t.kind != PSC_TERM_POISON && (let->names.count != (pair ? 2u : 1u))) {
@@ -28,6 +46,9 @@ static void lower_let(psc_lowering *l, const hrm_let *let)
         }
         if (part.kind == PSC_TERM_VALUE && !psc_bare(part.value)->name) {
             psc_bare(part.value)->name = let->names.at[i].text;
+        }
+        if (part.kind == PSC_TERM_VALUE && attributes.materialize) {
+            part = materialized(l, &part);
         }
         psc_keep_type(l, let->names.at[i].span, &part);
         psc_bind(l, let->names.at[i].text, part);

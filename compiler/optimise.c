@@ -196,6 +196,7 @@ static psc_value *cse_value(psc_unit *u, psc_program *to, psc_value *v, void *co
     uint32_t h = hash_of(v) & t->mask;
     for (size_t i = 0; !psc_ir_is_store(v) && i < t->buckets[h].count; i++) {
         if (same(t->buckets[h].at[i], v)) {
+            t->buckets[h].at[i]->kept = t->buckets[h].at[i]->kept || v->kept;
             return t->buckets[h].at[i];
         }
     }

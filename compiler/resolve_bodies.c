@@ -2,6 +2,7 @@
 /* Functions and pipelines: every name of every body, recursion, and names that nobody uses. */
 #include <string.h>
 
+#include "attributes.h"
 #include "builtins.h"
 #include "unit.h"
 #include "variant.h"
@@ -462,6 +463,7 @@ static void resolve_pipeline(psc_unit *u, const hrm_pipeline *n, const scope *fi
         }
     }
     scope own = {.outer = file};
+    psc_attributes_resolve(u, &n->attributes, PSC_AT_PIPELINE);
     resolve_input(u, p, &own);
     p->output = resolve_message(u, &n->output);
     psc_index_add_name(u, PSC_INDEX_PIPELINE, n->name.span, n->name.span);

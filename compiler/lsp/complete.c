@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "attributes.h"
 #include "builtins.h"
 #include "lsp/server.h"
 
@@ -370,9 +371,33 @@ static void complete_pipeline(completion *c, psc_span last)
     }
 }
 
+/* Behind the `@` of an attribute: those that there are. False: the `@` is another. */
+static bool complete_attribute(completion *c)
+{
+    enum { WORDS_MAX = 24 };
+    const char *name, *example, *text;
+    size_t at = c->count;
+    while (at-- > 0 && c->count - at < WORDS_MAX && !lsp_is(c->words[at], "let") && !lsp_is(c->words[at], "pipeline")) {
+        if (lsp_is(c->words[at], "=") || lsp_is(c->words[at], "->") || lsp_is(c->words[at], "{") || lsp_is(c->words[at], "}")) {
+            return false;
+        }
+    }
+    psc_attribute_place place = at < c->count && lsp_is(c->words[at], "let") ? PSC_AT_LET : PSC_AT_PIPELINE;
+    if (at >= c->count || c->count - at >= WORDS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; psc_attribute_row(i, place, &name, &example, &text); i++) {
+        add(c, KEYWORD, name, NULL, example, text);
+    }
+    return true;
+}
+
 static void complete_program(completion *c)
 {
     psc_span last = c->count ? c->words[c->count - 1] : (psc_span){0};
+    if (lsp_is(last, "@") && complete_attribute(c)) {
+        return;
+    }
     if (lsp_is(last, "import") || lsp_is(last, "const") || lsp_is(last, "resident") || lsp_is(last, "param") ||
         lsp_is(last, "fn") || lsp_is(last, "pipeline") || lsp_is(last, "let")) {
         return; /* a new name */

@@ -106,6 +106,18 @@ static void read_parameters(reader *r)
     take(r, ")");
 }
 
+/* @name, and at pipelines @name(...) */
+static void skip_attributes(reader *r, bool values)
+{
+    while (take(r, "@")) {
+        r->at += r->at < r->end;
+        if (values && take(r, "(")) {
+            take_until(r, "");
+            take(r, ")");
+        }
+    }
+}
+
 static void read_body(reader *r, size_t pipeline)
 {
     psc_span output = r->outline->items.at[pipeline].type;
@@ -123,6 +135,7 @@ static void read_body(reader *r, size_t pipeline)
             continue;
         }
         r->at++;
+        skip_attributes(r, false);
         bool list = take(r, "(");
         do {
             take_name(r, LSP_LET, let);
@@ -147,6 +160,7 @@ static void read_item(reader *r)
     while (k < WORDS && !lsp_is(from, words[k].word)) {
         k++;
     }
+    skip_attributes(r, true);
     if (k == WORDS || !take_name(r, words[k].kind, from)) {
         return;
     }

@@ -21,6 +21,20 @@ static void parse_guards(psy__asm *a, psy_psm_pipeline *p)
     } while (psy__asm_accept(a, ','));
 }
 
+/* batch 8 prefer cpu */
+static void parse_hints(psy__asm *a, psy_psm_pipeline *p)
+{
+    if (psy__asm_accept_word(a, "batch")) {
+        p->max_batch = (uint16_t)psy__asm_integer(a, PSY_BATCH_MAX, "the messages of a run");
+    }
+    if (psy__asm_accept_word(a, "prefer")) {
+        p->engine = psy__asm_accept_word(a, "cpu") ? PSY_PREFER_CPU : psy__asm_accept_word(a, "vulkan") ? PSY_PREFER_VULKAN : 0;
+        if (p->engine == PSY_PREFER_NONE) {
+            psy__asm_unexpected(a, "cpu or vulkan");
+        }
+    }
+}
+
 /* nearest(nearest.Query) -> nearest.Hits route all nearest.shard partial P merge nearest.merge; */
 static void parse_pipeline(psy__asm *a, uint32_t alternatives)
 {
@@ -58,6 +72,7 @@ static void parse_pipeline(psy__asm *a, uint32_t alternatives)
         }
         p.merge_program = psy__asm_refer(a, PSY_ASM_PROGRAM, 0, "program");
     }
+    parse_hints(a, &p);
     parse_guards(a, &p);
     psy__asm_expect(a, ';');
     psy_psm_pipeline *to = psy__asm_add(a, &a->pipelines, sizeof p, 64, "pipelines");

@@ -379,6 +379,12 @@ static void put_pipelines(writer *w)
             format(w, " partial %s", string(w, m->types[p->partial_type].name));
             format(w, " merge %s", string(w, m->programs[p->merge_program].name));
         }
+        if (p->max_batch) {
+            format(w, " batch %u", p->max_batch);
+        }
+        if (p->engine) {
+            format(w, " prefer %s", psy__prefer_word(p->engine));
+        }
         for (uint32_t k = 0; k < p->guard_count; k++) {
             const psy_psm_guard *g = &m->guards[p->first_guard + k];
             format(w, "%s %s %s", k ? "," : " for", string(w, m->fields[m->types[p->input_type].first_field + g->field].name),

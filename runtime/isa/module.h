@@ -262,6 +262,9 @@ static_assert(sizeof(psy_psm_resident) == 48, "module resident is ABI");
  * A pipeline that takes variants has programs for each of its alternatives. The first alternative is the pipeline that clients
  * name; the others follow it, under names of their own. A message goes to the first one whose guards it meets. */
 enum { PSY_ROUTE_ANY = 0, PSY_ROUTE_KEY = 1, PSY_ROUTE_ALL = 2 };
+/* Where a pipeline would rather run. CPU: also where the worker has another engine. VULKAN: where the worker was told none. */
+enum { PSY_PREFER_NONE = 0, PSY_PREFER_CPU = 1, PSY_PREFER_VULKAN = 2, PSY_BATCH_MAX = 4096 };
+const char *psy__prefer_word(unsigned engine); /* "cpu", "vulkan"; NULL: another, or none */
 typedef struct psy_psm_pipeline {
     uint32_t name;
     uint32_t input_type, output_type;
@@ -272,7 +275,9 @@ typedef struct psy_psm_pipeline {
     uint32_t partial_type;  /* ALL; else PSY_NONE */
     uint32_t first_guard, guard_count;
     uint32_t alternatives; /* this one and those that follow it; 0: it is one of those */
-    uint32_t reserved;     /* zero */
+    uint16_t max_batch;    /* messages in one run at most; 0: what the worker does */
+    uint8_t engine;        /* PSY_PREFER_* */
+    uint8_t reserved;      /* zero */
 } psy_psm_pipeline;
 static_assert(sizeof(psy_psm_pipeline) == 48, "module pipeline is ABI");
 

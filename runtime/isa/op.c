@@ -142,6 +142,11 @@ unsigned psy__op_operand_dtype(const psy_op_info *info, unsigned dtype, unsigned
     return info->class_ == PSY_CLASS_CAST ? 0 : info->class_ == PSY_CLASS_CHOOSE && i == 0 ? PSY_BOOL : dtype;
 }
 
+const char *psy__prefer_word(unsigned engine)
+{
+    return engine == PSY_PREFER_CPU ? "cpu" : engine == PSY_PREFER_VULKAN ? "vulkan" : NULL;
+}
+
 const char *psy__symbol_word(uint32_t kind)
 {
     static const char *const words[PSY_SYMBOL_KIND_END] = {

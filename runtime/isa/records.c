@@ -206,6 +206,10 @@ static psy_status check_pipelines(const psy__module *m)
             (all ? !is_type(m, p->partial_type) : p->partial_type != PSY_NONE)) {
             return corrupt("pipeline %u is malformed", i);
         }
+        if (p->max_batch > PSY_BATCH_MAX || (p->engine != PSY_PREFER_NONE && !psy__prefer_word(p->engine)) ||
+            p->reserved != 0) {
+            return corrupt("pipeline %s: how it is run is malformed", m->strings + p->name);
+        }
         const psy_psm_type *in = &m->types[p->input_type];
         if (key ? p->key_field >= in->field_count || !(m->fields[in->first_field + p->key_field].flags & PSY_FIELD_KEY)
                 : p->key_field != PSY_NONE) {

@@ -12,8 +12,17 @@
 #include "base/clock.h"
 #include "service/worker_state.h"
 
-enum { MAX_BATCH_DEFAULT = 64, MAX_BATCH = 4096, SPINS = 64, YIELDS = 8 };
+enum { MAX_BATCH_DEFAULT = 64, MAX_BATCH = PSY_BATCH_MAX, SPINS = 64, YIELDS = 8 };
 static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000, connect_timeout_default_ns = 10000000000;
+
+static bool prefers_vulkan(const psy__module *m)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < m->pipeline_count; i++) {
+        any = any || m->pipelines[i].engine == PSY_PREFER_VULKAN;
+    }
+    return any;
+}
 
 static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
 {
@@ -21,7 +30,14 @@ static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
                                    .max_batch = w->max_batch,
                                    .validate = o->validate != 0,
                                    .limits = {.arena_bytes = o->arena_bytes}};
-    psy_status status = psy__engine_open(o->engine ? o->engine : "cpu", &options, &w->engine);
+    w->told_engine = o->engine != NULL;
+    psy_status status = psy__engine_open(o->engine                             ? o->engine
+                                         : prefers_vulkan(&w->module->decoded) ? "vulkan"
+                                                                               : "cpu",
+                                         &options, &w->engine);
+    if (status != PSY_OK && !w->told_engine) { /* it was a wish */
+        status = psy__engine_open("cpu", &options, &w->engine);
+    }
     if (status == PSY_OK && w->engine->interface != &psy__engine_cpu) {
         status = psy__engine_open("cpu", &options, &w->cpu);
     } else {
@@ -256,8 +272,10 @@ static uint32_t run_waiting(psy_worker *w)
     while (left > 0) {
         uint32_t count = 0, rest = 0;
         const psy__job first = w->waiting[0];
+        uint32_t most = w->module->decoded.pipelines[first.pipeline].max_batch;
+        most = most ? most : w->max_batch;
         for (uint32_t i = 0; i < left; i++) {
-            if (same_kind(&w->waiting[i], &first)) {
+            if (count < most && same_kind(&w->waiting[i], &first)) {
                 w->jobs[count++] = w->waiting[i];
             } else {
                 w->waiting[rest++] = w->waiting[i];

@@ -314,7 +314,9 @@ psy_status psy__worker_bind_lane(psy_worker *w, psy__engine *engine, uint32_t pi
     const psy__module *m = &w->module->decoded;
     const psy_psm_pipeline *p = &m->pipelines[pipeline];
     *out = (psy__lane){NULL, NULL};
-    psy_status status = bind_shard(w, engine, symbols, p, &out->shard);
+    /* Without a word of the operator, another engine is only there for those that asked for it. */
+    bool on_cpu = p->engine == PSY_PREFER_CPU || (!w->told_engine && p->engine != PSY_PREFER_VULKAN);
+    psy_status status = bind_shard(w, on_cpu ? w->cpu : engine, symbols, p, &out->shard);
     if (status == PSY_OK && p->route == PSY_ROUTE_ALL) {
         /* A few hundred bytes per message: the cpu merges, whatever engine the shards have. */
         status = bind_program(w, w->cpu, symbols, p->merge_program, &out->merge);

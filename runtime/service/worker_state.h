@@ -75,6 +75,7 @@ struct psy_worker {
     psy_slab *ring_slab, *gather_slab, *scratch_slab;
     psy_ring requests, finished;
     psy__gather gather;
+    bool told_engine;          /* the operator named one */
     psy__engine *engine, *cpu; /* the same where the engine is the cpu */
     psy__resident *residents;
     psy__resident_data *bound_residents; /* as engines see them; while programs are bound */

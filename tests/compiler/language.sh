@@ -53,6 +53,8 @@ check_named 'every operation of one element' <elementwise
 sed -n 's/^DTYPE([A-Z0-9]*, [0-9]*, "\{0,1\}\([a-z0-9]*\).*/\1/p' "$source/runtime/include/psyne/dtypes.def" >types
 [ "$(wc -l <types)" -ge 13 ] || report 'not ok' 'the types are not found in dtypes.def'
 check_named 'every type' <types
+sed -n 's/^ATTRIBUTE([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$source/compiler/attributes.def" >attributes
+check_named 'every attribute' <attributes
 
 # What the page calls a function is one.
 sed -n '/^### Element by element/,/^## Functions/p' "$page" | sed '/^```/,/^```/d' | tr '\n' ' ' | grep -o '`[^`]*`' | grep -o '[a-z_0-9][a-z_0-9]*(' | tr -d '(' | sort -u |

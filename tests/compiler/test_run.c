@@ -476,3 +476,48 @@ Test(run, computed_sizes)
         compile_end(c);
     }
 }
+
+/* Attributes say how something is run: the answers are the same; sums but for the order in which they are added up. */
+Test(run, attributes_change_no_result)
+{
+    static const char *const texts[] = {
+        "resident m: f32[4, 4] replicated\npipeline p(q: Q) -> R { let a = q.x * 1.1 + 3 let t = transpose(m) let part = "
+        "a[1..3] "
+        "let (s, i) = topk(t @ a, k: 2) R { x: softmax(t @ (a / 3)), s: s + part, i: i } }",
+        "resident m: f32[4, 4] replicated\npipeline @max_batch(2) @prefer(cpu) p(q: Q) -> R { let @materialize a = q.x * 1.1 + "
+        "3 "
+        "let @materialize t = transpose(m) let @materialize part = a[1..3] let @materialize (s, i) = topk(t @ a, k: 2) "
+        "R { x: softmax(t @ (a / 3)), s: s + part, i: i } }"};
+    float rows[16];
+    float replies[2][2][3][6];
+    for (unsigned i = 0; i < 16; i++) {
+        rows[i] = (float)(i * 7 % 11) / 3;
+    }
+    for (unsigned k = 0; k < 4; k++) {
+        compiled *c = compile("namespace t; message Q { x: f32[4]; } message R { x: f32[4]; s: f32[2]; i: u64[2]; }",
+                              texts[k % 2], k / 2);
+        cr_assert(c->ok, "%s", c->said);
+        served s = {.shards = 1, .messages = 3, .residents = {{"m", rows, 4, 16, NULL}}};
+        serve_begin(c, "p", &s);
+        for (uint32_t m = 0; m < 3; m++) {
+            for (unsigned d = 0; d < 4; d++) {
+                ((float *)serve_input(c, "p", &s, m, "x"))[d] = (float)(d * m) - 1.3f;
+            }
+        }
+        serve(c, "p", &s);
+        cr_assert_eq(s.bind, PSY_OK, "%s", psy_detail());
+        for (uint32_t m = 0; m < 3; m++) {
+            float *out = replies[k / 2][k % 2][m];
+            memcpy(out, serve_output(c, "p", &s, m, "x"), 4 * sizeof *out);
+            memcpy(out + 4, serve_output(c, "p", &s, m, "s"), 2 * sizeof *out);
+            for (unsigned d = 0; k % 2 && d < 6; d++) {
+                float other = replies[k / 2][0][m][d];
+                cr_assert(fabsf(out[d] - other) <= 1e-6f * fmaxf(1, fabsf(other)), "-O%u: %g, not %g", k / 2, (double)out[d],
+                          (double)other);
+            }
+        }
+        cr_assert_eq(c->module.pipelines[0].max_batch, k % 2 ? 2 : 0);
+        serve_end(&s);
+        compile_end(c);
+    }
+}

@@ -189,7 +189,9 @@ Test(module, alternatives)
         {PIPELINE(1, guard_count), 3, 4, "pipeline length.2: its guards are out of range"},
         {PIPELINE(1, guard_count), 0xffffffff, 4, "pipeline length.2: its guards are out of range"},
         {PIPELINE(1, first_guard), 0, 4, "pipeline length.2: its guards are out of range"},
-        {PIPELINE(0, reserved), 1, 4, "pipeline length: its guards are out of range"},
+        {PIPELINE(0, max_batch), 4097, 2, "pipeline length: how it is run is malformed"},
+        {PIPELINE(0, engine), 3, 1, "pipeline length: how it is run is malformed"},
+        {PIPELINE(0, reserved), 1, 1, "pipeline length: how it is run is malformed"},
         {GUARD(0, field), 1, 4, NULL},
         {GUARD(0, field), 2, 4, "pipeline length: guard 0 is malformed"}, /* no variant */
         {GUARD(0, field), 3, 4, "pipeline length: guard 0 is malformed"},
@@ -248,7 +250,7 @@ Test(module, records)
         {PSY_PSM_STRINGS, 3, 0xa0e0, 2, "strings: no UTF-8 at 3"},   /* half a character */
         {PSY_PSM_STRINGS, 3, 0x8080e0, 3, "strings: no UTF-8 at 3"}, /* too long a form */
         {PSY_PSM_STRINGS, 3, 0x80a0ed, 3, "strings: no UTF-8 at 3"}, /* surrogate */
-        {PSY_PSM_STRINGS, 3, 0xa9c3, 2, "type 0: its name"},        /* a name has letters only */
+        {PSY_PSM_STRINGS, 3, 0xa9c3, 2, "type 0: its name"},         /* a name has letters only */
         {PSY_PSM_STRINGS, 3, ' ', 1, "type 0: its name"},
         {PSY_PSM_STRINGS, 1, '7', 1, "type 0: its name"},
         {PSY_PSM_STRINGS, 3, 0, 1, "starts nowhere or is out of order"},

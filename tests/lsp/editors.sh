@@ -52,6 +52,9 @@ knows 'attributes' "$code/syntaxes/psy.tmLanguage.json" key since
 knows 'types of messages' "$code/syntaxes/psy.tmLanguage.json" string variant
 knows 'types of messages' "$vim/syntax/psy.vim" string variant
 knows 'attributes' "$vim/syntax/psy.vim" key since
+for file in "$vim/syntax/hrm.vim" "$code/syntaxes/hrm.tmLanguage.json"; do
+    knows 'attributes' "$file" $(sed -n 's/^ATTRIBUTE([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$source/compiler/attributes.def")
+done
 sed -n 's/^BUILTIN_DOC("\([a-z0-9_]*\)".*/\1/p' "$source/compiler/builtins_doc.def" >"$work/builtins_doc.def"
 knows 'functions of builtins.def' "$work/builtins_doc.def" $(sed -n 's/^BUILTIN("\([a-z0-9_]*\)".*/\1/p' "$source/compiler/builtins.def")
 

@@ -27,7 +27,7 @@ static const psy_psm_type types[] = {
     {.name = 9, .bytes = sizeof(partial), .layout_hash = 33},
 };
 static const psy_psm_field fields[] = {{.name = 17, .dtype = 1, .kind = PSY_FIELD_SCALAR, .count = 1, .offset = 8}};
-static const psy_psm_pipeline pipelines[] = {
+static psy_psm_pipeline pipelines[] = {
     {13, 0, 1, PSY_ROUTE_ALL, PSY_NONE, SHARD_ALL, MERGE_ALL, 2, .alternatives = 1},
     {17, 0, 1, PSY_ROUTE_KEY, 0, WHOLE, PSY_NONE, PSY_NONE, .alternatives = 1},
     {21, 0, 1, PSY_ROUTE_ANY, PSY_NONE, WHOLE, PSY_NONE, PSY_NONE, .alternatives = 1},
@@ -109,6 +109,8 @@ static uint64_t fake_copied(psy__engine *e)
     (void)e;
     return 0;
 }
+void stand_in_limit(uint16_t most) { pipelines[LANE_ALL].max_batch = most; }
+
 static psy_status fake_run(psy__executable *x, const psy__batch *b)
 {
     const executable *e = (const executable *)x;

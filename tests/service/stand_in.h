@@ -34,6 +34,8 @@ extern const psy_type question_type, answer_type;
 
 /* How many shards the merge expects partials of; 2 unless a test says otherwise before it opens a service. */
 extern uint32_t stand_in_shards;
+/* What @max_batch says of the pipeline to all shards; 0: nothing. */
+void stand_in_limit(uint16_t most);
 /* Memory that a client hands over cannot be attached, as where a device cannot map it. */
 extern _Atomic bool stand_in_refuses_memory;
 /* Memory that is attached now: three slabs of each worker's own, and those of its clients. */

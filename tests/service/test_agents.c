@@ -132,10 +132,11 @@ Test(agents, one_to_sixty_four_shards)
     stand_in_shards = SHARDS;
 }
 
-/* What waits is run in one batch. */
-Test(agents, what_waits_is_one_batch)
+enum { WAITING = 48, BATCH = 16 };
+
+/* Asks while the workers are at it, and counts their runs. */
+static void count_runs(uint32_t runs)
 {
-    enum { WAITING = 48, BATCH = 16 };
     service s = open_broker("inproc://batches", SHARDS, 64);
     psy_worker_counts counts;
     hire(&s, 0, BATCH);
@@ -162,7 +163,18 @@ Test(agents, what_waits_is_one_batch)
         psy_worker_get_counts(s.workers[i], &counts);
         psy_worker_destroy(s.workers[i]);
         cr_assert_eq(counts.requests, WAITING + 1u);
-        cr_assert_eq(counts.batches, 1u + WAITING / BATCH, "%lu runs", (unsigned long)counts.batches);
+        cr_assert_eq(counts.batches, runs, "%lu runs", (unsigned long)counts.batches);
     }
     close_broker(&s);
+}
+
+/* What waits is run in one batch, as large as the worker's limit and the pipeline's. */
+Test(agents, what_waits_is_one_batch)
+{
+    count_runs(1 + WAITING / BATCH);
+    stand_in_limit(4);
+    count_runs(1 + WAITING / 4);
+    stand_in_limit(100);
+    count_runs(1 + WAITING / BATCH);
+    stand_in_limit(0);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Resident data: what psy_worker_load takes and refuses, and what becomes of a worker after a refusal. */
+#include "engine/engine.h"
 #include "tests/service/shop.h"
 
 enum { ROWS = 40 };
@@ -163,6 +164,22 @@ Test(load, computed_sizes)
         psy_worker_destroy(w);
         shop_close(&s, NULL);
     }
+}
+
+/* A worker that was told no engine has the one that a pipeline asks for, where there is one. */
+Test(load, an_engine_that_is_preferred)
+{
+    psy__engine_options options = {.max_batch = 1};
+    psy__engine *vulkan = NULL;
+    const char *expected = psy__engine_open("vulkan", &options, &vulkan) == PSY_OK ? "vulkan" : "cpu";
+    shop s = shop_open_module(PSY_BUILD_DIR "/tests/service/gen/sizes.psm", "inproc://prefers", 1, 4, 0);
+    psy_worker *w = shop_worker(&s, 0);
+    if (vulkan) {
+        psy__engine_close(vulkan);
+    }
+    cr_assert_not_null(strstr(psy_worker_describe(w), expected), "%s, not %s", psy_worker_describe(w), expected);
+    psy_worker_destroy(w);
+    shop_close(&s, NULL);
 }
 
 /* Two shards that were given different data do not serve together, and the second one says why. */

@@ -24,6 +24,7 @@ syntax match hrmField /\.\@<!\.\h\w*/
 syntax match hrmArgument /\<\h\w*\ze\s*:/
 syntax match hrmDeclared /\%(\<\%(fn\|pipeline\|resident\|param\|const\)\s\+\)\@<=\h\w*/
 
+syntax match hrmAttribute /@\%(max_batch\|prefer\|materialize\)\>/
 syntax match hrmNumber /\<\d[0-9_]*\>/
 syntax match hrmNumber /\<0[xX][0-9A-Fa-f_]\+\>/
 syntax match hrmNumber /\<0[bB][01_]\+\>/
@@ -44,6 +45,7 @@ highlight default link hrmBuiltin Function
 highlight default link hrmDeclared Identifier
 highlight default link hrmField Special
 highlight default link hrmArgument Label
+highlight default link hrmAttribute PreProc
 highlight default link hrmNumber Number
 highlight default link hrmFloat Float
 highlight default link hrmString String
