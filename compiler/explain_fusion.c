@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emit.h"
+#include "traffic.h"
 
 typedef struct teller {
     psc_unit *unit;
@@ -165,8 +166,9 @@ static void tell_program(psc_unit *u, const psc_pipeline *pipeline, const psc_pr
     teller telling = {.unit = u, .program = p, .to = to}, *t = &telling;
     t->kernels = psc_alloc(u->arena, (p->values.count + 1) * sizeof *t->kernels);
     uint32_t operations = number_kernels(t);
-    fprintf(to, "pipeline %s, %s: %u operation%s in %u kernel%s%s\n", pipeline->name, psc_part_text(pipeline, p), operations,
-            operations == 1 ? "" : "s", t->count, t->count == 1 ? "" : "s", u->options->optimise ? "" : " (-O0 joins none)");
+    fprintf(to, "pipeline %s, %s: %u operation%s in %u kernel%s%s, %s bytes moved for a message\n", pipeline->name,
+            psc_part_text(pipeline, p), operations, operations == 1 ? "" : "s", t->count, t->count == 1 ? "" : "s",
+            u->options->optimise ? "" : " (-O0 joins none)", psc_traffic_text(u, p));
     for (uint32_t k = 1; k <= t->count; k++) {
         tell_kernel(t, k);
     }

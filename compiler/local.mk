@@ -85,6 +85,8 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/syntax.h \
     %D%/template.c \
     %D%/template.h \
+    %D%/traffic.c \
+    %D%/traffic.h \
     %D%/unit.c \
     %D%/unit.h \
     %D%/variant.c \
@@ -162,9 +164,11 @@ update-psynec-docs: %D%/psynecdoc$(EXEEXT)
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/completion/psynec
 
-# The picture in doc/psynec.md: needs graphviz.
+# The pictures in doc/psynec.md: needs graphviz.
 update-graph: compiler/psynec$(EXEEXT)
 	compiler/psynec$(EXEEXT) $(srcdir)/examples/nearest/nearest.hrm --emit graph -o %D%/graph
 	dot -Tsvg %D%/graph/nearest.dot >$(srcdir)/doc/images/nearest-graph.svg
+	compiler/psynec$(EXEEXT) $(srcdir)/examples/nearest/nearest.hrm -O0 --emit graph -o %D%/graph
+	dot -Tsvg %D%/graph/nearest.dot >$(srcdir)/doc/images/nearest-graph-O0.svg
 	rm -rf %D%/graph
 .PHONY: update-graph
