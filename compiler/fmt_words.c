@@ -197,7 +197,7 @@ static size_t step(const layout *l, size_t i) { return l->words->at[i].kind == F
 /* How much a sign between two operands binds: 0 is none of them, 1 the least. */
 static unsigned binds(const fmt_word *w)
 {
-    static const char *const levels[] = {"|>", "||", "&&", "== != < <= > >=", "|", "^", "&", "<< >>", "+ -", "* / % @"};
+    static const char *const levels[] = {"|>", "??", "||", "&&", "== != < <= > >=", "|", "^", "&", "<< >>", "+ -", "* / % @"};
     if (w->kind != FMT_SIGN || w->prefix) {
         return 0;
     }

@@ -39,7 +39,7 @@ typedef enum hrm_expr_kind {
 } hrm_expr_kind;
 
 /* Signs of one character stand for themselves. */
-typedef enum hrm_op { HRM_EQ = 256, HRM_NE, HRM_LE, HRM_GE, HRM_AND, HRM_OR, HRM_SHL, HRM_SHR } hrm_op;
+typedef enum hrm_op { HRM_EQ = 256, HRM_NE, HRM_LE, HRM_GE, HRM_AND, HRM_OR, HRM_SHL, HRM_SHR, HRM_OTHERWISE } hrm_op;
 
 struct hrm_expr {
     hrm_expr_kind kind;

@@ -40,13 +40,13 @@
 
 %token IMPORT "import" CONST "const" RESIDENT "resident" PARAM "param" FN "fn" PIPELINE "pipeline" LET "let" FOR "for"
 %token ARROW "->" PIPE "|>" DOTS ".." IF "if" ELSE "else"
-%token EQ "==" NE "!=" LE "<=" GE ">=" AND "&&" OR "||" SHL "<<" SHR ">>"
+%token EQ "==" NE "!=" LE "<=" GE ">=" AND "&&" OR "||" SHL "<<" SHR ">>" OTHERWISE "??"
 %token <name> NAME "a name" STRING "a text"
 %token <integer> INTEGER "a number" BOOLEAN "a truth value"
 %token <real> REAL "a fraction"
 %token END 0 "the end of the file"
 
-%type <expr> expr choice cases either both test bits xor and shift sum term unary postfix primary list
+%type <expr> expr otherwise choice cases either both test bits xor and shift sum term unary postfix primary list
 %type <indices> indices
 %type <index> index
 %type <type> type dims
@@ -219,13 +219,15 @@ dims: expr                              { $$ = psc_new(syntax->arena, hrm_type);
 tensor: %empty                          { $$ = (psc_name){NULL, @$, NULL}; }
     | '[' STRING ']'                    { $$ = $STRING; };
 
-expr: choice
+expr: otherwise
     | expr PIPE NAME                    { $$ = call(syntax, @$, $NAME, $1, NULL); }
     | expr PIPE NAME '(' arguments ')'  { $$ = call(syntax, @$, $NAME, $1, $arguments); };
+otherwise: choice
+    | choice OTHERWISE otherwise        { $$ = binary(syntax, @$, HRM_OTHERWISE, $1, $3); };
 choice: either | cases;
-cases: IF choice[test] '{' expr[yes] '}' ELSE '{' expr[no] '}'
+cases: IF otherwise[test] '{' expr[yes] '}' ELSE '{' expr[no] '}'
                                         { $$ = choice(syntax, @$, $test, $yes, $no); }
-    | IF choice[test] '{' expr[yes] '}' ELSE cases[no]
+    | IF otherwise[test] '{' expr[yes] '}' ELSE cases[no]
                                         { $$ = choice(syntax, @$, $test, $yes, $no); };
 either: both
     | either OR both                    { $$ = binary(syntax, @$, HRM_OR, $1, $3); };

@@ -40,8 +40,8 @@ static const char *const comparisons[] = {"'<'", "'>'", "<=", ">=", "==", "!=", 
 
 static bool is_operator(const char *token)
 {
-    static const char *const operators[] = {"'+'", "'-'", "'*'", "'/'", "'%'", "'@'", "&&",  "||", "<<",
-                                            ">>",  "'&'", "'|'", "'^'", "|>",  "'.'", "'['", "..", NULL};
+    static const char *const operators[] = {"'+'", "'-'", "'*'", "'/'", "'%'", "'@'", "&&",  "||", "<<", ">>",
+                                            "'&'", "'|'", "'^'", "|>",  "??",  "'.'", "'['", "..", NULL};
     return is_one_of(token, operators) || is_one_of(token, comparisons);
 }
 

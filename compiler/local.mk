@@ -44,6 +44,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/lower_index.c \
     %D%/lower_length.c \
     %D%/lower_operator.c \
+    %D%/lower_optional.c \
     %D%/lower_pipeline.c \
     %D%/lower_size.c \
     %D%/lse.c \

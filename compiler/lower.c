@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "isa/layout.h"
+
 #define ERROR(...) psc_error(l->unit->diags, __VA_ARGS__)
 
 psc_term psc_poison(psc_span span) { return (psc_term){.kind = PSC_TERM_POISON, .span = span}; }
@@ -301,6 +303,7 @@ psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
     case PSC_TERM_LIST:
         psc_help(ERROR(PSC_E_TYPE, t->span, "a list of sizes is no value"), "`stack(a, b)` makes a tensor of values");
         return NULL;
+    case PSC_TERM_OPTIONAL: psc_optional_refuse(l, t); return NULL;
     case PSC_TERM_KEYED:
         psc_help(ERROR(PSC_E_SPLIT, t->span, "data `by key` lies on the shard that owns the key, and is read by key only"),
                  "write `%s[q.KEY]`", l->unit->residents.at[t->index].node->name.text);
@@ -458,17 +461,20 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
         if (f->layout.kind == PSY_FIELD_VARIANT) {
             return psc_variant_load(l, e, i);
         }
-        if (!psc_field_is_plain(f) && (f->layout.kind != PSY_FIELD_BOUNDED || (f->layout.flags & PSY_FIELD_TEXT))) {
+        if (f->layout.kind == PSY_FIELD_PART || (f->layout.flags & PSY_FIELD_TEXT)) {
             psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading `%s`, %s, is not supported by this version", f->name,
                            psc_field_type_text(l->unit->arena, f)),
                      f->span, "it is declared here");
             return psc_poison(e->span);
         }
         psy_dim count = f->layout.count;
-        psc_value *v = psc_emit(l, e->span, PSY_OP_LOAD, f->layout.dtype, &count, f->layout.kind != PSY_FIELD_SCALAR, NULL, 0);
+        psc_value *v = psc_emit(l, e->span, PSY_OP_LOAD, f->layout.dtype, &count, psy__field_is_vector(&f->layout), NULL, 0);
         if (v) {
             v->index = i;
             v->name = f->name;
+        }
+        if (f->layout.kind == PSY_FIELD_OPTIONAL) {
+            return psc_optional_load(l, e->span, i, f, v);
         }
         return psc_of_value(f->layout.kind == PSY_FIELD_BOUNDED ? psc_load_bounded(l, e->span, i, f, v) : v, e->span);
     }
@@ -529,6 +535,10 @@ static const char *term_text(psc_lowering *l, const psc_term *t)
     case PSC_TERM_VALUE: return psc_type_text(l, t->value);
     case PSC_TERM_PAIR: return psc_format(u->arena, "(%s, %s)", psc_type_text(l, t->value), psc_type_text(l, t->other));
     case PSC_TERM_MESSAGE: return l->pipeline->input->name;
+    case PSC_TERM_OPTIONAL: {
+        const char *inner = term_text(l, t->inner);
+        return inner ? psc_format(u->arena, "%s?", inner) : NULL;
+    }
     case PSC_TERM_KEYED:
         return psc_format(u->arena, "%s%s by key", psy__dtype_name(r->record.dtype),
                           psc_shape_text(u, r->record.dims, r->record.rank));
@@ -574,7 +584,7 @@ static psc_term lower_any(psc_lowering *l, const hrm_expr *e)
     case HRM_BOOL: return psc_of_value(emit_constant(l, e->span, PSY_BOOL, e->integer), e->span);
     case HRM_NAME: return lower_name(l, e);
     case HRM_UNARY: return psc_lower_unary(l, e);
-    case HRM_BINARY: return lower_operands(l, e);
+    case HRM_BINARY: return e->op == HRM_OTHERWISE ? psc_lower_otherwise(l, e) : lower_operands(l, e);
     case HRM_MEMBER: return lower_member(l, e);
     case HRM_INDEX: return lower_index(l, e);
     case HRM_CALL: return lower_call(l, e);

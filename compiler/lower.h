@@ -17,7 +17,8 @@ typedef enum psc_term_kind {
     PSC_TERM_MESSAGE, /* the pipeline's input */
     PSC_TERM_LIST,    /* [a, b] as an argument: list */
     PSC_TERM_CHOICE,  /* one of two that have no dtype yet: choice */
-    PSC_TERM_KEYED    /* resident data by key: index */
+    PSC_TERM_KEYED,   /* resident data by key: index */
+    PSC_TERM_OPTIONAL /* inner, if `other`, a truth value, is true */
 } psc_term_kind;
 
 typedef struct psc_term {
@@ -27,9 +28,10 @@ typedef struct psc_term {
     double real;
     psy_dim dim;
     uint32_t index;
-    psc_value *value, *other; /* other: labels */
+    psc_value *value, *other; /* other: labels, or whether it is there */
     const hrm_expr *list;
     const struct psc_choice *choice;
+    const struct psc_term *inner;
 } psc_term;
 
 typedef struct psc_choice {
@@ -91,6 +93,15 @@ psc_term psc_lower_unary(psc_lowering *l, const hrm_expr *e);
 psc_term psc_lower_arithmetic(psc_lowering *l, const hrm_expr *e, const psc_term *a, const psc_term *b);
 psc_term psc_lower_binary(psc_lowering *l, psc_span span, int op, const psc_term *a, const psc_term *b);
 const char *psc_type_text(psc_lowering *l, const psc_value *v); /* "f32[N, 256]", "f32[<=64]" */
+
+/* ---- values that may not be there (lower_optional.c) ---- */
+psc_term psc_optional_load(psc_lowering *l, psc_span span, uint32_t index, const psc_field *f, psc_value *value);
+psc_term psc_lower_otherwise(psc_lowering *l, const hrm_expr *e); /* a ?? b */
+/* Reports that one is used as if it were there. */
+void psc_optional_refuse(psc_lowering *l, const psc_term *t);
+/* What is written into the field, and whether it is there. */
+psc_value *psc_optional_value(psc_lowering *l, const psc_field *f, const psc_term *t, psc_value **there);
+void psc_optional_store_nothing(psc_lowering *l, psc_span span, uint32_t index);
 
 /* ---- values of which only the first elements are there (lower_length.c) ---- */
 /* The value itself, with elements that may not be there. */

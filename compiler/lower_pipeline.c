@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attributes.h"
+#include "isa/layout.h"
 #include "lower.h"
 #include "variant.h"
 
@@ -95,13 +96,14 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
         psc_variant_store(l, index, t);
         return;
     }
-    if (!psc_field_is_plain(f) && (f->layout.kind != PSY_FIELD_BOUNDED || (f->layout.flags & PSY_FIELD_TEXT))) {
+    if (f->layout.kind == PSY_FIELD_PART || (f->layout.flags & PSY_FIELD_TEXT)) {
         psc_note(ERROR(PSC_E_UNSUPPORTED, t->span, "writing `%s`, %s, is not supported by this version", f->name,
                        psc_field_type_text(l->unit->arena, f)),
                  f->span, "it is declared here");
         return;
     }
-    psc_value *v = psc_as_value(l, t, f->layout.dtype);
+    bool maybe = f->layout.kind == PSY_FIELD_OPTIONAL && t->kind == PSC_TERM_OPTIONAL;
+    psc_value *there = NULL, *v = maybe ? psc_optional_value(l, f, t, &there) : psc_as_value(l, t, f->layout.dtype);
     if (!v) {
         return;
     }
@@ -118,15 +120,16 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
             return;
         }
     }
-    bool fits = f->layout.kind == PSY_FIELD_SCALAR ? v->rank == 0
-                : f->layout.kind == PSY_FIELD_ARRAY
+    bool fits = !psy__field_is_vector(&f->layout) ? v->rank == 0
+                : f->layout.kind != PSY_FIELD_BOUNDED
                     ? v->rank == 1 && v->dims[0] == f->layout.count && !v->length
                     : v->rank == 1 && !psy__dim_is_symbol(v->dims[0]) && v->dims[0] <= f->layout.count;
     if (!fits) {
         no_fit(l, t->span, f, v);
         return;
     }
-    psc_value *s = psc_emit(l, t->span, PSY_OP_STORE, f->layout.dtype, NULL, 0, (psc_value *[]){v, v->length}, 2);
+    psc_value *s =
+        psc_emit(l, t->span, PSY_OP_STORE, f->layout.dtype, NULL, 0, (psc_value *[]){v, there ? there : v->length}, 2);
     if (s) {
         s->index = index;
         s->name = f->name;
@@ -196,6 +199,8 @@ static void lower_record(psc_lowering *l)
         }
         if (set[k]) {
             store(l, k, &given[k]);
+        } else if (m->fields[k].layout.kind == PSY_FIELD_OPTIONAL) {
+            psc_optional_store_nothing(l, n->record.span, k);
         } else if (m->fields[k].has_default) {
             store_default(l, k);
         } else {

@@ -102,6 +102,14 @@ void *serve_output(const compiled *c, const char *pipeline, const served *s, uin
     return s->replies + i * bytes_of(c, type) + field_named(c, type, field)->offset;
 }
 
+ptrdiff_t serve_presence(const compiled *c, const char *pipeline, bool out, const char *field)
+{
+    const psy_psm_pipeline *p = pipeline_named(c, pipeline);
+    const psy_psm_field *f = field_named(c, out ? p->output_type : p->input_type, field);
+    cr_assert_eq(f->kind, PSY_FIELD_OPTIONAL, "%s is not optional", field);
+    return (ptrdiff_t)f->count_offset - (ptrdiff_t)f->offset;
+}
+
 uint32_t *serve_input_count(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field)
 {
     uint32_t type = pipeline_named(c, pipeline)->input_type;

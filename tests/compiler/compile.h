@@ -58,6 +58,8 @@ void serve_end(served *s);
 /* Where a field's elements are in message `i`; count: where its count is. NULL ends the test. */
 void *serve_input(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field);
 void *serve_output(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field);
+/* From an optional field's value to the byte that says whether it is there. */
+ptrdiff_t serve_presence(const compiled *c, const char *pipeline, bool out, const char *field);
 uint32_t *serve_input_count(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field);
 uint32_t serve_output_count(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field);
 

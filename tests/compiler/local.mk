@@ -98,6 +98,11 @@ check_PROGRAMS += %D%/test_fast_math
 %C%_test_fast_math_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_fast_math_LDADD = $(COMPILER_TEST_LDADD)
 
+check_PROGRAMS += %D%/test_language_optional
+%C%_test_language_optional_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_optional.c
+%C%_test_language_optional_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_optional_LDADD = $(COMPILER_TEST_LDADD)
+
 check_PROGRAMS += %D%/test_random_hrm
 %C%_test_random_hrm_SOURCES = %D%/compile.c %D%/compile.h %D%/random_hrm.c %D%/random_hrm.h %D%/random_hrm_parts.h \
     %D%/random_hrm_step.c %D%/test_random_hrm.c

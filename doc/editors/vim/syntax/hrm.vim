@@ -14,7 +14,7 @@ syntax keyword hrmType bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64
 " Functions of the language, where they are called.
 syntax keyword hrmBuiltin contained
     \ min max sum prod any all mean norm logsumexp argmin argmax cumsum dot outer einsum softmax layernorm rmsnorm topk sort
-    \ argsort size length fill select clamp fma pow atan2 hypot is_nan is_inf is_finite relu leaky_relu elu gelu silu sigmoid
+    \ argsort size length fill has when select clamp fma pow atan2 hypot is_nan is_inf is_finite relu leaky_relu elu gelu silu sigmoid
     \ softplus hard_swish reshape transpose expand broadcast concat stack pad iota one_hot gather scatter_add random
     \ uniform normal abs sqrt rsqrt exp log tanh floor ceil trunc round sign popcount sin cos tan asin acos atan sinh
     \ cosh erf exp2 expm1 log2 log10 log1p cbrt
