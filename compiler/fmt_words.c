@@ -225,7 +225,7 @@ static void put_groups(layout *l, size_t from, size_t to, bool all, unsigned ind
 {
     size_t widest = to, most = 0;
     for (size_t i = from; i < to; i = step(l, i)) {
-        size_t n = l->words->at[i].kind == FMT_OPEN ? l->words->at[i].close - i : 0;
+        size_t n = l->words->at[i].kind == FMT_OPEN && l->words->at[i].close < to ? l->words->at[i].close - i : 0;
         if (n > 1 && n >= most) {
             widest = i;
             most = n;
@@ -236,10 +236,11 @@ static void put_groups(layout *l, size_t from, size_t to, bool all, unsigned ind
         if (i > from && has_space(&l->words->at[i - 1], w)) {
             fmt_put(l->arena, l->text, " ", 1);
         }
-        if (w->kind == FMT_OPEN && w->close > i + 1 && (all ? fmt_is(w, "{") : i == widest)) {
+        bool whole = w->kind == FMT_OPEN && w->close < to; /* the head of a block leaves its brace open */
+        if (whole && w->close > i + 1 && (all ? fmt_is(w, "{") : i == widest)) {
             put_broken_group(l, i, indent);
         } else {
-            put_flat(l, i, step(l, i));
+            put_flat(l, i, whole ? step(l, i) : i + 1);
         }
     }
 }

@@ -16,6 +16,8 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/bytecode.c \
     %D%/call.c \
     %D%/call.h \
+    %D%/compose.c \
+    %D%/compose.h \
     %D%/diagnostic.c \
     %D%/diagnostic.h \
     %D%/diagnostics.def \
