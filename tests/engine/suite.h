@@ -98,17 +98,21 @@ void suite_resident_free(const psy__resident_data *d);
 void suite_on(const char *family, void (*test)(suite *s));
 void suite_on_own(const suite_family *family, void (*test)(suite *s));
 
-#ifndef SUITE_OF_PRINTERS
+#if defined(SUITE_OF_C)
 #define ENGINE_TEST(area, name)                                                                                                \
     static void area##_##name(suite *s);                                                                                       \
-    Test(cpu_##area, name) { suite_on("cpu", area##_##name); }                                                                 \
-    Test(vulkan_##area, name) { suite_on("vulkan", area##_##name); }                                                           \
+    Test(c_##area, name) { suite_on_own(&suite_family_c, area##_##name); }                                                     \
+    static void area##_##name(suite *s)
+#elif defined(SUITE_OF_GLSL)
+#define ENGINE_TEST(area, name)                                                                                                \
+    static void area##_##name(suite *s);                                                                                       \
+    Test(glsl_##area, name) { suite_on_own(&suite_family_glsl, area##_##name); }                                               \
     static void area##_##name(suite *s)
 #else
 #define ENGINE_TEST(area, name)                                                                                                \
     static void area##_##name(suite *s);                                                                                       \
-    Test(c_##area, name) { suite_on_own(&suite_family_c, area##_##name); }                                                     \
-    Test(glsl_##area, name) { suite_on_own(&suite_family_glsl, area##_##name); }                                               \
+    Test(cpu_##area, name) { suite_on("cpu", area##_##name); }                                                                 \
+    Test(vulkan_##area, name) { suite_on("vulkan", area##_##name); }                                                           \
     static void area##_##name(suite *s)
 #endif
 

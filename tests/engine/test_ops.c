@@ -119,7 +119,8 @@ static void run_row(suite *s, const psy_op_info *info, unsigned dtype, bool alon
     for (unsigned row = 0; row < psy__op_count(); row++) {
         const psy_op_info *other = psy__op_row(row);
         bool takes = other->class_ == PSY_CLASS_REGION ? psy__dtype_computes(dtype) : psy__op_takes(other, dtype);
-        bool together = other->class_ != PSY_CLASS_LOOKUP && other->op != PSY_OP_PARTIAL; /* what other engines refuse */
+        bool together = other->class_ != PSY_CLASS_LOOKUP && other->op != PSY_OP_PARTIAL &&
+                        (s->cpu || suite_has(s, other, dtype)); /* without what other engines refuse */
         if (takes && (alone ? other == info : together && !is_known(s, other, dtype))) {
             any = add_row(b, &x, other) || any;
         }

@@ -73,7 +73,7 @@ enum { PROGRAMS = 250 };
 
 ENGINE_TEST(random, programs)
 {
-    uint64_t first = number_of("PSYNE_TEST_SEED", 1), count = number_of("PSYNE_TEST_RANDOM", s->cpu ? PROGRAMS : 8);
+    uint64_t first = number_of("PSYNE_TEST_SEED", 1), count = number_of("PSYNE_TEST_RANDOM", !s->cpu ? 8 : s->own ? 60 : PROGRAMS);
     for (uint64_t seed = first; seed < first + count; seed++) {
         run_program(s, seed);
     }
