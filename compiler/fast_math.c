@@ -261,11 +261,22 @@ static psc_value *sum_multiples(relaxer *r, psc_value *v)
     return scalar ? map(r, PSY_OP_MUL, psc_build_reduce(&r->b, PSY_OP_SUM, x, v->index), scalar) : NULL;
 }
 
+/* How many elements; sizes that are named count as many. */
+static double elements(const psc_value *v)
+{
+    enum { NAMED_SIZE = 4096 };
+    double n = 1;
+    for (uint32_t d = 0; d < v->rank; d++) {
+        n *= psy__dim_is_symbol(v->dims[d]) ? NAMED_SIZE : v->dims[d];
+    }
+    return n;
+}
+
 static psc_value *dot_multiples(relaxer *r, psc_value *v)
 {
     for (unsigned k = 0; k < 2; k++) {
         psc_value *x, *scalar = scalar_of(r, v->operands[k], &x);
-        if (scalar) {
+        if (scalar && elements(v) < elements(v->operands[k])) { /* else it is no less work behind */
             psc_value dot = *v;
             dot.operands[k] = x;
             return map(r, PSY_OP_MUL, psc_build(&r->b, dot), scalar);

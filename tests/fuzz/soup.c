@@ -41,9 +41,11 @@ static void add(soup_input *in, const char *text) { soup_insert(in, in->n, (cons
 
 void soup_expressions(soup_input *in)
 {
-    static const char *const start = "import \"messages.psy\"\nresident words: f32[N, DIM] replicated\n"
-                                     "resident rows: f32[M, DIM] split M\nfn f(x: f32[D], y: f32[D]) -> f32[D] = x + y\n"
-                                     "pipeline p(q: Query) -> Number {\n";
+    static const char *const start =
+        "import \"messages.psy\"\nresident words: f32[N, DIM] replicated\n"
+        "resident rows: f32[M, DIM] split M\n"
+        "param w: f32[H, DIM] = \"model.safetensors\"[\"layer.0.weight\"]\nfn f(x: f32[D], y: f32[D]) -> f32[D] = x + y\n"
+        "pipeline p(q: Query) -> Number {\n";
     static const char *const operands[] = {"q.vector",
                                            "q.scale",
                                            "q.k",
@@ -65,6 +67,11 @@ void soup_expressions(soup_input *in)
                                            "words @ q.vector",
                                            "q.vector > 0",
                                            "[2, 4]",
+                                           "w",
+                                           "H",
+                                           "einsum(\"ij,kj->ik\", w, words)",
+                                           "\"ij,j->i\"",
+                                           "\"...i,i\"",
                                            "x0"};
     static const char *const operators[] = {" + ",  " - ",  " * ",  " / ", " % ",  " @ ", " & ",  " | ",  " ^ ",  " << ",
                                             " >> ", " == ", " != ", " < ", " <= ", " > ", " >= ", " && ", " || ", " |> "};
@@ -72,7 +79,7 @@ void soup_expressions(soup_input *in)
         "sum",    "max",       "argmin", "topk",  "sort",      "argsort",   "softmax",     "cumsum", "reshape", "transpose",
         "expand", "broadcast", "concat", "stack", "pad",       "gather",    "scatter_add", "outer",  "select",  "clamp",
         "norm",   "mean",      "any",    "all",   "logsumexp", "layernorm", "one_hot",     "iota",   "dot",     "f",
-        "f16",    "u8",        "i64",    "f64",   "bool",      "sqrt",      "size"};
+        "f16",    "u8",        "i64",    "f64",   "bool",      "sqrt",      "size",        "einsum"};
     static const char *const endings[] = {"",     "",      "",        "",          "[0]",       "[-1]",     "[1..3]",
                                           "[..]", "[q.k]", "[.., 1]", "[iota(2)]", "[..N - 1]", "[0..8..2]"};
     static const char *const named[] = {"",
