@@ -255,7 +255,7 @@ static void relate(const lsp_documents *all, psc_arena *arena, json_t *list, psc
     }
 }
 
-static json_t *one_diagnostic(const lsp_documents *all, lsp_analysis *a, psc_arena *arena, const psc_diagnostic *d)
+json_t *lsp_diagnostic(const lsp_documents *all, const lsp_analysis *a, psc_arena *arena, const psc_diagnostic *d)
 {
     psc_span here = place_here(a, d->span);
     json_t *related = json_array();
@@ -293,7 +293,7 @@ json_t *lsp_diagnostics(const lsp_documents *all, const lsp_document *d)
     unsigned left;
     psc_diagnostic_list shown = psc_diagnostics_shown(&d->analysis->diags, PSC_ERRORS_SHOWN_MAX, &left);
     for (size_t i = 0; i < shown.count; i++) {
-        json_array_append_new(list, one_diagnostic(all, d->analysis, &arena, shown.at[i]));
+        json_array_append_new(list, lsp_diagnostic(all, d->analysis, &arena, shown.at[i]));
     }
     psc_arena_fini(&arena);
     return json_pack("{s:s,s:I,s:o}", "uri", d->uri, "version", d->version, "diagnostics", list);

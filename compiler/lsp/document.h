@@ -49,6 +49,7 @@ void lsp_document_close(lsp_documents *all, lsp_document *d);
 void lsp_documents_expire(lsp_documents *all);
 
 lsp_analysis *lsp_analyse(lsp_documents *all, lsp_document *d);
+json_t *lsp_diagnostic(const lsp_documents *all, const lsp_analysis *a, psc_arena *arena, const psc_diagnostic *d);
 /* The parameters of publishDiagnostics. */
 json_t *lsp_diagnostics(const lsp_documents *all, const lsp_document *d);
 /* {uri, range} of a place in this or another file. `arena` holds what is thrown away. */

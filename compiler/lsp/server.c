@@ -171,11 +171,17 @@ static json_t *initialize(server *s, const json_t *params)
     take_include(s, json_object_get(json_object_get(params, "initializationOptions"), "include"));
     s->state = RUNNING;
     /* Texts are sent whole. */
-    return json_pack("{s:{s:s,s:{s:b,s:i,s:b},s:b,s:b,s:b,s:b,s:{s:[s,s]}},s:{s:s,s:s}}", "capabilities", "positionEncoding",
-                     "utf-16", "textDocumentSync", "openClose", 1, "change", 1, "save", 1, "hoverProvider", 1,
-                     "definitionProvider", 1, "documentSymbolProvider", 1, "documentFormattingProvider", 1,
-                     "completionProvider", "triggerCharacters", ".", "@", "serverInfo", "name", "psynec", "version",
-                     PACKAGE_VERSION);
+    json_t *offers =
+        json_pack("{s:{s:s,s:{s:b,s:i,s:b},s:b,s:b,s:b,s:b,s:{s:[s,s]}},s:{s:s,s:s}}", "capabilities", "positionEncoding",
+                  "utf-16", "textDocumentSync", "openClose", 1, "change", 1, "save", 1, "hoverProvider", 1,
+                  "definitionProvider", 1, "documentSymbolProvider", 1, "documentFormattingProvider", 1, "completionProvider",
+                  "triggerCharacters", ".", "@", "serverInfo", "name", "psynec", "version", PACKAGE_VERSION);
+    /* Others want commands, of which there are none. */
+    if (capability(params, "codeAction", "codeActionLiteralSupport")) {
+        json_object_set_new(json_object_get(offers, "capabilities"), "codeActionProvider",
+                            json_pack("{s:[s,s]}", "codeActionKinds", "quickfix", "source.fixAll"));
+    }
+    return offers;
 }
 
 static json_t *shut_down(server *s, const json_t *params)
@@ -198,6 +204,7 @@ static const struct {
     {"textDocument/completion", NULL, lsp_complete, true},
     {"textDocument/documentSymbol", NULL, lsp_symbols, false},
     {"textDocument/formatting", NULL, lsp_format, false},
+    {"textDocument/codeAction", NULL, lsp_actions, false},
 };
 
 enum { REQUESTS = sizeof requests / sizeof requests[0], NOTIFICATIONS = sizeof notifications / sizeof notifications[0] };
@@ -221,6 +228,7 @@ static void ask(server *s, json_t *id, const json_t *params, size_t request)
                       .document = d,
                       .a = lsp_analyse(&s->documents, d),
                       .arena = &arena,
+                      .params = params,
                       .markdown = s->markdown,
                       .hierarchical = s->hierarchical};
     if (!q.a || (requests[request].place && !lsp_offset(&q.a->lines, json_object_get(params, "position"), &q.offset))) {

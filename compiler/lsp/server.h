@@ -11,6 +11,7 @@ typedef struct lsp_question {
     const lsp_document *document;
     const lsp_analysis *a;
     psc_arena *arena;
+    const json_t *params;
     uint32_t offset;
     bool markdown, hierarchical; /* what the client understands */
 } lsp_question;
@@ -20,6 +21,7 @@ json_t *lsp_definition(const lsp_question *q);
 json_t *lsp_complete(const lsp_question *q);
 json_t *lsp_symbols(const lsp_question *q);
 json_t *lsp_format(const lsp_question *q);
+json_t *lsp_actions(const lsp_question *q);
 
 /* ---- what hover and completion say of things ---- */
 const char *lsp_constant_value(psc_arena *arena, const psc_constant *c);

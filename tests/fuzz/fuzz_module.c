@@ -12,7 +12,7 @@
 static const uint64_t zero_key[2] = {0, 0};
 
 /* What a run may take: small, so that inputs a second count. */
-enum { MESSAGES = 3, MEMORY_MAX = 4 << 20, WORK_MAX = 1 << 20, SYMBOLS_MAX = 256, RESIDENTS_MAX = 64 };
+enum { REGISTERS_MAX = 2000, MESSAGES = 3, MEMORY_MAX = 4 << 20, WORK_MAX = 1 << 20, SYMBOLS_MAX = 256, RESIDENTS_MAX = 64 };
 
 /* ---- bytes and text ---- */
 
@@ -183,6 +183,9 @@ static void run_all(const psy__module *m)
         fuzz_broken("no engine", psy_detail());
     }
     for (uint32_t i = 0; i < m->program_count; i++) {
+        if (m->programs[i].register_count > REGISTERS_MAX) {
+            continue;
+        }
         for (uint64_t size = 0; size <= 8; size += m->symbol_count ? 4 : 9) {
             run_program(engine, m, i, size);
         }

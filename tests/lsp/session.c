@@ -260,7 +260,8 @@ static void initialize(const char *params)
 {
     static const char able[] =
         "{\"capabilities\":{\"textDocument\":{\"hover\":{\"contentFormat\":[\"markdown\",\"plaintext\"]},"
-        "\"documentSymbol\":{\"hierarchicalDocumentSymbolSupport\":true}}}}";
+        "\"documentSymbol\":{\"hierarchicalDocumentSymbolSupport\":true},"
+        "\"codeAction\":{\"codeActionLiteralSupport\":{\"codeActionKind\":{\"valueSet\":[\"quickfix\",\"source\"]}}}}}}";
     json_t *m = request("initialize", json_loads(*params ? params : able, 0, NULL));
     print_message(m);
     json_decref(m);

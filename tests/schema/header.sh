@@ -2,30 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Generated headers as a user's compiler sees them: C11 and C++17 without a warning, nothing but <psyne/...> to find, nothing to
 # link, and getters that are one load.
-set -u
-export LC_ALL=C
-psynec=${PSYNE_BUILD:?}/compiler/psynec include=${PSYNE_SOURCE:?}/runtime/include
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-
-number=0 failed=0
-ok() { # name, and a command whose success is the case's
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >log 2>&1; then
-        echo "ok $number - $name"
-    else
-        failed=$((failed + 1))
-        echo "not ok $number - $name"
-        sed 's/^/# /' log | head -n 30
-    fi
-}
-skip() { # name, why
-    number=$((number + 1))
-    echo "ok $number - $1 # SKIP $2"
-}
+. "$(dirname "$0")/../compiler/shell.sh"
+include=$source/runtime/include
+# What the command says goes to err, where `ok` looks.
+quietly() { "$@" >err 2>&1; }
 
 "$psynec" "$PSYNE_SOURCE"/tests/golden/header/*.psy "$PSYNE_SOURCE"/tests/schema/*.psy "$PSYNE_SOURCE"/examples/nearest/nearest.psy -o gen || exit 1
 warnings='-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Werror'
@@ -35,8 +15,8 @@ for header in gen/*.h; do
     cp use.c use.cc
     # shellcheck disable=SC2086
     for optimise in -O0 -O2; do
-        ok "$name as C11, $optimise" $PSYNE_CC -std=c11 $warnings $optimise -I"$include" -Igen -c use.c -o use.o
-        ok "$name as C++17, $optimise" $CXX -std=c++17 $warnings $optimise -I"$include" -Igen -c use.cc -o usecc.o
+        ok "$name as C11, $optimise" quietly $PSYNE_CC -std=c11 $warnings $optimise -I"$include" -Igen -c use.c -o use.o
+        ok "$name as C++17, $optimise" quietly $CXX -std=c++17 $warnings $optimise -I"$include" -Igen -c use.cc -o usecc.o
     done
     ok "$name includes <psyne/...> and C's own" test "$(grep '^#include' "$header" | grep -v '<psyne/variant.h>' | sort | tr '\n' ' ')" = \
         '#include <psyne/message.h> #include <stdbool.h> #include <string.h> '
@@ -44,7 +24,7 @@ for header in gen/*.h; do
     ok "$name includes what variants need if it has any" test $? = "$(grep -q 'psyne/variant.h' "$header"; echo $?)"
 done
 printf '#include "%s"\n' $(cd gen && echo *.h) >all.c
-ok 'all of them in one C file' $PSYNE_CC -std=c11 $warnings -I"$include" -Igen -c all.c -o all.o
+ok 'all of them in one C file' quietly $PSYNE_CC -std=c11 $warnings -I"$include" -Igen -c all.c -o all.o
 
 # A C++ program that uses every kind of accessor.
 cat >kinds.cc <<'END'
@@ -71,8 +51,8 @@ int main()
 }
 END
 # shellcheck disable=SC2086
-ok 'a C++ program' $CXX -std=c++17 $warnings -I"$include" -Igen kinds.cc -o kinds
-ok 'a C++ program reads what it wrote' ./kinds
+ok 'a C++ program' quietly $CXX -std=c++17 $warnings -I"$include" -Igen kinds.cc -o kinds
+ok 'a C++ program reads what it wrote' quietly ./kinds
 
 # What the accessors compile to: calls of each in a function of its own.
 cat >access.c <<'END'
@@ -86,7 +66,7 @@ BOTH(a, int8_t) BOTH(b, int16_t) BOTH(c, int32_t) BOTH(d, int64_t) BOTH(e, uint8
 BOTH(h, uint64_t) BOTH(i, uint16_t) BOTH(k, float) BOTH(l, double) BOTH(r, uint8_t) BOTH(s, float)
 GET(flag, bool) SET(flag, bool) GET(n_count, uint32_t)
 END
-ok 'accessors' $PSYNE_CC -std=c11 -O2 -fcf-protection=none -fno-stack-protector -I"$include" -Igen -c access.c -o access.o
+ok 'accessors' quietly $PSYNE_CC -std=c11 -O2 -fcf-protection=none -fno-stack-protector -I"$include" -Igen -c access.c -o access.o
 if ! command -v objdump >/dev/null; then
     skip 'accessors are single loads and stores' 'there is no objdump'
 elif ! objdump -f access.o | grep -q 'elf64-x86-64'; then
@@ -100,13 +80,11 @@ else
          END { for (n in all) print n, all[n], memory[n] + 0, jumps[n] + 0 }' listing | sort >counts
     for kind in get set; do
         # A load or store and the return; the bound of a count takes three more, the test of a bool two.
-        ok "every ${kind}ter is one access and no call" awk -v kind="$kind" '
+        ok "every ${kind}ter is one access and no call" quietly awk -v kind="$kind" '
             index($1, kind "_") == 1 { seen++; most = $1 ~ /_count$/ ? 5 : $1 ~ /_flag$/ ? 4 : 2
                 if ($2 > most || $3 != 1 || $4 != 0) { print "too much in " $0; bad = 1 } }
             END { if (!seen) print "none is there"; exit bad || !seen }' counts
     done
 fi
 ok 'nothing is left to link but what moves memory' test -z "$(nm -u all.o | grep -vE ' (memcpy|memset)$')"
-
-echo "1..$number"
-[ $failed = 0 ]
+finish
