@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "compose.h"
 #include "deps.h"
 #include "emit.h"
 #include "emit_kernels.h"
@@ -160,7 +161,7 @@ static void compile_schema(compilation *c, const psc_source *source)
     }
     const char *stem = stem_of(c->arena, source->path);
     psc_stream stream;
-    psc_header_write(schema, stem, psc_stream_open(&stream));
+    psc_header_write(schema, psc_format(c->arena, "%s.psy", stem), NULL, 0, psc_stream_open(&stream));
     add_stream(c, &stream, psc_format(c->arena, "%s.psy.h", stem));
 }
 
@@ -271,7 +272,10 @@ static void output_program(compilation *c, psc_unit *unit)
     const char *stem = stem_of(c->arena, unit->source->path);
     psy__module m;
     psc_stream stream;
-    if (c->emit == 1u << PSC_EMIT_HEADER) {
+    if (wants(c, PSC_EMIT_HEADER) && unit->composed.count > 0) {
+        psc_composed_write(unit, stem, psc_stream_open(&stream));
+        add_stream(c, &stream, psc_format(c->arena, "%s.hrm.h", stem));
+    } else if (c->emit == 1u << PSC_EMIT_HEADER) {
         no_such_output(c, unit->source->path, "a header; its messages come from a schema");
         return;
     }

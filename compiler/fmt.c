@@ -102,13 +102,24 @@ static size_t statement_end(const formatter *f, size_t i, size_t limit, bool ins
     return limit;
 }
 
-/* Where the message that a pipeline gives starts: the name before the last braces of its body. */
+/* Brackets around messages: `(NAME {`. */
+static bool holds_records(const formatter *f, size_t open)
+{
+    size_t name = code(f, open + 1), brace = code(f, name + 1);
+    return fmt_is(word(f, open), "(") && brace < word(f, open)->close && word(f, name)->kind == FMT_OPERAND &&
+           fmt_is(word(f, brace), "{");
+}
+
+/* Where the message that a pipeline gives starts: the name before the last braces of its body, or the bracket before several.
+ */
 static size_t record_of(const formatter *f, size_t open)
 {
     size_t record = word(f, open)->close, before = open;
     for (size_t i = open + 1; i < word(f, open)->close; i = step(f, i)) {
         if (fmt_is(word(f, i), "{")) {
             record = before;
+        } else if (holds_records(f, i)) {
+            record = i;
         }
         before = fmt_is_comment(word(f, i)) ? before : i;
     }

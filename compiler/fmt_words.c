@@ -268,10 +268,11 @@ static void put_groups(layout *l, size_t from, size_t to, bool all, unsigned ind
         if (i > from && has_space(&l->words->at[i - 1], w)) {
             fmt_put(l->arena, l->text, " ", 1);
         }
-        if (w->kind == FMT_OPEN && w->close > i + 1 && (all ? fmt_is(w, "{") : i == widest)) {
+        bool whole = w->kind == FMT_OPEN && w->close < to;
+        if (whole && w->close > i + 1 && (all ? fmt_is(w, "{") : i == widest)) {
             put_broken_group(l, i, indent);
         } else {
-            put_flat(l, i, step(l, i) < to ? step(l, i) : to);
+            put_flat(l, i, whole ? step(l, i) : i + 1);
         }
     }
 }

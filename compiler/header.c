@@ -13,7 +13,6 @@
 typedef struct writer {
     psc_arena arena;
     FILE *to;
-    const char *prefix;       /* of all names: "nearest_" */
     const char *indent;       /* of what a message starts with */
     const char *type, *upper; /* of the message being written: nearest_query, NEAREST_QUERY */
     const psc_message *message;
@@ -110,10 +109,7 @@ static bool is_scalar(const psc_field *f)
 }
 
 /* The C type of the message that a part is. */
-static const char *part_type(writer *w, const psc_field *f)
-{
-    return TEXT("%s%s", w->prefix, psc_snake(&w->arena, f->part->name));
-}
+static const char *part_type(writer *w, const psc_field *f) { return psc_snake(&w->arena, f->part->full_name); }
 
 static unsigned pieces_of(writer *w, const psc_field *f, piece out[PIECES_MAX])
 {
@@ -473,24 +469,40 @@ static void put_functions(writer *w)
     }
 }
 
-int psc_header_write(const psc_schema *schema, const char *stem, FILE *to)
+/* "a/b/shop.psy" -> "shop.psy" */
+static const char *file_of(const psc_schema *s)
 {
-    writer writer_ = {.to = to}, *w = &writer_;
-    psc_arena_init(&w->arena);
-    char *guard = psc_strndup(&w->arena, psc_upper(&w->arena, stem), strlen(stem));
+    const char *slash = strrchr(s->source->path, '/');
+    return slash ? slash + 1 : s->source->path;
+}
+
+static void put_top(writer *w, const psc_schema *schema, const char *file, const psc_schema *const *used, size_t used_count)
+{
+    char *guard = psc_strndup(&w->arena, psc_upper(&w->arena, file), strlen(file));
     for (char *c = guard; *c; c++) {
         *c = (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ? *c : '_';
     }
     bool variants = false;
-    for (uint32_t i = 0; i < schema->message_count; i++) {
-        for (uint32_t k = 0; k < schema->messages[i].field_count; k++) {
-            variants = variants || schema->messages[i].fields[k].layout.kind == PSY_FIELD_VARIANT;
+    for (uint32_t i = 0; i < schema->order_count; i++) {
+        for (uint32_t k = 0; k < schema->order[i]->field_count; k++) {
+            const psy_psm_field *l = &schema->order[i]->fields[k].layout;
+            variants = variants || (l->kind == PSY_FIELD_VARIANT && l->parent == PSY_NONE);
         }
     }
+    const char *more = variants ? "#include <psyne/variant.h>\n" : "";
+    for (size_t i = 0; i < used_count; i++) {
+        more = TEXT("%s%s#include \"%s.h\"\n", more, i == 0 ? "\n" : "", file_of(used[i]));
+    }
     put(w, "top",
-        PAIRS({"file", TEXT("%s.psy", stem)}, {"more", variants ? "#include <psyne/variant.h>\n" : ""},
-              {"guard", TEXT("%s%s_PSY_H", *guard >= '0' && *guard <= '9' ? "PSY_" : "", guard)}));
-    const char *prefix = w->prefix = psc_schema_prefix(&w->arena, schema);
+        PAIRS({"file", file}, {"more", more}, {"guard", TEXT("%s%s_H", *guard >= '0' && *guard <= '9' ? "PSY_" : "", guard)}));
+}
+
+int psc_header_write(const psc_schema *schema, const char *file, const psc_schema *const *used, size_t used_count, FILE *to)
+{
+    writer writer_ = {.to = to}, *w = &writer_;
+    psc_arena_init(&w->arena);
+    put_top(w, schema, file, used, used_count);
+    const char *prefix = psc_schema_prefix(&w->arena, schema);
     for (uint32_t i = 0; i < schema->constant_count; i++) {
         const psc_constant *c = &schema->constants[i];
         put(w, "blank", NULL);
@@ -501,7 +513,7 @@ int psc_header_write(const psc_schema *schema, const char *stem, FILE *to)
     }
     for (uint32_t i = 0; i < schema->order_count; i++) {
         w->message = schema->order[i];
-        w->type = TEXT("%s%s", prefix, psc_snake(&w->arena, w->message->name));
+        w->type = psc_snake(&w->arena, w->message->full_name);
         w->upper = psc_upper(&w->arena, w->type);
         put(w, "blank", NULL);
         put_struct(w);

@@ -35,7 +35,8 @@ typedef enum hrm_expr_kind {
     HRM_MEMBER, /* left.name */
     HRM_INDEX,  /* left[indices] */
     HRM_LIST,   /* [arguments]: the sizes of a shape, or axes */
-    HRM_TEXT    /* "name.text": what einsum does */
+    HRM_TEXT,   /* "name.text": what einsum does */
+    HRM_RECORD  /* name { arguments }: a message; only what a pipeline gives has them */
 } hrm_expr_kind;
 
 /* Signs of one character stand for themselves. */
@@ -119,15 +120,25 @@ typedef struct hrm_guard {
 
 typedef PSC_LIST(hrm_guard) hrm_guards;
 
+/* A message that a pipeline gives. */
+typedef struct hrm_result {
+    psc_name name; /* text NULL: it is the only one */
+    psc_name message;
+} hrm_result;
+
+typedef PSC_LIST(hrm_result) hrm_results;
+typedef PSC_LIST(hrm_expr *) hrm_records;
+
 typedef struct hrm_pipeline {
     hrm_attributes attributes;
     psc_name name;
     hrm_parameters parameters;
-    psc_name output;
+    hrm_results results;
+    psc_span result_span;
     hrm_guards guards;
     PSC_LIST(hrm_let *) lets;
-    psc_name record;      /* the message made at the end */
-    hrm_arguments fields; /* name: value */
+    hrm_records records; /* the messages made at the end */
+    psc_span record_span;
     psc_span span;
 } hrm_pipeline;
 

@@ -20,6 +20,10 @@
 %param {void *scanner}
 %parse-param {psc_syntax *syntax}
 
+/* A bracket behind a name calls it, also where the messages of a pipeline could begin. */
+%precedence ALONE
+%precedence '('
+
 %union {
     psc_name name;
     uint64_t integer;
@@ -34,6 +38,8 @@
     hrm_let *let;
     hrm_attributes *attributes;
     hrm_pipeline *pipeline;
+    hrm_results *results;
+    hrm_records *records;
     hrm_guards *guards;
     hrm_guard guard;
 }
@@ -46,7 +52,7 @@
 %token <real> REAL "a fraction"
 %token END 0 "the end of the file"
 
-%type <expr> expr otherwise choice cases either both test bits xor and shift sum term unary postfix primary list
+%type <expr> expr otherwise choice cases either both test bits xor and shift sum term unary postfix primary list record
 %type <indices> indices
 %type <index> index
 %type <type> type dims
@@ -57,6 +63,8 @@
 %type <attributes> attributes marks
 %type <let> let names
 %type <pipeline> body
+%type <results> results result_list
+%type <records> records record_list
 %type <guards> guards guard_list
 %type <guard> guard
 %type <expr> member
@@ -169,10 +177,26 @@ item: IMPORT STRING                     { hrm_import i = {$STRING.text, @STRING}
                                         { hrm_fn *f = psc_new(syntax->arena, hrm_fn);
                                           *f = (hrm_fn){$NAME, *$parameters, *$type, $expr};
                                           psc_push(syntax->arena, &file(syntax)->fns, f); }
-    | PIPELINE attributes NAME[name] '(' parameters ')' ARROW NAME[output] guards '{' body NAME[record] '{' arguments '}' semicolons '}'
-                                        { $body->attributes = *$attributes; $body->name = $name; $body->parameters = *$parameters; $body->output = $output;
-                                          $body->guards = *$guards; $body->record = $record; $body->fields = *$arguments; $body->span = @$;
+    | PIPELINE attributes NAME[name] '(' parameters ')' ARROW results guards '{' body records semicolons '}'
+                                        { $body->attributes = *$attributes; $body->name = $name; $body->parameters = *$parameters; $body->results = *$results;
+                                          $body->result_span = @results; $body->guards = *$guards; $body->records = *$records;
+                                          $body->record_span = @records; $body->span = @$;
                                           psc_push(syntax->arena, &file(syntax)->pipelines, $body); };
+
+results: NAME                           { $$ = psc_new(syntax->arena, hrm_results);
+                                          hrm_result r = {{NULL, @$, NULL}, $1}; psc_push(syntax->arena, $$, r); }
+    | '(' result_list ')'               { $$ = $2; }
+    | '(' result_list ',' ')'           { $$ = $2; };
+result_list: NAME ':' NAME              { $$ = psc_new(syntax->arena, hrm_results);
+                                          hrm_result r = {$1, $3}; psc_push(syntax->arena, $$, r); }
+    | result_list ',' NAME ':' NAME     { $$ = $1; hrm_result r = {$3, $5}; psc_push(syntax->arena, $$, r); };
+
+records: record                         { $$ = psc_new(syntax->arena, hrm_records); psc_push(syntax->arena, $$, $1); }
+    | '(' record_list ')'               { $$ = $2; }
+    | '(' record_list ',' ')'           { $$ = $2; };
+record_list: record                     { $$ = psc_new(syntax->arena, hrm_records); psc_push(syntax->arena, $$, $1); }
+    | record_list ',' record            { $$ = $1; psc_push(syntax->arena, $$, $3); };
+record: NAME '{' arguments '}'          { $$ = call(syntax, @$, $NAME, NULL, $arguments); $$->kind = HRM_RECORD; };
 
 attributes: %empty                      { $$ = psc_new(syntax->arena, hrm_attributes); }
     | attributes '@' NAME               { $$ = $1; hrm_attribute a = {$NAME, NULL}; psc_push(syntax->arena, $$, a); }
@@ -220,7 +244,7 @@ tensor: %empty                          { $$ = (psc_name){NULL, @$, NULL}; }
     | '[' STRING ']'                    { $$ = $STRING; };
 
 expr: otherwise
-    | expr PIPE NAME                    { $$ = call(syntax, @$, $NAME, $1, NULL); }
+    | expr PIPE NAME %prec ALONE        { $$ = call(syntax, @$, $NAME, $1, NULL); }
     | expr PIPE NAME '(' arguments ')'  { $$ = call(syntax, @$, $NAME, $1, $arguments); };
 otherwise: choice
     | choice OTHERWISE otherwise        { $$ = binary(syntax, @$, HRM_OTHERWISE, $1, $3); };
@@ -267,7 +291,7 @@ postfix: primary
 primary: INTEGER                        { $$ = make(syntax, HRM_INTEGER, @$, NULL, NULL); $$->integer = $1; }
     | REAL                              { $$ = make(syntax, HRM_REAL, @$, NULL, NULL); $$->real = $1; }
     | BOOLEAN                           { $$ = make(syntax, HRM_BOOL, @$, NULL, NULL); $$->integer = $1; }
-    | NAME                              { $$ = make(syntax, HRM_NAME, @$, NULL, NULL); $$->name = $1; }
+    | NAME %prec ALONE                  { $$ = make(syntax, HRM_NAME, @$, NULL, NULL); $$->name = $1; }
     | NAME '(' arguments ')'            { $$ = call(syntax, @$, $NAME, NULL, $arguments); }
     | '(' expr ')'                      { $$ = $2; };
 
@@ -293,7 +317,8 @@ argument: STRING                        { $$ = (hrm_argument){{NULL, @$, NULL}, 
     | expr                              { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
     | list                              { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
     | NAME ':' list                     { $$ = (hrm_argument){$NAME, $list}; }
-    | NAME ':' expr                     { $$ = (hrm_argument){$NAME, $expr}; };
+    | NAME ':' expr                     { $$ = (hrm_argument){$NAME, $expr}; }
+    | NAME ':' record                   { $$ = (hrm_argument){$NAME, $record}; };
 %%
 
 /* A pipeline that gives nothing is a likely slip, and its list of what could stand there is long. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Syntax errors of Harmonics: what was expected in few words, and help for what other languages write otherwise. */
+#include <ctype.h>
 #include <string.h>
 
 #include "hrm_ast.h"
@@ -79,6 +80,22 @@ static const char *sign_for(const found *f)
     return NULL;
 }
 
+/* Whether the brace stands in brackets that follow a name on a line before. */
+static bool in_call(const found *f)
+{
+    const psc_syntax *s = f->syntax;
+    if (s->nesting < 2 || s->open[s->nesting - 1].begin != f->span.begin) {
+        return false;
+    }
+    const char *text = f->span.source->text;
+    uint32_t at = s->open[s->nesting - 2].begin;
+    bool round = text[at] == '(', below = false;
+    while (at > 0 && strchr(" \t\r\n", text[at - 1])) {
+        below = below || text[--at] == '\n';
+    }
+    return round && below && at > 0 && (isalnum((unsigned char)text[at - 1]) || text[at - 1] == '_');
+}
+
 static void help(const found *f, psc_diagnostic *d)
 {
     static const char choice[] = "a choice is written `if c { a } else { b }`";
@@ -86,6 +103,8 @@ static void help(const found *f, psc_diagnostic *d)
     bool goes_on = expects(f, "'+'"), starts_one = expects(f, "a number");
     if (goes_on && is_one_of(token, comparisons)) {
         psc_help(d, "comparisons do not chain: write `a < b && b < c`");
+    } else if (goes_on && strcmp(token, "'{'") == 0 && in_call(f)) {
+        psc_help(d, "a bracket behind a name calls it: end the `let` before the messages with `;`");
     } else if (goes_on && strcmp(token, "a name") == 0 && sign_for(f)) {
         psc_help(d, "write `%s`", sign_for(f));
     } else if (goes_on && strcmp(token, "':'") == 0 && expects(f, "..")) {

@@ -19,6 +19,8 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/bytecode.c \
     %D%/call.c \
     %D%/call.h \
+    %D%/compose.c \
+    %D%/compose.h \
     %D%/diagnostic.c \
     %D%/diagnostic.h \
     %D%/diagnostics.def \

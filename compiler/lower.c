@@ -298,7 +298,7 @@ psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
         return NULL;
     case PSC_TERM_MESSAGE:
         psc_help(ERROR(PSC_E_TYPE, t->span, "a message is no value"), "use its fields: `%s.FIELD`",
-                 l->pipeline->node->parameters.at[0].name.text);
+                 psc_field_path(l, t->index));
         return NULL;
     case PSC_TERM_LIST:
         psc_help(ERROR(PSC_E_TYPE, t->span, "a list of sizes is no value"), "`stack(a, b)` makes a tensor of values");
@@ -392,6 +392,13 @@ bool psc_unify(psc_lowering *l, psc_span span, const psc_term *a, const psc_term
 
 /* ---- expressions ---- */
 
+const char *psc_field_path(psc_lowering *l, uint32_t field)
+{
+    const char *name = field == PSY_NONE ? "" : l->pipeline->input->fields[field].name;
+    const hrm_parameters *p = &l->pipeline->node->parameters;
+    return p->count > 1 ? name : psc_format(l->unit->arena, "%s%s%s", p->at[0].name.text, *name ? "." : "", name);
+}
+
 psc_term psc_constant_term(const psc_constant_value *c, psc_span span)
 {
     return c->poisoned   ? psc_poison(span)
@@ -439,6 +446,33 @@ static psc_term lower_name(psc_lowering *l, const hrm_expr *e)
                                 : psc_variant_size(l, e);
 }
 
+psc_term psc_load_field(psc_lowering *l, psc_span span, uint32_t i)
+{
+    const psc_field *f = &l->pipeline->input->fields[i];
+    if (f->part) {
+        return (psc_term){.kind = PSC_TERM_MESSAGE, .span = span, .index = i};
+    }
+    if (f->layout.kind == PSY_FIELD_VARIANT) {
+        return psc_variant_load(l, span, i);
+    }
+    if (f->layout.flags & PSY_FIELD_TEXT) {
+        psc_note(ERROR(PSC_E_UNSUPPORTED, span, "reading `%s`, %s, is not supported by this version", f->name,
+                       psc_field_type_text(l->unit->arena, f)),
+                 f->span, "it is declared here");
+        return psc_poison(span);
+    }
+    psy_dim count = f->layout.count;
+    psc_value *v = psc_emit(l, span, PSY_OP_LOAD, f->layout.dtype, &count, psy__field_is_vector(&f->layout), NULL, 0);
+    if (v) {
+        v->index = i;
+        v->name = f->name;
+    }
+    if (f->layout.kind == PSY_FIELD_OPTIONAL) {
+        return psc_optional_load(l, span, i, f, v);
+    }
+    return psc_of_value(f->layout.kind == PSY_FIELD_BOUNDED ? psc_load_bounded(l, span, i, f, v) : v, span);
+}
+
 static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
 {
     psc_term t = psc_lower_expr(l, e->left);
@@ -449,37 +483,21 @@ static psc_term lower_member(psc_lowering *l, const hrm_expr *e)
         ERROR(PSC_E_TYPE, e->span, "only messages have fields");
         return psc_poison(e->span);
     }
-    const psc_message *m = l->pipeline->input;
+    const psc_message *m = l->pipeline->input, *of = t.index == PSY_NONE ? m : m->fields[t.index].part;
     const char *names[256];
-    for (uint32_t i = 0; i < m->field_count; i++) {
-        const psc_field *f = &m->fields[i];
-        if (strcmp(f->name, e->name.text) != 0) {
-            names[i < 256 ? i : 255] = f->name;
-            continue;
-        }
-        psc_index_add_name(l->unit, PSC_INDEX_FIELD, e->name.span, f->span);
-        if (f->layout.kind == PSY_FIELD_VARIANT) {
-            return psc_variant_load(l, e, i);
-        }
-        if (f->layout.kind == PSY_FIELD_PART || (f->layout.flags & PSY_FIELD_TEXT)) {
-            psc_note(ERROR(PSC_E_UNSUPPORTED, e->span, "reading `%s`, %s, is not supported by this version", f->name,
-                           psc_field_type_text(l->unit->arena, f)),
-                     f->span, "it is declared here");
-            return psc_poison(e->span);
-        }
-        psy_dim count = f->layout.count;
-        psc_value *v = psc_emit(l, e->span, PSY_OP_LOAD, f->layout.dtype, &count, psy__field_is_vector(&f->layout), NULL, 0);
-        if (v) {
-            v->index = i;
-            v->name = f->name;
-        }
-        if (f->layout.kind == PSY_FIELD_OPTIONAL) {
-            return psc_optional_load(l, e->span, i, f, v);
-        }
-        return psc_of_value(f->layout.kind == PSY_FIELD_BOUNDED ? psc_load_bounded(l, e->span, i, f, v) : v, e->span);
+    size_t count = 0;
+    uint32_t field = psc_field_find(m, t.index, e->name.text);
+    if (field < m->field_count) {
+        psc_index_add_name(l->unit, PSC_INDEX_FIELD, e->name.span, m->fields[field].span);
+        return psc_load_field(l, e->span, field);
     }
-    psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, e->name.span, "message `%s` has no field `%s`", m->name, e->name.text),
-                     e->name.text, names, m->field_count < 256 ? m->field_count : 256);
+    for (uint32_t i = 0; i < m->field_count && count < 256; i++) {
+        if (m->fields[i].layout.parent == t.index) {
+            names[count++] = psc_field_word(&m->fields[i]);
+        }
+    }
+    psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, e->name.span, "message `%s` has no field `%s`", of->name, e->name.text),
+                     e->name.text, names, count);
     return psc_poison(e->span);
 }
 
@@ -506,9 +524,9 @@ static psc_term lower_index(psc_lowering *l, const hrm_expr *e)
             key++;
         }
         if (key < m->field_count) {
-            const char *input = l->pipeline->node->parameters.at[0].name.text;
-            psc_help(d, "write `%s.%s`", input, m->fields[key].name);
-            psc_fix_with(d, at->span, "%s.%s", input, m->fields[key].name);
+            const char *path = psc_field_path(l, key);
+            psc_help(d, "write `%s`", path);
+            psc_fix_with(d, at->span, "%s", path);
         } else {
             psc_help(d, "mark a u64 field of `%s` with `@key` and use it here", m->name);
         }
@@ -590,6 +608,9 @@ static psc_term lower_any(psc_lowering *l, const hrm_expr *e)
     case HRM_CALL: return lower_call(l, e);
     case HRM_TEXT:
         ERROR(PSC_E_UNSUPPORTED, e->span, "texts in expressions are not supported by this version");
+        return psc_poison(e->span);
+    case HRM_RECORD:
+        psc_help(ERROR(PSC_E_TYPE, e->span, "a message is no value"), "messages are made where a pipeline ends");
         return psc_poison(e->span);
     case HRM_LIST:
         ERROR(PSC_E_TYPE, e->span, "a list of sizes stands only where a function takes one");

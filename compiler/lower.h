@@ -14,7 +14,7 @@ typedef enum psc_term_kind {
     PSC_TERM_SIZE, /* dim */
     PSC_TERM_VALUE,
     PSC_TERM_PAIR,    /* value, labels: what topk gives */
-    PSC_TERM_MESSAGE, /* the pipeline's input */
+    PSC_TERM_MESSAGE, /* the pipeline's input, or a part of it: index, or PSY_NONE */
     PSC_TERM_LIST,    /* [a, b] as an argument: list */
     PSC_TERM_CHOICE,  /* one of two that have no dtype yet: choice */
     PSC_TERM_KEYED,   /* resident data by key: index */
@@ -52,6 +52,10 @@ typedef struct psc_lowering {
 } psc_lowering;
 
 psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e);
+/* A field of the input, of whatever kind. */
+psc_term psc_load_field(psc_lowering *l, psc_span span, uint32_t field);
+/* The field as a program names it: "q.item.price"; the message itself for PSY_NONE. */
+const char *psc_field_path(psc_lowering *l, uint32_t field);
 /* The name stands for the term from here on. */
 void psc_bind(psc_lowering *l, const char *name, psc_term term);
 /* Keeps the type of what stands at the span for editors. */

@@ -136,22 +136,54 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
     }
 }
 
-/* The field that a `name: value` is for; field_count after an error. */
-static uint32_t field_of(psc_lowering *l, const psc_message *m, const hrm_argument *a, const bool *set)
+enum { MISSING_SHOWN_MAX = 8 };
+
+/* A field that a record gives: a message or a value. */
+typedef struct given {
+    uint32_t field;
+    const hrm_expr *record; /* NULL: the term */
+    psc_term term;
+} given;
+
+/* The fields of the messages that a pipeline gives, while they are stored. */
+typedef struct gathering {
+    const char *missing; /* fields without a value and a default */
+    unsigned missing_count;
+    bool ok; /* false: a name was wrong, so that it is unclear which are missing */
+} gathering;
+
+typedef PSC_LIST(given) givens;
+
+static const given *find_given(const givens *list, uint32_t field)
 {
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->at[i].field == field) {
+            return &list->at[i];
+        }
+    }
+    return NULL;
+}
+
+/* The field that a `name: value` is for; field_count after an error. */
+static uint32_t field_of(psc_lowering *l, uint32_t parent, const hrm_argument *a, const givens *list)
+{
+    const psc_message *m = l->pipeline->output, *of = parent == PSY_NONE ? m : m->fields[parent].part;
     const char *names[256];
-    uint32_t k = 0;
+    size_t count = 0;
     if (!a->name.text) {
         psc_help(ERROR(PSC_E_SYNTAX, a->value->span, "which field is this?"), "write `FIELD: value`");
         return m->field_count;
     }
-    for (; k < m->field_count && strcmp(m->fields[k].name, a->name.text) != 0; k++) {
-        names[k < 256 ? k : 255] = m->fields[k].name;
-    }
+    uint32_t k = psc_field_find(m, parent, a->name.text);
     if (k == m->field_count) {
-        psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, a->name.span, "message `%s` has no field `%s`", m->name, a->name.text),
-                         a->name.text, names, k < 256 ? k : 256);
-    } else if (set[k]) {
+        for (uint32_t i = 0; i < m->field_count && count < 256; i++) {
+            if (m->fields[i].layout.parent == parent) {
+                names[count++] = psc_field_word(&m->fields[i]);
+            }
+        }
+        psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, a->name.span, "message `%s` has no field `%s`", of->name, a->name.text),
+                         a->name.text, names, count);
+    } else if (find_given(list, k)) {
         ERROR(PSC_E_DUPLICATE, a->name.span, "field `%s` is given twice", a->name.text);
         return m->field_count;
     } else {
@@ -163,7 +195,7 @@ static uint32_t field_of(psc_lowering *l, const psc_message *m, const hrm_argume
 static void store_default(psc_lowering *l, uint32_t k)
 {
     const psc_field *f = &l->pipeline->output->fields[k];
-    psc_span span = l->pipeline->node->record.span;
+    psc_span span = l->pipeline->node->record_span;
     psc_value *v = psc_emit(l, span, PSY_OP_CONST, f->layout.dtype, NULL, 0, NULL, 0);
     if (v) {
         v->bits = f->layout.default_bits;
@@ -172,49 +204,117 @@ static void store_default(psc_lowering *l, uint32_t k)
     }
 }
 
-static void lower_record(psc_lowering *l)
+/* A message that came in goes out: field by field. */
+static void copy_part(psc_lowering *l, uint32_t k, const psc_term *t)
 {
-    const hrm_pipeline *n = l->pipeline->node;
-    const psc_message *m = l->pipeline->output;
-    psc_term *given = psc_alloc(l->unit->arena, (m->field_count + 1) * sizeof *given);
-    bool *set = psc_alloc(l->unit->arena, m->field_count + 1), ok = true;
-    for (size_t i = 0; i < n->fields.count; i++) {
-        uint32_t k = field_of(l, m, &n->fields.at[i], set);
-        l->hint = k < m->field_count ? m->fields[k].layout.dtype : 0;
-        psc_term t = psc_lower_expr(l, n->fields.at[i].value);
-        l->hint = 0;
-        ok = ok && k < m->field_count;
-        if (k < m->field_count) {
-            set[k] = true;
-            given[k] = t;
+    const psc_field *f = &l->pipeline->output->fields[k];
+    const psc_message *in = l->pipeline->input, *from = t->index == PSY_NONE ? in : in->fields[t->index].part;
+    if (from != f->part) {
+        psc_note(ERROR(PSC_E_TYPE, t->span, "field `%s` is a `%s`, and this is a `%s`", f->name, f->part->name, from->name),
+                 f->span, "the field is declared here");
+        return;
+    }
+    uint32_t first = t->index == PSY_NONE ? 0 : t->index + 1;
+    for (uint32_t i = 0; i < from->field_count; i++) {
+        if (from->fields[i].layout.kind != PSY_FIELD_PART) {
+            psc_term one = psc_load_field(l, t->span, first + i);
+            if (one.kind != PSC_TERM_POISON) {
+                store(l, k + 1 + i, &one);
+            }
         }
     }
-    enum { MISSING_SHOWN_MAX = 8 };
-    unsigned missing_count = 0;
-    const char *missing = "";
-    psc_diagnostic *d = NULL;
-    for (uint32_t k = 0; k < m->field_count; k++) {
-        if (m->fields[k].layout.parent != PSY_NONE) {
-            continue; /* its part stands for it */
+}
+
+static void lower_fields(psc_lowering *l, gathering *g, const hrm_arguments *arguments, uint32_t parent);
+
+static void lower_part(psc_lowering *l, gathering *g, uint32_t k, const given *a)
+{
+    static const hrm_arguments none = {0};
+    const psc_field *f = &l->pipeline->output->fields[k];
+    if (!a) {
+        lower_fields(l, g, &none, k);
+    } else if (a->record && strcmp(a->record->name.text, f->part->name) != 0) {
+        psc_note(ERROR(PSC_E_TYPE, a->record->name.span, "field `%s` is a `%s`, not a `%s`", f->name, f->part->name,
+                       a->record->name.text),
+                 f->span, "the field is declared here");
+    } else if (a->record) {
+        psc_index_add_name(l->unit, PSC_INDEX_MESSAGE, a->record->name.span, f->part->span);
+        lower_fields(l, g, &a->record->arguments, k);
+    } else if (a->term.kind == PSC_TERM_MESSAGE) {
+        copy_part(l, k, &a->term);
+    } else if (a->term.kind != PSC_TERM_POISON) {
+        psc_diagnostic *d =
+            ERROR(PSC_E_TYPE, a->term.span, "field `%s` is a `%s`, and this is a value", f->name, f->part->name);
+        psc_note(d, f->span, "the field is declared here");
+        psc_help(d, "write `%s: %s { FIELD: value }`", psc_field_word(f), f->part->name);
+    }
+}
+
+/* Stores what lies in a part of the output, or in the output itself. */
+static void lower_fields(psc_lowering *l, gathering *g, const hrm_arguments *arguments, uint32_t parent)
+{
+    const psc_message *m = l->pipeline->output;
+    givens list = {0};
+    for (size_t i = 0; i < arguments->count; i++) {
+        const hrm_argument *a = &arguments->at[i];
+        given one = {.field = field_of(l, parent, a, &list), .record = a->value->kind == HRM_RECORD ? a->value : NULL};
+        bool known = one.field < m->field_count;
+        if (!one.record) {
+            l->hint = known ? m->fields[one.field].layout.dtype : 0;
+            one.term = psc_lower_expr(l, a->value);
+            l->hint = 0;
         }
-        if (set[k]) {
-            store(l, k, &given[k]);
-        } else if (m->fields[k].layout.kind == PSY_FIELD_OPTIONAL) {
-            psc_optional_store_nothing(l, n->record.span, k);
-        } else if (m->fields[k].has_default) {
+        g->ok = g->ok && known;
+        if (known) {
+            psc_push(l->unit->arena, &list, one);
+        }
+    }
+    for (uint32_t k = 0; k < m->field_count; k++) {
+        const psc_field *f = &m->fields[k];
+        if (f->layout.parent != parent) {
+            continue;
+        }
+        const given *a = find_given(&list, k);
+        if (f->part) {
+            lower_part(l, g, k, a);
+        } else if (a && a->record) {
+            psc_note(ERROR(PSC_E_TYPE, a->record->span, "field `%s` is %s, and this is a message", f->name,
+                           psc_field_type_text(l->unit->arena, f)),
+                     f->span, "the field is declared here");
+        } else if (a) {
+            store(l, k, &a->term);
+        } else if (f->layout.kind == PSY_FIELD_OPTIONAL) {
+            psc_optional_store_nothing(l, l->pipeline->node->record_span, k);
+        } else if (f->has_default) {
             store_default(l, k);
         } else {
-            missing = missing_count++ < MISSING_SHOWN_MAX
-                          ? psc_format(l->unit->arena, "%s%s`%s`", missing, *missing ? ", " : "", m->fields[k].name)
-                          : missing;
+            g->missing = g->missing_count++ < MISSING_SHOWN_MAX
+                             ? psc_format(l->unit->arena, "%s%s`%s`", g->missing, *g->missing ? ", " : "", f->name)
+                             : g->missing;
         }
     }
-    /* Which of them are missing is unclear where a name was wrong. */
-    if (ok && *missing) {
-        d = ERROR(PSC_E_FIELD, n->record.span, "not given, and without a default: %s%s", missing,
-                  missing_count > MISSING_SHOWN_MAX ? " and more" : "");
-        psc_note(d, m->span, "message `%s` is declared here", m->name);
+}
+
+/* One of the messages that the pipeline gives. */
+static void lower_record(psc_lowering *l, const hrm_expr *record, uint32_t parent)
+{
+    const psc_message *m = l->pipeline->output, *of = parent == PSY_NONE ? m : m->fields[parent].part;
+    gathering g = {.missing = "", .ok = true};
+    lower_fields(l, &g, &record->arguments, parent);
+    if (g.ok && *g.missing) {
+        psc_diagnostic *d = ERROR(PSC_E_FIELD, record->name.span, "not given, and without a default: %s%s", g.missing,
+                                  g.missing_count > MISSING_SHOWN_MAX ? " and more" : "");
+        psc_note(d, of->span, "message `%s` is declared here", of->name);
     }
+}
+
+/* Several messages are the parts of one, in order. */
+static uint32_t part_number(const psc_message *m, size_t count, size_t i)
+{
+    uint32_t k = 0;
+    for (size_t seen = 0; count > 1 && (m->fields[k].layout.parent != PSY_NONE || seen++ < i); k++) {
+    }
+    return count > 1 ? k : PSY_NONE;
 }
 
 void psc_lower(psc_unit *unit)
@@ -236,12 +336,20 @@ void psc_lower(psc_unit *unit)
         p->whole->input_type = psc_type_of(unit, p->input);
         p->whole->output_type = psc_type_of(unit, p->output);
         psc_lowering lowering = {.unit = unit, .pipeline = p, .program = p->whole}, *l = &lowering;
-        const psc_name *input = &p->node->parameters.at[0].name;
-        psc_bind(l, input->text, (psc_term){.kind = PSC_TERM_MESSAGE, .span = input->span});
+        const hrm_parameters *inputs = &p->node->parameters;
+        for (size_t k = 0; k < inputs->count; k++) {
+            const psc_name *input = &inputs->at[k].name;
+            psc_bind(
+                l, input->text,
+                (psc_term){.kind = PSC_TERM_MESSAGE, .span = input->span, .index = part_number(p->input, inputs->count, k)});
+        }
         for (size_t k = 0; k < p->node->lets.count; k++) {
             lower_let(l, p->node->lets.at[k]);
         }
-        lower_record(l);
+        const hrm_records *records = &p->node->records;
+        for (size_t k = 0; k < records->count; k++) {
+            lower_record(l, records->at[k], part_number(p->output, records->count, k));
+        }
         psc_variant_note(unit, p, said);
         failed = unit->diags->errors != errors;
     }

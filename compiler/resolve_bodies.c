@@ -4,6 +4,7 @@
 
 #include "attributes.h"
 #include "builtins.h"
+#include "compose.h"
 #include "unit.h"
 #include "variant.h"
 
@@ -367,19 +368,37 @@ static const psc_message *resolve_message(psc_unit *u, const psc_name *name)
     return found;
 }
 
+/* One message is taken or given as it is, several as the parts of one. */
+static const psc_message *combine(psc_unit *u, const psc_pipeline *p, const char *word, const psc_component *components,
+                                  size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!components[i].message) {
+            return NULL; /* reported */
+        }
+    }
+    return count == 1 ? components[0].message : psc_compose(u, &p->node->name, word, components, count);
+}
+
 static void resolve_input(psc_unit *u, psc_pipeline *p, scope *s)
 {
     const hrm_pipeline *n = p->node;
-    if (n->parameters.count != 1) {
-        ERROR(n->parameters.count ? PSC_E_UNSUPPORTED : PSC_E_ARGUMENTS, n->name.span, "a pipeline takes one message%s",
-              n->parameters.count ? " in this version" : "");
+    const size_t count = n->parameters.count;
+    psc_component *components = psc_alloc(u->arena, (count + 1) * sizeof *components);
+    unsigned errors = u->diags->errors;
+    if (count == 0) {
+        ERROR(PSC_E_ARGUMENTS, n->name.span, "a pipeline takes a message");
     }
-    for (size_t i = 0; i < n->parameters.count; i++) {
+    if (count > PSC_COMPONENTS_MAX) {
+        ERROR(PSC_E_LIMIT, n->name.span, "a pipeline takes at most %d messages", PSC_COMPONENTS_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
         const hrm_parameter *q = &n->parameters.at[i];
+        components[i] = (psc_component){&q->name, NULL};
         if (q->type.dims.count) {
             ERROR(PSC_E_TYPE, q->type.span, "a pipeline takes a message, not a tensor");
         } else {
-            p->input = resolve_message(u, &q->type.dtype);
+            components[i].message = resolve_message(u, &q->type.dtype);
         }
         const entry *other = find_name(s, q->name.text);
         if (other) {
@@ -388,6 +407,46 @@ static void resolve_input(psc_unit *u, psc_pipeline *p, scope *s)
         add_name(u, s, PSC_INDEX_PARAMETER, &q->name, NULL);
         index_type(u, &q->name, &q->type);
     }
+    p->input = u->diags->errors == errors ? combine(u, p, "Request", components, count) : NULL;
+}
+
+/* What it gives, and that it does: a record for every result, in order. */
+static void resolve_output(psc_unit *u, psc_pipeline *p)
+{
+    const hrm_pipeline *n = p->node;
+    const size_t count = n->results.count;
+    psc_component *components = psc_alloc(u->arena, (count + 1) * sizeof *components);
+    unsigned errors = u->diags->errors;
+    if (count > PSC_COMPONENTS_MAX) {
+        ERROR(PSC_E_LIMIT, n->result_span, "a pipeline gives at most %d messages", PSC_COMPONENTS_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const hrm_result *r = &n->results.at[i];
+        components[i] = (psc_component){&r->name, resolve_message(u, &r->message)};
+        for (size_t k = 0; r->name.text && k < i; k++) {
+            if (strcmp(n->results.at[k].name.text, r->name.text) == 0) {
+                psc_note(ERROR(PSC_E_DUPLICATE, r->name.span, "there is a `%s` already", r->name.text),
+                         n->results.at[k].name.span, "it is here");
+                break;
+            }
+        }
+    }
+    if (n->records.count != count) {
+        psc_note(ERROR(PSC_E_TYPE, n->record_span, "the pipeline gives %zu message%s, not %zu", count, count == 1 ? "" : "s",
+                       n->records.count),
+                 n->result_span, "as declared here");
+    }
+    for (size_t i = 0; i < count && i < n->records.count; i++) {
+        const psc_name *is = &n->records.at[i]->name, *declared = &n->results.at[i].message;
+        if (components[i].message) {
+            psc_index_add_name(u, PSC_INDEX_MESSAGE, is->span, components[i].message->span);
+        }
+        if (components[i].message && strcmp(is->text, declared->text) != 0) {
+            psc_note(ERROR(PSC_E_TYPE, is->span, "the pipeline gives `%s`, not `%s`", declared->text, is->text), declared->span,
+                     "as declared here");
+        }
+    }
+    p->output = u->diags->errors == errors && count > 0 ? combine(u, p, "Reply", components, count) : NULL;
 }
 
 static void warn_unused(psc_unit *u, const psc_name *name, const char *what)
@@ -419,8 +478,8 @@ static void resolve_lets(psc_unit *u, const hrm_pipeline *n, scope *s)
             add_name(u, s, PSC_INDEX_LET, name, &used[at++]);
         }
     }
-    for (size_t i = 0; i < n->fields.count; i++) {
-        check_names(u, n->fields.at[i].value, s);
+    for (size_t i = 0; i < n->records.count; i++) {
+        check_names(u, n->records.at[i], s);
     }
     at = 0;
     for (size_t i = 0; i < n->lets.count; i++) {
@@ -465,15 +524,8 @@ static void resolve_pipeline(psc_unit *u, const hrm_pipeline *n, const scope *fi
     scope own = {.outer = file};
     psc_attributes_resolve(u, &n->attributes, PSC_AT_PIPELINE);
     resolve_input(u, p, &own);
-    p->output = resolve_message(u, &n->output);
+    resolve_output(u, p);
     psc_index_add_name(u, PSC_INDEX_PIPELINE, n->name.span, n->name.span);
-    if (p->output) {
-        psc_index_add_name(u, PSC_INDEX_MESSAGE, n->record.span, p->output->span);
-    }
-    if (p->output && strcmp(n->record.text, n->output.text) != 0) {
-        psc_note(ERROR(PSC_E_TYPE, n->record.span, "the pipeline gives `%s`, not `%s`", n->output.text, n->record.text),
-                 n->output.span, "as declared here");
-    }
     if (n->lets.count > PSC_VALUES_MAX) {
         ERROR(PSC_E_LIMIT, n->name.span, "pipeline `%s` has more than %d `let`", n->name.text, PSC_VALUES_MAX);
         p->poisoned = true;

@@ -108,42 +108,51 @@ static void check_since(psc_schema_resolver *r, psc_field *f, uint32_t *newest)
     *newest = f->layout.since > *newest ? f->layout.since : *newest;
 }
 
-static bool add_field(psc_schema_resolver *r, const psc_message *m, psc_fields *fields, const psc_field *f, psc_span span)
+static bool add_field(const psc_message_maker *k, const psc_field *f, psc_span span)
 {
-    if (fields->count == PSC_FIELDS_MAX) {
-        psc_error(r->diags, PSC_E_LIMIT, span, "message `%s` has more than %d fields, with those of its parts", m->name,
-                  PSC_FIELDS_MAX);
+    if (k->fields->count == PSC_FIELDS_MAX) {
+        psc_error(k->diags, PSC_E_LIMIT, span, "message `%s` has more than %d fields, with those of its parts",
+                  k->message->name, PSC_FIELDS_MAX);
         return false;
     }
-    psc_push(r->arena, fields, *f);
+    psc_push(k->arena, k->fields, *f);
     return true;
 }
 
 /* Adds the fields of the part that was added last, as they lie in this message. */
-static bool add_part(psc_schema_resolver *r, psc_message *m, psc_fields *fields)
+static bool add_inner(const psc_message_maker *k)
 {
-    const uint32_t index = (uint32_t)fields->count - 1;
-    const psc_field part = fields->at[index];
+    psc_message *m = k->message;
+    const uint32_t index = (uint32_t)k->fields->count - 1;
+    const psc_field part = k->fields->at[index];
     m->depth = part.part->depth + 1 > m->depth ? part.part->depth + 1 : m->depth;
     if (m->depth > PSY_MESSAGE_DEPTH_MAX) {
-        psc_error(r->diags, PSC_E_LIMIT, part.span, "messages inside messages are nested %u deep: at most %d", m->depth,
+        psc_error(k->diags, PSC_E_LIMIT, part.span, "messages inside messages are nested %u deep: at most %d", m->depth,
                   PSY_MESSAGE_DEPTH_MAX);
         return false;
     }
     for (uint32_t i = 0; i < part.part->field_count; i++) {
         psc_field f = part.part->fields[i];
-        f.name = psc_format(r->arena, "%s.%s", part.name, f.name);
+        f.name = psc_format(k->arena, "%s.%s", part.name, f.name);
         f.layout.parent = f.layout.parent == PSY_NONE ? index : index + 1 + f.layout.parent;
         f.layout.flags &= (uint16_t)~PSY_FIELD_KEY;
         if (strlen(f.name) > PSC_FIELD_NAME_MAX) {
-            psc_error(r->diags, PSC_E_LIMIT, part.span, "`%s` has more than %d characters", f.name, PSC_FIELD_NAME_MAX);
+            psc_error(k->diags, PSC_E_LIMIT, part.span, "`%s` has more than %d characters", f.name, PSC_FIELD_NAME_MAX);
             return false;
         }
-        if (!add_field(r, m, fields, &f, part.span)) {
+        if (!add_field(k, &f, part.span)) {
             return false;
         }
     }
     return true;
+}
+
+bool psc_message_add(const psc_message_maker *k, const psc_field *f)
+{
+    bool good = add_field(k, f, f->span) && (!f->part || add_inner(k));
+    k->message->fields = k->fields->at;
+    k->message->field_count = (uint32_t)k->fields->count;
+    return good;
 }
 
 static void check_twice(psc_schema_resolver *r, const psc_message *m, const psc_fields *fields, const psc_field *f)
@@ -165,6 +174,7 @@ static bool resolve_fields(psc_schema_resolver *r, uint32_t index, psc_message *
     unsigned errors = r->diags->errors;
     bool good = count == node->fields.count;
     psc_fields fields = {0};
+    const psc_message_maker maker = {r->arena, r->diags, m, &fields};
     psc_span key = {0};
     uint32_t newest = 1;
     for (size_t i = 0; i < count; i++) {
@@ -175,26 +185,19 @@ static bool resolve_fields(psc_schema_resolver *r, uint32_t index, psc_message *
                        .layout = {.since = 1, .parent = PSY_NONE}};
         check_twice(r, m, &fields, &f);
         bool typed = psc_schema_resolve_field(r, from, &f);
-        if (!add_field(r, m, &fields, &f, f.span)) {
-            good = false;
-            break;
-        }
-        good = good && typed;
-        if (!typed) {
-            continue;
-        }
-        if ((f.layout.flags & PSY_FIELD_KEY) && key.source) {
+        f.part = typed ? f.part : NULL;
+        if (typed && (f.layout.flags & PSY_FIELD_KEY) && key.source) {
             psc_note(psc_error(r->diags, PSC_E_KEY, f.span, "message `%s` has a key already", m->name), key, "it is here");
         }
-        key = f.layout.flags & PSY_FIELD_KEY ? f.span : key;
-        check_since(r, &f, &newest);
-        if (f.part && !add_part(r, m, &fields)) {
-            good = false;
-            break;
+        if (typed) {
+            key = f.layout.flags & PSY_FIELD_KEY ? f.span : key;
+            check_since(r, &f, &newest);
         }
+        if (!psc_message_add(&maker, &f)) {
+            return false;
+        }
+        good = good && typed;
     }
-    m->fields = fields.at;
-    m->field_count = (uint32_t)fields.count;
     return good && r->diags->errors == errors;
 }
 
@@ -278,6 +281,21 @@ static void resolve_messages(psc_schema_resolver *r)
             }
         }
     }
+}
+
+const char *psc_field_word(const psc_field *f)
+{
+    const char *dot = strrchr(f->name, '.');
+    return dot ? dot + 1 : f->name;
+}
+
+uint32_t psc_field_find(const psc_message *m, uint32_t parent, const char *name)
+{
+    uint32_t i = 0;
+    while (i < m->field_count && (m->fields[i].layout.parent != parent || strcmp(psc_field_word(&m->fields[i]), name) != 0)) {
+        i++;
+    }
+    return i;
 }
 
 psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc_source *source)

@@ -68,6 +68,22 @@ psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc
 
 const psc_message *psc_schema_message(const psc_schema *schema, const char *name); /* by `name` or `full_name`, or NULL */
 
+/* A message that fields are added to. */
+typedef struct psc_message_maker {
+    psc_arena *arena;
+    psc_diagnostics *diags;
+    psc_message *message;
+    psc_fields *fields; /* grows: the message has what is there */
+} psc_message_maker;
+
+/* Adds a field of the message itself, and of a part all that lies in it. False over a limit, which is reported. */
+bool psc_message_add(const psc_message_maker *maker, const psc_field *f);
+
+/* The field of the message itself (`parent` PSY_NONE), or of a part of it, that has this name; field_count: there is none. */
+uint32_t psc_field_find(const psc_message *message, uint32_t parent, const char *name);
+/* The last word of its name. */
+const char *psc_field_word(const psc_field *f);
+
 /* Numbers that are always there. */
 static inline bool psc_field_is_plain(const psc_field *f)
 {
@@ -81,7 +97,7 @@ const char *psc_field_type_text(psc_arena *arena, const psc_field *f);
 PSY_NODISCARD psy_status psc_lay_out(psc_arena *arena, const char *full_name, psc_field *fields, uint32_t count,
                                      psy_psm_type *layout);
 
-/* Writes the C header. `stem` is the file name without folder and suffix. 0, or -1 with errno. */
-int psc_header_write(const psc_schema *schema, const char *stem, FILE *to);
+/* Writes the C header. `file` is the file's name without folder. The header includes those of `used`. 0, or -1 with errno. */
+int psc_header_write(const psc_schema *schema, const char *file, const psc_schema *const *used, size_t used_count, FILE *to);
 
 #endif

@@ -217,7 +217,7 @@ static void check_message(names *n, const psc_schema *schema, const char *prefix
 {
     static const char *const functions[] = {"init", "read", "settle", "type", "verify"};
     static const char *const macros[] = {"BYTES", "LAYOUT_HASH", "NAME", "VERSION"};
-    const char *type = psc_format(n->arena, "%s%s", prefix, psc_snake(n->arena, m->name)), *upper = psc_upper(n->arena, type);
+    const char *type = psc_snake(n->arena, m->full_name), *upper = psc_upper(n->arena, type);
     if (!*prefix && (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
                      is_among(type, ctypes, COUNT(ctypes)) || strncmp(type, "psy_", 4) == 0)) {
         psc_help(psc_error(n->diags, PSC_E_DUPLICATE, m->span,

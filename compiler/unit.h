@@ -114,6 +114,7 @@ typedef struct psc_unit {
     PSC_LIST(psc_fn) fns;
     psc_names *fn_names; /* of `fns` */
     PSC_LIST(psc_type) types;
+    PSC_LIST(const psc_message *) composed; /* what pipelines of several messages take and give */
     PSC_LIST(psc_pipeline *) pipelines;
     psc_index *index;     /* what editors ask; NULL: nobody does */
     uint32_t value_count; /* of all whole programs */

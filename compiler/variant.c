@@ -10,31 +10,69 @@
 
 /* ---- what a pipeline takes ---- */
 
-/* The field that `q.field` names; reports. */
+static bool not_a_path(psc_unit *u, const psc_pipeline *p, const hrm_expr *e)
+{
+    psc_help(ERROR(PSC_E_TYPE, e->span, "`for` names a variant of the message"), "write `for %s.FIELD: f32[D]`",
+             p->node->parameters.at[0].name.text);
+    return false;
+}
+
+/* The field that `q.field` or `q.part.field` names, PSY_NONE for `q` where it is the only message; reports. */
 static bool find_field(psc_unit *u, const psc_pipeline *p, const hrm_expr *e, uint32_t *index)
 {
-    const char *input = p->node->parameters.at[0].name.text, *names[256];
     const psc_message *m = p->input;
-    if (e->kind != HRM_MEMBER || e->left->kind != HRM_NAME || strcmp(e->left->name.text, input) != 0) {
-        psc_help(ERROR(PSC_E_TYPE, e->span, "`for` names a variant of the message"), "write `for %s.FIELD: f32[D]`", input);
+    const hrm_parameters *inputs = &p->node->parameters;
+    uint32_t parent;
+    if (e->kind == HRM_NAME) {
+        for (size_t i = 0; i < inputs->count; i++) {
+            if (strcmp(inputs->at[i].name.text, e->name.text) == 0) {
+                *index = inputs->count > 1 ? psc_field_find(m, PSY_NONE, e->name.text) : PSY_NONE;
+                return true;
+            }
+        }
+        return not_a_path(u, p, e);
+    }
+    if (e->kind != HRM_MEMBER) {
+        return not_a_path(u, p, e);
+    }
+    if (!find_field(u, p, e->left, &parent)) {
         return false;
     }
-    for (uint32_t i = 0; i < m->field_count; i++) {
-        names[i < 256 ? i : 255] = m->fields[i].name;
-        if (strcmp(m->fields[i].name, e->name.text) == 0) {
-            *index = i;
-            psc_index_add_name(u, PSC_INDEX_FIELD, e->name.span, m->fields[i].span);
-            if (m->fields[i].layout.kind != PSY_FIELD_VARIANT) {
-                psc_note(ERROR(PSC_E_TYPE, e->span, "`%s` is no variant: its type is known", m->fields[i].name),
-                         m->fields[i].span, "it is declared here");
-                return false;
-            }
-            return true;
+    const psc_message *of = parent == PSY_NONE ? m : m->fields[parent].part;
+    if (!of) {
+        return not_a_path(u, p, e);
+    }
+    *index = psc_field_find(m, parent, e->name.text);
+    if (*index < m->field_count) {
+        psc_index_add_name(u, PSC_INDEX_FIELD, e->name.span, m->fields[*index].span);
+        return true;
+    }
+    const char *names[256];
+    size_t count = 0;
+    for (uint32_t i = 0; i < m->field_count && count < 256; i++) {
+        if (m->fields[i].layout.parent == parent) {
+            names[count++] = psc_field_word(&m->fields[i]);
         }
     }
-    psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, e->name.span, "message `%s` has no field `%s`", m->name, e->name.text),
-                     e->name.text, names, m->field_count < 256 ? m->field_count : 256);
+    psc_help_nearest(ERROR(PSC_E_UNKNOWN_NAME, e->name.span, "message `%s` has no field `%s`", of->name, e->name.text),
+                     e->name.text, names, count);
     return false;
+}
+
+static bool find_variant(psc_unit *u, const psc_pipeline *p, const hrm_expr *e, uint32_t *index)
+{
+    if (e->kind != HRM_MEMBER) {
+        return not_a_path(u, p, e);
+    }
+    if (!find_field(u, p, e, index)) {
+        return false;
+    }
+    const psc_field *f = &p->input->fields[*index];
+    if (f->layout.kind != PSY_FIELD_VARIANT) {
+        psc_note(ERROR(PSC_E_TYPE, e->span, "`%s` is no variant: its type is known", f->name), f->span, "it is declared here");
+        return false;
+    }
+    return true;
 }
 
 static unsigned count_message_sizes(const psc_unit *u)
@@ -114,7 +152,7 @@ typedef PSC_LIST(psc_guard) guards;
 static bool resolve_guard(psc_unit *u, const psc_pipeline *p, const hrm_guard *g, guards *out)
 {
     uint32_t index;
-    if (!find_field(u, p, g->field, &index)) {
+    if (!find_variant(u, p, g->field, &index)) {
         return false;
     }
     bool ok = true;
@@ -190,26 +228,26 @@ bool psc_variant_resolve(psc_unit *u, psc_pipeline *p)
 
 /* ---- in the body ---- */
 
-psc_term psc_variant_load(psc_lowering *l, const hrm_expr *e, uint32_t field)
+psc_term psc_variant_load(psc_lowering *l, psc_span span, uint32_t field)
 {
     psc_unit *u = l->unit;
     const psc_field *f = &l->pipeline->input->fields[field];
     for (size_t i = 0; i < l->pipeline->guards.count; i++) {
         const psy_psm_guard *g = &l->pipeline->guards.at[i].record;
         if (g->field == field) {
-            psc_value *v = psc_emit(l, e->span, PSY_OP_LOAD, g->dtype, g->dims, g->rank, NULL, 0);
+            psc_value *v = psc_emit(l, span, PSY_OP_LOAD, g->dtype, g->dims, g->rank, NULL, 0);
             if (v) {
                 v->index = field;
                 v->name = f->name;
             }
-            return psc_of_value(v, e->span);
+            return psc_of_value(v, span);
         }
     }
-    psc_diagnostic *d = ERROR(PSC_E_TYPE, e->span, "`%s` is a variant, and the pipeline does not say what it may be", f->name);
+    psc_diagnostic *d = ERROR(PSC_E_TYPE, span, "`%s` is a variant, and the pipeline does not say what it may be", f->name);
     psc_note(d, f->span, "it is declared here");
-    psc_help(d, "name the types that it takes: `pipeline %s(...) -> %s for %s.%s: f32[D] | f16[D] { ... }`", l->pipeline->name,
-             l->pipeline->node->output.text, l->pipeline->node->parameters.at[0].name.text, f->name);
-    return psc_poison(e->span);
+    psc_help(d, "name the types that it takes: `pipeline %s(...) -> ... for %s: f32[D] | f16[D] { ... }`", l->pipeline->name,
+             psc_field_path(l, field));
+    return psc_poison(span);
 }
 
 psc_term psc_variant_size(psc_lowering *l, const hrm_expr *e)

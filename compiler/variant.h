@@ -8,7 +8,7 @@
 /* Takes what stands behind `for`: sets the guards of `p` and adds its other alternatives to the unit. False after an error. */
 bool psc_variant_resolve(psc_unit *u, psc_pipeline *p);
 /* `q.field`, a variant, as the value that it is in this alternative. */
-psc_term psc_variant_load(psc_lowering *l, const hrm_expr *e, uint32_t field);
+psc_term psc_variant_load(psc_lowering *l, psc_span span, uint32_t field);
 /* The name of a size that messages bring. */
 psc_term psc_variant_size(psc_lowering *l, const hrm_expr *e);
 /* Stores a value of any type into a variant of the output. */

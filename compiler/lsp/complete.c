@@ -318,16 +318,28 @@ static void complete_top(completion *c)
     }
 }
 
-/* Fields of the value before the dot: only the pipeline's message has any. */
-static void complete_member(completion *c)
+/* The message that word `at` is: a parameter, or a field of the message before its dot. */
+static const psc_message *message_at(const completion *c, size_t at)
 {
-    psc_span value = c->count > 1 ? c->words[c->count - 2] : (psc_span){0};
+    size_t first = at;
+    const psc_message *m = NULL;
+    while (first >= 2 && lsp_is(c->words[first - 1], ".")) {
+        first -= 2;
+    }
     for (size_t i = c->around_index + 1; i < c->item_count && lsp_item_is_inner(&c->items[i]); i++) {
-        if (c->items[i].kind == LSP_PARAMETER && lsp_same(c->items[i].name, value)) {
-            add_fields(c, message_of(c, c->items[i].type), false);
+        if (c->items[i].kind == LSP_PARAMETER && lsp_same(c->items[i].name, c->words[first])) {
+            m = message_of(c, c->items[i].type);
         }
     }
+    for (size_t i = first + 2; m && i <= at; i += 2) {
+        uint32_t k = psc_field_find(m, PSY_NONE, lsp_word(c->q->arena, c->words[i]));
+        m = k < m->field_count ? m->fields[k].part : NULL;
+    }
+    return m;
 }
+
+/* Fields of the value before the dot: only messages have any. */
+static void complete_member(completion *c) { add_fields(c, c->count > 1 ? message_at(c, c->count - 2) : NULL, false); }
 
 static void complete_head(completion *c, psc_span last)
 {
@@ -355,9 +367,10 @@ static void complete_head(completion *c, psc_span last)
 
 static void complete_pipeline(completion *c, psc_span last)
 {
-    bool in_record = c->q->offset > c->around->record && lsp_is(c->open, "{") && c->depth == 2;
-    if (in_record && (lsp_is(last, "{") || lsp_is(last, ","))) {
-        add_fields(c, message_of(c, c->around->type), true);
+    bool in_record = c->q->offset > c->around->record && lsp_is(c->open, "{") && c->depth >= 2 && lsp_is_name(c->before_open);
+    const psc_message *record = in_record ? psc_message_find(c->q->a->unit, lsp_word(c->q->arena, c->before_open)) : NULL;
+    if (record && (lsp_is(last, "{") || lsp_is(last, ","))) {
+        add_fields(c, record, true);
     } else if (c->depth == 1 && (lsp_is(last, "{") || lsp_is(last, ";") || is_complete(last))) {
         const psc_message *m = message_of(c, c->around->type);
         add(c, KEYWORD, "let", NULL, NULL, NULL);

@@ -127,7 +127,8 @@ static void read_body(reader *r, size_t pipeline)
     }
     for (; r->at < r->end; r->at++) {
         psc_span let = word(r, r->at);
-        if (lsp_same(let, name) && lsp_is(word(r, r->at + 1), "{")) {
+        bool several = lsp_is(let, "(") && lsp_is_name(word(r, r->at + 1)) && lsp_is(word(r, r->at + 2), "{");
+        if ((lsp_same(let, name) && lsp_is(word(r, r->at + 1), "{")) || several) {
             r->outline->items.at[pipeline].record = let.begin;
             return;
         }

@@ -73,6 +73,11 @@ check_PROGRAMS += %D%/test_language_casts
 %C%_test_language_casts_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_language_casts_LDADD = $(COMPILER_TEST_LDADD)
 
+check_PROGRAMS += %D%/test_language_messages
+%C%_test_language_messages_SOURCES = %D%/compile.c %D%/compile.h %D%/test_language_messages.c
+%C%_test_language_messages_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_messages_LDADD = $(COMPILER_TEST_LDADD)
+
 check_PROGRAMS += %D%/test_language_split
 %C%_test_language_split_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_split.c
 %C%_test_language_split_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)

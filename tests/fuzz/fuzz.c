@@ -67,7 +67,7 @@ static bool compile_schema(psc_arena *arena, psc_diagnostics *diags, const psc_s
         char *header = NULL;
         size_t n = 0;
         FILE *to = open_memstream(&header, &n);
-        if (!to || psc_header_write(schema, "fuzz", to) != 0 || fclose(to) != 0 || n == 0) {
+        if (!to || psc_header_write(schema, "fuzz.psy", NULL, 0, to) != 0 || fclose(to) != 0 || n == 0) {
             fuzz_broken("no header", "for a schema");
         }
         free(header);

@@ -120,7 +120,7 @@ Test(messages_doc, header)
     size_t n = 0;
     unsigned seen = 0;
     FILE *to = open_memstream(&header, &n);
-    cr_assert(to && psc_header_write(schema_of(&arena, text), "shop", to) == 0 && fclose(to) == 0);
+    cr_assert(to && psc_header_write(schema_of(&arena, text), "shop.psy", NULL, 0, to) == 0 && fclose(to) == 0);
     /* Every name of the page that begins as the schema's do is one that the header declares. */
     for (const char *at = text; (at = strpbrk(at, "sS")); at++) {
         char word[WORD_MAX] = "";

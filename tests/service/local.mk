@@ -24,7 +24,7 @@ check_PROGRAMS += %D%/test_response
 %C%_test_response_LDADD = $(TEST_LDADD)
 
 # With the real engine and a module that psynec compiled.
-SHOP_GENERATED = %D%/gen/shop.psy.h %D%/gen/shop.psm %D%/gen/sizes.psm
+SHOP_GENERATED = %D%/gen/shop.psy.h %D%/gen/shop.hrm.h %D%/gen/shop.psm %D%/gen/sizes.psm
 VARIANTS_GENERATED = %D%/gen/variants.psy.h %D%/gen/variants.psm
 check_LTLIBRARIES += %D%/libshop-test.la
 %C%_libshop_test_la_SOURCES = %D%/shop.c %D%/shop.h
@@ -44,6 +44,8 @@ $(%C%_libshop_test_la_OBJECTS) $(%C%_test_load_OBJECTS) $(%C%_test_module_file_O
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.psy -o %D%/gen && touch $@
 %D%/gen/shop.psm: %D%/shop.hrm %D%/shop.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.hrm -o %D%/gen && touch $@
+%D%/gen/shop.hrm.h: %D%/shop.hrm %D%/shop.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.hrm --emit header -o %D%/gen && touch $@
 %D%/gen/sizes.psm: %D%/sizes.hrm %D%/shop.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/sizes.hrm -o %D%/gen && touch $@
 $(%C%_test_variants_OBJECTS): $(SHOP_GENERATED) $(VARIANTS_GENERATED)

@@ -3,6 +3,8 @@
  * no payload byte is copied but by the scatter. */
 #include "tests/service/shop.h"
 
+#include "tests/service/gen/shop.hrm.h"
+
 enum { ROWS = 37, KEPT = 5, K = 7 };
 
 typedef struct lanes {
@@ -117,6 +119,60 @@ Test(shop, one_to_sixteen_shards_give_the_same_answers)
         /* A request is copied once into the ring of each shard that it goes to, and that is all. */
         cr_assert_eq(s.counts.scatter_bytes, (uint64_t)QUESTIONS * (2 * shards + 3) * SHOP_ASK_BYTES);
         cr_assert_eq(counts.copied_bytes, 0u);
+    }
+}
+
+/* Pipelines of several messages: their types are those of the header that psynec makes of the program. */
+Test(shop, several_messages)
+{
+    for (uint32_t shards = 1; shards <= 4; shards++) {
+        shop s = shop_open("inproc://several", shards, ROWS, KEPT);
+        shop_run(&s);
+        psy_channel *channel;
+        psy_pipeline both, kept;
+        psy_reply reply;
+        cr_assert_eq(psy_channel_connect(s.uri, NULL, &channel), PSY_OK, "%s", psy_detail());
+        cr_assert_eq(psy_channel_open(channel, "both", shop_both_request_type(), shop_both_reply_type(), &both), PSY_OK, "%s",
+                     psy_detail());
+        cr_assert_eq(psy_channel_open(channel, "kept_scaled", shop_kept_scaled_request_type(), shop_scaled_type(), &kept),
+                     PSY_OK, "%s", psy_detail());
+        cr_assert_eq(psy_channel_open(channel, "both", shop_kept_scaled_request_type(), shop_both_reply_type(), &kept),
+                     PSY_LAYOUT);
+        for (uint64_t number = 0; number < 8; number++) {
+            shop_both_request request;
+            shop_both_request_init(&request);
+            shop_ask *ask = shop_both_request_mutable_a(&request);
+            float all = 0;
+            for (uint32_t d = 0; d < SHOP_DIM; d++) {
+                ask->vector[d] = (float)((number * 5 + d) % 7) - 3;
+            }
+            shop_weigh_set_weight(shop_both_request_mutable_w(&request), (float)number);
+            shop_note_set_number(shop_weigh_mutable_note(shop_both_request_mutable_w(&request)), number << 33);
+            cr_assert_eq(psy_channel_call(channel, &both, &request, &reply), PSY_OK, "%s", psy_detail());
+            cr_assert_eq(shop_both_reply_verify(reply.message, reply.bytes), PSY_OK);
+            for (uint64_t r = 0; r < ROWS; r++) {
+                all += score(ask, r) * (float)number;
+            }
+            const shop_both_reply *m = reply.message;
+            cr_assert_eq(shop_total_total(shop_both_reply_total(m)), all);
+            cr_assert_eq(shop_total_rows(shop_both_reply_total(m)), (uint64_t)ROWS);
+            cr_assert_eq(shop_scaled_note(shop_both_reply_scaled(m)), number << 33);
+            cr_assert_eq(shop_row_value(shop_scaled_row(shop_both_reply_scaled(m)))[3], ask->vector[3] * (float)number);
+            psy_channel_release(channel, &reply);
+        }
+        cr_assert_eq(psy_channel_open(channel, "kept_scaled", shop_kept_scaled_request_type(), shop_scaled_type(), &kept),
+                     PSY_OK);
+        for (uint64_t i = 0; i < KEPT; i++) {
+            shop_kept_scaled_request request;
+            shop_kept_scaled_request_init(&request); /* a weight of 2 */
+            shop_ask_set_key(shop_kept_scaled_request_mutable_a(&request), shop_key(i));
+            cr_assert_eq(psy_channel_call(channel, &kept, &request, &reply), PSY_OK, "%s", psy_detail());
+            cr_assert_eq(shop_scaled_verify(reply.message, reply.bytes), PSY_OK);
+            cr_assert_eq(shop_row_value(shop_scaled_row(reply.message))[2], 2 * shop_value(i, 2));
+            psy_channel_release(channel, &reply);
+        }
+        psy_channel_close(channel);
+        shop_close(&s, NULL);
     }
 }
 
