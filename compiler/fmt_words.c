@@ -268,7 +268,7 @@ static void put_groups(layout *l, size_t from, size_t to, bool all, unsigned ind
         if (i > from && has_space(&l->words->at[i - 1], w)) {
             fmt_put(l->arena, l->text, " ", 1);
         }
-        bool whole = w->kind == FMT_OPEN && w->close < to; /* the head of a block leaves its brace open */
+        bool whole = w->kind == FMT_OPEN && w->close < to;
         if (whole && w->close > i + 1 && (all ? fmt_is(w, "{") : i == widest)) {
             put_broken_group(l, i, indent);
         } else {

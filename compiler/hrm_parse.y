@@ -183,6 +183,21 @@ item: IMPORT STRING                     { hrm_import i = {$STRING.text, @STRING}
                                           $body->record_span = @records; $body->span = @$;
                                           psc_push(syntax->arena, &file(syntax)->pipelines, $body); };
 
+results: NAME                           { $$ = psc_new(syntax->arena, hrm_results);
+                                          hrm_result r = {{NULL, @$, NULL}, $1}; psc_push(syntax->arena, $$, r); }
+    | '(' result_list ')'               { $$ = $2; }
+    | '(' result_list ',' ')'           { $$ = $2; };
+result_list: NAME ':' NAME              { $$ = psc_new(syntax->arena, hrm_results);
+                                          hrm_result r = {$1, $3}; psc_push(syntax->arena, $$, r); }
+    | result_list ',' NAME ':' NAME     { $$ = $1; hrm_result r = {$3, $5}; psc_push(syntax->arena, $$, r); };
+
+records: record                         { $$ = psc_new(syntax->arena, hrm_records); psc_push(syntax->arena, $$, $1); }
+    | '(' record_list ')'               { $$ = $2; }
+    | '(' record_list ',' ')'           { $$ = $2; };
+record_list: record                     { $$ = psc_new(syntax->arena, hrm_records); psc_push(syntax->arena, $$, $1); }
+    | record_list ',' record            { $$ = $1; psc_push(syntax->arena, $$, $3); };
+record: NAME '{' arguments '}'          { $$ = call(syntax, @$, $NAME, NULL, $arguments); $$->kind = HRM_RECORD; };
+
 attributes: %empty                      { $$ = psc_new(syntax->arena, hrm_attributes); }
     | attributes '@' NAME               { $$ = $1; hrm_attribute a = {$NAME, NULL}; psc_push(syntax->arena, $$, a); }
     | attributes '@' NAME '(' expr ')'  { $$ = $1; hrm_attribute a = {$NAME, $expr}; psc_push(syntax->arena, $$, a); };
