@@ -205,7 +205,10 @@ parameter_list: NAME ':' type           { $$ = psc_new(syntax->arena, hrm_parame
     | parameter_list ',' NAME ':' type  { $$ = $1; hrm_parameter p = {$NAME, *$type}; psc_push(syntax->arena, $$, p); };
 
 type: NAME                              { $$ = psc_new(syntax->arena, hrm_type); $$->dtype = $NAME; $$->span = @$; }
-    | NAME '[' dims ']'                 { $$ = $dims; $$->dtype = $NAME; $$->span = @$; };
+    | NAME '[' dims ']'                 { $$ = $dims; $$->dtype = $NAME; $$->span = @$; }
+    | NAME '[' LE expr[most] ']'        { $$ = psc_new(syntax->arena, hrm_type); $$->dtype = $NAME; $$->most = $most; $$->span = @$; }
+    | NAME '[' LE expr[most] ']' '[' dims ']'
+                                        { $$ = $dims; $$->dtype = $NAME; $$->most = $most; $$->span = @$; };
 dims: expr                              { $$ = psc_new(syntax->arena, hrm_type); psc_push(syntax->arena, &$$->dims, $expr); }
     | dims ',' expr                     { $$ = $1; psc_push(syntax->arena, &$$->dims, $expr); };
 tensor: %empty                          { $$ = (psc_name){NULL, @$, NULL}; }
@@ -259,6 +262,7 @@ postfix: primary
 primary: INTEGER                        { $$ = make(syntax, HRM_INTEGER, @$, NULL, NULL); $$->integer = $1; }
     | REAL                              { $$ = make(syntax, HRM_REAL, @$, NULL, NULL); $$->real = $1; }
     | BOOLEAN                           { $$ = make(syntax, HRM_BOOL, @$, NULL, NULL); $$->integer = $1; }
+    | STRING                            { $$ = make(syntax, HRM_TEXT, @$, NULL, NULL); $$->name = $1; }
     | NAME                              { $$ = make(syntax, HRM_NAME, @$, NULL, NULL); $$->name = $1; }
     | NAME '(' arguments ')'            { $$ = call(syntax, @$, $NAME, NULL, $arguments); }
     | '(' expr ')'                      { $$ = $2; };
@@ -281,8 +285,7 @@ arguments: %empty                       { $$ = psc_new(syntax->arena, hrm_argume
     | argument_list ','                 { $$ = $1; };
 argument_list: argument                 { $$ = psc_new(syntax->arena, hrm_arguments); psc_push(syntax->arena, $$, $1); }
     | argument_list ',' argument        { $$ = $1; psc_push(syntax->arena, $$, $3); };
-argument: STRING                        { $$ = (hrm_argument){{NULL, @$, NULL}, make(syntax, HRM_TEXT, @$, NULL, NULL)}; $$.value->name = $1; }
-    | expr                              { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
+argument: expr                          { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
     | list                              { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
     | NAME ':' list                     { $$ = (hrm_argument){$NAME, $list}; }
     | NAME ':' expr                     { $$ = (hrm_argument){$NAME, $expr}; };
