@@ -49,6 +49,9 @@ psc_term psc_call_select(psc_call *c)
                  "compare it: `x != 0`");
         return psc_poison(c->e->span);
     }
+    if (c->at[1].kind == PSC_TERM_TEXT || c->at[2].kind == PSC_TERM_TEXT) {
+        return psc_text_choose(c->l, c->e->span, v[0], &c->at[1], &c->at[2]);
+    }
     if (psc_is_untyped(&c->at[1]) && psc_is_untyped(&c->at[2])) {
         psc_choice *choice = psc_new(c->l->unit->arena, psc_choice);
         *choice = (psc_choice){v[0], c->at[1], c->at[2]};

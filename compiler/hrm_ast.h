@@ -35,7 +35,7 @@ typedef enum hrm_expr_kind {
     HRM_MEMBER, /* left.name */
     HRM_INDEX,  /* left[indices] */
     HRM_LIST,   /* [arguments]: the sizes of a shape, or axes */
-    HRM_TEXT,   /* "name.text": what einsum does */
+    HRM_TEXT,   /* "name.text" */
     HRM_RECORD  /* name { arguments }: a message; only what a pipeline gives has them */
 } hrm_expr_kind;
 
@@ -58,6 +58,7 @@ struct hrm_expr {
 typedef struct hrm_type {
     psc_name dtype;
     psc_span span;
+    hrm_expr *most; /* string[<=most]; NULL */
     PSC_LIST(hrm_expr *) dims;
 } hrm_type;
 

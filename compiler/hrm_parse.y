@@ -183,21 +183,6 @@ item: IMPORT STRING                     { hrm_import i = {$STRING.text, @STRING}
                                           $body->record_span = @records; $body->span = @$;
                                           psc_push(syntax->arena, &file(syntax)->pipelines, $body); };
 
-results: NAME                           { $$ = psc_new(syntax->arena, hrm_results);
-                                          hrm_result r = {{NULL, @$, NULL}, $1}; psc_push(syntax->arena, $$, r); }
-    | '(' result_list ')'               { $$ = $2; }
-    | '(' result_list ',' ')'           { $$ = $2; };
-result_list: NAME ':' NAME              { $$ = psc_new(syntax->arena, hrm_results);
-                                          hrm_result r = {$1, $3}; psc_push(syntax->arena, $$, r); }
-    | result_list ',' NAME ':' NAME     { $$ = $1; hrm_result r = {$3, $5}; psc_push(syntax->arena, $$, r); };
-
-records: record                         { $$ = psc_new(syntax->arena, hrm_records); psc_push(syntax->arena, $$, $1); }
-    | '(' record_list ')'               { $$ = $2; }
-    | '(' record_list ',' ')'           { $$ = $2; };
-record_list: record                     { $$ = psc_new(syntax->arena, hrm_records); psc_push(syntax->arena, $$, $1); }
-    | record_list ',' record            { $$ = $1; psc_push(syntax->arena, $$, $3); };
-record: NAME '{' arguments '}'          { $$ = call(syntax, @$, $NAME, NULL, $arguments); $$->kind = HRM_RECORD; };
-
 attributes: %empty                      { $$ = psc_new(syntax->arena, hrm_attributes); }
     | attributes '@' NAME               { $$ = $1; hrm_attribute a = {$NAME, NULL}; psc_push(syntax->arena, $$, a); }
     | attributes '@' NAME '(' expr ')'  { $$ = $1; hrm_attribute a = {$NAME, $expr}; psc_push(syntax->arena, $$, a); };
@@ -252,7 +237,10 @@ parameter_list: NAME ':' type           { $$ = psc_new(syntax->arena, hrm_parame
     | parameter_list ',' NAME ':' type  { $$ = $1; hrm_parameter p = {$NAME, *$type}; psc_push(syntax->arena, $$, p); };
 
 type: NAME                              { $$ = psc_new(syntax->arena, hrm_type); $$->dtype = $NAME; $$->span = @$; }
-    | NAME '[' dims ']'                 { $$ = $dims; $$->dtype = $NAME; $$->span = @$; };
+    | NAME '[' dims ']'                 { $$ = $dims; $$->dtype = $NAME; $$->span = @$; }
+    | NAME '[' LE expr[most] ']'        { $$ = psc_new(syntax->arena, hrm_type); $$->dtype = $NAME; $$->most = $most; $$->span = @$; }
+    | NAME '[' LE expr[most] ']' '[' dims ']'
+                                        { $$ = $dims; $$->dtype = $NAME; $$->most = $most; $$->span = @$; };
 dims: expr                              { $$ = psc_new(syntax->arena, hrm_type); psc_push(syntax->arena, &$$->dims, $expr); }
     | dims ',' expr                     { $$ = $1; psc_push(syntax->arena, &$$->dims, $expr); };
 tensor: %empty                          { $$ = (psc_name){NULL, @$, NULL}; }
@@ -306,6 +294,7 @@ postfix: primary
 primary: INTEGER                        { $$ = make(syntax, HRM_INTEGER, @$, NULL, NULL); $$->integer = $1; }
     | REAL                              { $$ = make(syntax, HRM_REAL, @$, NULL, NULL); $$->real = $1; }
     | BOOLEAN                           { $$ = make(syntax, HRM_BOOL, @$, NULL, NULL); $$->integer = $1; }
+    | STRING                            { $$ = make(syntax, HRM_TEXT, @$, NULL, NULL); $$->name = $1; }
     | NAME %prec ALONE                  { $$ = make(syntax, HRM_NAME, @$, NULL, NULL); $$->name = $1; }
     | NAME '(' arguments ')'            { $$ = call(syntax, @$, $NAME, NULL, $arguments); }
     | '(' expr ')'                      { $$ = $2; };
@@ -328,8 +317,7 @@ arguments: %empty                       { $$ = psc_new(syntax->arena, hrm_argume
     | argument_list ','                 { $$ = $1; };
 argument_list: argument                 { $$ = psc_new(syntax->arena, hrm_arguments); psc_push(syntax->arena, $$, $1); }
     | argument_list ',' argument        { $$ = $1; psc_push(syntax->arena, $$, $3); };
-argument: STRING                        { $$ = (hrm_argument){{NULL, @$, NULL}, make(syntax, HRM_TEXT, @$, NULL, NULL)}; $$.value->name = $1; }
-    | expr                              { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
+argument: expr                          { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
     | list                              { $$ = (hrm_argument){{NULL, @$, NULL}, $1}; }
     | NAME ':' list                     { $$ = (hrm_argument){$NAME, $list}; }
     | NAME ':' expr                     { $$ = (hrm_argument){$NAME, $expr}; }

@@ -49,7 +49,7 @@ static bool is_operator(const char *token)
 /* What starts an expression, and what goes on with one, are a word each. */
 static size_t shorten(const found *f, const char **names)
 {
-    static const char *const starts[] = {"a name", "a number", "a truth value", "a fraction", "'('",
+    static const char *const starts[] = {"a name", "a number", "a truth value", "a fraction", "a text", "'('",
                                          "'-'",    "'!'",      "'~'",           "if",         NULL};
     bool starts_one = expects(f, "a number"), goes_on = expects(f, "'+'");
     size_t n = 0;

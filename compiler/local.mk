@@ -49,6 +49,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/lower_optional.c \
     %D%/lower_pipeline.c \
     %D%/lower_size.c \
+    %D%/lower_text.c \
     %D%/lse.c \
     %D%/lse.h \
     %D%/names.c \

@@ -304,6 +304,7 @@ psc_value *psc_as_value(psc_lowering *l, const psc_term *t, unsigned dtype)
         psc_help(ERROR(PSC_E_TYPE, t->span, "a list of sizes is no value"), "`stack(a, b)` makes a tensor of values");
         return NULL;
     case PSC_TERM_OPTIONAL: psc_optional_refuse(l, t); return NULL;
+    case PSC_TERM_TEXT: psc_text_refuse(l, t); return NULL;
     case PSC_TERM_KEYED:
         psc_help(ERROR(PSC_E_SPLIT, t->span, "data `by key` lies on the shard that owns the key, and is read by key only"),
                  "write `%s[q.KEY]`", l->unit->residents.at[t->index].node->name.text);
@@ -422,7 +423,7 @@ static psc_term resident_term(psc_lowering *l, const psc_resident *r, uint32_t i
         v->index = index;
         v->name = r->node->name.text;
     }
-    return psc_of_value(v, span);
+    return r->is_text ? psc_text_term(v, NULL, span) : psc_of_value(v, span);
 }
 
 static psc_term lower_name(psc_lowering *l, const hrm_expr *e)
@@ -456,10 +457,7 @@ psc_term psc_load_field(psc_lowering *l, psc_span span, uint32_t i)
         return psc_variant_load(l, span, i);
     }
     if (f->layout.flags & PSY_FIELD_TEXT) {
-        psc_note(ERROR(PSC_E_UNSUPPORTED, span, "reading `%s`, %s, is not supported by this version", f->name,
-                       psc_field_type_text(l->unit->arena, f)),
-                 f->span, "it is declared here");
-        return psc_poison(span);
+        return psc_text_load(l, span, i, f);
     }
     psy_dim count = f->layout.count;
     psc_value *v = psc_emit(l, span, PSY_OP_LOAD, f->layout.dtype, &count, psy__field_is_vector(&f->layout), NULL, 0);
@@ -508,7 +506,7 @@ static psc_term lower_index(psc_lowering *l, const hrm_expr *e)
         return psc_poison(e->span);
     }
     if (t.kind != PSC_TERM_KEYED) {
-        return psc_lower_indices(l, e, &t);
+        return t.kind == PSC_TERM_TEXT ? psc_text_index(l, e, &t) : psc_lower_indices(l, e, &t);
     }
     const hrm_index *at = &e->indices.at[0];
     bool one = e->indices.count == 1 && !at->part;
@@ -537,7 +535,7 @@ static psc_term lower_index(psc_lowering *l, const hrm_expr *e)
     if (v) {
         v->index = t.index;
     }
-    return psc_of_value(v, e->span);
+    return l->unit->residents.at[t.index].is_text ? psc_text_term(v, NULL, e->span) : psc_of_value(v, e->span);
 }
 
 /* ---- what editors ask ---- */
@@ -553,6 +551,7 @@ static const char *term_text(psc_lowering *l, const psc_term *t)
     case PSC_TERM_VALUE: return psc_type_text(l, t->value);
     case PSC_TERM_PAIR: return psc_format(u->arena, "(%s, %s)", psc_type_text(l, t->value), psc_type_text(l, t->other));
     case PSC_TERM_MESSAGE: return l->pipeline->input->name;
+    case PSC_TERM_TEXT: return psc_text_type(l, t);
     case PSC_TERM_OPTIONAL: {
         const char *inner = term_text(l, t->inner);
         return inner ? psc_format(u->arena, "%s?", inner) : NULL;
@@ -606,9 +605,7 @@ static psc_term lower_any(psc_lowering *l, const hrm_expr *e)
     case HRM_MEMBER: return lower_member(l, e);
     case HRM_INDEX: return lower_index(l, e);
     case HRM_CALL: return lower_call(l, e);
-    case HRM_TEXT:
-        ERROR(PSC_E_UNSUPPORTED, e->span, "texts in expressions are not supported by this version");
-        return psc_poison(e->span);
+    case HRM_TEXT: return psc_text_literal(l, e->span, e->name.text);
     case HRM_RECORD:
         psc_help(ERROR(PSC_E_TYPE, e->span, "a message is no value"), "messages are made where a pipeline ends");
         return psc_poison(e->span);

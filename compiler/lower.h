@@ -13,12 +13,13 @@ typedef enum psc_term_kind {
     PSC_TERM_REAL,
     PSC_TERM_SIZE, /* dim */
     PSC_TERM_VALUE,
-    PSC_TERM_PAIR,    /* value, labels: what topk gives */
-    PSC_TERM_MESSAGE, /* the pipeline's input, or a part of it: index, or PSY_NONE */
-    PSC_TERM_LIST,    /* [a, b] as an argument: list */
-    PSC_TERM_CHOICE,  /* one of two that have no dtype yet: choice */
-    PSC_TERM_KEYED,   /* resident data by key: index */
-    PSC_TERM_OPTIONAL /* inner, if `other`, a truth value, is true */
+    PSC_TERM_PAIR,     /* value, labels: what topk gives */
+    PSC_TERM_MESSAGE,  /* the pipeline's input, or a part of it: index, or PSY_NONE */
+    PSC_TERM_LIST,     /* [a, b] as an argument: list */
+    PSC_TERM_CHOICE,   /* one of two that have no dtype yet: choice */
+    PSC_TERM_KEYED,    /* resident data by key: index */
+    PSC_TERM_OPTIONAL, /* inner, if `other`, a truth value, is true */
+    PSC_TERM_TEXT      /* value: bytes; other: lengths, or NULL where texts end before the first 0 */
 } psc_term_kind;
 
 typedef struct psc_term {
@@ -97,6 +98,20 @@ psc_term psc_lower_unary(psc_lowering *l, const hrm_expr *e);
 psc_term psc_lower_arithmetic(psc_lowering *l, const hrm_expr *e, const psc_term *a, const psc_term *b);
 psc_term psc_lower_binary(psc_lowering *l, psc_span span, int op, const psc_term *a, const psc_term *b);
 const char *psc_type_text(psc_lowering *l, const psc_value *v); /* "f32[N, 256]", "f32[<=64]" */
+
+/* ---- texts (lower_text.c) ---- */
+psc_term psc_text_term(psc_value *bytes, psc_value *lengths, psc_span span);
+const char *psc_text_type(psc_lowering *l, const psc_term *t); /* "string[<=80][N]" */
+psc_term psc_text_literal(psc_lowering *l, psc_span span, const char *text);
+psc_term psc_text_load(psc_lowering *l, psc_span span, uint32_t index, const psc_field *f);
+psc_value *psc_text_lengths(psc_lowering *l, psc_span span, const psc_term *t);
+/* One of them is a text. */
+psc_term psc_text_compare(psc_lowering *l, psc_span span, int op, const psc_term *a, const psc_term *b);
+psc_term psc_text_choose(psc_lowering *l, psc_span span, psc_value *condition, const psc_term *a, const psc_term *b);
+psc_term psc_text_index(psc_lowering *l, const hrm_expr *e, const psc_term *t);
+/* Reports that one is used as a number. */
+void psc_text_refuse(psc_lowering *l, const psc_term *t);
+void psc_text_store(psc_lowering *l, uint32_t index, const psc_term *t);
 
 /* ---- values that may not be there (lower_optional.c) ---- */
 psc_term psc_optional_load(psc_lowering *l, psc_span span, uint32_t index, const psc_field *f, psc_value *value);

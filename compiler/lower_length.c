@@ -237,6 +237,9 @@ psc_value *psc_load_bounded(psc_lowering *l, psc_span span, uint32_t index, cons
 psc_term psc_call_length(psc_call *c)
 {
     psc_lowering *l = c->l;
+    if (c->at[0].kind == PSC_TERM_TEXT) {
+        return psc_call_result(c, psc_text_lengths(l, c->e->span, &c->at[0]));
+    }
     psc_value *v = psc_call_raw(c, 0);
     if (v && !v->length) {
         psc_help(ERROR(PSC_E_TYPE, c->at[0].span,

@@ -55,6 +55,9 @@ static bool are_truth_values(psc_lowering *l, int op, const psc_term *a, const p
 
 psc_term psc_lower_binary(psc_lowering *l, psc_span span, int op, const psc_term *a, const psc_term *b)
 {
+    if (a->kind == PSC_TERM_TEXT || b->kind == PSC_TERM_TEXT) {
+        return psc_text_compare(l, span, op, a, b);
+    }
     psc_value *x, *y;
     size_t i = 0;
     if (a->kind == PSC_TERM_POISON || b->kind == PSC_TERM_POISON ||

@@ -96,7 +96,11 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
         psc_variant_store(l, index, t);
         return;
     }
-    if (f->layout.kind == PSY_FIELD_PART || (f->layout.flags & PSY_FIELD_TEXT)) {
+    if (f->layout.flags & PSY_FIELD_TEXT) {
+        psc_text_store(l, index, t);
+        return;
+    }
+    if (f->layout.kind == PSY_FIELD_PART) {
         psc_note(ERROR(PSC_E_UNSUPPORTED, t->span, "writing `%s`, %s, is not supported by this version", f->name,
                        psc_field_type_text(l->unit->arena, f)),
                  f->span, "it is declared here");
@@ -196,6 +200,11 @@ static void store_default(psc_lowering *l, uint32_t k)
 {
     const psc_field *f = &l->pipeline->output->fields[k];
     psc_span span = l->pipeline->node->record_span;
+    if (f->layout.flags & PSY_FIELD_TEXT) {
+        psc_term t = psc_text_literal(l, span, f->text ? f->text : "");
+        store(l, k, &t);
+        return;
+    }
     psc_value *v = psc_emit(l, span, PSY_OP_CONST, f->layout.dtype, NULL, 0, NULL, 0);
     if (v) {
         v->bits = f->layout.default_bits;

@@ -215,6 +215,8 @@ static bool check_declaration(psc_unit *u, psc_param *p)
     if (p->dtype == 0) {
         psc_syntax_no_type(u->diags, &n->type.dtype);
         ok = false;
+    } else if (psc_type_is_bounded(u, &n->type)) {
+        ok = false;
     }
     if (n->type.dims.count > PSY_RANK_MAX) {
         ERROR(PSC_E_SHAPE, n->type.span, "a tensor has at most %d axes", PSY_RANK_MAX);

@@ -297,20 +297,50 @@ static void place_resident(psc_unit *u, psc_resident *r)
     }
 }
 
+bool psc_type_is_bounded(psc_unit *u, const hrm_type *t)
+{
+    if (t->most) {
+        psc_help(ERROR(PSC_E_TYPE, t->span, "only texts that are resident data have a bound"),
+                 "a bounded field is a vector: write its size, or its name, `%s[D]`", t->dtype.text);
+    }
+    return t->most != NULL;
+}
+
+/* The bytes that a text has room for; 0 after an error. */
+static psy_dim room_of_text(psc_unit *u, const hrm_type *t)
+{
+    enum { TEXT_BYTES_MAX = 1 << 20 };
+    if (!t->most) {
+        psc_help(ERROR(PSC_E_SHAPE, t->span, "how many bytes has a text at most?"), "write `string[<=80][N]`");
+        return 0;
+    }
+    psc_constant_value c = psc_evaluate(u, t->most);
+    if (!c.poisoned && (c.is_float || c.integer < 1 || c.integer > TEXT_BYTES_MAX)) {
+        ERROR(PSC_E_SHAPE, t->most->span, "a text has a whole number of bytes at most, from 1 to %d", TEXT_BYTES_MAX);
+        return 0;
+    }
+    return c.poisoned ? 0 : (psy_dim)c.integer;
+}
+
 static void resolve_resident(psc_unit *u, psc_resident *out)
 {
     psc_resident r = *out;
     const hrm_resident *n = r.node;
     r.record.dtype = (uint8_t)psy__dtype_named(n->type.dtype.text, strlen(n->type.dtype.text));
-    if (r.record.dtype == 0 && strcmp(n->type.dtype.text, "string") == 0) {
-        ERROR(PSC_E_UNSUPPORTED, n->type.dtype.span, "strings as resident data are not supported by this version");
-        r.poisoned = true;
+    r.is_text = r.record.dtype == 0 && strcmp(n->type.dtype.text, "string") == 0;
+    psy_dim room = r.is_text ? room_of_text(u, &n->type) : 0;
+    if (r.is_text) {
+        r.record.dtype = PSY_U8;
+        r.poisoned = r.poisoned || room == 0;
     } else if (r.record.dtype == 0) {
         psc_syntax_no_type(u->diags, &n->type.dtype);
         r.poisoned = true;
+    } else {
+        r.poisoned = psc_type_is_bounded(u, &n->type) || r.poisoned;
     }
-    if (n->type.dims.count == 0 || n->type.dims.count > PSY_RANK_MAX) {
-        ERROR(PSC_E_SHAPE, n->type.span, "resident data has 1 to %d axes", PSY_RANK_MAX);
+    size_t most = PSY_RANK_MAX - r.is_text;
+    if (n->type.dims.count == 0 || n->type.dims.count > most) {
+        ERROR(PSC_E_SHAPE, n->type.span, "resident data has 1 to %zu axes", most);
         r.poisoned = true;
     } else {
         r.record.rank = (uint8_t)n->type.dims.count;
@@ -318,6 +348,9 @@ static void resolve_resident(psc_unit *u, psc_resident *out)
             r.record.dims[d] = psc_size_of_data(u, n->type.dims.at[d]);
             r.poisoned = r.poisoned || r.record.dims[d] == PSY_NONE;
         }
+    }
+    if (!r.poisoned && r.is_text) {
+        r.record.dims[r.record.rank++] = room;
     }
     if (!r.poisoned) {
         place_resident(u, &r);

@@ -192,8 +192,13 @@ static void check_size(psc_unit *u, const hrm_expr *e, const scope *s)
 /* The sizes of the function's own are added to `s`; in its result there are no new ones. */
 static void check_type(psc_unit *u, const hrm_type *t, scope *s, bool is_result)
 {
-    if (psy__dtype_named(t->dtype.text, strlen(t->dtype.text)) == 0) {
+    if (strcmp(t->dtype.text, "string") == 0) {
+        psc_help(ERROR(PSC_E_UNSUPPORTED, t->span, "functions of texts are not supported by this version"),
+                 "compare or choose texts where they are");
+    } else if (psy__dtype_named(t->dtype.text, strlen(t->dtype.text)) == 0) {
         psc_syntax_no_type(u->diags, &t->dtype);
+    } else {
+        psc_type_is_bounded(u, t);
     }
     if (t->dims.count > PSY_RANK_MAX) {
         ERROR(PSC_E_SHAPE, t->span, "a tensor has at most %d axes", PSY_RANK_MAX);

@@ -31,6 +31,7 @@ typedef struct psc_constant_value {
 typedef struct psc_resident {
     const hrm_resident *node;
     psy_psm_resident record; /* `name` is set when the module is written */
+    bool is_text;            /* its last axis is the bytes of a text */
     bool poisoned, used;
 } psc_resident;
 
@@ -84,11 +85,11 @@ typedef struct psc_type {
 typedef struct psc_options {
     const char *const *include;
     size_t include_count;
-    bool optimise; /* -O1 */
+    bool optimise;  /* -O1 */
     bool fast_math; /* float results need not be those of IEEE 754 */
-    bool kernels;  /* make SPIR-V */
-    bool no_lines; /* no source map */
-    bool explain;  /* keep what --explain-fusion tells */
+    bool kernels;   /* make SPIR-V */
+    bool no_lines;  /* no source map */
+    bool explain;   /* keep what --explain-fusion tells */
     /* Reads imported files as psc_source_read does, which it is where this is NULL. */
     const psc_source *(*read)(void *context, psc_arena *arena, const char *path);
     void *read_context;
@@ -120,7 +121,7 @@ typedef struct psc_unit {
     uint32_t value_count; /* of all whole programs */
     uint8_t *module;      /* bytecode: the encoded module, malloc'd by the encoder and kept in the arena */
     uint64_t module_bytes;
-    uint32_t relaxed;     /* operations that --fast-math changed */
+    uint32_t relaxed;             /* operations that --fast-math changed */
     const char *kernels_left_out; /* why some program has no kernels, or NULL */
 } psc_unit;
 
@@ -156,6 +157,8 @@ const char *psc_integer_text(psc_arena *arena, psc_integer x); /* x: an i64 or a
 const psc_message *psc_message_find(const psc_unit *unit, const char *name);
 psc_constant_value *psc_constant_find(const psc_unit *unit, const char *name);
 const psc_resident *psc_resident_find(const psc_unit *unit, const char *name, uint32_t *index);
+/* Whether the type has a bound, `[<=N]`, which only texts have as resident data: reports. */
+bool psc_type_is_bounded(psc_unit *unit, const hrm_type *t);
 psc_fn *psc_fn_find(const psc_unit *unit, const char *name);
 /* A constant that can stand in the type of a function: no size that a param's file gave. */
 psc_constant_value *psc_constant_of_types(const psc_unit *unit, const char *name);

@@ -120,6 +120,9 @@ static bool resolve_type(psc_unit *u, const psc_field *f, uint32_t index, const 
         psc_syntax_no_type(u->diags, &t->dtype);
         return false;
     }
+    if (psc_type_is_bounded(u, t)) {
+        return false;
+    }
     if (t->dims.count > PSY_RANK_MAX) {
         ERROR(PSC_E_SHAPE, t->span, "a tensor has at most %d axes", PSY_RANK_MAX);
         return false;

@@ -110,6 +110,20 @@ ptrdiff_t serve_presence(const compiled *c, const char *pipeline, bool out, cons
     return (ptrdiff_t)f->count_offset - (ptrdiff_t)f->offset;
 }
 
+uint32_t *serve_input_lengths(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field)
+{
+    uint32_t type = pipeline_named(c, pipeline)->input_type;
+    return (uint32_t *)(void *)(s->requests + i * bytes_of(c, type) + field_named(c, type, field)->inner_offset);
+}
+
+const uint32_t *serve_output_lengths(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field,
+                                     uint32_t *room)
+{
+    uint32_t type = pipeline_named(c, pipeline)->output_type;
+    *room = field_named(c, type, field)->inner;
+    return (const uint32_t *)(const void *)(s->replies + i * bytes_of(c, type) + field_named(c, type, field)->inner_offset);
+}
+
 uint32_t *serve_input_count(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field)
 {
     uint32_t type = pipeline_named(c, pipeline)->input_type;

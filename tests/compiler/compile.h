@@ -60,6 +60,10 @@ void *serve_input(const compiled *c, const char *pipeline, const served *s, uint
 void *serve_output(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field);
 /* From an optional field's value to the byte that says whether it is there. */
 ptrdiff_t serve_presence(const compiled *c, const char *pipeline, bool out, const char *field);
+/* Of several texts: their lengths, and the room that each has. */
+uint32_t *serve_input_lengths(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field);
+const uint32_t *serve_output_lengths(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field,
+                                     uint32_t *room);
 uint32_t *serve_input_count(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field);
 uint32_t serve_output_count(const compiled *c, const char *pipeline, const served *s, uint32_t i, const char *field);
 

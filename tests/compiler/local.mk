@@ -98,6 +98,11 @@ check_PROGRAMS += %D%/test_language_bounded
 %C%_test_language_bounded_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_language_bounded_LDADD = $(COMPILER_TEST_LDADD)
 
+check_PROGRAMS += %D%/test_language_texts
+%C%_test_language_texts_SOURCES = $(LANGUAGE_SOURCES) %D%/test_language_texts.c
+%C%_test_language_texts_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_test_language_texts_LDADD = $(COMPILER_TEST_LDADD)
+
 check_PROGRAMS += %D%/test_fast_math
 %C%_test_fast_math_SOURCES = %D%/compile.c %D%/compile.h %D%/test_fast_math.c
 %C%_test_fast_math_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
