@@ -130,11 +130,20 @@ static psy_status put_program(c_file *f, uint32_t program)
     size_t n;
     const char *batched = psc_stream_close(&streams[0], f->arena, &n), *uniform = psc_stream_close(&streams[1], f->arena, &n);
     const psy_psm_type *out = &m->types[p->output_type];
+    const char *parts = "";
+    for (uint32_t i = 0; i < out->field_count; i++) {
+        const psy_psm_field *field = &m->fields[out->first_field + i];
+        if (field->kind == PSY_FIELD_PART) {
+            parts = psc_format(f->arena, "%s    psy_kernel_part(f->output + %u, UINT64_C(%llu));\n", parts, field->offset,
+                               (unsigned long long)field->default_bits);
+        }
+    }
     const psc_pair pairs[] = {{"SYMBOL", symbol},
                               {"STEM", f->stem},
                               {"NAME", name},
                               {"SIZES", wants_text(f)},
                               {"UNIFORM", uniform},
+                              {"PARTS", parts},
                               {"BATCHED", batched},
                               {"INPUT", number(f->arena, m->types[p->input_type].bytes)},
                               {"PARTIAL", number(f->arena, p->partial_type == PSY_NONE ? 0 : m->types[p->partial_type].bytes)},

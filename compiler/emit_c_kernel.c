@@ -225,8 +225,8 @@ static void take_in(psc_kernel_text *t, uint32_t node)
     const char *a = operand(t, node, 0), *dtype = psy__dtype_name(n->dtype);
     psc_kernel_line(t, "{");
     psc_kernel_line(t, "    const %s x = %s;", psc_c_type(n->dtype), a);
-    psc_kernel_line(t, "    psy_kernel_take_in(&rank%u, psy_kernel_key_%s(x), %s, psy_kernel_bits(&x, sizeof x));", rank, dtype,
-                    operand(t, node, 1));
+    psc_kernel_line(t, "    psy_kernel_take_in(&rank%u, psy_kernel_key_%s(x), %s, %s, psy_kernel_bits(&x, sizeof x));", rank,
+                    dtype, operand(t, node, 1), operand(t, node, 2));
     psc_kernel_line(t, "}");
 }
 
@@ -259,10 +259,10 @@ static void statement(psc_kernel_text *t, uint32_t node)
     case PSY_K_PUT: psc_kernel_line(t, "out[i] = %s;", a); break;
     case PSY_K_TAKE_IN: take_in(t, node); break;
     case PSY_K_RANKED:
-        psc_kernel_line(t, "psy_kernel_ranked(&rank%u, %s, %s + %s, sizeof *%s, %s + %s, %s);", n->a[0], b,
+        psc_kernel_line(t, "psy_kernel_ranked(&rank%u, %s, %s + %s, sizeof *%s, %s + %s, %s, %u);", n->a[0], b,
                         psc_kernel_place_name(t->arena, t->k, n->place), operand(t, node, 2),
                         psc_kernel_place_name(t->arena, t->k, n->place), psc_kernel_place_name(t->arena, t->k, n->more),
-                        operand(t, node, 2), lowest(n->dtype));
+                        operand(t, node, 2), lowest(n->dtype), n->number);
         break;
     case PSY_K_ROW:
         psc_kernel_line(t, "const void *row = f->residents[%u].find(&f->residents[%u], %s);", n->more, n->more, a);
@@ -455,6 +455,14 @@ static void field(psc_kernel_text *t, uint32_t node)
                                                       : "*(uint32_t *)(void *)(f->output + %u) = (uint32_t)%s;",
                         f->count_offset, operand(t, node, 1));
     }
+    if (f->kind == PSY_FIELD_VARIANT) {
+        const char *dims = "";
+        for (uint32_t d = 0; d < t->k->rank; d++) {
+            dims = psc_format(t->arena, "%s%s%s", dims, d ? ", " : "", dim_text(t, t->k->dims[d]));
+        }
+        psc_kernel_line(t, "psy_kernel_variant(f->output + %u, %u, %u, (const uint64_t[8]){%s});", f->count_offset, n->dtype,
+                        t->k->rank, *dims ? dims : "0");
+    }
     independent(t, node);
     loop(t, "i", "0", "count");
     psc_kernel_text_body(t, node);
@@ -517,12 +525,22 @@ static bool is_written(const psy__kernel_ir *k, uint32_t place)
     return false;
 }
 
+static bool is_variant(const psy__kernel_ir *k)
+{
+    for (uint32_t i = 1; i <= k->node_count; i++) {
+        if (k->nodes[i].op == PSY_K_FIELD) {
+            return k->module->fields[k->nodes[i].place].kind == PSY_FIELD_VARIANT;
+        }
+    }
+    return false;
+}
+
 static bool is_read_as_size(const psy__kernel_ir *k, uint32_t symbol)
 {
     bool used = false;
     for (uint32_t d = 0; d < k->rank; d++) {
         used = used || (d != k->axis && psy__dim_is_symbol(k->dims[d]) && psy__dim_symbol(k->dims[d]) == symbol &&
-                        psc_kernel_has(k, PSY_K_SPACE));
+                        (psc_kernel_has(k, PSY_K_SPACE) || is_variant(k)));
     }
     for (uint32_t i = 1; i <= k->node_count; i++) {
         used = used || (k->nodes[i].op == PSY_K_SIZE && k->nodes[i].place == symbol);

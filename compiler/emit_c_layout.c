@@ -64,7 +64,7 @@ static void put_sizes(const layout *l)
     static const char *const functions[PSY_SYMBOL_KIND_END] = {[PSY_SYMBOL_ADD] = "sum",
                                                                [PSY_SYMBOL_SUBTRACT] = "rest",
                                                                [PSY_SYMBOL_MULTIPLY] = "times",
-                                                               [PSY_SYMBOL_DIVIDE] = "part"};
+                                                               [PSY_SYMBOL_DIVIDE] = "quotient"};
     for (uint32_t i = 0; i < l->m->symbol_count; i++) {
         const psy_psm_symbol *s = &l->m->symbols[i];
         if (functions[s->kind]) {

@@ -55,7 +55,7 @@ typedef struct psy__knode {
     uint8_t dtype;   /* MAP, STEP: the instruction's; LOAD, STORE, FIELD, RANK, ROW: the elements'; CAST: the result's */
     uint8_t flat;    /* SPACE: elements are counted through, its only coordinate is their number */
     uint16_t code;   /* MAP, STEP: psy_op */
-    uint16_t number; /* COORD: which; PUSH: which word; BASE: 1 is the high word */
+    uint16_t number; /* COORD: which; PUSH: which word; BASE: 1 is the high word; RANKED: 1 tells places, not labels */
     uint32_t a[4];   /* operands: nodes; 0: none */
     uint32_t
         place; /* LOAD, STORE, STORE_PAIR, RANKED, ROW: number of a place; FIELD: of the module's field; SIZE, BASE: symbol */

@@ -153,6 +153,18 @@ static void make_row(psy__maker *k, const psy__instruction *at)
                                        .more = at->operands[0]});
 }
 
+/* A size, or where its rows start, as a value. */
+static uint32_t size_value(psy__maker *k, const psy__instruction *at)
+{
+    psy_dim dim = at->operands[0];
+    if (at->op != PSY_OP_BASE) {
+        return psy__kernel_value(k->k, PSY_K_OF_PLACE, at->dtype, psy__kernel_size(k->k, dim), 0, 0);
+    }
+    psy__knode base = {.op = PSY_K_BASE, .type = PSY_U64, .place = psy__dim_symbol(dim)};
+    uint32_t value = psy__dim_is_symbol(dim) ? psy__kernel_add(k->k, base) : psy__kernel_const(k->k, PSY_U64, 0);
+    return psy__kernel_value(k->k, PSY_K_CAST, at->dtype, value, 0, 0);
+}
+
 void psy__make_move(psy__maker *k, const psy__instruction *at)
 {
     uint32_t c[PSY_RANK_MAX] = {0}, rank = k->k->rank;
@@ -168,10 +180,7 @@ void psy__make_move(psy__maker *k, const psy__instruction *at)
     uint32_t space = psy__maker_space(k, c);
     switch (at->info->class_) {
     case PSY_CLASS_SCAN: make_scan(k, at, c, rank); break;
-    case PSY_CLASS_SIZE:
-        psy__maker_store(k, at->dst, c, rank,
-                         psy__kernel_value(k->k, PSY_K_OF_PLACE, at->dtype, psy__kernel_size(k->k, at->operands[0]), 0, 0));
-        break;
+    case PSY_CLASS_SIZE: psy__maker_store(k, at->dst, c, rank, size_value(k, at)); break;
     case PSY_CLASS_INDEX: make_index(k, at, c, rank); break;
     case PSY_CLASS_JOIN: make_join(k, at, c, rank); break;
     case PSY_CLASS_GATHER: make_gather(k, at, c, rank); break;

@@ -118,7 +118,7 @@ static void finish(psy__maker *k, const psy__instruction *at)
     uint32_t entry = entry_at(k, PSY_PUSH_FROM, c[0]), bits = value(k, PSY_K_TAKE, PSY_U32, entry);
     uint32_t position = value(k, PSY_K_TAKE, PSY_U32, add(k, entry, number(k, 1)));
     uint32_t is_none = same(k, position, none), low = position, high = psy__kernel_const(k->k, PSY_U32, 0);
-    if (at->operands[3] != PSY_NONE) {
+    if (psy__dim_is_symbol(at->operands[3])) {
         low = word_op(k, PSY_OP_ADD, position, base_word(k, PSY_U32, at->operands[3], 0));
         uint32_t one = psy__kernel_const(k->k, PSY_U32, 1);
         uint32_t carry = psy__kernel_value(k->k, PSY_K_PICK, PSY_U32, less(k, low, position), one, high);
@@ -152,37 +152,38 @@ void psy__make_select(psy__maker *k, const psy__instruction *at, unsigned stage)
 
 /* ---- in C ---- */
 
-static void take_in(psy__maker *k, const psy__instruction *at, const uint32_t *c, uint32_t label)
+static void take_in(psy__maker *k, const psy__instruction *at, const uint32_t *c, uint32_t label, uint32_t place)
 {
     uint32_t x = psy__maker_load(k, at->operands[0], c, k->k->rank);
-    psy__kernel_add(k->k, (psy__knode){.op = PSY_K_TAKE_IN, .dtype = (uint8_t)at->dtype, .a = {x, label}});
+    psy__kernel_add(k->k, (psy__knode){.op = PSY_K_TAKE_IN, .dtype = (uint8_t)at->dtype, .a = {x, label, place}});
 }
 
+/* With labels and the dim 0 these only decide ties: what is told are places. */
 static void ranked(psy__maker *k, const psy__instruction *at, uint32_t rank, uint32_t count, uint32_t element)
 {
+    bool places = at->info->class_ == PSY_CLASS_SELECT && at->operands[1] != PSY_NONE && at->operands[3] == 0;
     psy__kernel_add(k->k, (psy__knode){.op = PSY_K_RANKED,
                                        .dtype = (uint8_t)at->dtype,
                                        .a = {rank, count, element},
                                        .place = psy__kernel_place(k->k, k->places[at->dst]),
-                                       .more = psy__kernel_place(k->k, k->places[at->dst + 1u])});
+                                       .more = psy__kernel_place(k->k, k->places[at->dst + 1u]),
+                                       .number = places});
 }
 
 static void rank_topk(psy__maker *k, const psy__instruction *at)
 {
-    uint32_t c[PSY_RANK_MAX] = {0}, label;
+    uint32_t c[PSY_RANK_MAX] = {0};
     uint32_t rank = psy__kernel_open(
         k->k, (psy__knode){.op = PSY_K_RANK, .dtype = (uint8_t)at->dtype, .a = {number(k, at->operands[2])}, .bits = 0});
     uint32_t space = psy__maker_space(k, c);
+    uint32_t place = value(k, PSY_K_OF_PLACE, PSY_U64, psy__maker_number(k, k->k->dims, k->k->rank, c)), label = place;
     if (at->operands[1] != PSY_NONE) {
         label = psy__maker_load(k, at->operands[1], c, k->k->rank);
-    } else {
-        label = value(k, PSY_K_OF_PLACE, PSY_U64, psy__maker_number(k, k->k->dims, k->k->rank, c));
-    }
-    if (at->operands[1] == PSY_NONE && at->operands[3] != PSY_NONE) {
+    } else if (psy__dim_is_symbol(at->operands[3])) {
         uint32_t base = base_word(k, PSY_U64, at->operands[3], 0);
-        label = psy__kernel_map(k->k, PSY_OP_ADD, PSY_U64, (const uint32_t[3]){label, base, 0});
+        label = psy__kernel_map(k->k, PSY_OP_ADD, PSY_U64, (const uint32_t[3]){place, base, 0});
     }
-    take_in(k, at, c, label);
+    take_in(k, at, c, label, place);
     psy__maker_close(k, space);
     psy__maker_close(k, rank);
     ranked(k, at, rank, number(k, at->operands[2]), number(k, 0));
@@ -197,7 +198,8 @@ static void rank_sort(psy__maker *k, const psy__instruction *at)
         k->k, (psy__knode){.op = PSY_K_RANK, .dtype = (uint8_t)at->dtype, .a = {length}, .bits = at->operands[2] ? 2 : 1});
     uint32_t loop = psy__maker_open(k, PSY_K_FOR, length);
     c[last] = psy__kernel_coord(k->k, loop, 0);
-    take_in(k, at, c, value(k, PSY_K_OF_PLACE, PSY_U64, c[last]));
+    uint32_t place = value(k, PSY_K_OF_PLACE, PSY_U64, c[last]);
+    take_in(k, at, c, place, place);
     psy__maker_close(k, loop);
     psy__maker_close(k, rank);
     c[last] = number(k, 0);

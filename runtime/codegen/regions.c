@@ -103,14 +103,31 @@ static uint32_t counted(psy__maker *k, const psy__instruction *at, const psy_psm
     return f->kind == PSY_FIELD_BOUNDED ? *rows : 0;
 }
 
+/* Elements of any rank; what they are is the kernel's dims. */
+static void store_variant(psy__maker *k, const psy__instruction *at, uint32_t field)
+{
+    const psy_psm_register *r = &k->registers[at->operands[0]];
+    psy__knode node = {.op = PSY_K_FIELD, .dtype = (uint8_t)at->dtype, .place = field};
+    node.a[0] = psy__maker_product(k, r->dims, r->rank);
+    node.more = k->m->fields[field].offset;
+    uint32_t construct = psy__kernel_open(k->k, node), element = psy__kernel_coord(k->k, construct, 0);
+    uint32_t value = psy__maker_load_number(k, at->operands[0], element);
+    psy__kernel_add(k->k, (psy__knode){.op = PSY_K_PUT, .dtype = (uint8_t)at->dtype, .a = {value}});
+    psy__maker_close(k, construct);
+}
+
 void psy__make_store(psy__maker *k, const psy__instruction *at)
 {
     const psy_psm_register *r = &k->registers[at->operands[0]];
     uint32_t field = k->m->types[k->p->output_type].first_field + at->operands[1], c[PSY_RANK_MAX] = {0};
     const psy_psm_field *f = &k->m->fields[field];
     k->k->now = at->word;
-    if (f->kind == PSY_FIELD_VARIANT) {
+    if (f->kind == PSY_FIELD_VARIANT && k->target == PSY_KERNEL_FOR_DEVICE) {
         psy__maker_refuse(k, "%s of a variant", at->info->name);
+        return;
+    }
+    if (f->kind == PSY_FIELD_VARIANT) {
+        store_variant(k, at, field);
         return;
     }
     uint32_t rows = psy__maker_product(k, r->dims, r->rank ? 1 : 0), count = counted(k, at, f, &rows);

@@ -21,7 +21,7 @@ endif
 
 check_PROGRAMS += %D%/test_printed_c
 %C%_test_printed_c_SOURCES = $(suite_sources) %D%/engine_c.c tests/engine/test_choose.c tests/engine/test_data.c \
-    tests/engine/test_half.c tests/engine/test_map.c tests/engine/test_move.c tests/engine/test_ops.c tests/engine/test_random.c \
+    tests/engine/test_fields.c tests/engine/test_half.c tests/engine/test_map.c tests/engine/test_move.c tests/engine/test_ops.c tests/engine/test_random.c \
     tests/engine/test_reduce.c tests/engine/test_region.c tests/engine/test_shape.c tests/engine/test_store.c \
     tests/engine/test_symbols.c tests/engine/test_topk.c
 %C%_test_printed_c_CPPFLAGS = $(suite_cppflags) -DSUITE_OF_C

@@ -14,7 +14,7 @@
 
 #include "emit_kernels.h"
 
-enum { FILES = 2, KNOWN_MAX = 1 << 16, MUCH = 1 << 19 /* bytes of C that are not worth optimising */ };
+enum { FILES = 2, KNOWN_MAX = 1 << 16, MUCH = 1 << 18 /* bytes of C that are not worth optimising */ };
 
 static char folder[64];
 static uint64_t known[KNOWN_MAX];

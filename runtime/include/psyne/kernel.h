@@ -38,9 +38,9 @@ typedef struct psy_kernel_resident {
     const void *(*find)(const struct psy_kernel_resident *resident, uint64_t key);
 } psy_kernel_resident;
 
-/* What is put in order: its key, its label, its bits. */
+/* What is put in order: its key, its label, its place, its bits. */
 typedef struct psy_kernel_pick {
-    uint64_t key, label, bits;
+    uint64_t key, label, place, bits;
 } psy_kernel_pick;
 
 /* What a program runs on. Memory is aligned to 64. */
@@ -114,7 +114,7 @@ static inline uint64_t psy_kernel_rest(psy_kernel_plan *plan, uint64_t a, uint64
     return a - b;
 }
 
-static inline uint64_t psy_kernel_part(psy_kernel_plan *plan, uint64_t a, uint64_t b)
+static inline uint64_t psy_kernel_quotient(psy_kernel_plan *plan, uint64_t a, uint64_t b)
 {
     psy_kernel_want(plan, b != 0 && a % b == 0);
     return b ? a / b : 0;
@@ -162,6 +162,21 @@ static inline void psy_kernel_header(unsigned char *message, uint32_t bytes, uin
     memset(message + 6, 0, 2);
 }
 
+/* The header of a message that is a field of another one. */
+static inline void psy_kernel_part(unsigned char *part, uint64_t header) { memcpy(part, &header, sizeof header); }
+
+/* What a variant field has: `rank` of the dims are used. */
+static inline void psy_kernel_variant(unsigned char *descriptor, unsigned dtype, unsigned rank, const uint64_t dims[8])
+{
+    memset(descriptor, 0, 4);
+    descriptor[0] = (unsigned char)dtype;
+    descriptor[1] = (unsigned char)rank;
+    for (unsigned d = 0; d < 8; d++) {
+        uint32_t size = d < rank ? (uint32_t)dims[d] : 0;
+        memcpy(descriptor + 4 + 4 * d, &size, sizeof size);
+    }
+}
+
 /* A length from a message, as a count of 0 .. most. */
 static inline uint64_t psy_kernel_length_unsigned(uint64_t n, uint64_t most) { return n < most ? n : most; }
 static inline uint64_t psy_kernel_length_signed(int64_t n, uint64_t most)
@@ -201,7 +216,7 @@ static inline psy_kernel_ranking psy_kernel_rank(const psy_kernel_frame *frame, 
 
 static inline int psy_kernel_worse(const psy_kernel_pick *a, const psy_kernel_pick *b)
 {
-    return a->key != b->key ? a->key < b->key : a->label > b->label;
+    return a->key != b->key ? a->key < b->key : a->label != b->label ? a->label > b->label : a->place > b->place;
 }
 
 static inline void psy_kernel_sift_down(psy_kernel_pick *at, uint64_t count, uint64_t i)
@@ -217,11 +232,12 @@ static inline void psy_kernel_sift_down(psy_kernel_pick *at, uint64_t count, uin
     at[i] = moved;
 }
 
-static inline void psy_kernel_take_in(psy_kernel_ranking *r, uint64_t key, uint64_t label, uint64_t bits)
+static inline void psy_kernel_take_in(psy_kernel_ranking *r, uint64_t key, uint64_t label, uint64_t place, uint64_t bits)
 {
     psy_kernel_pick p;
     p.key = r->order == PSY_KERNEL_ASCENDING && !(r->is_float && key == 0) ? ~key : key; /* NaN is last either way */
     p.label = label;
+    p.place = place;
     p.bits = bits;
     if (r->order != PSY_KERNEL_BEST) {
         r->at[r->count++] = p;
@@ -255,9 +271,9 @@ static inline void psy_kernel_sort(psy_kernel_ranking *r)
     r->at = from;
 }
 
-/* Writes the first `wanted`; where there are fewer, `none` and the label 2^64 - 1. */
+/* Writes the first `wanted` and their labels, or places; where there are fewer, `none` and 2^64 - 1. */
 static inline void psy_kernel_ranked(psy_kernel_ranking *r, uint64_t wanted, void *values, size_t element_bytes,
-                                     uint64_t *labels, uint64_t none)
+                                     uint64_t *labels, uint64_t none, int places)
 {
     unsigned char *to = (unsigned char *)values;
     if (r->order != PSY_KERNEL_BEST) {
@@ -274,7 +290,7 @@ static inline void psy_kernel_ranked(psy_kernel_ranking *r, uint64_t wanted, voi
     for (uint64_t i = 0; i < wanted; i++) {
         int there = i < r->count;
         memcpy(to + i * element_bytes, there ? &r->at[i].bits : &none, element_bytes);
-        labels[i] = there ? r->at[i].label : UINT64_MAX;
+        labels[i] = !there ? UINT64_MAX : places ? r->at[i].place : r->at[i].label;
     }
 }
 
