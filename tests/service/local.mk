@@ -25,12 +25,15 @@ check_PROGRAMS += %D%/test_response
 
 # With the real engine and a module that psynec compiled.
 SHOP_GENERATED = %D%/gen/shop.psy.h %D%/gen/shop.hrm.h %D%/gen/shop.psm %D%/gen/sizes.psm
+TITLES_GENERATED = %D%/gen/titles.psy.h %D%/gen/titles.psm
 VARIANTS_GENERATED = %D%/gen/variants.psy.h %D%/gen/variants.psm
 check_LTLIBRARIES += %D%/libshop-test.la
 %C%_libshop_test_la_SOURCES = %D%/shop.c %D%/shop.h
 %C%_libshop_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 SHOP_LDADD = %D%/libshop-test.la $(TEST_LDADD)
-check_PROGRAMS += %D%/test_load %D%/test_module_file %D%/test_shop %D%/test_variants
+check_PROGRAMS += %D%/test_load %D%/test_module_file %D%/test_shop %D%/test_texts %D%/test_variants
+%C%_test_texts_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_texts_LDADD = $(SHOP_LDADD)
 %C%_test_variants_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_variants_LDADD = $(SHOP_LDADD) -lm
 %C%_test_load_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -48,10 +51,15 @@ $(%C%_libshop_test_la_OBJECTS) $(%C%_test_load_OBJECTS) $(%C%_test_module_file_O
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/shop.hrm --emit header -o %D%/gen && touch $@
 %D%/gen/sizes.psm: %D%/sizes.hrm %D%/shop.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/sizes.hrm -o %D%/gen && touch $@
+$(%C%_test_texts_OBJECTS): $(SHOP_GENERATED) $(TITLES_GENERATED)
+%D%/gen/titles.psy.h: %D%/titles.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/titles.psy -o %D%/gen && touch $@
+%D%/gen/titles.psm: %D%/titles.hrm %D%/titles.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/titles.hrm -o %D%/gen && touch $@
 $(%C%_test_variants_OBJECTS): $(SHOP_GENERATED) $(VARIANTS_GENERATED)
 %D%/gen/variants.psy.h: %D%/variants.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/variants.psy -o %D%/gen && touch $@
 %D%/gen/variants.psm: %D%/variants.hrm %D%/variants.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/variants.hrm -o %D%/gen && touch $@
-EXTRA_DIST += %D%/shop.psy %D%/shop.hrm %D%/sizes.hrm %D%/variants.psy %D%/variants.hrm
-CLEANFILES += $(SHOP_GENERATED) $(VARIANTS_GENERATED)
+EXTRA_DIST += %D%/shop.psy %D%/shop.hrm %D%/sizes.hrm %D%/titles.psy %D%/titles.hrm %D%/variants.psy %D%/variants.hrm
+CLEANFILES += $(SHOP_GENERATED) $(TITLES_GENERATED) $(VARIANTS_GENERATED)

@@ -67,6 +67,13 @@ PSY_NODISCARD psy_status psy_worker_create(const psy_worker_options *options, ps
  * NO_MEMORY, CORRUPT (two rows with one key), or the callback's status. Blocks; allocates. */
 PSY_NODISCARD psy_status psy_worker_load(psy_worker *worker, const psy_rows *rows);
 
+/* Loads resident texts, `resident titles: string[<=80][N]`, all `count` rows over all shards: the worker keeps those of its own
+ * shard, and nothing of `texts`. Data `by key` comes by psy_worker_load: rows of 80 bytes, zeros behind the text. As
+ * psy_worker_load; INVALID also for a text that is not UTF-8 and for a resident that is not one text a row, TOO_LARGE for a
+ * text that is longer than its room: of the rows of its own shard, which the detail names. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_worker_load_texts(psy_worker *worker, const char *resident, const char *const *texts,
+                                               uint64_t count);
+
 /* Binds sizes and reports ready. INVALID names a resident that was not loaded, or a size check that failed. */
 PSY_NODISCARD psy_status psy_worker_start(psy_worker *worker);
 
