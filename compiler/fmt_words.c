@@ -10,7 +10,8 @@
 
 static fmt_kind kind_of(const char *text, uint32_t n, bool is_program)
 {
-    static const char *const program[] = {"import", "const", "resident", "param", "fn", "pipeline", "for", "let", "if", "else", NULL};
+    static const char *const program[] = {"import", "const", "resident", "param", "fn", "pipeline",
+                                          "for",    "let",   "if",       "else",  NULL};
     static const char *const schema[] = {"namespace", "const", "message", "import", NULL};
     if (n >= 2 && text[0] == '/' && (text[1] == '/' || text[1] == '*')) {
         return text[1] == '/' ? FMT_LINE_COMMENT : FMT_BLOCK_COMMENT;

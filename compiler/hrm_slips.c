@@ -128,16 +128,11 @@ void psc_hrm_syntax_error(psc_syntax *s, psc_span span, const char *token, const
 {
     const char *names[128] = {NULL};
     found f = {s, span, token, expected, count < 120 ? count : 120};
-    bool is_string = strcmp(token, "a text") == 0 && expects(&f, "a number"),
-         is_attribute = strcmp(token, "'@'") == 0 && expects(&f, "import");
-    if ((is_string || is_attribute) && !s->gave_up && span.begin >= s->spoiled) {
+    bool is_attribute = strcmp(token, "'@'") == 0 && expects(&f, "import");
+    if (is_attribute && !s->gave_up && span.begin >= s->spoiled) {
         s->spoiled = span.end;
-        if (is_string) {
-            psc_error(s->diags, PSC_E_UNSUPPORTED, span, "texts in expressions are not supported by this version");
-        } else {
-            psc_help(psc_error(s->diags, PSC_E_SYNTAX, span, "an attribute stands behind the word that starts what it is for"),
-                     "write `pipeline @max_batch(64) NAME(...)`");
-        }
+        psc_help(psc_error(s->diags, PSC_E_SYNTAX, span, "an attribute stands behind the word that starts what it is for"),
+                 "write `pipeline @max_batch(64) NAME(...)`");
         return;
     }
     psc_diagnostic *d = psc_syntax_error(s, span, token, names, shorten(&f, names));

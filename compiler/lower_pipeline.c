@@ -100,12 +100,6 @@ static void store(psc_lowering *l, uint32_t index, const psc_term *t)
         psc_text_store(l, index, t);
         return;
     }
-    if (f->layout.kind == PSY_FIELD_PART) {
-        psc_note(ERROR(PSC_E_UNSUPPORTED, t->span, "writing `%s`, %s, is not supported by this version", f->name,
-                       psc_field_type_text(l->unit->arena, f)),
-                 f->span, "it is declared here");
-        return;
-    }
     bool maybe = f->layout.kind == PSY_FIELD_OPTIONAL && t->kind == PSC_TERM_OPTIONAL;
     psc_value *there = NULL, *v = maybe ? psc_optional_value(l, f, t, &there) : psc_as_value(l, t, f->layout.dtype);
     if (!v) {
