@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Golden files: what psynec makes of tests/golden/STAGE/NAME.{psy,hrm,hra} is in NAME.{psy,hrm,hra}.out beside it. STAGE is a pass
-# (its dump), `asm`, `header`, `graph`, `json`, `ir`, `fmt`, `fusion` (--explain-fusion), `mended` (--fix), `objects` (--diagnostics=json), or
+# (its dump), `asm`, `header`, `graph`, `json`, `ir`, `glsl`, `c`, `fmt`, `fusion` (--explain-fusion), `mended` (--fix), `objects` (--diagnostics=json), or
 # `diagnostics` (what is said, and the exit status). `// psynec: ...` on the first line of an input adds
 # arguments. `golden.sh --update` (make update-golden) writes the expectations.
 set -u
@@ -32,7 +32,7 @@ make() { # stage, name: the text on stdout
     fmt)
         cp "$2" "$work/$2" && "$psynec" fmt $arguments "$work/$2" && cat "$work/$2"
         ;;
-    graph | json | ir)
+    graph | json | ir | glsl | c)
         # shellcheck disable=SC2086
         "$psynec" -I ../imports --emit "$1" -o "$out" $arguments "$2" && cat "$out"/*
         ;;
