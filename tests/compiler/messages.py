@@ -8,8 +8,8 @@ source = sys.argv[1]
 CALL = re.compile(r"(?:\bERROR|psc_error|psc_warn|psc_over_limit)\s*\(")
 TEXT = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"\s*(?:PRI[a-z]\d+\s*)?)+')
 FORMAT = re.compile(r"%[-0-9.*]*(?:ll|l|z)?[a-zA-Z]")
-# What says that the compiler is wrong, or needs a machine with less memory than there is.
-UNPROVOKED = ("PSC_E_INTERNAL", "the module cannot be written")
+# What says that the compiler is wrong, needs a machine with less memory than there is, or an operation that the language has not.
+UNPROVOKED = ("PSC_E_INTERNAL", "the module cannot be written", "there is no C to write")
 
 
 def read(pattern):
