@@ -550,7 +550,8 @@ static const char *term_text(psc_lowering *l, const psc_term *t)
     case PSC_TERM_SIZE: return psc_format(u->arena, "size %s", psc_dim_text(u, t->dim));
     case PSC_TERM_VALUE: return psc_type_text(l, t->value);
     case PSC_TERM_PAIR: return psc_format(u->arena, "(%s, %s)", psc_type_text(l, t->value), psc_type_text(l, t->other));
-    case PSC_TERM_MESSAGE: return l->pipeline->input->name;
+    case PSC_TERM_MESSAGE:
+        return t->index == PSY_NONE ? l->pipeline->input->name : l->pipeline->input->fields[t->index].part->name;
     case PSC_TERM_TEXT: return psc_text_type(l, t);
     case PSC_TERM_OPTIONAL: {
         const char *inner = term_text(l, t->inner);

@@ -8,7 +8,7 @@ enum { MESSAGES = 4, ROWS = 13, DIM = 4, K = 3 };
 static const char schema[] = "namespace m;"
                              "message Query { key: u64 @key; vector: f32[4]; k: u16 = 3; }"
                              "message Size { w: f32; h: f32 = 2; few: f32[<=4]; }"
-                             "message Item { id: u64; size: Size; price: f32; }"
+                             "message Item { id: u64; size: Size; price: f32; sale: f32? = 3; }"
                              "message User { age: f32; item: Item; }"
                              "message Hits { score: f32[<=3]; index: u64[<=3]; }"
                              "message Stats { mean: f32; item: Item; more: u32 = 7; }";
@@ -18,6 +18,13 @@ static float word(unsigned row, unsigned d) { return (float)((row * 7 + d * 3) %
 static void *in(const compiled *c, const char *p, const served *s, uint32_t i, const char *field)
 {
     return serve_input(c, p, s, i, field);
+}
+
+/* The byte before the value and its gap: whether an optional field is there. */
+enum { OPTIONAL_GAP = 3 };
+static uint8_t *there(const compiled *c, const char *p, const served *s, uint32_t i, const char *field)
+{
+    return (uint8_t *)in(c, p, s, i, field) - 1 - OPTIONAL_GAP;
 }
 
 static float number(const compiled *c, const char *p, const served *s, uint32_t i, const char *field)
@@ -47,6 +54,8 @@ static void fill(const compiled *c, const char *p, const served *s)
         *(float *)in(c, p, s, i, "u.item.size.w") = (float)i * 2;
         *(float *)in(c, p, s, i, "u.item.size.h") = 9;
         *serve_input_count(c, p, s, i, "u.item.size.few") = i;
+        *there(c, p, s, i, "u.item.sale") = i % 2;
+        *(float *)in(c, p, s, i, "u.item.sale") = 6;
         for (unsigned d = 0; d < DIM; d++) {
             ((float *)in(c, p, s, i, "u.item.size.few"))[d] = (float)(10 * i + d);
         }
@@ -86,6 +95,8 @@ static void check_both(const compiled *c, uint32_t shards, const float *words)
         for (uint32_t d = 0; d < i; d++) {
             cr_assert_eq(((float *)serve_output(c, "both", &s, i, "stats.item.size.few"))[d], (float)(10 * i + d));
         }
+        cr_assert_eq(((uint8_t *)serve_output(c, "both", &s, i, "stats.item.sale"))[-1 - OPTIONAL_GAP], i % 2);
+        cr_assert(i % 2 == 0 || number(c, "both", &s, i, "stats.item.sale") == 6);
         check_header(c, "both", &s, i, "hits", 64);
         check_header(c, "both", &s, i, "stats", 320);
         check_header(c, "both", &s, i, "stats.item", 192);
