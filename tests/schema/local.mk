@@ -10,10 +10,10 @@ nodist_%C%_test_header_SOURCES = $(SCHEMA_GENERATED)
 $(%C%_test_header_OBJECTS): $(SCHEMA_GENERATED)
 
 check_PROGRAMS += %D%/test_kinds
-%C%_test_kinds_SOURCES = tests/compiler/compile.c tests/compiler/compile.h %D%/test_kinds.c
+%C%_test_kinds_SOURCES = %D%/test_kinds.c
 nodist_%C%_test_kinds_SOURCES = $(SCHEMA_GENERATED)
-%C%_test_kinds_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler -I%D%/gen
-%C%_test_kinds_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
+%C%_test_kinds_CPPFLAGS = $(TEST_CPPFLAGS) -I%D%/gen
+%C%_test_kinds_LDADD = $(TEST_LDADD)
 $(%C%_test_kinds_OBJECTS): $(SCHEMA_GENERATED)
 
 %D%/gen/every_type.psy.h: tests/golden/header/every_type.psy compiler/psynec$(EXEEXT)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Generated headers: texts, optional fields, messages inside messages and variants. doc/messages.md has the rules. */
 #include "base/siphash.h"
-#include "tests/compiler/compile.h"
+#include "tests/test.h"
 
 #include "k1.psy.h"
 #include "k3.psy.h"
