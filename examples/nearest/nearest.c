@@ -108,7 +108,7 @@ static int wait_connected(service *service_, const char *uri, searcher *s, char 
     return -1;
 }
 
-static int show(searcher *s, const words *w, char *error, size_t n)
+static int show(searcher *s, char *error, size_t n)
 {
     static const char *const wrong[] = {"recieve",   "definately", "seperate",   "occured",  "accomodate", "wierd",
                                         "goverment", "tommorow",   "neccessary", "begining", "embarass",   "rythm"};
@@ -119,7 +119,7 @@ static int show(searcher *s, const words *w, char *error, size_t n)
         }
         printf("  %-12s ->", wrong[i]);
         for (uint32_t k = 0; k < found.count && k < 5; k++) {
-            printf("%s %s", k ? "," : "", found.index[k] < w->count ? w->word[found.index[k]] : "?");
+            printf("%s %s", k ? "," : "", found.word[k]);
         }
         putchar('\n');
     }
@@ -145,7 +145,7 @@ static int run_engine(const options *o, const char *engine, const words *w, cons
     }
     int status = wait_connected(running, uri, &s, error, n);
     if (status == 0 && talk) {
-        status = show(&s, w, error, n);
+        status = show(&s, error, n);
     }
     if (status == 0) {
         status = search_stored(&s, w, w->count < 64 ? w->count : 64, error, n);
@@ -330,7 +330,7 @@ static int demonstrate(const options *o)
     return status ? 1 : 0;
 }
 
-static int query(const options *o, const char *uri, const words *w, char **word, int n)
+static int query(const options *o, const char *uri, char **word, int n)
 {
     char error[700];
     int again;
@@ -342,8 +342,7 @@ static int query(const options *o, const char *uri, const words *w, char **word,
         if (status == 0) {
             printf("%s ->", word[i]);
             for (uint32_t k = 0; k < found.count; k++) {
-                printf("%s %s (%.4f)", k ? "," : "", found.index[k] < w->count ? w->word[found.index[k]] : "?",
-                       (double)found.score[k]);
+                printf("%s %s (%.4f)", k ? "," : "", found.word[k], (double)found.score[k]);
             }
             putchar('\n');
         }
@@ -484,12 +483,15 @@ int main(int argc, char **argv)
     if (is_serve) {
         return serve(&so);
     }
+    if (is_query) {
+        return query(&o, uri, argv + optind, argc - optind);
+    }
     words w;
     if (load_words(&o, &w)) {
         return 1;
     }
     so.words = &w;
-    int status = is_shard ? shard(&so, o.shard) : query(&o, uri, &w, argv + optind, argc - optind);
+    int status = shard(&so, o.shard);
     words_free(&w);
     return status;
 }

@@ -58,10 +58,16 @@ static psy_status send_query(searcher *s, const char *word, void *user)
 static void read_hits(const psy_reply *reply, hits *out)
 {
     const nearest_hits *h = reply->message;
-    uint32_t n = nearest_hits_score_count(h), m = nearest_hits_index_count(h);
+    uint32_t n = nearest_hits_score_count(h), m = nearest_hits_index_count(h), spelt = nearest_hits_word_count(h);
     out->count = n < m ? n : m;
+    out->count = spelt < out->count ? spelt : out->count;
     memcpy(out->score, nearest_hits_score(h), out->count * sizeof *out->score);
     memcpy(out->index, nearest_hits_index(h), out->count * sizeof *out->index);
+    for (uint32_t i = 0; i < out->count; i++) {
+        uint32_t letters = nearest_hits_word_bytes(h, i);
+        memcpy(out->word[i], nearest_hits_word(h, i), letters);
+        out->word[i][letters] = '\0';
+    }
 }
 
 static int by_value(const void *a, const void *b)

@@ -15,6 +15,7 @@ typedef struct hits {
     uint32_t count;
     float score[HITS_MAX];
     uint64_t index[HITS_MAX];
+    char word[HITS_MAX][NEAREST_LETTERS + 1];
 } hits;
 
 typedef struct searcher {

@@ -100,6 +100,9 @@ static psy_status load(psy_worker *worker, const words *w)
         .resident = "words", .rank = 2, .dims = {w->count, NEAREST_DIM}, .fill = fill_row, .context = (void *)(uintptr_t)w};
     psy_status status = psy_worker_load(worker, &rows);
     if (status == PSY_OK) {
+        status = psy_worker_load_texts(worker, "spelling", w->word, w->count);
+    }
+    if (status == PSY_OK) {
         rows.resident = "stored";
         rows.key = row_key;
         status = psy_worker_load(worker, &rows);
