@@ -84,10 +84,9 @@ static void take_engine(psc_unit *u, const hrm_attribute *a, uint8_t *out)
 
 static void take(psc_unit *u, const hrm_attribute *a, const row *r, psc_attributes *out)
 {
-    if ((r->takes == NOTHING) != (a->value == NULL)) {
-        psc_help(ERROR(PSC_E_ARGUMENTS, a->value ? a->value->span : a->name.span,
-                       a->value ? "`@%s` takes nothing" : "`@%s` takes something", r->name),
-                 "write `%s`", r->example);
+    /* What takes nothing stands behind `let`, where the grammar has no argument. */
+    if (r->takes != NOTHING && !a->value) {
+        psc_help(ERROR(PSC_E_ARGUMENTS, a->name.span, "`@%s` takes something", r->name), "write `%s`", r->example);
         return;
     }
     switch (r - rows) {
