@@ -41,6 +41,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/kernels.c \
     %D%/lower.c \
     %D%/lower.h \
+    %D%/lower_field.c \
     %D%/lower_fn.c \
     %D%/lower_hits.c \
     %D%/lower_index.c \

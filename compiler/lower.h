@@ -53,6 +53,10 @@ typedef struct psc_lowering {
 } psc_lowering;
 
 psc_term psc_lower_expr(psc_lowering *l, const hrm_expr *e);
+/* left.name: a field of a message. */
+psc_term psc_lower_member(psc_lowering *l, const hrm_expr *e);
+/* left[indices]: a row by key, or elements of a value. */
+psc_term psc_lower_row(psc_lowering *l, const hrm_expr *e);
 /* A field of the input, of whatever kind. */
 psc_term psc_load_field(psc_lowering *l, psc_span span, uint32_t field);
 /* The field as a program names it: "q.item.price"; the message itself for PSY_NONE. */

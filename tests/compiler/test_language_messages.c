@@ -8,7 +8,7 @@ enum { MESSAGES = 4, ROWS = 13, DIM = 4, K = 3 };
 static const char schema[] = "namespace m;"
                              "message Query { key: u64 @key; vector: f32[4]; k: u16 = 3; }"
                              "message Size { w: f32; h: f32 = 2; few: f32[<=4]; }"
-                             "message Item { id: u64; size: Size; price: f32; sale: f32? = 3; }"
+                             "message Item { id: u64; size: Size; price: f32; sale: f32? = 3; name: string[<=8] = \"none\"; }"
                              "message User { age: f32; item: Item; }"
                              "message Hits { score: f32[<=3]; index: u64[<=3]; }"
                              "message Stats { mean: f32; item: Item; more: u32 = 7; }";
@@ -55,6 +55,8 @@ static void fill(const compiled *c, const char *p, const served *s)
         *(float *)in(c, p, s, i, "u.item.size.h") = 9;
         *serve_input_count(c, p, s, i, "u.item.size.few") = i;
         *there(c, p, s, i, "u.item.sale") = i % 2;
+        *serve_input_count(c, p, s, i, "u.item.name") = i;
+        memcpy(in(c, p, s, i, "u.item.name"), "lamp", 4);
         *(float *)in(c, p, s, i, "u.item.sale") = 6;
         for (unsigned d = 0; d < DIM; d++) {
             ((float *)in(c, p, s, i, "u.item.size.few"))[d] = (float)(10 * i + d);
@@ -97,6 +99,8 @@ static void check_both(const compiled *c, uint32_t shards, const float *words)
         }
         cr_assert_eq(((uint8_t *)serve_output(c, "both", &s, i, "stats.item.sale"))[-1 - OPTIONAL_GAP], i % 2);
         cr_assert(i % 2 == 0 || number(c, "both", &s, i, "stats.item.sale") == 6);
+        cr_assert_eq(serve_output_count(c, "both", &s, i, "stats.item.name"), i);
+        cr_assert_eq(memcmp(serve_output(c, "both", &s, i, "stats.item.name"), "lamp", i), 0);
         check_header(c, "both", &s, i, "hits", 64);
         check_header(c, "both", &s, i, "stats", 320);
         check_header(c, "both", &s, i, "stats.item", 192);
@@ -157,6 +161,8 @@ Test(messages, rows_by_key)
             cr_assert_eq(number(c, "one", &s, i, "price"), 2 * (float)(10 + 16 * i));
             cr_assert_eq(number(c, "one", &s, i, "size.w"), (float)i);
             cr_assert_eq(number(c, "one", &s, i, "size.h"), 2); /* its default */
+            cr_assert_eq(serve_output_count(c, "one", &s, i, "name"), 4u);
+            cr_assert_eq(memcmp(serve_output(c, "one", &s, i, "name"), "none", 4), 0);
             cr_assert_eq(serve_output_count(c, "one", &s, i, "size.few"), 2u);
             cr_assert_eq(((float *)serve_output(c, "one", &s, i, "size.few"))[1], (float)i + 5);
             check_header(c, "one", &s, i, "size", 64);
