@@ -50,6 +50,9 @@ typedef struct served {
     psy_status bind; /* why it could not be bound: psy_detail(). NO_DEVICE, UNSUPPORTED: of engines that are not the cpu's */
 } served;
 
+/* How the engine "own" is opened: one that only a test has. */
+extern psy_status (*serve_own)(const psy__engine_options *options, psy__engine **out);
+
 void serve_begin(const compiled *c, const char *pipeline, served *s);
 /* Runs all requests at once on every shard that the route names, and the merge. */
 void serve(const compiled *c, const char *pipeline, served *s);

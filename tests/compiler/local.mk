@@ -114,7 +114,8 @@ check_PROGRAMS += %D%/test_language_optional
 %C%_test_language_optional_LDADD = $(COMPILER_TEST_LDADD)
 
 check_PROGRAMS += %D%/test_random_hrm
-%C%_test_random_hrm_SOURCES = %D%/compile.c %D%/compile.h %D%/random_hrm.c %D%/random_hrm.h %D%/random_hrm_parts.h \
+%C%_test_random_hrm_SOURCES = tests/codegen/engine_c.c tests/codegen/made.c tests/codegen/made.h tests/engine/suite.h \
+    %D%/compile.c %D%/compile.h %D%/random_hrm.c %D%/random_hrm.h %D%/random_hrm_parts.h \
     %D%/random_hrm_step.c %D%/test_random_hrm.c
 %C%_test_random_hrm_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_random_hrm_LDADD = $(COMPILER_TEST_LDADD)

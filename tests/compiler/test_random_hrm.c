@@ -6,8 +6,10 @@
 #include <math.h>
 
 #include "isa/asm.h"
+#include "tests/codegen/made.h"
 #include "tests/compiler/compile.h"
 #include "tests/compiler/random_hrm.h"
+#include "tests/engine/suite.h"
 
 enum { MESSAGES = 3, SHARDS_MAX = 4 };
 
@@ -268,6 +270,37 @@ Test(random_hrm, on_vulkan)
         supported += status == PSY_OK;
     }
     fprintf(stderr, "vulkan ran %" PRIu64 " of %" PRIu64 " programs\n", supported, count);
+}
+
+/* Emitted C of the optimised programs, compiled together, gives what the CPU engine gives of them as they are written. */
+Test(random_hrm, as_c)
+{
+    uint64_t from = number_of("PSYNE_TEST_SEED", 1), count = number_of("PSYNE_TEST_RANDOM", PROGRAMS);
+    static random_hrm p;
+    serve_own = suite_family_c.open;
+    for (unsigned round = 0; round < 2; round++) {
+        for (uint64_t seed = from; seed < from + count; seed++) {
+            random_hrm_kind kind = seed % 2 ? RANDOM_HRM_NAMED : RANDOM_HRM_FIXED;
+            if (round == 1) {
+                cr_assert_eq(check_on("own", kind, seed), PSY_OK, "%s", psy_detail());
+                continue;
+            }
+            random_hrm_make(&p, seed, kind);
+            compiled *c = compile(p.schema, p.program, true);
+            cr_assert(c->ok, "%s", c->said);
+            if (!made_before(&c->module, 0)) {
+                cr_assert_eq(made_c_add(&c->module), PSY_OK, "%s", psy_detail());
+            }
+            compile_end(c);
+        }
+        psy_status status = round == 0 ? made_c_compile() : PSY_OK;
+        if (status == PSY_UNSUPPORTED) {
+            made_clear();
+            cr_skip_test("%s", psy_detail());
+        }
+        cr_assert_eq(status, PSY_OK, "%s", psy_detail());
+    }
+    made_clear();
 }
 
 /* Many have no split, and say so; those that have give over all numbers of shards what they give without. */
