@@ -85,13 +85,15 @@ void psy__asm_pipeline(psy__asm *a) { parse_pipeline(a, 1); }
 
 void psy__asm_alternative(psy__asm *a)
 {
-    psy_psm_pipeline *p = a->pipelines.at, *end = p + a->pipelines.count;
-    for (p = end; p != a->pipelines.at && p[-1].alternatives == 0; p--) {
+    psy_psm_pipeline *all = a->pipelines.at; /* NULL: there are none yet */
+    size_t n = a->pipelines.count;
+    while (n > 0 && all[n - 1].alternatives == 0) {
+        n--;
     }
-    if (p == a->pipelines.at) {
+    if (n == 0) {
         psy__asm_fail(a, &a->token, "there is no pipeline that this is an alternative of");
         return;
     }
-    p[-1].alternatives++;
+    all[n - 1].alternatives++;
     parse_pipeline(a, 0);
 }

@@ -187,6 +187,7 @@ Test(asm, mistakes_name_their_place)
         {HEAD "what",
          "line 3, column 1: \"what\" where type, size, check, resident, consts, program, pipeline or alternative should be"},
         {HEAD "type T { a: f32; }", "line 3, column 6: there is a type T already"},
+        {HEAD "alternative p(T) -> T route any p;", "line 3, column 13: there is no pipeline that this is an alternative of"},
         {HEAD "type U { a: f32; a: f32; }", "line 3, column 18: there is a field a already"},
         {HEAD "type U { a: f33; }", "line 3, column 13: \"f33\" where a dtype should be"},
         {HEAD "type U { a: f32[0]; }", "line 3, column 6: field a: a count of 0"},
