@@ -96,6 +96,18 @@ else
     skip 'C compiles' "$cc was not found"
 fi
 
+# doc/kernels.md shows what psynec writes: its first two blocks give the others.
+block() { # number of the block, from 1: its lines
+    awk -v wanted="$1" '/^```/ { if (inside) { inside = 0 } else { n++; inside = 1 }; next } inside && n == wanted' \
+        "$source/doc/kernels.md"
+}
+mkdir page && block 2 >page/score.psy && block 3 >page/score.hrm
+(cd page && "$psynec" --dump=kernels score.hrm && "$psynec" --emit glsl,c -o made score.hrm && cat made/*) >page.txt 2>err
+for n in 4 5 6; do
+    text=$(cat page.txt) part=$(block $n)
+    ok "block $n of doc/kernels.md is what psynec writes" test -n "$part" -a "${text#*"$part"}" != "$text"
+done
+
 # What no kernel can do is said.
 cat >sorted.hrm <<'H'
 import "nearest.psy"
