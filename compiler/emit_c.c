@@ -32,10 +32,10 @@ uint32_t psc_c_row(const psy__module *m, uint32_t program, uint32_t reg)
 
 static const char *number(psc_arena *arena, uint64_t n) { return psc_format(arena, "%llu", (unsigned long long)n); }
 
-/* "nearest_nearest_shard"; two of one name are told apart by their number. */
+/* "nearest_kernels_nearest_shard"; two of one name are told apart by their number. */
 static const char *symbol_of(const c_file *f, uint32_t program)
 {
-    const char *prefix = psc_format(f->arena, "%s_", f->stem);
+    const char *prefix = psc_format(f->arena, "%s_kernels_", f->stem);
     const char *text = psc_kernel_identifier(f->arena, prefix, psy__module_string(f->m, f->m->programs[program].name));
     for (uint32_t p = 0; p < program; p++) {
         const char *other = psc_kernel_identifier(f->arena, prefix, psy__module_string(f->m, f->m->programs[p].name));

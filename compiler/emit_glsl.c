@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kernels as GLSL: the same interface as their SPIR-V (codegen/kernel.h), for people to read and for glslang to compile.
  * Elements of every dtype are words; values are float, int, or uint, pairs of words (uvec2) where they are of eight bytes. */
-#include <spirv/unified1/spirv.h>
 #include <string.h>
 
 #include "codegen/kernel.h"
-#include "codegen/spirv.h"
-#include "emit_kernels.h"
-#include "glsl_forms.h"
+#include "emit_glsl.h"
 #include "output.h"
 #include "template.h"
-
-#pragma GCC diagnostic ignored "-Wpedantic" /* ops.def has empty columns */
 
 static const char *const buffer_names[PSY_BIND_COUNT] = {
     [PSY_BIND_INPUT] = "inputs",     [PSY_BIND_OUTPUT] = "outputs", [PSY_BIND_RESIDENT] = "residents",
@@ -19,23 +14,9 @@ static const char *const buffer_names[PSY_BIND_COUNT] = {
     [PSY_BIND_PARAM] = "parameters", [PSY_BIND_TABLE] = "table",    [PSY_BIND_SCRATCH] = "scratch",
 };
 
-/* Bits of psc_kernel_text.needs: buffers by binding, then these. */
-enum {
-    NEEDS_PUSH = PSY_BIND_COUNT,
-    NEEDS_SHARED,
-    NEEDS_BEST,
-    NEEDS_NARROW,
-    NEEDS_DIVIDE,
-    NEEDS_SATURATE,
-    NEEDS_HALVES,
-    NEEDS_KEYS
-};
-
-static void need(psc_kernel_text *t, unsigned what) { t->needs |= 1u << what; }
-
 static const char *buffer(psc_kernel_text *t, unsigned binding)
 {
-    need(t, binding);
+    psc_glsl_need(t, binding);
     return buffer_names[binding];
 }
 
@@ -48,19 +29,9 @@ static const char *name_of(const psc_kernel_text *t, uint32_t node, unsigned ope
 
 /* ---- types, and words ---- */
 
-static const char *type_name(unsigned type)
-{
-    switch (type) {
-    case PSY_KTYPE_INDEX: return "uint";
-    case PSY_KTYPE_CONDITION: return "bool";
-    case PSY_F32: return "float";
-    default: return psy__dtype_bytes(type) == 8 ? "uvec2" : psy__dtype_class(type) == PSY_DCLASS_SINT ? "int" : "uint";
-    }
-}
-
 static const char *of_word(psc_kernel_text *t, unsigned type, const char *word)
 {
-    const char *name = type_name(type);
+    const char *name = psc_glsl_type(type);
     return strcmp(name, "float") == 0 ? psc_format(t->arena, "uintBitsToFloat(%s)", word)
            : strcmp(name, "int") == 0 ? psc_format(t->arena, "int(%s)", word)
                                       : word;
@@ -68,7 +39,7 @@ static const char *of_word(psc_kernel_text *t, unsigned type, const char *word)
 
 static const char *word_of(psc_kernel_text *t, unsigned type, const char *value)
 {
-    const char *name = type_name(type);
+    const char *name = psc_glsl_type(type);
     return strcmp(name, "float") == 0 ? psc_format(t->arena, "floatBitsToUint(%s)", value)
            : strcmp(name, "int") == 0 ? psc_format(t->arena, "uint(%s)", value)
                                       : value;
@@ -83,101 +54,8 @@ static const char *constant(psc_kernel_text *t, unsigned type, uint64_t bits)
     if (psy__dtype_bytes(type) == 8) {
         return psc_format(t->arena, "uvec2(0x%xu, 0x%xu)", (uint32_t)bits, (uint32_t)(bits >> 32));
     }
-    bool plain = strcmp(type_name(type), "uint") == 0 && bits < 100000;
+    bool plain = strcmp(psc_glsl_type(type), "uint") == 0 && bits < 100000;
     return of_word(t, type, psc_format(t->arena, plain ? "%uu" : "0x%xu", (uint32_t)bits));
-}
-
-/* ---- operations ---- */
-
-enum form { NONE, PLAIN, NAN_KEPT, COMPARE };
-typedef struct form_entry {
-    enum form form;
-    const char *text;
-    bool exact; /* may not be contracted */
-} form_entry;
-
-#define IS_EXACT(op) ((op) == SpvOpFAdd || (op) == SpvOpFSub || (op) == SpvOpFMul || (op) == SpvOpFDiv || (op) == SpvOpFNegate)
-#define OPC(op)      PLAIN, GLSL_##op, IS_EXACT(Spv##op)
-#define EXT(op)      PLAIN, GLSL_##op, false
-#define EXT32(op)    PLAIN, GLSL_##op, false
-#define EXTNAN(op)   NAN_KEPT, GLSL_##op, false
-#define CMP(op)      COMPARE, GLSL_##op, false
-#define DIVZ(op)     PLAIN, GLSL_##op, false
-#define SHIFT(op)    PLAIN, GLSL_##op, false
-
-static form_entry form_of(unsigned op, psy_dtype_class class_)
-{
-    switch (op) {
-#define OP(NAME, code, text, class, signature, takes, cf, ci, spirv_float, spirv_sint, spirv_uint, ...)                        \
-    case code: {                                                                                                               \
-        const form_entry as_float = {spirv_float}, as_sint = {spirv_sint}, as_uint = {spirv_uint};                             \
-        return class_ == PSY_DCLASS_FLOAT ? as_float : class_ == PSY_DCLASS_SINT ? as_sint : as_uint;                          \
-    }
-#include "isa/ops.def"
-#undef OP
-    default: return (form_entry){NONE, "", false};
-    }
-}
-
-static const char *operation(psc_kernel_text *t, unsigned op, unsigned dtype, const char *a, const char *b, const char *c)
-{
-    const psy_op_info *info = psy__op_info(op);
-    form_entry f = form_of(op, psy__dtype_class(dtype));
-    const char *T = type_name(dtype);
-    if (info->class_ == PSY_CLASS_CHOOSE) {
-        return psc_format(t->arena, "%s != 0u ? %s : %s", a, b, c);
-    }
-    if (dtype == PSY_BOOL && op == PSY_OP_NOT) {
-        return psc_format(t->arena, "%s ^ 1u", a);
-    }
-    if (f.text && strstr(f.text, "psy_div")) {
-        need(t, NEEDS_DIVIDE);
-    }
-    const char *text = psc_kernel_expand(t->arena, f.text ? f.text : "", &(psc_expansion){.a = a, .b = b, .c = c, .T = T});
-    switch (f.form) {
-    case COMPARE: return psc_format(t->arena, "%s ? %s : %s", text, a, b);
-    case NAN_KEPT: return psc_format(t->arena, "%s != %s ? %s : %s", a, a, a, text);
-    default: return info->class_ == PSY_CLASS_COMPARE ? psc_format(t->arena, "uint(%s)", text) : text;
-    }
-}
-
-static bool is_exact(unsigned op, unsigned dtype)
-{
-    return dtype == PSY_F32 && op != PSY_OP_DOT && form_of(op, PSY_DCLASS_FLOAT).exact;
-}
-
-static const char *cast(psc_kernel_text *t, unsigned from, unsigned to, const char *x)
-{
-    psc_arena *arena = t->arena;
-    psy_dtype_class a = psy__dtype_class(from), b = psy__dtype_class(to);
-    unsigned bits = psy__dtype_bytes(to) * 8;
-    if (from == to) {
-        return x;
-    }
-    if (a == PSY_DCLASS_FLOAT && from != PSY_F32) {
-        need(t, NEEDS_HALVES);
-        x = psc_format(arena, "psy_from_%s(%s)", psy__dtype_name(from), x);
-    }
-    if (b == PSY_DCLASS_BOOL) {
-        return psc_format(arena, "uint(%s != %s)", x, a == PSY_DCLASS_FLOAT ? "0.0" : a == PSY_DCLASS_SINT ? "0" : "0u");
-    }
-    if (b == PSY_DCLASS_FLOAT && to != PSY_F32) {
-        need(t, NEEDS_HALVES);
-        return psc_format(arena, a == PSY_DCLASS_FLOAT ? "psy_to_%s(%s)" : "psy_to_%s(psy_sticky(%s))", psy__dtype_name(to), x);
-    }
-    if (b == PSY_DCLASS_FLOAT) {
-        return a == PSY_DCLASS_FLOAT ? x : psc_format(arena, "float(%s)", x);
-    }
-    if (a == PSY_DCLASS_FLOAT) {
-        need(t, NEEDS_SATURATE);
-        uint64_t range = UINT64_C(1) << (b == PSY_DCLASS_SINT ? bits - 1 : bits);
-        return psc_format(arena, b == PSY_DCLASS_SINT ? "psy_to_sint(%s, %llu.0, %llu)" : "psy_to_uint(%s, %llu.0, %lluu)", x,
-                          (unsigned long long)range, (unsigned long long)range - 1);
-    }
-    if (b == PSY_DCLASS_SINT) {
-        return psc_format(arena, bits == 32 ? "int(%s)" : "bitfieldExtract(int(%s), 0, %u)", x, bits);
-    }
-    return psc_format(arena, bits == 32 ? "uint(%s)" : "uint(%s) & 0x%xu", x, bits == 32 ? 0 : (1u << bits) - 1);
 }
 
 /* ---- memory ---- */
@@ -225,7 +103,7 @@ static const char *load(psc_kernel_text *t, const psy__knode *n)
         text = of_word(t, p->dtype, word_at(t, n->place, element, 0));
         return p->dtype == PSY_BOOL ? psc_format(t->arena, "%s & 1u", text) : text;
     }
-    need(t, NEEDS_NARROW);
+    psc_glsl_need(t, PSC_GLSL_NEEDS_NARROW);
     const char *at = bytes == 2 ? psc_format(t->arena, "%s * 2u", element) : element;
     text = psc_format(t->arena, "%s(%s, %s, %s + %uu)", bytes == 2 ? "psy_half" : "psy_byte", buffer(t, binding_of(p)),
                       psc_kernel_place_name(t->arena, t->k, n->place), at, bytes_into(t, p));
@@ -280,7 +158,7 @@ static const char *value(psc_kernel_text *t, uint32_t node)
     case PSY_K_NUMBER: return psc_format(t->arena, "%uu", (uint32_t)n->bits);
     case PSY_K_SIZE: return psc_kernel_size_name(t->arena, t->k->module, n->place);
     case PSY_K_COORD: return psc_kernel_coordinate(t, n->a[0], n->number);
-    case PSY_K_PUSH: need(t, NEEDS_PUSH); return push_names[n->number];
+    case PSY_K_PUSH: psc_glsl_need(t, PSC_GLSL_NEEDS_PUSH); return push_names[n->number];
     case PSY_K_BASE:
         return psc_format(t->arena, "%s[%uu]", buffer(t, PSY_BIND_PARAM),
                           n->number ? PSY_PARAM_BASE_HIGH(symbols, n->place) : PSY_PARAM_BASE_LOW(symbols, n->place));
@@ -289,14 +167,16 @@ static const char *value(psc_kernel_text *t, uint32_t node)
                                                           : psc_format(t->arena, "uint(%s)", a);
     case PSY_K_LENGTH: return length(t, n);
     case PSY_K_WITHIN: return within(t, n);
-    case PSY_K_OF_PLACE: return psc_format(t->arena, "%s(%s)", type_name(n->type), a);
-    case PSY_K_MAP: return operation(t, n->code, n->dtype, a, name_of(t, node, 1), name_of(t, node, 2));
-    case PSY_K_CAST: return cast(t, type_of(t, n->a[0]), n->type, a);
-    case PSY_K_KEY: need(t, NEEDS_KEYS); return psc_format(t->arena, "psy_key(%s)", a);
+    case PSY_K_OF_PLACE: return psc_format(t->arena, "%s(%s)", psc_glsl_type(n->type), a);
+    case PSY_K_MAP: return psc_glsl_operation(t, n->code, n->dtype, a, name_of(t, node, 1), name_of(t, node, 2));
+    case PSY_K_CAST: return psc_glsl_cast(t, type_of(t, n->a[0]), n->type, a);
+    case PSY_K_KEY: psc_glsl_need(t, PSC_GLSL_NEEDS_KEYS); return psc_format(t->arena, "psy_key(%s)", a);
     case PSY_K_BITS: return word_of(t, type_of(t, n->a[0]), a);
     case PSY_K_OF_BITS: return of_word(t, n->type, a);
     case PSY_K_LOAD: return load(t, n);
-    case PSY_K_TAKE: need(t, NEEDS_PUSH); return psc_format(t->arena, "%s[lists + %s]", buffer(t, PSY_BIND_SCRATCH), a);
+    case PSY_K_TAKE:
+        psc_glsl_need(t, PSC_GLSL_NEEDS_PUSH);
+        return psc_format(t->arena, "%s[lists + %s]", buffer(t, PSY_BIND_SCRATCH), a);
     case PSY_K_GET: return a;
     case PSY_K_RESULT: return of_word(t, n->type, psc_format(t->arena, "share_%u", n->a[0]));
     case PSY_K_BEST_KEY: return "share[0]";
@@ -309,8 +189,8 @@ static const char *value(psc_kernel_text *t, uint32_t node)
 static const char *type(psc_kernel_text *t, uint32_t node)
 {
     const psy__knode *n = node_of(t, node);
-    const char *name = type_name(n->type);
-    return n->op == PSY_K_MAP && is_exact(n->code, n->dtype) ? psc_format(t->arena, "precise %s", name) : name;
+    const char *name = psc_glsl_type(n->type);
+    return n->op == PSY_K_MAP && psc_glsl_is_exact(n->code, n->dtype) ? psc_format(t->arena, "precise %s", name) : name;
 }
 
 static const char *pattern(const psy__kop_info *info) { return info->glsl; }
@@ -324,7 +204,7 @@ static void step(psc_kernel_text *t, uint32_t node)
     if (n->a[1]) {
         a = psc_format(t->arena, "%s * %s", a, name_of(t, node, 1));
     }
-    psc_kernel_line(t, "%s = %s;", sum, operation(t, n->code, n->dtype, a, sum, ""));
+    psc_kernel_line(t, "%s = %s;", sum, psc_glsl_operation(t, n->code, n->dtype, a, sum, ""));
 }
 
 static void statement(psc_kernel_text *t, uint32_t node)
@@ -338,12 +218,12 @@ static void statement(psc_kernel_text *t, uint32_t node)
         psc_kernel_line(t, "%s = %s;", word_at(t, n->place, a, 1), name_of(t, node, 2));
         break;
     case PSY_K_KEEP:
-        need(t, NEEDS_PUSH);
+        psc_glsl_need(t, PSC_GLSL_NEEDS_PUSH);
         psc_kernel_line(t, "%s[lists + %s] = %s;", buffer(t, PSY_BIND_SCRATCH), a, b);
         break;
     case PSY_K_VAR:
         t->names[node] = psc_format(t->arena, "v%u", node);
-        psc_kernel_line(t, "%s %s = %s;", type_name(n->type), t->names[node], a);
+        psc_kernel_line(t, "%s %s = %s;", psc_glsl_type(n->type), t->names[node], a);
         break;
     case PSY_K_SET: psc_kernel_line(t, "%s = %s;", a, b); break;
     case PSY_K_STEP: step(t, node); break;
@@ -419,13 +299,13 @@ static void reduce(psc_kernel_text *t, uint32_t node)
 {
     const psy__knode *n = node_of(t, node);
     const char *i = psc_kernel_coordinate(t, node, 0);
-    need(t, NEEDS_SHARED);
+    psc_glsl_need(t, PSC_GLSL_NEEDS_SHARED);
     for (uint32_t s = node + 1; s < n->end; s++) {
         const psy__knode *st = node_of(t, s);
         if (st->op == PSY_K_STEP) {
             uint64_t identity = psc_kernel_identity(st->code, st->dtype);
-            psc_kernel_line(t, "%s%s s%u = %s;", is_exact(st->code, st->dtype) ? "precise " : "", type_name(st->type), s,
-                            constant(t, st->type, identity));
+            psc_kernel_line(t, "%s%s s%u = %s;", psc_glsl_is_exact(st->code, st->dtype) ? "precise " : "",
+                            psc_glsl_type(st->type), s, constant(t, st->type, identity));
         }
     }
     psc_kernel_line(t, "for (uint %s = local; %s < %s; %s += width) {", i, i, name_of(t, node, 0), i);
@@ -436,10 +316,10 @@ static void reduce(psc_kernel_text *t, uint32_t node)
         const psy__knode *st = node_of(t, s);
         if (st->op == PSY_K_STEP) {
             const char *x = of_word(t, st->type, "share[local]"), *y = of_word(t, st->type, "share[local + half_]");
-            const char *sum = operation(t, st->code, st->dtype, y, x, "");
-            const char *line =
-                psc_format(t->arena, "%s%s sum = %s; share[local] = %s;", is_exact(st->code, st->dtype) ? "precise " : "",
-                           type_name(st->type), sum, word_of(t, st->type, "sum"));
+            const char *sum = psc_glsl_operation(t, st->code, st->dtype, y, x, "");
+            const char *line = psc_format(t->arena, "%s%s sum = %s; share[local] = %s;",
+                                          psc_glsl_is_exact(st->code, st->dtype) ? "precise " : "", psc_glsl_type(st->type),
+                                          sum, word_of(t, st->type, "sum"));
             template(t, "tree",
                      (const psc_pair[]){{"OP", psy__op_info(st->code)->name},
                                         {"BITS", word_of(t, st->type, psc_format(t->arena, "s%u", s))},
@@ -453,9 +333,9 @@ static void reduce(psc_kernel_text *t, uint32_t node)
 static void best(psc_kernel_text *t, uint32_t node)
 {
     const char *i = psc_kernel_coordinate(t, node, 0);
-    need(t, NEEDS_SHARED);
-    need(t, NEEDS_BEST);
-    need(t, NEEDS_KEYS);
+    psc_glsl_need(t, PSC_GLSL_NEEDS_SHARED);
+    psc_glsl_need(t, PSC_GLSL_NEEDS_BEST);
+    psc_glsl_need(t, PSC_GLSL_NEEDS_KEYS);
     psc_kernel_line(t, "uint best_key = 0u, best_place = 0xffffffffu, best_bits = 0u;");
     psc_kernel_line(t, "for (uint %s = local; %s < %s; %s += width) {", i, i, name_of(t, node, 0), i);
     open(t);
@@ -581,8 +461,9 @@ static void head(psc_kernel_text *t, const char *name, FILE *to)
     static const struct {
         unsigned need;
         const char *section;
-    } parts[] = {{NEEDS_PUSH, "push"},     {NEEDS_SHARED, "shared"},     {NEEDS_BEST, "shared_best"}, {NEEDS_NARROW, "narrow"},
-                 {NEEDS_DIVIDE, "divide"}, {NEEDS_SATURATE, "saturate"}, {NEEDS_HALVES, "halves"},    {NEEDS_KEYS, "keys"}};
+    } parts[] = {{PSC_GLSL_NEEDS_PUSH, "push"},     {PSC_GLSL_NEEDS_SHARED, "shared"}, {PSC_GLSL_NEEDS_BEST, "shared_best"},
+                 {PSC_GLSL_NEEDS_NARROW, "narrow"}, {PSC_GLSL_NEEDS_DIVIDE, "divide"}, {PSC_GLSL_NEEDS_SATURATE, "saturate"},
+                 {PSC_GLSL_NEEDS_HALVES, "halves"}, {PSC_GLSL_NEEDS_KEYS, "keys"}};
     const psy__module *m = t->k->module;
     const char *group = psc_format(t->arena, "%d", PSY_KERNEL_GROUP_MAX);
     psc_template_write(
@@ -624,7 +505,7 @@ void psc_emit_glsl(psc_arena *arena, const psy__kernel_ir *k, const char *name, 
     const char *text = psc_stream_close(&body, arena, &n);
     t.to = to;
     head(&t, name, to);
-    if (t.needs >> NEEDS_PUSH & 1) {
+    if (t.needs >> PSC_GLSL_NEEDS_PUSH & 1) {
         fprintf(to, "    uint lists = message * push.stride;\n");
     }
     fprintf(to, "%s}\n", text);

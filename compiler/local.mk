@@ -112,7 +112,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/emit_c.c \
     %D%/emit_c_kernel.c \
     %D%/emit_c_layout.c \
-    %D%/emit_glsl.c \
+    %D%/emit_glsl.c %D%/emit_glsl.h %D%/emit_glsl_operation.c \
     %D%/emit_graph.c \
     %D%/emit_json.c \
     %D%/emit_kernel_ir.c \

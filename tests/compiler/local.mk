@@ -130,7 +130,7 @@ noinst_PROGRAMS += %D%/run_module
 %C%_run_module_SOURCES = %D%/run_module.c
 %C%_run_module_LDADD = runtime/libpsyne-core.la -lm
 
-test_scripts += %D%/golden.sh %D%/cli.sh %D%/limits.sh %D%/messages.sh %D%/language.sh %D%/numpy.sh %D%/weights.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh %D%/optimiser.sh
+test_scripts += %D%/golden.sh %D%/kernels.sh %D%/cli.sh %D%/limits.sh %D%/messages.sh %D%/language.sh %D%/numpy.sh %D%/weights.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh %D%/optimiser.sh
 EXTRA_DIST += tests/golden %D%/messages.py %D%/numpy_cases.py %D%/numpy_weights.py %D%/shell.sh
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.

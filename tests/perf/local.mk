@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
 # find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
-BENCHES = %D%/bench_ring %D%/bench_rpc %D%/bench_dot %D%/bench_command %D%/bench_compile
+BENCHES = %D%/bench_ring %D%/bench_rpc %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed
 EXTRA_PROGRAMS += $(BENCHES)
 bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
 
@@ -48,6 +48,17 @@ endif
     -DNEAREST_MODULE='"$(abs_top_builddir)/examples/nearest/gen/nearest.psm"' \
     -DNEAREST_SOURCE='"$(abs_top_srcdir)/examples/nearest/nearest.hrm"'
 
+# C that psynec writes, compiled as its users are told to.
+PRINTED_GENERATED = %D%/gen/printed.kernels.c %D%/gen/printed.kernels.h %D%/gen/printed.psm %D%/gen/printed.psy.h
+%C%_bench_printed_SOURCES = %D%/bench_printed.c $(bench_common)
+%C%_bench_printed_CPPFLAGS = $(AM_CPPFLAGS) -I%D%/gen -DPRINTED_MODULE='"$(abs_top_builddir)/%D%/gen/printed.psm"'
+%C%_bench_printed_LDADD = %D%/printed-kernels.o runtime/libpsyne-core.la -lm
+$(%C%_bench_printed_OBJECTS): %D%/gen/printed.kernels.c
+%D%/gen/printed.kernels.c: %D%/printed.hrm %D%/printed.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/printed.psy $(srcdir)/%D%/printed.hrm --emit header,bytecode,c -o %D%/gen && touch $@
+%D%/printed-kernels.o: %D%/gen/printed.kernels.c
+	$(AM_V_CC)$(CC) -std=c11 -O3 -march=native -fno-math-errno -fno-trapping-math -I$(top_srcdir)/runtime/include -c %D%/gen/printed.kernels.c -o $@
+
 %C%_bench_compile_SOURCES = %D%/bench_compile.c %D%/commands.c %D%/commands.h tests/compiler/large_hrm.c tests/compiler/large_hrm.h $(bench_common)
 %C%_bench_compile_CPPFLAGS = $(AM_CPPFLAGS) -DPSYNEC='"$(abs_top_builddir)/compiler/psynec$(EXEEXT)"' \
     -DNEAREST_SOURCE='"$(abs_top_srcdir)/examples/nearest/nearest.hrm"'
@@ -63,5 +74,5 @@ check_PROGRAMS += %D%/test_bench
 %C%_test_bench_LDADD = $(TEST_LDADD)
 test_scripts += %D%/test_run.sh
 
-EXTRA_DIST += %D%/echo.hrm %D%/echo.psy %D%/run doc/benchmarks.md
-CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED)
+EXTRA_DIST += %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/run doc/benchmarks.md
+CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED) $(PRINTED_GENERATED) %D%/printed-kernels.o

@@ -4,11 +4,11 @@
  *
  *     #include "nearest.kernels.h"
  *
- *     uint64_t sizes[] = {10000, 10000, 1};                                   // as nearest_nearest_shard.sizes names them
+ *     uint64_t sizes[] = {10000, 10000, 1};                                   // as nearest_kernels_nearest_shard.sizes names them
  *     psy_kernel_resident words = {.data = matrix, .rows = 10000};
  *     psy_kernel_frame frame;
- *     int status = psy_kernel_open(&nearest_nearest_shard, sizes, NULL, &words, &frame);   // 0: bound
- *     status = psy_kernel_run(&nearest_nearest_shard, &frame, request, NULL, 0, reply);    // again and again
+ *     int status = psy_kernel_open(&nearest_kernels_nearest_shard, sizes, NULL, &words, &frame);   // 0: bound
+ *     status = psy_kernel_run(&nearest_kernels_nearest_shard, &frame, request, NULL, 0, reply);    // again and again
  *     psy_kernel_close(&frame);
  *
  * A frame belongs to one thread at a time; a program and resident data are never written to and may be shared. After open
