@@ -114,15 +114,22 @@ psc_value *psc_shorten(psc_lowering *l, psc_span span, psc_value *v, psc_value *
 
 /* ---- what is not there ---- */
 
+/* Which places of the axis are there. */
+static psc_value *places_there(psc_lowering *l, psc_span span, const psc_value *v)
+{
+    psy_dim n = v->dims[v->length_axis];
+    psc_value *place = psc_emit(l, span, PSY_OP_IOTA, PSY_U32, &n, 1, NULL, 0);
+    return psc_emit_map2(l, span, PSY_OP_LT, place, psc_emit_length(l, span, v));
+}
+
 psc_value *psc_fill(psc_lowering *l, psc_span span, psc_value *v, psc_value *filler)
 {
     if (!v || !v->length || !filler) {
         return filler ? v : NULL;
     }
-    psy_dim n = v->dims[v->length_axis], dims[PSY_RANK_MAX] = {n, 1, 1, 1, 1, 1, 1, 1};
-    psc_value *place = psc_emit(l, span, PSY_OP_IOTA, PSY_U32, &n, 1, NULL, 0);
-    psc_value *there = psc_emit_map2(l, span, PSY_OP_LT, place, psc_emit_length(l, span, v));
-    psc_value *all[3] = {psc_shape_reshape(l, span, there, dims, (uint32_t)v->rank - v->length_axis), psc_bare(v), filler};
+    psy_dim dims[PSY_RANK_MAX] = {v->dims[v->length_axis], 1, 1, 1, 1, 1, 1, 1};
+    psc_value *there = places_there(l, span, v),
+              *all[3] = {psc_shape_reshape(l, span, there, dims, (uint32_t)v->rank - v->length_axis), psc_bare(v), filler};
     return psc_emit_map(l, span, PSY_OP_CHOOSE, all, 3);
 }
 
@@ -252,9 +259,32 @@ psc_term psc_call_length(psc_call *c)
     return psc_call_result(c, v ? psc_emit_length(l, c->e->span, v) : NULL);
 }
 
+/* Texts of a bounded field, with another text where none is. */
+static psc_term fill_texts(psc_call *c)
+{
+    psc_lowering *l = c->l;
+    const psc_term *t = &c->at[0], *filler = &c->at[1];
+    if (!t->value->length || t->value->length_axis != 0 || t->value->rank != 2) {
+        psc_help(ERROR(PSC_E_TYPE, t->span, "all of %s are there: nothing is to be filled", psc_text_type(l, t)),
+                 "leave `fill` out");
+        return psc_poison(c->e->span);
+    }
+    if (filler->kind == PSC_TERM_TEXT && filler->value->rank != 1) {
+        ERROR(PSC_E_SHAPE, filler->span, "one text stands for those that are not there, and this is %s",
+              psc_text_type(l, filler));
+        return psc_poison(c->e->span);
+    }
+    psc_term all = psc_text_term(psc_bare(t->value), psc_bare(t->other), t->span);
+    psc_value *there = places_there(l, c->e->span, t->value);
+    return there ? psc_text_choose(l, c->e->span, there, &all, filler) : psc_poison(c->e->span);
+}
+
 psc_term psc_call_fill(psc_call *c)
 {
     psc_lowering *l = c->l;
+    if (c->at[0].kind == PSC_TERM_TEXT) {
+        return fill_texts(c);
+    }
     psc_value *v = psc_call_raw(c, 0), *filler = v ? psc_as_value(l, &c->at[1], v->dtype) : NULL;
     if (!filler) {
         return psc_poison(c->e->span);

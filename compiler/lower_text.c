@@ -194,6 +194,11 @@ psc_term psc_text_index(psc_lowering *l, const hrm_expr *e, const psc_term *t)
                  t->span, "this is %s", psc_text_type(l, t));
         return psc_poison(e->span);
     }
+    if (t->value->length && !e->indices.at[0].part) {
+        psc_help(ERROR(PSC_E_SHAPE, e->span, "a message may have fewer texts than this takes"),
+                 "say what stands for those that are not there: `fill(t, \"\")`");
+        return psc_poison(e->span);
+    }
     psc_term bytes = psc_of_value(t->value, t->span), lengths = psc_of_value(t->other, t->span);
     bytes = psc_lower_indices(l, e, &bytes);
     if (bytes.kind != PSC_TERM_VALUE || !t->other) {

@@ -130,11 +130,11 @@ Test(texts, fields)
     compiled *c =
         compile("namespace t; message Q { key: u64 @key; a: string[<=8]; tags: string[<=3][<=4]; two: string[<=3][2]; }"
                 "message R { a: string[<=8]; b: string[<=20]; tags: string[<=6][<=4]; two: string[<=3][2];"
-                " which: string[<=11]; note: string[<=9] = \"nothing\"; name: string[<=6]; n: u32[2]; }",
+                " which: string[<=11]; note: string[<=9] = \"nothing\"; name: string[<=6]; n: u32[2]; last: string[<=8]; }",
                 "resident names: string[<=6][M] by key\n"
                 "pipeline p(q: Q) -> R { let long = length(q.a) > 3 R { a: q.a, b: if long { \"a long one\" } else { q.a },"
                 " tags: q.tags, two: q.two, which: if long { names[q.key] } else { q.two[1] }, name: names[q.key],"
-                " n: length(q.two) } }",
+                " n: length(q.two), last: fill(q.tags, \"no tag\")[3] } }",
                 true);
     cr_assert(c->ok, "%s", c->said);
     served s = {.shards = 1, .messages = MESSAGES, .residents = {{"names", "seven\0nine\0\0", 2, 6, keys}}};
@@ -166,6 +166,7 @@ Test(texts, fields)
         check_text_of(c, &s, m, "tags", 2, "six");
         check_text_of(c, &s, m, "two", 0, "foo");
         check_text_of(c, &s, m, "two", 1, "ba");
+        check_text(c, &s, m, "last", m == 0 ? "no tag" : "***");
         cr_assert_eq(((uint32_t *)serve_output(c, "p", &s, m, "n"))[0], 3u);
     }
     serve_end(&s);
