@@ -27,6 +27,17 @@ bool psc_ir_broadcast(const psc_value *a, const psc_value *b, psy_dim dims[PSY_R
     return true;
 }
 
+uint64_t psc_ir_bytes(const psc_value *v)
+{
+    static const uint64_t most = UINT64_C(1) << 44;
+    uint64_t bytes = psy__dtype_bytes(v->dtype);
+    for (uint32_t d = 0; d < v->rank; d++) {
+        bytes *= psy__dim_is_symbol(v->dims[d]) ? PSC_NAMED_SIZE : v->dims[d];
+        bytes = bytes > most ? most : bytes;
+    }
+    return bytes;
+}
+
 bool psc_ir_same_dims(const psc_value *a, const psc_value *b)
 {
     return a->rank == b->rank && memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0;

@@ -87,6 +87,9 @@ psc_value *psc_ir_add(psc_arena *arena, psc_program *p, const psc_value *from);
 /* numpy's rules; false: they do not fit. */
 bool psc_ir_broadcast(const psc_value *a, const psc_value *b, psy_dim dims[PSY_RANK_MAX], uint8_t *rank);
 bool psc_ir_same_dims(const psc_value *a, const psc_value *b);
+/* How much memory it takes, a size that has a name guessed as PSC_NAMED_SIZE: to compare what is not known yet. */
+enum { PSC_NAMED_SIZE = 4096 };
+uint64_t psc_ir_bytes(const psc_value *v);
 /* The axis that is sharded (its dim is a LOCAL symbol), or -1. */
 int psc_ir_sharded_axis(const psc_value *v, const psy_psm_symbol *symbols);
 /* The dims over which a reduction or elementwise op runs: those of its operands, broadcast. */

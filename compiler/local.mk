@@ -75,6 +75,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/resolve.c \
     %D%/resolve_bodies.c \
     %D%/safetensors.c \
+    %D%/schedule.c \
     %D%/schema.c \
     %D%/schema.h \
     %D%/schema_fields.c \

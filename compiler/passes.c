@@ -18,12 +18,13 @@ static const struct {
     bool has_ir;    /* its result is checked */
     bool tolerant;  /* runs after errors too, over what is sound, and finds more of them */
 } passes[] = {
-    {"parse", psc_parse, false, false, false},      {"resolve", psc_resolve, false, false, false},
-    {"lower", psc_lower, false, true, true},        {"split", psc_split, false, true, false},
-    {"fold", psc_fold, true, true, false},          {"cse", psc_cse, true, true, false},
-    {"relax", psc_relax, true, true, false},        {"dce", psc_dce, false, true, false},
-    {"fuse", psc_fuse, true, true, false},          {"plan", psc_plan, false, true, false},
-    {"bytecode", psc_bytecode, false, true, false}, {"kernels", psc_kernels, false, true, false},
+    {"parse", psc_parse, false, false, false},    {"resolve", psc_resolve, false, false, false},
+    {"lower", psc_lower, false, true, true},      {"split", psc_split, false, true, false},
+    {"fold", psc_fold, true, true, false},        {"cse", psc_cse, true, true, false},
+    {"relax", psc_relax, true, true, false},      {"dce", psc_dce, false, true, false},
+    {"fuse", psc_fuse, true, true, false},        {"schedule", psc_schedule, true, true, false},
+    {"plan", psc_plan, false, true, false},       {"bytecode", psc_bytecode, false, true, false},
+    {"kernels", psc_kernels, false, true, false},
 };
 
 enum { PASSES = sizeof passes / sizeof passes[0] };

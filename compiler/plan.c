@@ -11,6 +11,7 @@ typedef struct interval {
 
 typedef struct slot {
     const psc_value *like; /* the last register in it */
+    uint64_t bytes;        /* of the largest one, sizes that have names guessed */
     uint32_t last;
     bool batched;
 } slot;
@@ -49,26 +50,33 @@ static void find_intervals(planner *p)
     }
 }
 
+/* A free slot: of the same type, or else one of about the size. Something small in a large slot would only drive the next large
+ * thing out of it. */
 static uint16_t take_slot(planner *p, const psc_value *v)
 {
+    enum { ROOM_MAX = 4 };
+    uint64_t bytes = psc_ir_bytes(v), least = UINT64_MAX;
     size_t best = p->slots.count;
     for (size_t i = 0; i < p->slots.count; i++) {
         const slot *s = &p->slots.at[i];
         if (s->batched != v->batched || s->last >= p->alive[v->id].first) {
             continue;
         }
-        bool alike = psc_ir_same_dims(s->like, v) && s->like->dtype == v->dtype;
-        if (best == p->slots.count || alike) {
+        if (psc_ir_same_dims(s->like, v) && s->like->dtype == v->dtype) {
             best = i;
-        }
-        if (alike) {
             break;
         }
+        uint64_t off = s->bytes > bytes ? s->bytes - bytes : bytes - s->bytes;
+        if (s->bytes / ROOM_MAX <= bytes && off < least) {
+            least = off;
+            best = i;
+        }
     }
-    slot s = {v, p->alive[v->id].last, v->batched};
+    slot s = {v, bytes, p->alive[v->id].last, v->batched};
     if (best == p->slots.count) {
         psc_push(p->unit->arena, &p->slots, s);
     } else {
+        s.bytes = p->slots.at[best].bytes > bytes ? p->slots.at[best].bytes : bytes;
         p->slots.at[best] = s;
     }
     return (uint16_t)best;

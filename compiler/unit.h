@@ -135,6 +135,7 @@ void psc_cse(psc_unit *unit);
 void psc_relax(psc_unit *unit);
 void psc_dce(psc_unit *unit);
 void psc_fuse(psc_unit *unit);
+void psc_schedule(psc_unit *unit);
 void psc_plan(psc_unit *unit);
 void psc_bytecode(psc_unit *unit);
 void psc_kernels(psc_unit *unit);

@@ -355,6 +355,92 @@ Test(passes, fuse_stops_at_the_largest_kernel)
     end(f);
 }
 
+/* ---- schedule ---- */
+
+static psc_value *cumsum(fixture *f, psc_value *x)
+{
+    psc_value v = *x;
+    return add(f, (psc_value){
+                      .op = PSY_OP_CUMSUM, .dtype = PSY_F32, .rank = v.rank, .dims = {v.dims[0]}, .operands = {x}, .index = 0});
+}
+
+/* Bytes of all slots, sizes that have names guessed. */
+static uint64_t slot_bytes(fixture *f)
+{
+    uint64_t bytes[64] = {0}, sum = 0;
+    run(f, psc_plan);
+    cr_assert_leq(f->program.slot_count, 64);
+    for (size_t i = 0; i < f->program.values.count; i++) {
+        const psc_value *v = f->program.values.at[i];
+        uint16_t slot = v->op == PSY_OP_STORE ? PSY_NO_SLOT : f->program.registers.at[v->reg].slot;
+        if (slot != PSY_NO_SLOT) {
+            bytes[slot] = psc_ir_bytes(v) > bytes[slot] ? psc_ir_bytes(v) : bytes[slot];
+        }
+    }
+    for (uint32_t i = 0; i < f->program.slot_count; i++) {
+        sum += bytes[i];
+    }
+    return sum;
+}
+
+/* Six large values, all made before the first is read: what is read at once needs the memory of one and what it is made of. */
+static fixture *large_values(void)
+{
+    fixture *f = begin();
+    psc_value *large[6], *x = load(f, 0, 1000), *sum = NULL;
+    for (unsigned k = 0; k < 6; k++) {
+        large[k] = cumsum(f, map(f, PSY_OP_MUL, x, constant(f, PSY_F32, k + 2), NULL));
+    }
+    for (unsigned k = 0; k < 6; k++) {
+        psc_value *one = reduce(f, PSY_OP_SUM, large[k], NULL);
+        sum = sum ? map(f, PSY_OP_ADD, sum, one, NULL) : one;
+    }
+    store(f, sum, 0);
+    return f;
+}
+
+Test(passes, schedule_reads_what_is_large_at_once)
+{
+    fixture *written = large_values(), *scheduled = large_values();
+    run(scheduled, psc_schedule);
+    uint64_t before = slot_bytes(written), after = slot_bytes(scheduled);
+    cr_assert_geq(before, 6 * 4000);
+    cr_assert_leq(after, 2 * 4000 + 64, "%lu bytes", (unsigned long)after);
+    end(written);
+    end(scheduled);
+}
+
+/* Where no order needs less, it stays that of the source. */
+Test(passes, schedule_leaves_a_chain_alone)
+{
+    fixture *f = begin();
+    psc_value *last = load(f, 0, 8), *values[16];
+    for (unsigned k = 0; k < 16; k++) {
+        values[k] = last = cumsum(f, last);
+    }
+    store(f, last, 0);
+    run(f, psc_schedule);
+    for (size_t k = 0; k < 16; k++) {
+        cr_assert_eq(f->program.values.at[k + 1], values[k]);
+    }
+    end(f);
+}
+
+/* Something small does not take a large slot, which the next large value would then lack. */
+Test(passes, plan_keeps_large_slots_for_what_is_large)
+{
+    fixture *f = begin();
+    psc_value *x = load(f, 0, 1000), *kept[4];
+    for (unsigned k = 0; k < 4; k++) {
+        kept[k] = reduce(f, PSY_OP_SUM, cumsum(f, map(f, PSY_OP_MUL, x, constant(f, PSY_F32, k + 2), NULL)), NULL);
+    }
+    for (unsigned k = 0; k < 4; k++) {
+        store(f, kept[k], k);
+    }
+    cr_assert_leq(slot_bytes(f), 2 * 4000 + 64);
+    end(f);
+}
+
 /* ---- plan ---- */
 
 /* Two registers of one slot are never alive at once, and both of one message or both of all. What is alive is found here again,
@@ -432,6 +518,11 @@ Test(passes, plan_of_random_programs)
         run(f, psc_dce);
         if (round % 2) {
             run(f, psc_fuse);
+        }
+        if (round / 2 % 2) {
+            size_t n_before = f->program.values.count;
+            run(f, psc_schedule); /* the check after it knows operands that come too late, and regions in pieces */
+            cr_assert_eq(f->program.values.count, n_before);
         }
         run(f, psc_plan);
         check_slots(f);
