@@ -83,19 +83,23 @@ static void put_names(const c_file *f)
     fprintf(f->code, "NULL};\n");
 }
 
-/* What the caller gives: ", of sizes N, N.local and residents words, stored". */
-static const char *wants_text(const c_file *f)
+/* The places of sizes and residents, by name: two that are one name in C are told apart by their number. */
+static void put_enum(const c_file *f, const char *kind, uint32_t count, const char *(*name)(const psy__module *, uint32_t))
 {
-    const char *text = "";
-    for (uint32_t i = 0; i < f->m->symbol_count; i++) {
-        text = psc_format(f->arena, "%s%s%s", text, i ? ", " : "; sizes ", psy__module_string(f->m, f->m->symbols[i].name));
+    const char **names = psc_alloc(f->arena, (count + 1) * sizeof *names);
+    fprintf(f->header, "enum {");
+    for (uint32_t i = 0; i < count; i++) {
+        names[i] = psc_kernel_identifier(f->arena, psc_format(f->arena, "%s_kernel_%s_", f->stem, kind), name(f->m, i));
+        for (uint32_t k = 0; k < i; k++) {
+            names[i] = strcmp(names[k], names[i]) == 0 ? psc_format(f->arena, "%s_%u", names[i], i) : names[i];
+        }
+        fprintf(f->header, "\n    %s,", names[i]);
     }
-    for (uint32_t i = 0; i < f->m->resident_count; i++) {
-        text =
-            psc_format(f->arena, "%s%s%s", text, i ? ", " : "; residents ", psy__module_string(f->m, f->m->residents[i].name));
-    }
-    return quoted(f->arena, text);
+    fprintf(f->header, "\n    %s_kernel_%ss\n};\n", f->stem, kind);
 }
+
+static const char *size_name(const psy__module *m, uint32_t i) { return psy__module_string(m, m->symbols[i].name); }
+static const char *resident_name(const psy__module *m, uint32_t i) { return psy__module_string(m, m->residents[i].name); }
 
 static psy_status put_program(c_file *f, uint32_t program)
 {
@@ -141,7 +145,7 @@ static psy_status put_program(c_file *f, uint32_t program)
     const psc_pair pairs[] = {{"SYMBOL", symbol},
                               {"STEM", f->stem},
                               {"NAME", name},
-                              {"SIZES", wants_text(f)},
+
                               {"UNIFORM", uniform},
                               {"PARTS", parts},
                               {"BATCHED", batched},
@@ -171,6 +175,8 @@ psy_status psc_emit_c(psc_arena *arena, const psy__module *m, const char *name, 
     psy_status status = PSY_OK;
     psc_template_write(psc_template_c, "top", pairs, code);
     psc_template_write(psc_template_c, "header", pairs, header);
+    put_enum(&f, "size", m->symbol_count, size_name);
+    put_enum(&f, "resident", m->resident_count, resident_name);
     psc_stream programs;
     size_t n;
     f.code = psc_stream_open(&programs);

@@ -32,7 +32,8 @@ cat >user.c <<'C'
 
 enum { ROWS = 200, SHARD = 100 };
 static _Alignas(64) float rows[ROWS][256];
-static _Alignas(64) unsigned char query[4096], partial[2][4096], hits[4096], stored[8192], word[64];
+static _Alignas(64) unsigned char query[4096], partial[2][1 << 16], hits[1 << 16], stored[8192], word[64];
+static _Alignas(64) unsigned char spelling[ROWS][256];
 
 int main(void)
 {
@@ -47,9 +48,14 @@ int main(void)
     vector[20] = 2;
     nearest_query_set_k(q, 2);
     for (uint64_t shard = 0; shard < 2; shard++) {
-        psy_kernel_resident residents[2] = {{.data = rows[shard * SHARD], .rows = SHARD, .row_bytes = sizeof rows[0]},
-                                            {.data = rows, .rows = ROWS, .row_bytes = sizeof rows[0]}};
-        uint64_t sizes[] = {ROWS, SHARD, ROWS, ROWS, 2}, bases[] = {0, shard * SHARD, 0, 0, 0};
+        psy_kernel_resident residents[nearest_kernel_residents] = {
+            [nearest_kernel_resident_words] = {.data = rows[shard * SHARD], .rows = SHARD},
+            [nearest_kernel_resident_spelling] = {.data = spelling, .rows = SHARD},
+            [nearest_kernel_resident_stored] = {.data = rows, .rows = ROWS}};
+        uint64_t sizes[nearest_kernel_sizes] = {[nearest_kernel_size_N] = ROWS,      [nearest_kernel_size_N_local] = SHARD,
+                                                 [nearest_kernel_size_M] = ROWS,      [nearest_kernel_size_M_local] = ROWS,
+                                                 [nearest_kernel_size_shards] = 2};
+        uint64_t bases[nearest_kernel_sizes] = {[nearest_kernel_size_N_local] = shard * SHARD};
         psy_kernel_frame frame;
         if (psy_kernel_open(&nearest_kernels_nearest_shard, sizes, bases, residents, &frame) != PSY_OK ||
             psy_kernel_run(&nearest_kernels_nearest_shard, &frame, query, NULL, 0, partial[shard]) != PSY_OK) {
@@ -57,8 +63,11 @@ int main(void)
         }
         psy_kernel_close(&frame);
     }
-    uint64_t sizes[] = {ROWS, ROWS, ROWS, ROWS, 2};
-    psy_kernel_resident residents[2] = {{0}, {rows, ROWS, sizeof rows[0], keys, psy_kernel_find}};
+    uint64_t sizes[nearest_kernel_sizes] = {[nearest_kernel_size_N] = ROWS,  [nearest_kernel_size_N_local] = ROWS,
+                                             [nearest_kernel_size_M] = ROWS,  [nearest_kernel_size_M_local] = ROWS,
+                                             [nearest_kernel_size_shards] = 2};
+    psy_kernel_resident residents[nearest_kernel_residents] = {
+        [nearest_kernel_resident_stored] = {rows, ROWS, sizeof rows[0], keys, psy_kernel_find}};
     psy_kernel_frame frame;
     if (psy_kernel_open(&nearest_kernels_nearest_merge, sizes, NULL, residents, &frame) != PSY_OK ||
         psy_kernel_run(&nearest_kernels_nearest_merge, &frame, query, partial, sizeof partial[0], hits) != PSY_OK) {
@@ -79,7 +88,7 @@ int main(void)
     nearest_word_set_key(w, 5);
     printf("no row: %d\n", psy_kernel_run(&nearest_kernels_stored_vector, &frame, word, NULL, 0, stored) == PSY_NOT_FOUND);
     psy_kernel_close(&frame);
-    sizes[0] = 3; /* topk wants 64 rows */
+    sizes[nearest_kernel_size_N] = sizes[nearest_kernel_size_N_local] = 3; /* topk wants 64 rows */
     printf("too few: %d\n", psy_kernel_open(&nearest_kernels_nearest_merge, sizes, NULL, residents, &frame) == PSY_INVALID);
     return 0;
 }

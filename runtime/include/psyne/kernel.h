@@ -4,10 +4,10 @@
  *
  *     #include "nearest.kernels.h"
  *
- *     uint64_t sizes[] = {10000, 10000, 1};                                   // as nearest_kernels_nearest_shard.sizes names them
- *     psy_kernel_resident words = {.data = matrix, .rows = 10000};
+ *     uint64_t sizes[nearest_kernel_sizes] = {[nearest_kernel_size_N] = 10000, ...};
+ *     psy_kernel_resident residents[nearest_kernel_residents] = {[nearest_kernel_resident_words] = {matrix, 10000}, ...};
  *     psy_kernel_frame frame;
- *     int status = psy_kernel_open(&nearest_kernels_nearest_shard, sizes, NULL, &words, &frame);   // 0: bound
+ *     int status = psy_kernel_open(&nearest_kernels_nearest_shard, sizes, NULL, residents, &frame);   // 0: bound
  *     status = psy_kernel_run(&nearest_kernels_nearest_shard, &frame, request, NULL, 0, reply);    // again and again
  *     psy_kernel_close(&frame);
  *
