@@ -83,11 +83,11 @@ function! Seen(line, column)
   echo expand('%:e') matchstr(getline(a:line), '\\%' . a:column . 'c\\S\\w*') synIDattr(synID(a:line, a:column, 1), 'name')
 endfunction
 edit $source/examples/nearest/nearest.hrm
-for at in [[1, 1], [2, 1], [2, 8], [4, 10], [4, 18], [4, 30], [7, 4], [7, 36], [7, 53], [12, 39], [18, 22], [18, 31]]
+for at in [[1, 1], [2, 1], [2, 8], [4, 10], [4, 20], [4, 32], [5, 20], [8, 4], [8, 36], [8, 53], [13, 39], [20, 22], [20, 31]]
   call Seen(at[0], at[1])
 endfor
 edit $source/examples/nearest/nearest.psy
-for at in [[1, 1], [4, 1], [5, 7], [8, 9], [10, 5], [10, 13], [26, 14]]
+for at in [[1, 1], [4, 1], [5, 7], [10, 9], [12, 5], [12, 13], [30, 14]]
   call Seen(at[0], at[1])
 endfor
 enew
@@ -107,6 +107,7 @@ hrm "nearest hrmString
 hrm words hrmDeclared
 hrm f32 hrmType
 hrm split hrmPlacement
+hrm string hrmType
 hrm unit hrmDeclared
 hrm sqrt hrmBuiltin
 hrm 1e hrmFloat

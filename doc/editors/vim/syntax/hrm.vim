@@ -9,7 +9,7 @@ syntax keyword hrmItem import const resident param fn pipeline for let
 syntax keyword hrmConditional if else
 syntax match hrmPlacement /\%(\]\s*\)\@<=\%(split\|by\s\+key\|replicated\)\>/
 syntax keyword hrmBoolean true false
-syntax keyword hrmType bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64
+syntax keyword hrmType string bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64
 
 " Functions of the language, where they are called.
 syntax keyword hrmBuiltin contained
