@@ -52,7 +52,8 @@ Test(module_file, names)
     cr_assert_eq(psy_module_open(MODULE, &module), PSY_OK, "%s", psy_detail());
     cr_assert_str_eq(psy_module_pipeline(module, 0), "best");
     cr_assert_str_eq(psy_module_pipeline(module, 3), "weighted");
-    cr_assert_null(psy_module_pipeline(module, 4));
+    cr_assert_str_eq(psy_module_pipeline(module, 5), "kept_scaled");
+    cr_assert_null(psy_module_pipeline(module, 6));
     cr_assert_str_eq(psy_module_resident(module, 1), "kept");
     cr_assert_null(psy_module_resident(module, 3));
     read_module();
