@@ -16,6 +16,8 @@ for kind in schema program assembly module; do
     ok "the corpus of $kind is there" has_inputs $kind 20
     ok "the corpus of $kind breaks nothing" runs $kind "$source/tests/fuzz/corpus/$kind"
 done
+ok 'the corpus of weights is there' has_inputs weights 8
+ok 'the corpus of weights breaks nothing' runs weights "$source/tests/fuzz/corpus/weights"
 ok 'modules of the tests break nothing' runs module "$source"/tests/isa/*.hra
 
 printf 'pipeline' >wrong

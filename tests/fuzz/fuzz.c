@@ -117,6 +117,9 @@ bool fuzz_one(fuzz_kind kind, const char *imports, const uint8_t *bytes, size_t 
     if (kind == FUZZ_ASSEMBLY || kind == FUZZ_MODULE) {
         return kind == FUZZ_ASSEMBLY ? compile_assembly(bytes, n) : fuzz_module(bytes, n);
     }
+    if (kind == FUZZ_WEIGHTS) {
+        return fuzz_weights(bytes, n);
+    }
     /* psc_source_read refuses NUL bytes. */
     if (n > PSC_SOURCE_BYTES_MAX || memchr(bytes, 0, n)) {
         return false;

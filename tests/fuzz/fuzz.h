@@ -10,7 +10,7 @@
 
 /* MODULE: a module's bytes, whose length and hash are mended; or assembly, a NUL, and changes of the module that is made of it,
  * five bytes each: where (u32), and what the byte there is combined with (exclusive or). */
-typedef enum fuzz_kind { FUZZ_SCHEMA, FUZZ_PROGRAM, FUZZ_ASSEMBLY, FUZZ_MODULE, FUZZ_KINDS } fuzz_kind;
+typedef enum fuzz_kind { FUZZ_SCHEMA, FUZZ_PROGRAM, FUZZ_ASSEMBLY, FUZZ_MODULE, FUZZ_WEIGHTS, FUZZ_KINDS } fuzz_kind;
 
 /* Imports are looked for in `imports`, folders with colons between. Whether the input was accepted. */
 bool fuzz_one(fuzz_kind kind, const char *imports, const uint8_t *bytes, size_t n);
@@ -21,5 +21,7 @@ _Noreturn void fuzz_broken(const char *what, const char *detail);
 void fuzz_check_module(const uint8_t *bytes, uint64_t n);
 /* Whether the module decodes, after mending; then it is checked. */
 bool fuzz_module(const uint8_t *bytes, size_t n);
+/* Whether a tensor of the file can be read. */
+bool fuzz_weights(const uint8_t *bytes, size_t n);
 
 #endif

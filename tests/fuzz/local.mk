@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-FUZZ_SOURCES = %D%/change.c %D%/change.h %D%/fuzz.c %D%/fuzz.h %D%/fuzz_module.c %D%/soup.c %D%/soup.h %D%/words.c %D%/words.h
+FUZZ_SOURCES = %D%/change.c %D%/change.h %D%/fuzz.c %D%/fuzz.h %D%/fuzz_module.c %D%/fuzz_weights.c %D%/soup.c %D%/soup.h %D%/words.c %D%/words.h
 FUZZ_KEYWORDS = compiler/hrm_lex.l compiler/psy_lex.l
 FUZZ_WORDS = runtime/isa/asm.c runtime/isa/asm_program.c
 
@@ -17,7 +17,7 @@ check_PROGRAMS += %D%/test_fuzz_compiler
 $(%C%_test_fuzz_compiler_OBJECTS): %D%/gen/keywords.inc
 
 # A target for each kind of input. With --enable-fuzzers a fuzzer drives them, otherwise they run files: corpus.sh is the test.
-FUZZ_TARGETS = %D%/fuzz_schema %D%/fuzz_program %D%/fuzz_assembly %D%/fuzz_module
+FUZZ_TARGETS = %D%/fuzz_schema %D%/fuzz_program %D%/fuzz_assembly %D%/fuzz_module %D%/fuzz_weights
 FUZZ_TARGET_SOURCES = %D%/target.c $(FUZZ_SOURCES)
 if FUZZERS
 FUZZ_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS) -DPSY_FUZZER
@@ -44,7 +44,11 @@ noinst_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_module_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_TARGET=FUZZ_MODULE
 %C%_fuzz_module_LDFLAGS = $(fuzz_target_flags)
 %C%_fuzz_module_LDADD = $(fuzz_target_libs)
-$(%C%_fuzz_schema_OBJECTS) $(%C%_fuzz_program_OBJECTS) $(%C%_fuzz_assembly_OBJECTS) $(%C%_fuzz_module_OBJECTS): %D%/gen/keywords.inc
+%C%_fuzz_weights_SOURCES = $(FUZZ_TARGET_SOURCES)
+%C%_fuzz_weights_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_TARGET=FUZZ_WEIGHTS
+%C%_fuzz_weights_LDFLAGS = $(fuzz_target_flags)
+%C%_fuzz_weights_LDADD = $(fuzz_target_libs)
+$(%C%_fuzz_schema_OBJECTS) $(%C%_fuzz_program_OBJECTS) $(%C%_fuzz_assembly_OBJECTS) $(%C%_fuzz_module_OBJECTS) $(%C%_fuzz_weights_OBJECTS): %D%/gen/keywords.inc
 test_scripts += %D%/corpus.sh
 EXTRA_DIST += %D%/corpus %D%/run
 

@@ -43,12 +43,13 @@ static size_t change_text(const uint8_t *one, size_t one_n, const uint8_t *other
 
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t most, unsigned seed)
 {
-    return seed % 2 || n == 0 ? LLVMFuzzerMutate(bytes, n, most) : change_text(bytes, n, bytes, n, bytes, most, seed);
+    return seed % 2 || n == 0 || FUZZ_TARGET == FUZZ_WEIGHTS ? LLVMFuzzerMutate(bytes, n, most)
+                                                             : change_text(bytes, n, bytes, n, bytes, most, seed);
 }
 
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *one, size_t one_n, const uint8_t *other, size_t other_n, uint8_t *out,
                                  size_t most, unsigned seed)
 {
-    return one_n && other_n ? change_text(one, one_n, other, other_n, out, most, seed) : 0;
+    return one_n && other_n && FUZZ_TARGET != FUZZ_WEIGHTS ? change_text(one, one_n, other, other_n, out, most, seed) : 0;
 }
 #endif
