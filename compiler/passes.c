@@ -17,19 +17,30 @@ static const struct {
     bool optimises; /* left out under -O0 */
     bool has_ir;    /* its result is checked */
     bool tolerant;  /* runs after errors too, over what is sound, and finds more of them */
+    const char *does;
 } passes[] = {
-    {"parse", psc_parse, false, false, false},    {"resolve", psc_resolve, false, false, false},
-    {"lower", psc_lower, false, true, true},      {"split", psc_split, false, true, false},
-    {"fold", psc_fold, true, true, false},        {"cse", psc_cse, true, true, false},
-    {"relax", psc_relax, true, true, false},      {"dce", psc_dce, false, true, false},
-    {"fuse", psc_fuse, true, true, false},        {"schedule", psc_schedule, true, true, false},
-    {"plan", psc_plan, false, true, false},       {"bytecode", psc_bytecode, false, true, false},
-    {"kernels", psc_kernels, false, true, false},
+    {"parse", psc_parse, false, false, false, "the text to a tree; all mistakes of form"},
+    {"resolve", psc_resolve, false, false, false, "every name to what it means: imports, constants, data, weights, functions"},
+    {"lower", psc_lower, false, true, true,
+     "types and shapes; every pipeline to operations for one message, functions written out"},
+    {"split", psc_split, false, true, false, "into a part for each shard and a part that merges"},
+    {"fold", psc_fold, true, true, false, "constants are computed; what changes no bit is left out (`x * 1`, `x / 2`)"},
+    {"cse", psc_cse, true, true, false, "what is computed twice is computed once"},
+    {"relax", psc_relax, true, true, false, "with `--fast-math`: what changes roundings"},
+    {"dce", psc_dce, false, true, false, "what nobody reads is left out"},
+    {"fuse", psc_fuse, true, true, false,
+     "into kernels: chains, what goes into reductions and comes out of them, reductions over one read"},
+    {"schedule", psc_schedule, true, true, false, "in the order that needs the least memory at once"},
+    {"plan", psc_plan, false, true, false, "where every value lies, as long as it is read: the arena's slots"},
+    {"bytecode", psc_bytecode, false, true, false, "the module, verified as the runtime will"},
+    {"kernels", psc_kernels, false, true, false, "kernels for devices, validated"},
 };
 
 enum { PASSES = sizeof passes / sizeof passes[0] };
 
 const char *psc_pass_name(size_t i) { return i < PASSES ? passes[i].name : NULL; }
+const char *psc_pass_does(size_t i) { return passes[i].does; }
+bool psc_pass_optimises(size_t i) { return passes[i].optimises; }
 
 /* ---- dumps ---- */
 

@@ -19,6 +19,9 @@ void psc_passes_run(psc_unit *unit, const psc_passes_options *options);
 
 /* Names of passes in their order; NULL after the last. */
 const char *psc_pass_name(size_t i);
+/* What it does, in half a sentence, and whether it is left out under -O0. */
+const char *psc_pass_does(size_t i);
+bool psc_pass_optimises(size_t i);
 
 /* The programs as they were before bytecode was made of them. */
 void psc_passes_dump_ir(psc_unit *unit, FILE *to);

@@ -8,6 +8,7 @@
 #include "optimise.h"
 #include "options.h"
 #include "output.h"
+#include "passes.h"
 #include "template.h"
 
 /* Of what is said, not of the build: the same input gives the same page. */
@@ -189,6 +190,13 @@ static void write_options(FILE *to)
     }
 }
 
+static void write_passes(FILE *to)
+{
+    for (size_t i = 0; psc_pass_name(i); i++) {
+        fprintf(to, "| `%s` | %s |%s |\n", psc_pass_name(i), psc_pass_does(i), psc_pass_optimises(i) ? "" : " yes");
+    }
+}
+
 static void write_fast_math(FILE *to)
 {
     const char *written, *computed;
@@ -239,7 +247,10 @@ int main(int argc, char **argv)
                                    {"VALUES", text_of(write_values)},
                                    {"LISTS", text_of(write_lists)},
                                    {NULL, NULL}};
-    const psc_pair page[] = {{"OPTIONS", text_of(write_options)}, {"FAST_MATH", text_of(write_fast_math)}, {NULL, NULL}};
+    const psc_pair page[] = {{"OPTIONS", text_of(write_options)},
+                             {"PASSES", text_of(write_passes)},
+                             {"FAST_MATH", text_of(write_fast_math)},
+                             {NULL, NULL}};
     bool is_manual = strcmp(argv[1], "manual") == 0, is_completion = strcmp(argv[1], "completion") == 0;
     psc_template_write(templates->text, argv[1], is_manual ? manual : is_completion ? completion : page, stdout);
     if (strcmp(argv[1], "diagnostics") == 0) {
