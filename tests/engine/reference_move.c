@@ -214,8 +214,8 @@ static void run_topk(const reference *r, const psy__instruction *at)
         values->cells[i] = i < a->count                   ? all[i].cell
                            : reference_is_float(a->dtype) ? (reference_cell){.real = NAN}
                                                           : reference_identity(PSY_OP_RMAX, a->dtype);
-        uint64_t found = at->operands[3] == 0 ? all[i].place : all[i].label;
-        out->cells[i] = (reference_cell){.bits = i < a->count ? found : UINT64_MAX};
+        bool places = at->operands[3] == 0;
+        out->cells[i] = (reference_cell){.bits = i >= a->count ? UINT64_MAX : places ? all[i].place : all[i].label};
     }
     free(all);
 }
