@@ -63,16 +63,14 @@ static void write_types(writer *w)
     }
 }
 
-static writer *placing; /* psc_each_program has no context of ours */
-
-static void place_weights_of(psc_unit *u, psc_program *p)
+static void place_weights_of(writer *w, const psc_program *p)
 {
-    for (size_t i = 0; p && i < p->values.count; i++) {
+    for (size_t i = 0; i < p->values.count; i++) {
         const psc_value *v = p->values.at[i];
-        psc_param *weights = v->op == PSY_OP_CONST && v->rank ? &u->params.at[v->index] : NULL;
+        psc_param *weights = v->op == PSY_OP_CONST && v->rank ? &w->unit->params.at[v->index] : NULL;
         if (weights && weights->offset == PSY_NONE) {
-            weights->offset = (uint32_t)placing->scalars;
-            placing->scalars += (weights->bytes + 63) & ~UINT64_C(63); /* as vectors lie everywhere */
+            weights->offset = (uint32_t)w->scalars;
+            w->scalars += (weights->bytes + 63) & ~UINT64_C(63); /* as vectors lie everywhere */
         }
     }
 }
@@ -84,8 +82,10 @@ static void write_weights(writer *w)
     for (size_t i = 0; i < u->params.count; i++) {
         u->params.at[i].offset = PSY_NONE;
     }
-    placing = w;
-    psc_each_program(u, place_weights_of);
+    const psc_program *program;
+    for (size_t i = 0; (program = psc_program_at(u, i)); i++) {
+        place_weights_of(w, program);
+    }
     if (w->scalars == 0) {
         return;
     }

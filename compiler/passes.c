@@ -89,18 +89,8 @@ const char *psc_dump_index(void *context, const psc_value *v)
     }
 }
 
-static FILE *dump_to; /* psc_each_program has no context of ours */
-
-static void dump_program(psc_unit *u, psc_program *p)
-{
-    if (p) {
-        psc_ir_dump(p, psc_dump_dim, psc_dump_index, u, dump_to);
-    }
-}
-
 static void dump_ir(psc_unit *u, const char *pass, FILE *to)
 {
-    dump_to = to;
     fprintf(to, "// after %s\n", pass);
     for (size_t i = 0; i < u->symbols.count; i++) {
         fprintf(to, "size %s\n", u->symbol_names.at[i]);
@@ -110,8 +100,9 @@ static void dump_ir(psc_unit *u, const char *pass, FILE *to)
         fprintf(to, "resident %s: %s%s\n", u->residents.at[i].node->name.text, psy__dtype_name(r->dtype),
                 psc_shape_text(u, r->dims, r->rank));
     }
-    if (u->pipelines.count && u->pipelines.at[0]->whole) {
-        psc_each_program(u, dump_program);
+    const psc_program *p;
+    for (size_t i = 0; (p = psc_program_at(u, i)); i++) {
+        psc_ir_dump(p, psc_dump_dim, psc_dump_index, u, to);
     }
 }
 
@@ -144,14 +135,15 @@ void psc_passes_dump_ir(psc_unit *u, FILE *to)
 
 /* ---- running ---- */
 
-static const char *checking;
-
-static void check_program(psc_unit *u, psc_program *p)
+static void check_programs(psc_unit *u, const char *pass)
 {
-    const char *wrong = psc_ir_check(u->arena, p);
-    if (wrong && u->diags->errors == 0) {
-        psc_span whole = {u->source, 0, 0};
-        psc_error(u->diags, PSC_E_INTERNAL, whole, "after %s, program %s: %s", checking, p->name, wrong);
+    psc_program *p;
+    psc_span whole = {u->source, 0, 0};
+    for (size_t i = 0; u->diags->errors == 0 && (p = psc_program_at(u, i)); i++) {
+        const char *wrong = psc_ir_check(u->arena, p);
+        if (wrong) {
+            psc_error(u->diags, PSC_E_INTERNAL, whole, "after %s, program %s: %s", pass, p->name, wrong);
+        }
     }
 }
 
@@ -170,8 +162,7 @@ void psc_passes_run(psc_unit *u, const psc_passes_options *options)
         if (!passes[i].optimises || u->options->optimise) {
             passes[i].run(u);
             if (u->diags->errors == 0 && passes[i].has_ir) {
-                checking = passes[i].name;
-                psc_each_program(u, check_program);
+                check_programs(u, passes[i].name);
             }
         }
         if (options->time) {

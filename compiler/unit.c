@@ -5,18 +5,25 @@
 #include <inttypes.h>
 #include <string.h>
 
+psc_program *psc_program_at(const psc_unit *unit, size_t i)
+{
+    for (size_t k = 0; k < unit->pipelines.count; k++) {
+        const psc_pipeline *p = unit->pipelines.at[k];
+        psc_program *const programs[2] = {p->shard ? p->shard : p->whole, p->shard ? p->merge : NULL};
+        size_t count = programs[1] ? 2 : programs[0] ? 1 : 0; /* one with errors has none */
+        if (i < count) {
+            return programs[i];
+        }
+        i -= count;
+    }
+    return NULL;
+}
+
 void psc_each_program(psc_unit *unit, void (*pass)(psc_unit *, psc_program *))
 {
-    for (size_t i = 0; i < unit->pipelines.count; i++) {
-        psc_pipeline *p = unit->pipelines.at[i];
-        if (!p->shard) {
-            pass(unit, p->whole);
-            continue;
-        }
-        pass(unit, p->shard);
-        if (p->merge) {
-            pass(unit, p->merge);
-        }
+    psc_program *p;
+    for (size_t i = 0; (p = psc_program_at(unit, i)); i++) {
+        pass(unit, p);
     }
 }
 

@@ -146,6 +146,8 @@ void psc_kernels(psc_unit *unit);
 /* ---- shared by passes ---- */
 /* Calls `pass` for every program there is: the whole ones before split, after it the shard and merge ones. */
 void psc_each_program(psc_unit *unit, void (*pass)(psc_unit *, psc_program *));
+/* The i-th of these programs; NULL after the last. */
+psc_program *psc_program_at(const psc_unit *unit, size_t i);
 /* The symbol's dim word, or PSY_NONE. */
 psy_dim psc_symbol_find(const psc_unit *unit, const char *name, uint32_t kind);
 psy_dim psc_symbol_add(psc_unit *unit, const char *name, uint32_t kind, uint32_t of);
