@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make check` builds every test and runs all of them through tests/runner/run, which sums their cases; its last line is the last
-# line of the output. A folder adds programs to check_PROGRAMS and scripts to test_scripts.
+# line of the output. A folder adds programs to check_PROGRAMS, scripts to test_scripts and what these call to check_tools.
 TEST_CPPFLAGS = $(AM_CPPFLAGS) -DPSY_SOURCE_DIR='"$(abs_top_srcdir)"' -DPSY_BUILD_DIR='"$(abs_top_builddir)"'
 TEST_LDADD = %D%/libpsyne-test.la runtime/libpsyne-core.la
 test_scripts =
+check_tools =
 long_programs =
 
 check_LTLIBRARIES += %D%/libpsyne-test.la
@@ -42,22 +43,22 @@ test_environment = PSYNE_SOURCE="$(abs_top_srcdir)" PSYNE_BUILD="$(abs_top_build
 
 # TESTS="tests/mem/test_ring tests/example/demo.sh" narrows the run.
 tests_wanted = $(if $(TESTS),$(TESTS),$(check_PROGRAMS) $(test_scripts))
-check-local: $(check_PROGRAMS)
+check-local: $(check_PROGRAMS) $(check_tools)
 	@env $(test_environment) bash $(srcdir)/tests/runner/run test-logs \
 	    $(foreach t,$(tests_wanted),$(if $(filter %.sh,$t),$(srcdir)/$t,./$t))
 
 # What takes minutes or hours: many more random programs and changed inputs than `make check` has, and all numbers there are.
 # LONG=N multiplies the random ones.
-EXTRA_PROGRAMS += $(long_programs)
+EXTRA_PROGRAMS += $(check_tools) $(long_programs)
 LONG = 1
-long_wanted = $(if $(TESTS),$(TESTS),$(long_programs) tests/compiler/test_random_hrm tests/codegen/test_codegen \
+long_wanted = $(if $(TESTS),$(TESTS),$(long_programs) tests/compiler/test_random_hrm tests/compiler/numpy_random.sh tests/codegen/test_codegen \
     tests/fuzz/test_fuzz_compiler tests/vulkan/test_language)
-check-long: $(check_PROGRAMS) $(long_programs)
+check-long: $(check_PROGRAMS) $(check_tools) $(long_programs)
 	@env $(test_environment) PSYNE_TEST_SECONDS=$$((14400 * $(LONG))) PSYNE_TEST_SEED=1000 PSYNE_TEST_RANDOM=$$((5000 * $(LONG))) \
 	    PSYNE_FUZZ_ROUNDS=$$((30 * $(LONG))) PSYNE_LANGUAGE_WAYS=all bash $(srcdir)/tests/runner/run test-logs-long \
 	    $(foreach t,$(long_wanted),$(if $(filter %.sh,$t),$(srcdir)/$t,./$t))
 .PHONY: check-long
-CLEANFILES += $(long_programs)
+CLEANFILES += $(check_tools) $(long_programs)
 
 clean-local:
 	rm -rf test-logs test-logs-long

@@ -3,6 +3,9 @@ COMPILER_TEST_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler
 LANGUAGE_SOURCES = %D%/compile.c %D%/compile.h %D%/language.c %D%/language.h
 COMPILER_TEST_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
 
+RANDOM_HRM_SOURCES = %D%/compile.c %D%/compile.h %D%/random_hrm.c %D%/random_hrm.h %D%/random_hrm_data.c %D%/random_hrm_data.h \
+    %D%/random_hrm_parts.h %D%/random_hrm_step.c
+
 check_PROGRAMS += %D%/test_fold
 %C%_test_fold_SOURCES = %D%/compile.c %D%/compile.h %D%/test_fold.c
 %C%_test_fold_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
@@ -115,8 +118,7 @@ check_PROGRAMS += %D%/test_language_optional
 
 check_PROGRAMS += %D%/test_random_hrm
 %C%_test_random_hrm_SOURCES = tests/codegen/engine_c.c tests/codegen/made.c tests/codegen/made.h tests/engine/suite.h \
-    %D%/compile.c %D%/compile.h %D%/random_hrm.c %D%/random_hrm.h %D%/random_hrm_parts.h \
-    %D%/random_hrm_step.c %D%/test_random_hrm.c
+    $(RANDOM_HRM_SOURCES) %D%/test_random_hrm.c
 %C%_test_random_hrm_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_test_random_hrm_LDADD = $(COMPILER_TEST_LDADD)
 %C%_test_random_hrm_LDFLAGS = $(AM_LDFLAGS)
@@ -130,8 +132,14 @@ noinst_PROGRAMS += %D%/run_module
 %C%_run_module_SOURCES = %D%/run_module.c
 %C%_run_module_LDADD = runtime/libpsyne-core.la -lm
 
-test_scripts += %D%/golden.sh %D%/kernels.sh %D%/cli.sh %D%/limits.sh %D%/messages.sh %D%/language.sh %D%/numpy.sh %D%/weights.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh %D%/optimiser.sh
-EXTRA_DIST += tests/golden %D%/messages.py %D%/numpy_cases.py %D%/numpy_weights.py %D%/shell.sh
+# Writes random programs for numpy_random.sh, as a test does, but is none.
+check_tools += %D%/write_random_hrm
+%C%_write_random_hrm_SOURCES = $(RANDOM_HRM_SOURCES) %D%/write_random_hrm.c
+%C%_write_random_hrm_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
+%C%_write_random_hrm_LDADD = $(COMPILER_TEST_LDADD)
+
+test_scripts += %D%/golden.sh %D%/kernels.sh %D%/cli.sh %D%/limits.sh %D%/messages.sh %D%/language.sh %D%/numpy.sh %D%/numpy_random.sh %D%/weights.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh %D%/optimiser.sh
+EXTRA_DIST += tests/golden %D%/messages.py %D%/numpy_cases.py %D%/numpy_hrm.py %D%/numpy_hrm_functions.py %D%/numpy_hrm_syntax.py %D%/numpy_hrm_values.py %D%/numpy_random.py %D%/numpy_weights.py %D%/shell.sh
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.
 update-golden: compiler/psynec$(EXEEXT)

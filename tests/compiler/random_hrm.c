@@ -23,6 +23,8 @@ size_t random_hrm_elements(const random_hrm *p, const value *v)
     return n;
 }
 
+double random_hrm_tolerance(const random_hrm_value *v) { return !v->loose ? 0 : v->dtype == PSY_F64 ? 1e-9 : 1e-3; }
+
 void random_hrm_add(random_hrm *p, const char *format, ...)
 {
     va_list list;

@@ -46,5 +46,7 @@ void random_hrm_make(random_hrm *p, uint64_t seed, random_hrm_kind kind);
 /* From 0 to below n, of the program's own random numbers. */
 uint32_t random_hrm_pick(random_hrm *p, uint32_t n);
 size_t random_hrm_elements(const random_hrm *p, const random_hrm_value *v);
+/* How far results may be from each other, relative to max(1, |x|); 0: not at all. */
+double random_hrm_tolerance(const random_hrm_value *v);
 
 #endif

@@ -7,11 +7,10 @@
 
 #include "isa/asm.h"
 #include "tests/codegen/made.h"
-#include "tests/compiler/compile.h"
-#include "tests/compiler/random_hrm.h"
+#include "tests/compiler/random_hrm_data.h"
 #include "tests/engine/suite.h"
 
-enum { MESSAGES = 3, SHARDS_MAX = 4 };
+enum { SHARDS_MAX = 4 };
 
 /* ThreadSanitizer has nothing to find here. */
 #ifdef __SANITIZE_THREAD__
@@ -26,22 +25,7 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
     return text && *text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-/* ---- small whole numbers of every type ---- */
-
-static void put(unsigned dtype, uint8_t *to, int x)
-{
-    static const uint16_t halves[] = {0xc400, 0xc200, 0xc000, 0xbc00, 0, 0x3c00, 0x4000, 0x4200, 0x4400},
-                          brains[] = {0xc080, 0xc040, 0xc000, 0xbf80, 0, 0x3f80, 0x4000, 0x4040, 0x4080};
-    float f = (float)x;
-    double d = x;
-    int64_t i = psy__dtype_class(dtype) == PSY_DCLASS_SINT ? x : dtype == PSY_BOOL ? x > 0 : x + 4;
-    const void *from = dtype == PSY_F32    ? (const void *)&f
-                       : dtype == PSY_F64  ? (const void *)&d
-                       : dtype == PSY_F16  ? (const void *)&halves[x + 4]
-                       : dtype == PSY_BF16 ? (const void *)&brains[x + 4]
-                                           : (const void *)&i;
-    memcpy(to, from, psy__dtype_bytes(dtype));
-}
+/* ---- running and comparing ---- */
 
 static double get(unsigned dtype, const uint8_t *from)
 {
@@ -52,73 +36,15 @@ static double get(unsigned dtype, const uint8_t *from)
     return dtype == PSY_F64 ? d : (double)f;
 }
 
-static void *numbers(random_hrm *p, unsigned dtype, size_t n)
+static void run(const random_hrm *p, const random_hrm_data *d, const compiled *c, uint32_t shards, served *s)
 {
-    unsigned bytes = psy__dtype_bytes(dtype);
-    uint8_t *at = calloc(n + 1, bytes);
-    cr_assert_not_null(at);
-    for (size_t i = 0; i < n; i++) {
-        put(dtype, at + i * bytes, (int)random_hrm_pick(p, 9) - 4);
-    }
-    return at;
-}
-
-typedef struct data {
-    void *fields[MESSAGES][RANDOM_HRM_INPUTS], *rows[RANDOM_HRM_RESIDENTS];
-} data;
-
-static void make_data(random_hrm *p, data *d)
-{
-    for (unsigned i = 0; i < RANDOM_HRM_INPUTS * MESSAGES; i++) {
-        const random_hrm_value *v = &p->inputs[i % RANDOM_HRM_INPUTS];
-        d->fields[i / RANDOM_HRM_INPUTS][i % RANDOM_HRM_INPUTS] = numbers(p, v->dtype, random_hrm_elements(p, v));
-    }
-    for (unsigned i = 0; i < RANDOM_HRM_RESIDENTS; i++) {
-        d->rows[i] = numbers(p, p->residents[i].dtype, random_hrm_elements(p, &p->residents[i]));
-    }
-}
-
-static void free_data(data *d)
-{
-    for (unsigned i = 0; i < RANDOM_HRM_INPUTS * MESSAGES; i++) {
-        free(d->fields[i / RANDOM_HRM_INPUTS][i % RANDOM_HRM_INPUTS]);
-    }
-    for (unsigned i = 0; i < RANDOM_HRM_RESIDENTS; i++) {
-        free(d->rows[i]);
-    }
-}
-
-/* ---- running and comparing ---- */
-
-static void run_on(const char *engine, const random_hrm *p, const data *d, const compiled *c, uint32_t shards, served *s)
-{
-    *s = (served){.engine = engine, .shards = shards, .messages = MESSAGES};
-    for (unsigned i = 0; i < RANDOM_HRM_RESIDENTS; i++) {
-        const random_hrm_value *v = &p->residents[i];
-        unsigned rows = v->dims[0] < 0 ? p->rows[-1 - v->dims[0]] : (unsigned)v->dims[0];
-        uint64_t row = psy__dtype_bytes(v->dtype) * (v->rank > 1 ? (uint64_t)v->dims[1] : 1);
-        s->residents[i] = (serve_resident){v->name, d->rows[i], rows, row, NULL};
-    }
-    serve_begin(c, "p", s);
-    for (uint32_t m = 0; m < MESSAGES; m++) {
-        for (unsigned i = 0; i < RANDOM_HRM_INPUTS; i++) {
-            const random_hrm_value *v = &p->inputs[i];
-            memcpy(serve_input(c, "p", s, m, v->name + 2), d->fields[m][i],
-                   random_hrm_elements(p, v) * psy__dtype_bytes(v->dtype));
-        }
-    }
-    serve(c, "p", s);
-}
-
-static void run(const random_hrm *p, const data *d, const compiled *c, uint32_t shards, served *s)
-{
-    run_on(NULL, p, d, c, shards, s);
+    random_hrm_serve(NULL, p, d, c, shards, s);
 }
 
 static void compare(const random_hrm *p, const compiled *c, const served *a, const served *b, const char *where)
 {
     cr_assert(a->bind == PSY_OK && b->bind == PSY_OK, "%s: %s\n%s", where, psy_detail(), p->program);
-    for (uint32_t i = 0; i < MESSAGES * p->output_count; i++) {
+    for (uint32_t i = 0; i < RANDOM_HRM_MESSAGES * p->output_count; i++) {
         char name[16];
         uint32_t m = i / p->output_count, k = i % p->output_count;
         const random_hrm_value *v = &p->outputs[k];
@@ -132,7 +58,7 @@ static void compare(const random_hrm *p, const compiled *c, const served *a, con
                 one = get(v->dtype, x + n * bytes);
                 other = get(v->dtype, y + n * bytes);
                 same = (isnan(one) && isnan(other)) || one == other ||
-                       (v->loose && fabs(one - other) <= (v->dtype == PSY_F64 ? 1e-9 : 1e-3) * fmax(1, fabs(one)));
+                       fabs(one - other) <= random_hrm_tolerance(v) * fmax(1, fabs(one));
             }
             cr_assert(same, "%s: message %u, %s (%s), element %zu: %.9g and %.9g\n%s\n%s", where, m, name, v->name, n, one,
                       other, p->schema, p->program);
@@ -158,10 +84,10 @@ static void check_program(random_hrm_kind kind, uint64_t seed)
     static random_hrm p;
     compiled *c[2];
     served s[2];
-    data d;
+    random_hrm_data d;
     char where[64];
     random_hrm_make(&p, seed, kind);
-    make_data(&p, &d);
+    random_hrm_data_init(&d, &p);
     snprintf(where, sizeof where, "kind %d, seed %" PRIu64, (int)kind, seed);
     for (unsigned optimise = 0; optimise < 2; optimise++) {
         c[optimise] = compile(p.schema, p.program, optimise);
@@ -174,7 +100,7 @@ static void check_program(random_hrm_kind kind, uint64_t seed)
         serve_end(&s[optimise]);
         compile_end(c[optimise]);
     }
-    free_data(&d);
+    random_hrm_data_fini(&d);
 }
 
 static void check_programs(random_hrm_kind kind)
@@ -195,11 +121,11 @@ Test(random_hrm, fast_math)
     uint64_t from = number_of("PSYNE_TEST_SEED", 1), count = number_of("PSYNE_TEST_RANDOM", PROGRAMS);
     size_t all = 0, near = 0, changed = 0;
     for (uint64_t i = 0; i < count; i++) {
-        data d;
+        random_hrm_data d;
         served s[2];
         compiled *c[2];
         random_hrm_make(&p, from + i, i % 2 ? RANDOM_HRM_FIXED : RANDOM_HRM_NAMED);
-        make_data(&p, &d);
+        random_hrm_data_init(&d, &p);
         for (unsigned fast = 0; fast < 2; fast++) {
             c[fast] = compile_with(p.schema, p.program, &(psc_options){.optimise = true, .fast_math = fast});
             cr_assert(c[fast]->ok, "%s\n%s", c[fast]->said, p.program);
@@ -207,7 +133,7 @@ Test(random_hrm, fast_math)
             cr_assert_eq(s[fast].bind, PSY_OK, "%s\n%s", psy_detail(), p.program);
         }
         changed += c[1]->unit->relaxed > 0;
-        for (uint32_t k = 0; k < MESSAGES * p.output_count; k++) {
+        for (uint32_t k = 0; k < RANDOM_HRM_MESSAGES * p.output_count; k++) {
             const random_hrm_value *v = &p.outputs[k % p.output_count];
             char name[16];
             snprintf(name, sizeof name, "o%u", k % p.output_count);
@@ -223,7 +149,7 @@ Test(random_hrm, fast_math)
             serve_end(&s[fast]);
             compile_end(c[fast]);
         }
-        free_data(&d);
+        random_hrm_data_fini(&d);
     }
     cr_assert_geq(near * 100, all * 98, "%zu of %zu are near", near, all);
     cr_assert_geq(changed * 4, count, "only %zu of %" PRIu64 " programs were changed", changed, count);
@@ -235,16 +161,16 @@ Test(random_hrm, fast_math)
 static psy_status check_on(const char *engine, random_hrm_kind kind, uint64_t seed)
 {
     static random_hrm p;
-    data d;
+    random_hrm_data d;
     served cpu, device;
     char where[64];
     random_hrm_make(&p, seed, kind);
-    make_data(&p, &d);
+    random_hrm_data_init(&d, &p);
     snprintf(where, sizeof where, "%s, kind %d, seed %" PRIu64, engine, (int)kind, seed);
     compiled *written = compile(p.schema, p.program, false), *optimised = compile(p.schema, p.program, true);
     cr_assert(written->ok && optimised->ok, "%s: %s", where, optimised->said);
     run(&p, &d, written, 1, &cpu);
-    run_on(engine, &p, &d, optimised, 1, &device);
+    random_hrm_serve(engine, &p, &d, optimised, 1, &device);
     psy_status status = device.bind;
     if (status != PSY_NO_DEVICE && status != PSY_UNSUPPORTED) {
         compare(&p, written, &cpu, &device, where);
@@ -253,7 +179,7 @@ static psy_status check_on(const char *engine, random_hrm_kind kind, uint64_t se
     serve_end(&device);
     compile_end(written);
     compile_end(optimised);
-    free_data(&d);
+    random_hrm_data_fini(&d);
     return status;
 }
 
@@ -307,12 +233,12 @@ Test(random_hrm, as_c)
 static bool check_split(uint64_t seed)
 {
     static random_hrm p, whole;
-    data d;
+    random_hrm_data d;
     served one, many;
     char where[64];
     random_hrm_make(&p, seed, RANDOM_HRM_SPLIT);
     random_hrm_make(&whole, seed, RANDOM_HRM_NAMED);
-    make_data(&p, &d);
+    random_hrm_data_init(&d, &p);
     snprintf(where, sizeof where, "split, seed %" PRIu64, seed);
     compiled *parts = compile(p.schema, p.program, seed % 2), *all = compile(whole.schema, whole.program, true);
     bool ok = parts->ok;
@@ -331,7 +257,7 @@ static bool check_split(uint64_t seed)
     serve_end(&one);
     compile_end(parts);
     compile_end(all);
-    free_data(&d);
+    random_hrm_data_fini(&d);
     return ok;
 }
 
