@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attributes.h"
+#include "call.h"
 #include "isa/layout.h"
 #include "lower.h"
 #include "variant.h"
@@ -15,12 +16,18 @@ static psc_term materialized(psc_lowering *l, const psc_term *t)
 {
     psc_value *v = t->value;
     if (v == psc_bare(v) && psc_ir_class(v) == PSY_CLASS_SHAPE) {
+        const psy_dim one = 1;
         const char *name = v->name;
-        v = psc_emit(l, t->span, PSY_OP_CONCAT, v->dtype, v->dims, v->rank, &v, 1);
+        bool scalar = v->rank == 0; /* nothing is joined along no axis */
+        v = scalar ? psc_shape_reshape(l, t->span, v, &one, 1) : v;
+        psc_value *copy = v ? psc_emit(l, t->span, PSY_OP_CONCAT, v->dtype, v->dims, v->rank, &v, 1) : NULL;
+        v = scalar && copy ? psc_shape_reshape(l, t->span, copy, NULL, 0) : copy;
         if (!v) {
             return psc_poison(t->span);
         }
+        copy->kept = true;
         v->name = name;
+        return psc_of_value(v, t->span);
     }
     psc_bare(v)->kept = true;
     return psc_of_value(v, t->span);

@@ -487,7 +487,8 @@ Test(run, attributes_change_no_result)
         "resident m: f32[4, 4] replicated\npipeline @max_batch(2) @prefer(cpu) p(q: Q) -> R { let @materialize a = q.x * 1.1 + "
         "3 "
         "let @materialize t = transpose(m) let @materialize part = a[1..3] let @materialize (s, i) = topk(t @ a, k: 2) "
-        "R { x: softmax(t @ (a / 3)), s: s + part, i: i } }"};
+        "let @materialize head = a[0] let @materialize divisor = head * 0 + 3 "
+        "R { x: softmax(t @ (a / divisor)), s: s + part, i: i } }"};
     float rows[16];
     float replies[2][2][3][6];
     for (unsigned i = 0; i < 16; i++) {
