@@ -9,9 +9,7 @@ count=${PSYNE_TEST_RANDOM:-$count} from=${PSYNE_TEST_SEED:-1}
 part=300 # programs of each kind that lie on disk at once
 export PYTHONDONTWRITEBYTECODE=1
 
-for python in python3 /usr/bin/python3 ''; do
-    [ -z "$python" ] || "$python" -c 'import numpy' 2>/dev/null && break
-done
+find_numpy
 if [ -z "$python" ]; then
     skip 'random programs against NumPy' 'python3-numpy is not installed'
     finish

@@ -117,7 +117,7 @@ void random_hrm_let(random_hrm *p, const value *like, const char *format, ...)
         v.whole = true;
         v.limit = 0;
     }
-    random_hrm_add(p, "    let %s = %s\n", v.name, text);
+    random_hrm_add(p, "    let %s%s = %s\n", random_hrm_pick(p, 16) ? "" : "@materialize ", v.name, text);
     p->at[p->count++] = v;
 }
 
@@ -154,7 +154,8 @@ static void declare_inputs(random_hrm *p, random_hrm_kind kind)
     declare(p, &p->residents[2], "small", PSY_F16, 2, 2, 3);
     random_hrm_add(p, "resident table: f32[%s, %d] %s\nresident counts: i32[%s]\nresident small: f16[2, 3]\n",
                    named ? "N" : "4", wide, kind == RANDOM_HRM_SPLIT ? "split N" : "replicated", named ? "M" : "3");
-    random_hrm_add(p, "fn unit(x: f32[D]) -> f32[D] = x / sqrt(dot(x, x) + 1)\nfn first(x: f32[A, B]) -> f32[B] = x[A - 1]\n"
+    random_hrm_add(p, "const SEVEN = 2 * 3 + 1\nfn unit(x: f32[D]) -> f32[D] = x / sqrt(dot(x, x) + 1)\nfn first(x: f32[A, B]) "
+                      "-> f32[B] = x[A - 1]\n"
                       "pipeline p(q: Q) -> R {\n");
 }
 

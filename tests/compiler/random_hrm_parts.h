@@ -41,7 +41,14 @@ const value *random_hrm_find_partner(random_hrm *p, const value *a, unsigned wan
 void random_hrm_add(random_hrm *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Declares the value that `like` describes. */
 void random_hrm_let(random_hrm *p, const value *like, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* One more value, or none. */
+/* One more value, or none; of random_hrm_more.c one of that sort. */
 void random_hrm_step(random_hrm *p);
+void random_hrm_special(random_hrm *p);
+void random_hrm_about(random_hrm *p);
+void random_hrm_rare_maps(random_hrm *p);
+void random_hrm_sizes(random_hrm *p);
+void random_hrm_einsum(random_hrm *p);
+void random_hrm_columns(random_hrm *p);
+void random_hrm_norms(random_hrm *p);
 
 #endif

@@ -489,8 +489,33 @@ static void call(random_hrm *p)
 
 void random_hrm_step(random_hrm *p)
 {
-    static void (*const kinds[])(random_hrm *) = {map_one, map_loose, map_two, map_two, compare, logic,   choose,
-                                                  cast,    reduce,    reduce,  along,   order,   product, shape,
-                                                  shape,   join,      places,  places,  scatter, numbers, call};
+    static void (*const kinds[])(random_hrm *) = {map_one,
+                                                  map_loose,
+                                                  map_two,
+                                                  map_two,
+                                                  compare,
+                                                  logic,
+                                                  choose,
+                                                  cast,
+                                                  reduce,
+                                                  reduce,
+                                                  along,
+                                                  order,
+                                                  product,
+                                                  shape,
+                                                  shape,
+                                                  join,
+                                                  places,
+                                                  places,
+                                                  scatter,
+                                                  numbers,
+                                                  call,
+                                                  random_hrm_special,
+                                                  random_hrm_about,
+                                                  random_hrm_rare_maps,
+                                                  random_hrm_sizes,
+                                                  random_hrm_einsum,
+                                                  random_hrm_columns,
+                                                  random_hrm_norms};
     kinds[random_hrm_pick(p, sizeof kinds / sizeof kinds[0])](p);
 }

@@ -34,6 +34,12 @@ is() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\"" >>err && false; }; }
 says() { grep -qF -- "$1" err || { echo "nothing says: $1" >>err && false; }; }
 prints() { grep -q -- "$1" out; }
 both() { "$1" "$2" "$3" && "$4" "$5" "${6-}"; }
+# $python: one that has NumPy, or nothing.
+find_numpy() {
+    for python in python3 /usr/bin/python3 ''; do
+        [ -z "$python" ] || "$python" -c 'import numpy' 2>/dev/null && break
+    done
+}
 same() { cmp "$1" "$2" >>err 2>&1; }
 finish() {
     echo "1..$number"

@@ -34,9 +34,7 @@ rmdir program/bias.npy && mkfifo program/bias.npy
 run program/a.hrm --check
 ok 'a pipe that nobody writes' says 'bias.npy cannot be read: not a file that can be read to its end'
 
-for python in python3 /usr/bin/python3 ''; do
-    [ -z "$python" ] || "$python" -c 'import numpy' 2>/dev/null && break
-done
+find_numpy
 if [ -z "$python" ]; then
     skip 'files that NumPy wrote' 'python3-numpy is not installed'
 else
