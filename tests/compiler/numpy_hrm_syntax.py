@@ -22,7 +22,8 @@ WORD = re.compile(r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/)
     |(?P<sign>\|>|->|\.\.|&&|\|\||\?\?|<<|>>|[=!<>]=|[-+*/%@<>!&|^~=:;,.()\[\]{}])""", re.X | re.S)
 # From what binds least to what binds most; `test` does not chain.
 LEVELS = [["||"], ["&&"], ["==", "!=", "<", "<=", ">", ">="], ["|"], ["^"], ["&"], ["<<", ">>"], ["+", "-"], ["*", "/", "%", "@"]]
-TESTS = 2
+LEVEL_OF = {sign: level for level, signs in enumerate(LEVELS) for sign in signs}
+TESTS = LEVEL_OF["=="]
 
 
 class NotUnderstood(Exception):
@@ -191,17 +192,17 @@ class Parser:
         self.needs("}")
         return "if", condition, first, second
 
-    def level(self, n):
-        if n == len(LEVELS):
-            return self.unary()
-        value = self.level(n + 1)
+    def level(self, least):
+        """What binds no less than `least`."""
+        value, most = self.unary(), len(LEVELS)
         while True:
-            sign = self.takes(*LEVELS[n])
-            if not sign:
+            kind, sign = self.words[self.at]
+            level = LEVEL_OF.get(sign, -1) if kind == "sign" else -1
+            if not least <= level <= most:
                 return value
-            value = "binary", sign, value, self.level(n + 1)
-            if n == TESTS:
-                return value
+            self.at += 1
+            value = "binary", sign, value, self.level(level + 1)
+            most = level - 1 if level == TESTS else level
 
     def unary(self):
         sign = self.takes("-", "!", "~")

@@ -33,6 +33,7 @@ class Case:
 
     def __init__(self, seed, text):
         self.seed, self.text, self.sizes, self.residents, self.messages = seed, text, {}, {}, []
+        self.program = None
 
     def read(self, file):
         for line in iter(file.readline, b"end\n"):
@@ -53,9 +54,10 @@ class Case:
 
     def differences(self):
         """Of each field that is not what NumPy says, and how many elements were compared."""
-        program, found, compared = Program(self.text, self.sizes, self.residents), [], 0
+        self.program = self.program or Program(self.text, self.sizes, self.residents)
+        found, compared = [], 0
         for number, (inputs, outputs) in enumerate(self.messages):
-            answer = program.run("p", inputs)
+            answer = self.program.run("p", inputs)
             if set(answer) != set(outputs):
                 raise Mistake(f"fields {sorted(answer)} and {sorted(outputs)}")
             for name, (tolerance, engine) in outputs.items():
