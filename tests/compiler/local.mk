@@ -4,7 +4,7 @@ LANGUAGE_SOURCES = %D%/compile.c %D%/compile.h %D%/language.c %D%/language.h
 COMPILER_TEST_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
 
 RANDOM_HRM_SOURCES = %D%/compile.c %D%/compile.h %D%/random_hrm.c %D%/random_hrm.h %D%/random_hrm_data.c %D%/random_hrm_data.h \
-    %D%/random_hrm_more.c %D%/random_hrm_parts.h %D%/random_hrm_step.c
+    %D%/random_hrm_fields.c %D%/random_hrm_more.c %D%/random_hrm_parts.h %D%/random_hrm_step.c
 
 check_PROGRAMS += %D%/test_fold
 %C%_test_fold_SOURCES = %D%/compile.c %D%/compile.h %D%/test_fold.c

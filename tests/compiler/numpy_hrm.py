@@ -9,7 +9,15 @@ import numpy as np
 
 from numpy_hrm_functions import FUNCTIONS
 from numpy_hrm_syntax import NotUnderstood, parse
-from numpy_hrm_values import WEAK, Mistake, Value, binary, gather, number, taking, unary
+from numpy_hrm_values import WEAK, Mistake, Value, binary, bounded, gather, number, otherwise, taking, unary
+
+
+def keep_room(result, operands):
+    """What is computed element by element of a bounded vector has its room."""
+    rooms = [o.room for o in operands if isinstance(o, Value) and o.room is not None]
+    if rooms and isinstance(result, Value) and result.shape:
+        result.room = rooms[0]
+    return result
 
 
 class Program:
@@ -86,13 +94,15 @@ class Program:
         if kind == "record":
             return {name: self.value(t, names) for name, t in tree[2]}
         if kind == "call":
-            return self.call(tree[1], [(name, self.value(t, names)) for name, t in tree[2]])
+            given = [(name, self.value(t, names)) for name, t in tree[2]]
+            return self.call(tree[1], given) if tree[1] == "fill" else keep_room(self.call(tree[1], given), [v for _, v in given])
+        operands = [self.value(t, names) for t in tree[1:] if isinstance(t, tuple)]
         if kind == "unary":
-            return unary(tree[1], self.value(tree[2], names))
+            return keep_room(unary(tree[1], *operands), operands)
         if kind == "binary":
-            return binary(tree[1], self.value(tree[2], names), self.value(tree[3], names))
+            return keep_room(otherwise(*operands) if tree[1] == "??" else binary(tree[1], *operands), operands)
         if kind == "if":
-            return FUNCTIONS["select"](*(self.value(t, names) for t in tree[1:]))
+            return keep_room(FUNCTIONS["select"](*operands), operands)
         return self.part(self.value(tree[1], names), tree[2], names)
 
     def call(self, name, given):
@@ -109,6 +119,10 @@ class Program:
             length = value.shape[axis]
             before = (slice(None),) * axis
             if index[0] == "part":
+                end = index[2] and self.value(index[2], names)
+                if end and end.dtype not in WEAK:  # known at run time only
+                    value, axis = bounded(value, int(end.elements)), axis + 1
+                    continue
                 start, end, step = (None if t is None else self.value(t, names).whole() for t in index[1:])
                 value, axis = Value(value.dtype, value.elements[before + (slice(start, end, step),)]), axis + 1
                 continue

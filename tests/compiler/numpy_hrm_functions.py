@@ -309,11 +309,37 @@ def gather_(x, i, axis=number(0)):
     return gather(x, i, axis.whole())
 
 
+# ---- fields that may not be there, or not in full ----
+
+@function
+def length(x):
+    return Value("u32", x.shape[0])
+
+
+@function
+def fill(x, v):
+    missing = x.room - x.shape[0]
+    x, v = promoted(x, v)
+    return Value(x.dtype, np.concatenate([x.elements, np.full(missing, v.elements)]))
+
+
+@function
+def has(x):
+    return Value("bool", x.there)
+
+
 # ---- order ----
 
 @function
 def topk(x, k):
-    return in_order(x, True, k.whole())
+    """What a bounded vector lacks is NaN, or the lowest value, nowhere."""
+    best, at = in_order(x, True, k.whole())
+    missing = k.whole() - best.shape[-1]
+    if x.room is None or missing <= 0:
+        return best, at
+    worst = np.nan if x.is_float else np.iinfo(NUMPY[best.dtype]).min
+    return (Value(best.dtype, np.concatenate([best.elements, np.full(missing, worst, best.elements.dtype)])),
+            Value("u64", np.concatenate([at.elements, np.full(missing, NOWHERE, np.uint64)])))
 
 
 @function

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of the language (doc/language.md, "Words" and "Grammar") as trees of tuples. Everything but imports, param, guards,
-attributes with a meaning, optional values and texts as data.
+attributes with a meaning and texts as data.
 
     parse(text)  a list of items:
         ("const", name, expr)   ("resident", name, type)   ("fn", name, [(name, type)], type, expr)
@@ -171,16 +171,20 @@ class Parser:
     # ---- expressions ----
 
     def expr(self):
-        value = self.choice()
+        value = self.otherwise()
         while self.takes("|>"):
             name = self.kind("name")
             value = "call", name, [(None, value)] + (self.several(self.argument, ")") if self.takes("(") else [])
         return value
 
+    def otherwise(self):
+        value = self.choice()
+        return ("binary", "??", value, self.otherwise()) if self.takes("??") else value
+
     def choice(self):
         if not self.takes("if"):
             return self.level(0)
-        condition = self.choice()
+        condition = self.otherwise()
         self.needs("{")
         first = self.expr()
         self.needs("}")

@@ -3,7 +3,7 @@
 
 A value has the name of its type and its elements. A type that NumPy has not is kept in one that holds it: bf16 in f32. Numbers
 that are written in a program have the type `whole` or `fraction` until they meet another. Functions of floats are computed in
-f64 and rounded once."""
+f64 and rounded once. Of a bounded vector the elements are those that are there, and `room` how many could be."""
 import math
 
 import numpy as np
@@ -24,7 +24,7 @@ class Mistake(Exception):
 
 class Value:
     def __init__(self, dtype, elements):
-        self.dtype, self.elements = dtype, np.asarray(elements, NUMPY[dtype])
+        self.dtype, self.elements, self.room = dtype, np.asarray(elements, NUMPY[dtype]), None
 
     @property
     def is_float(self):
@@ -39,6 +39,20 @@ class Value:
         if self.dtype != "whole" or self.shape:
             raise Mistake(f"{self.dtype}{self.shape} is no known whole number")
         return int(self.elements)
+
+
+class Optional:
+    """A value, or what lies where none is."""
+
+    def __init__(self, value, there):
+        self.value, self.there = value, there
+
+
+def bounded(v, count):
+    """The first `count`, cut to what is there."""
+    result = Value(v.dtype, v.elements[:max(0, min(count, v.shape[0]))])
+    result.room = v.shape[0] if v.room is None else v.room
+    return result
 
 
 def number(x):
@@ -196,6 +210,16 @@ def select(condition, a, b):
         return Value("bool", np.where(condition.elements, a.elements, b.elements))
     a, b = promoted(a, b)
     return Value(a.dtype, np.where(condition.elements, a.elements, b.elements))
+
+
+def otherwise(a, b):
+    """a ?? b: nothing is computed, what is stored stays so where both are of one type."""
+    other = b.value if isinstance(b, Optional) else b
+    if a.value.dtype == other.dtype:
+        value = Value(other.dtype, np.where(a.there, a.value.elements, other.elements))
+    else:
+        value = select(Value("bool", a.there), a.value, other)
+    return Optional(value, a.there or b.there) if isinstance(b, Optional) else value
 
 
 # ---- order ----

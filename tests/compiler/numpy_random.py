@@ -12,7 +12,7 @@ import numpy_hrm_values
 from numpy_hrm import Program
 from numpy_hrm_functions import FUNCTIONS
 from numpy_hrm_syntax import NotUnderstood
-from numpy_hrm_values import NUMPY, Mistake, Value, stored
+from numpy_hrm_values import NUMPY, Mistake, Optional, Value, bounded, stored
 
 FAILURES_SHOWN = 5
 REFUSED = (NotUnderstood, Mistake, ValueError, TypeError, IndexError, KeyError)
@@ -46,6 +46,11 @@ class Case:
                 self.messages.append(({}, {}))
             elif word == "input":
                 self.messages[-1][0][rest[0]] = read_elements(file, rest[1], rest[2:])
+            elif word == "bounded":
+                value = read_elements(file, rest[2], rest[3:])
+                self.messages[-1][0][rest[1]] = bounded(value, int(rest[0]))
+            elif word == "optional":
+                self.messages[-1][0][rest[1]] = Optional(read_elements(file, rest[2], rest[3:]), rest[0] == "1")
             elif word == "output":
                 self.messages[-1][1][rest[0]] = float(rest[2]), read_elements(file, rest[1], rest[3:])
             else:

@@ -123,6 +123,22 @@ void random_hrm_let(random_hrm *p, const value *like, const char *format, ...)
 
 /* ---- the program ---- */
 
+static void declare_field(random_hrm *p, unsigned i, unsigned dtype, int wide, int *at)
+{
+    static const char *const forms[] = {"%s: %s[<=%d]; ", "%s: %s%.0d?; ", "%s: %s[%d]?; "};
+    value *v = &p->inputs[i];
+    bool bounded = i < RANDOM_HRM_OPTIONAL_FIRST, vector = bounded || i == RANDOM_HRM_OPTIONAL_FIRST + 1;
+    int n = bounded ? RANDOM_HRM_ROOM : wide;
+    *v = (value){.dtype = dtype, .rank = vector, .dims = {n}, .whole = true, .limit = 4};
+    snprintf(v->name, sizeof v->name, "q.f%u", i);
+    *at += snprintf(p->schema + *at, sizeof p->schema - (size_t)*at, forms[bounded ? 0 : 1 + vector], v->name + 2,
+                    psy__dtype_name(dtype), vector ? n : 0);
+    if (bounded) {
+        v->length = p->lengths++;
+        p->bounded[p->bounded_count++] = *v;
+    }
+}
+
 static void declare(random_hrm *p, value *v, const char *name, unsigned dtype, unsigned rank, int a, int b)
 {
     *v = (value){.dtype = dtype, .rank = rank, .dims = {a, b}, .whole = true, .limit = 4};
@@ -132,11 +148,11 @@ static void declare(random_hrm *p, value *v, const char *name, unsigned dtype, u
 
 static void declare_inputs(random_hrm *p, random_hrm_kind kind)
 {
-    static const unsigned dtypes[RANDOM_HRM_INPUTS] = {PSY_F32, PSY_F32, PSY_F64,  PSY_I32, PSY_U8,
-                                                       PSY_I64, PSY_F16, PSY_BOOL, PSY_BF16};
+    static const unsigned dtypes[RANDOM_HRM_INPUTS] = {PSY_F32,  PSY_F32,  PSY_F64, PSY_I32, PSY_U8,  PSY_I64, PSY_F16,
+                                                       PSY_BOOL, PSY_BF16, PSY_F32, PSY_I32, PSY_F32, PSY_I32, PSY_F16};
     int wide = 2 + (int)random_hrm_pick(p, 4);
     int at = snprintf(p->schema, sizeof p->schema, "namespace t; message Q { ");
-    for (unsigned i = 0; i < RANDOM_HRM_INPUTS; i++) {
+    for (unsigned i = 0; i < RANDOM_HRM_BOUNDED_FIRST; i++) {
         char name[12];
         bool scalar = i % 4 == 1;
         int n = i == 2 ? 3 : i == 5 ? 1 : wide;
@@ -144,6 +160,9 @@ static void declare_inputs(random_hrm *p, random_hrm_kind kind)
         declare(p, &p->inputs[i], name, dtypes[i], scalar ? 0 : 1, n, 0);
         at += snprintf(p->schema + at, sizeof p->schema - (size_t)at, scalar ? "f%u: %s; " : "f%u: %s[%d]; ", i,
                        psy__dtype_name(dtypes[i]), n);
+    }
+    for (unsigned i = RANDOM_HRM_BOUNDED_FIRST; i < RANDOM_HRM_INPUTS; i++) {
+        declare_field(p, i, dtypes[i], wide, &at);
     }
     at += snprintf(p->schema + at, sizeof p->schema - (size_t)at, "} message R { ");
     bool named = kind != RANDOM_HRM_FIXED;

@@ -14,7 +14,22 @@
 
 #include "isa/module.h"
 
-enum { RANDOM_HRM_VALUES_MAX = 96, RANDOM_HRM_OUTPUTS_MAX = 8, RANDOM_HRM_INPUTS = 9, RANDOM_HRM_RESIDENTS = 3 };
+enum {
+    RANDOM_HRM_VALUES_MAX = 96,
+    RANDOM_HRM_OUTPUTS_MAX = 8,
+    RANDOM_HRM_RESIDENTS = 3,
+    RANDOM_HRM_BOUNDED_MAX = 16,
+    RANDOM_HRM_ROOM = 6
+};
+
+/* Fields of the request: common ones, then bounded ones, then optional ones. */
+enum {
+    RANDOM_HRM_BOUNDED_FIRST = 9,
+    RANDOM_HRM_BOUNDED_COUNT = 2,
+    RANDOM_HRM_OPTIONAL_FIRST = RANDOM_HRM_BOUNDED_FIRST + RANDOM_HRM_BOUNDED_COUNT,
+    RANDOM_HRM_OPTIONAL_COUNT = 3,
+    RANDOM_HRM_INPUTS = RANDOM_HRM_OPTIONAL_FIRST + RANDOM_HRM_OPTIONAL_COUNT
+};
 
 typedef enum random_hrm_kind {
     RANDOM_HRM_FIXED, /* all sizes are numbers */
@@ -29,6 +44,7 @@ typedef struct random_hrm_value {
     int dims[4];
     bool loose, whole; /* whole: whole numbers */
     double limit;      /* no larger than this; of floats */
+    unsigned length;   /* of a bounded one: the same number, the same length */
 } random_hrm_value;
 
 typedef struct random_hrm {
@@ -37,7 +53,8 @@ typedef struct random_hrm {
     unsigned output_count, rows[2]; /* of N and M */
     /* private */
     random_hrm_value at[RANDOM_HRM_VALUES_MAX];
-    unsigned count, made;
+    unsigned count, made, bounded_count, lengths;
+    random_hrm_value bounded[RANDOM_HRM_BOUNDED_MAX];
     uint64_t state;
     size_t n;
 } random_hrm;

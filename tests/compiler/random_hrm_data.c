@@ -52,6 +52,8 @@ void random_hrm_data_init(random_hrm_data *d, random_hrm *p)
     for (unsigned i = 0; i < RANDOM_HRM_INPUTS * RANDOM_HRM_MESSAGES; i++) {
         const random_hrm_value *v = &p->inputs[i % RANDOM_HRM_INPUTS];
         d->fields[i / RANDOM_HRM_INPUTS][i % RANDOM_HRM_INPUTS] = numbers(p, v->dtype, random_hrm_elements(p, v));
+        d->there[i / RANDOM_HRM_INPUTS][i % RANDOM_HRM_INPUTS] =
+            random_hrm_pick(p, i % RANDOM_HRM_INPUTS < RANDOM_HRM_OPTIONAL_FIRST ? RANDOM_HRM_ROOM + 3 : 2);
     }
     for (unsigned i = 0; i < RANDOM_HRM_RESIDENTS; i++) {
         d->rows[i] = numbers(p, p->residents[i].dtype, random_hrm_elements(p, &p->residents[i]));
@@ -84,6 +86,12 @@ void random_hrm_serve(const char *engine, const random_hrm *p, const random_hrm_
             const random_hrm_value *v = &p->inputs[i];
             memcpy(serve_input(c, "p", s, m, v->name + 2), d->fields[m][i],
                    random_hrm_elements(p, v) * psy__dtype_bytes(v->dtype));
+            if (i >= RANDOM_HRM_OPTIONAL_FIRST) {
+                *((uint8_t *)serve_input(c, "p", s, m, v->name + 2) + serve_presence(c, "p", false, v->name + 2)) =
+                    (uint8_t)d->there[m][i];
+            } else if (i >= RANDOM_HRM_BOUNDED_FIRST) {
+                *serve_input_count(c, "p", s, m, v->name + 2) = d->there[m][i];
+            }
         }
     }
     serve(c, "p", s);

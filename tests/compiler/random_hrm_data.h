@@ -20,6 +20,8 @@ enum { RANDOM_HRM_MESSAGES = 3 };
 /* Elements in the type of the value that they are for, in row-major order. */
 typedef struct random_hrm_data {
     void *fields[RANDOM_HRM_MESSAGES][RANDOM_HRM_INPUTS], *rows[RANDOM_HRM_RESIDENTS];
+    /* Of bounded fields how many elements are there, now and then more than there is room for; of optional ones whether. */
+    uint32_t there[RANDOM_HRM_MESSAGES][RANDOM_HRM_INPUTS];
 } random_hrm_data;
 
 void random_hrm_data_init(random_hrm_data *d, random_hrm *p);

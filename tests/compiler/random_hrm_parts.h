@@ -50,5 +50,9 @@ void random_hrm_sizes(random_hrm *p);
 void random_hrm_einsum(random_hrm *p);
 void random_hrm_columns(random_hrm *p);
 void random_hrm_norms(random_hrm *p);
+/* Of random_hrm_fields.c. */
+void random_hrm_bounded(random_hrm *p);
+void random_hrm_of_bounded(random_hrm *p);
+void random_hrm_optional(random_hrm *p);
 
 #endif

@@ -516,6 +516,9 @@ void random_hrm_step(random_hrm *p)
                                                   random_hrm_sizes,
                                                   random_hrm_einsum,
                                                   random_hrm_columns,
-                                                  random_hrm_norms};
+                                                  random_hrm_norms,
+                                                  random_hrm_bounded,
+                                                  random_hrm_of_bounded,
+                                                  random_hrm_optional};
     kinds[random_hrm_pick(p, sizeof kinds / sizeof kinds[0])](p);
 }

@@ -8,6 +8,8 @@
  *   resident NAME DTYPE DIM...
  *   message                       the first, the second ... of what follows
  *   input NAME DTYPE DIM...       a field of it
+ *   bounded COUNT NAME DTYPE ROOM
+ *   optional THERE NAME DTYPE DIM...
  *   output NAME DTYPE TOLERANCE DIM...   what the engine gave; 0: exactly
  *   end
  *   unsplit SEED                  has no split, as the compiler says
@@ -48,7 +50,12 @@ static void write_message(FILE *to, const random_hrm *p, const random_hrm_data *
 {
     fputs("message\n", to);
     for (unsigned i = 0; i < RANDOM_HRM_INPUTS; i++) {
-        fprintf(to, "input %s %s", p->inputs[i].name + 2, psy__dtype_name(p->inputs[i].dtype));
+        if (i < RANDOM_HRM_BOUNDED_FIRST) {
+            fputs("input", to);
+        } else {
+            fprintf(to, "%s %u", i < RANDOM_HRM_OPTIONAL_FIRST ? "bounded" : "optional", d->there[m][i]);
+        }
+        fprintf(to, " %s %s", p->inputs[i].name + 2, psy__dtype_name(p->inputs[i].dtype));
         write_elements(to, p, &p->inputs[i], d->fields[m][i]);
     }
     for (unsigned i = 0; i < p->output_count; i++) {
