@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from numpy_hrm_values import (NOWHERE, NUMPY, Mistake, Value, as_float, cast, gather, in_f64, in_order, number, normal, promoted,
+from numpy_hrm_values import (NOWHERE, NUMPY, Mistake, Value, cast, gather, in_f64, in_order, number, normal, promoted,
                               random, rounded, scatter_add, select, taking, uniform, widened)
 
 FUNCTIONS = {"select": select, "scatter_add": scatter_add}

@@ -16,7 +16,8 @@ static value loose_like(const value *a, double limit)
     return r;
 }
 
-/* Infinite, NaN, and numbers between them: exact, and too large for everything that must be small. */
+/* Infinite, NaN, and numbers between them: exact, and too large for everything that must be small. Often they are put in order:
+ * few steps would find them. */
 void random_hrm_special(random_hrm *p)
 {
     const value *a = random_hrm_find(p, EXACT | FLOAT | SMALL);
@@ -31,6 +32,14 @@ void random_hrm_special(random_hrm *p)
     case 0: random_hrm_let(p, &r, "f32(f16(%s * 100000)) + %s", a->name, b->name); break;
     case 1: random_hrm_let(p, &r, "f32(f16(%s * 100000)) * 0 + %s", a->name, b->name); break;
     default: random_hrm_let(p, &r, "if %s > 0 { f32(f16(%s * 100000)) } else { %s }", b->name, a->name, b->name);
+    }
+    const value *made = &p->at[p->count - 1];
+    if (r.rank > 0 && made->limit == r.limit && random_hrm_size(p, r.dims[r.rank - 1]) > 0 && random_hrm_pick(p, 2)) {
+        static const char *const names[] = {"argmin", "argmax", "min", "max"};
+        unsigned which = random_hrm_pick(p, 4);
+        r.dtype = which < 2 ? PSY_U64 : PSY_F32;
+        r.rank--;
+        random_hrm_let(p, &r, "%s(%s, axis: -1)", names[which], made->name);
     }
 }
 
