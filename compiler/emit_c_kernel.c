@@ -276,13 +276,6 @@ static void statement(psc_kernel_text *t, uint32_t node)
 
 /* ---- constructs ---- */
 
-static void open(psc_kernel_text *t) { t->indent++; }
-static void close(psc_kernel_text *t)
-{
-    t->indent--;
-    psc_kernel_line(t, "}");
-}
-
 static const char *dim_text(psc_kernel_text *t, psy_dim dim)
 {
     return psy__dim_is_symbol(dim) ? psc_kernel_size_name(t->arena, t->k->module, psy__dim_symbol(dim))
@@ -292,7 +285,7 @@ static const char *dim_text(psc_kernel_text *t, psy_dim dim)
 static void loop(psc_kernel_text *t, const char *i, const char *from, const char *end)
 {
     psc_kernel_line(t, "for (uint64_t %s = %s; %s < %s; %s++) {", i, from, i, end, i);
-    open(t);
+    psc_kernel_block(t);
 }
 
 /* Before a loop whose turns do not depend on each other: places that are written to are not read. (Pointers are not `restrict`:
@@ -336,12 +329,12 @@ static void space(psc_kernel_text *t, uint32_t node)
         loops++;
     } else if (loops == 0) {
         psc_kernel_line(t, "{");
-        open(t);
+        psc_kernel_block(t);
         loops++;
     }
     psc_kernel_text_body(t, node);
     for (; loops > 0; loops--) {
-        close(t);
+        psc_kernel_block_end(t);
     }
 }
 
@@ -400,12 +393,12 @@ static void reduce(psc_kernel_text *t, uint32_t node)
     if (!lanes) {
         loop(t, i, "0", count);
         reduce_body(t, node, "");
-        close(t);
+        psc_kernel_block_end(t);
         return;
     }
     psc_kernel_line(t, "uint64_t done = 0;");
     psc_kernel_line(t, "while (%s - done >= PSY_KERNEL_LANES) {", count);
-    open(t);
+    psc_kernel_block(t);
     for (uint32_t s = node + 1; s < n->end; s++) {
         const psy__knode *st = node_of(t, s);
         if (st->op == PSY_K_STEP) {
@@ -420,25 +413,25 @@ static void reduce(psc_kernel_text *t, uint32_t node)
                     "for (uint64_t round = 0; round < PSY_KERNEL_ROUNDS && %s - done >= PSY_KERNEL_LANES; round++, done += "
                     "PSY_KERNEL_LANES) {",
                     count);
-    open(t);
+    psc_kernel_block(t);
     independent(t, node);
     psc_kernel_line(t, "for (uint64_t l = 0; l < PSY_KERNEL_LANES; l++) {");
-    open(t);
+    psc_kernel_block(t);
     if (is_counted(t, node)) {
         psc_kernel_line(t, "const uint64_t %s = done + l;", i);
     }
     reduce_body(t, node, "_lanes[l]");
-    close(t);
-    close(t);
+    psc_kernel_block_end(t);
+    psc_kernel_block_end(t);
     for (uint32_t s = node + 1; s < n->end; s++) {
         if (node_of(t, s)->op == PSY_K_STEP) {
             fold_lanes(t, s);
         }
     }
-    close(t);
+    psc_kernel_block_end(t);
     loop(t, i, "done", count);
     reduce_body(t, node, "");
-    close(t);
+    psc_kernel_block_end(t);
 }
 
 static void field(psc_kernel_text *t, uint32_t node)
@@ -466,7 +459,7 @@ static void field(psc_kernel_text *t, uint32_t node)
     independent(t, node);
     loop(t, "i", "0", "count");
     psc_kernel_text_body(t, node);
-    close(t);
+    psc_kernel_block_end(t);
 }
 
 static void construct(psc_kernel_text *t, uint32_t node)
@@ -487,11 +480,11 @@ static void construct(psc_kernel_text *t, uint32_t node)
     case PSY_K_FOR: loop(t, psc_kernel_coordinate(t, node, 0), "0", a); break;
     default:
         psc_kernel_line(t, "if (%s) {", a);
-        open(t);
+        psc_kernel_block(t);
         break;
     }
     psc_kernel_text_body(t, node);
-    close(t);
+    psc_kernel_block_end(t);
 }
 
 static const psc_kernel_language language = {type, value, statement, construct, pattern, "const %s %s = %s;"};

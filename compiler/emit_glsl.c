@@ -241,13 +241,6 @@ static void statement(psc_kernel_text *t, uint32_t node)
 
 /* ---- constructs ---- */
 
-static void open(psc_kernel_text *t) { t->indent++; }
-static void close(psc_kernel_text *t)
-{
-    t->indent--;
-    psc_kernel_line(t, "}");
-}
-
 static const char *dim_text(psc_kernel_text *t, psy_dim dim)
 {
     return psy__dim_is_symbol(dim) ? psc_kernel_size_name(t->arena, t->k->module, psy__dim_symbol(dim))
@@ -267,7 +260,7 @@ static void space(psc_kernel_text *t, uint32_t node)
     }
     psc_kernel_line(t, "uint element = %s;", k->axis == PSY_NONE ? "group * width + local" : "group");
     psc_kernel_line(t, "if (element < %s) {", all);
-    open(t);
+    psc_kernel_block(t);
     if (node_of(t, node)->flat) {
         psc_kernel_line(t, "uint i = element;");
     }
@@ -279,7 +272,7 @@ static void space(psc_kernel_text *t, uint32_t node)
         }
     }
     psc_kernel_text_body(t, node);
-    close(t);
+    psc_kernel_block_end(t);
 }
 
 static void template(psc_kernel_text *t, const char *section, const psc_pair *pairs)
@@ -309,9 +302,9 @@ static void reduce(psc_kernel_text *t, uint32_t node)
         }
     }
     psc_kernel_line(t, "for (uint %s = local; %s < %s; %s += width) {", i, i, name_of(t, node, 0), i);
-    open(t);
+    psc_kernel_block(t);
     psc_kernel_text_body(t, node);
-    close(t);
+    psc_kernel_block_end(t);
     for (uint32_t s = node + 1; s < n->end; s++) {
         const psy__knode *st = node_of(t, s);
         if (st->op == PSY_K_STEP) {
@@ -338,9 +331,9 @@ static void best(psc_kernel_text *t, uint32_t node)
     psc_glsl_need(t, PSC_GLSL_NEEDS_KEYS);
     psc_kernel_line(t, "uint best_key = 0u, best_place = 0xffffffffu, best_bits = 0u;");
     psc_kernel_line(t, "for (uint %s = local; %s < %s; %s += width) {", i, i, name_of(t, node, 0), i);
-    open(t);
+    psc_kernel_block(t);
     psc_kernel_text_body(t, node);
-    close(t);
+    psc_kernel_block_end(t);
     template(t, "tree_best", NULL);
 }
 
@@ -351,18 +344,18 @@ static void narrow_field(psc_kernel_text *t, uint32_t node, const char *n)
     const char *out = buffer(t, PSY_BIND_OUTPUT);
     psc_kernel_line(t, "uint first = element * %uu;", lanes);
     psc_kernel_line(t, "if (first < %s + %uu) {", n, skip);
-    open(t);
+    psc_kernel_block(t);
     psc_kernel_line(t, "uint word = %s[to + element];", out);
     psc_kernel_line(t, "for (uint lane = 0u; lane < %uu; lane++) {", lanes);
-    open(t);
+    psc_kernel_block(t);
     psc_kernel_line(t, "uint i = first + lane - %uu;", skip);
     psc_kernel_line(t, "if (i < %s) {", n);
-    open(t);
+    psc_kernel_block(t);
     psc_kernel_text_body(t, node);
-    close(t);
-    close(t);
+    psc_kernel_block_end(t);
+    psc_kernel_block_end(t);
     psc_kernel_line(t, "%s[to + element] = word;", out);
-    close(t);
+    psc_kernel_block_end(t);
 }
 
 static void field(psc_kernel_text *t, uint32_t node)
@@ -389,9 +382,9 @@ static void field(psc_kernel_text *t, uint32_t node)
     }
     psc_kernel_line(t, "uint i = element;");
     psc_kernel_line(t, "if (i < %s) {", count);
-    open(t);
+    psc_kernel_block(t);
     psc_kernel_text_body(t, node);
-    close(t);
+    psc_kernel_block_end(t);
 }
 
 static void construct(psc_kernel_text *t, uint32_t node)
@@ -410,9 +403,9 @@ static void construct(psc_kernel_text *t, uint32_t node)
     case PSY_K_LEADER: psc_kernel_line(t, "if (local == 0u) {"); break;
     default: psc_kernel_line(t, "if (%s) {", a); break;
     }
-    open(t);
+    psc_kernel_block(t);
     psc_kernel_text_body(t, node);
-    close(t);
+    psc_kernel_block_end(t);
 }
 
 static const psc_kernel_language glsl = {type, value, statement, construct, pattern, "%s %s = %s;"};

@@ -37,6 +37,14 @@ void psc_kernel_line(psc_kernel_text *t, const char *format, ...)
     va_end(arguments);
 }
 
+void psc_kernel_block(psc_kernel_text *t) { t->indent++; }
+
+void psc_kernel_block_end(psc_kernel_text *t)
+{
+    t->indent--;
+    psc_kernel_line(t, "}");
+}
+
 /* ---- words in patterns ---- */
 
 const char *psc_kernel_expand(psc_arena *arena, const char *pattern, const psc_expansion *with)

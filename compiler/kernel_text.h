@@ -42,6 +42,9 @@ void psc_kernel_text_all(psc_kernel_text *t);
 void psc_kernel_text_body(psc_kernel_text *t, uint32_t construct);
 /* A line at the indentation. */
 void psc_kernel_line(psc_kernel_text *t, const char *format, ...) PSY_PRINTF(2, 3);
+/* What follows the line that ended with `{` is a step further in, until its `}`. */
+void psc_kernel_block(psc_kernel_text *t);
+void psc_kernel_block_end(psc_kernel_text *t);
 
 /* `pattern` with the words a, b, c, T and U replaced by the texts, where they are not NULL. */
 typedef struct psc_expansion {

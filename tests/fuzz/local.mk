@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 FUZZ_SOURCES = %D%/change.c %D%/change.h %D%/fuzz.c %D%/fuzz.h %D%/fuzz_module.c %D%/fuzz_weights.c %D%/soup.c %D%/soup.h %D%/words.c %D%/words.h
 FUZZ_KEYWORDS = compiler/hrm_lex.l compiler/psy_lex.l
-FUZZ_WORDS = runtime/isa/asm.c runtime/isa/asm_program.c
+FUZZ_WORDS = runtime/isa/asm.c runtime/isa/asm_pipeline.c runtime/isa/asm_program.c runtime/isa/asm_type.c
 
 # The words of the lexers' rules and those that the assembler asks for.
 %D%/gen/keywords.inc: $(FUZZ_KEYWORDS) $(FUZZ_WORDS)
