@@ -67,7 +67,7 @@ static void put_default(reflection *r, const psy_psm_field *f)
 
 static void put_field(reflection *r, const psy_psm_field *f)
 {
-    static const char *const kinds[] = {"scalar", "array", "bounded", "optional", "part", "variant"};
+    static const char *const kinds[] = {"scalar", "array", "bounded", "optional", "part", "variant", "struct", "union", "tail"};
     static_assert(sizeof kinds / sizeof kinds[0] == PSY_FIELD_KIND_END, "a word for every kind");
     psc_json_open(&r->j, NULL, '{');
     put_name(r, "name", f->name);
@@ -85,10 +85,24 @@ static void put_field(reflection *r, const psy_psm_field *f)
     if (f->flags & PSY_FIELD_TEXT) {
         psc_json_flag(&r->j, "text", true);
     }
+    if (f->flags & PSY_FIELD_ITEMS) {
+        psc_json_number(&r->j, "inner", f->inner);
+    }
+    if (f->type != PSY_NONE) {
+        put_name(r, "type", r->m->types[f->type].name);
+    }
     if (f->parent != PSY_NONE) {
         psc_json_number(&r->j, "parent", f->parent);
     }
-    if (f->kind == PSY_FIELD_SCALAR || (f->kind == PSY_FIELD_OPTIONAL && !(f->flags & PSY_FIELD_IS_ARRAY))) {
+    if (f->flags & PSY_FIELD_RETIRED) {
+        psc_json_flag(&r->j, "retired", true);
+    }
+    if (f->flags & PSY_FIELD_TEXT) {
+        if (f->default_bits != 0) {
+            put_name(r, "default", (uint32_t)f->default_bits);
+        }
+    } else if (f->kind == PSY_FIELD_SCALAR ||
+               (f->kind == PSY_FIELD_OPTIONAL && !(f->flags & (PSY_FIELD_IS_ARRAY | PSY_FIELD_ITEMS)))) {
         put_default(r, f);
     }
     psc_json_number(&r->j, "since", f->since);
@@ -98,11 +112,14 @@ static void put_field(reflection *r, const psy_psm_field *f)
 
 static void put_types(reflection *r)
 {
+    static const char *const type_kinds[] = {"message", "struct", "union", "enum", "flags"};
+    static_assert(sizeof type_kinds / sizeof type_kinds[0] == PSY_TYPE_KIND_END, "a word for every kind");
     psc_json_open(&r->j, "types", '[');
     for (uint32_t i = 0; i < r->m->type_count; i++) {
         const psy_psm_type *t = &r->m->types[i];
         psc_json_open(&r->j, NULL, '{');
         put_name(r, "name", t->name);
+        psc_json_text(&r->j, "kind", type_kinds[t->kind]);
         psc_json_number(&r->j, "bytes", t->bytes);
         psc_json_number(&r->j, "version", t->version);
         put_hash(r, "layout_hash", t->layout_hash);

@@ -52,7 +52,7 @@ static void resolve_constants(psc_schema_resolver *r)
 const char *psc_field_type_text(psc_arena *arena, const psc_field *f)
 {
     char text[PSY_FIELD_TYPE_TEXT_BYTES];
-    psy__field_type_text(text, &f->layout);
+    psy__field_type_text(text, &f->layout, NULL);
     return f->part ? f->part->name : psc_strndup(arena, text, strlen(text));
 }
 
@@ -72,7 +72,7 @@ psy_status psc_lay_out(psc_arena *arena, const char *full_name, psc_field *field
         records[i].name = (uint32_t)(at - strings);
         at = stpcpy(at, fields[i].name) + 1;
     }
-    psy_status status = psy__layout(strings, layout, records);
+    psy_status status = psy__layout(strings, NULL, 0, layout, records);
     layout->name = 0;
     for (uint32_t i = 0; i < count; i++) {
         fields[i].layout = records[i];
@@ -182,7 +182,7 @@ static bool resolve_fields(psc_schema_resolver *r, uint32_t index, psc_message *
         psc_field f = {.name = from->name.text,
                        .span = from->name.span,
                        .doc = from->name.doc,
-                       .layout = {.since = 1, .parent = PSY_NONE}};
+                       .layout = {.since = 1, .parent = PSY_NONE, .type = PSY_NONE}};
         check_twice(r, m, &fields, &f);
         bool typed = psc_schema_resolve_field(r, from, &f);
         f.part = typed ? f.part : NULL;

@@ -150,7 +150,8 @@ static void add_field(splitter *s, psc_type *type, psc_span span, unsigned dtype
                               .since = 1,
                               .count = count,
                               .kind = is_scalar ? PSY_FIELD_SCALAR : PSY_FIELD_ARRAY,
-                              .parent = PSY_NONE}};
+                              .parent = PSY_NONE,
+                              .type = PSY_NONE}};
     psc_field *fields = psc_alloc(u->arena, (type->field_count + 1) * sizeof *fields);
     if (type->field_count) {
         memcpy(fields, type->fields, type->field_count * sizeof *fields);

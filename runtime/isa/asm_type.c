@@ -104,7 +104,7 @@ static void parse_field(body *b, uint32_t parent, uint32_t depth)
     const psy__token where = a->token;
     uint64_t index = a->fields.count - b->first_field;
     psy_psm_field f = {
-        .name = psy__asm_define(a, PSY_ASM_FIELD, b->type, index, "field"), .since = 1, .inner = 1, .parent = parent};
+        .name = psy__asm_define(a, PSY_ASM_FIELD, b->type, index, "field"), .since = 1, .inner = 1, .parent = parent, .type = PSY_NONE};
     psy__asm_expect(a, ':');
     parse_field_type(a, &f);
     parse_attributes(a, &f, f.kind == PSY_FIELD_PART ? '{' : ';');
@@ -138,7 +138,7 @@ void psy__asm_type(psy__asm *a)
     if (psy__asm_ok(a)) {
         to->field_count = (uint32_t)a->fields.count - t.first_field;
         psy_psm_field *first = a->fields.at; /* NULL: there are none yet */
-        if (psy__layout(a->strings.bytes, to, first ? first + t.first_field : NULL) != PSY_OK) {
+        if (psy__layout(a->strings.bytes, a->types.at, b.type, to, first ? first + t.first_field : NULL) != PSY_OK) {
             psy__asm_fail(a, &where, "%s", psy_detail());
         }
     }

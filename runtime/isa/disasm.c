@@ -94,7 +94,7 @@ static void put_field(writer *w, const psy_psm_type *t, uint32_t k, uint32_t dep
     const psy_psm_field *f = &w->m->fields[t->first_field + k];
     char type[PSY_FIELD_TYPE_TEXT_BYTES], value[PSY_LITERAL_BYTES];
     bool part = f->kind == PSY_FIELD_PART;
-    psy__field_type_text(type, f);
+    psy__field_type_text(type, f, NULL);
     format(w, "%*s%s: %s", (int)depth * 4, "", string(w, f->name), part ? "part" : type);
     if (f->default_bits != 0 && !part) {
         psy__literal_print(value, f->dtype, f->default_bits);

@@ -30,14 +30,14 @@
 #include <stdint.h>
 
 #include <psyne/dtype.h>
+#include <psyne/reflect.h>
 #include <psyne/status.h>
 #include <psyne/variant.h>
 
-enum { PSY_RANK_MAX = 8, PSY_PSM_ABI_MAJOR = 2, PSY_PSM_ABI_MINOR = 0 };
+enum { PSY_RANK_MAX = 8, PSY_PSM_ABI_MAJOR = 3, PSY_PSM_ABI_MINOR = 0 };
 enum { PSY_REGISTERS_MAX = 60000, PSY_CODE_WORDS_MAX = 1 << 19 }; /* of a program */
 enum { PSY_KERNELS_MAX = 16384 };
 #define PSY_PSM_MAGIC UINT32_C(0x4D535950) /* "PYSM" in memory: 50 59 53 4D */
-#define PSY_NONE      UINT32_C(0xFFFFFFFF) /* no register, field, program, type ... (u32) */
 #define PSY_NO_REG    UINT16_C(0xFFFF)
 #define PSY_NO_SLOT   UINT16_C(0xFFFF)
 
@@ -164,52 +164,7 @@ typedef struct psy_psm_section {
 } psy_psm_section;
 static_assert(sizeof(psy_psm_section) == 24, "module section is ABI");
 
-/* psy_psm_field.kind: SCALAR T, ARRAY T[N], BOUNDED T[<=N], OPTIONAL T? and T[N]?, PART a message inside the message,
- * VARIANT variant[<=N]. Texts are BOUNDED u8 (string[<=N]); several texts are ARRAY or BOUNDED u8. */
-enum {
-    PSY_FIELD_SCALAR = 0,
-    PSY_FIELD_ARRAY = 1,
-    PSY_FIELD_BOUNDED = 2,
-    PSY_FIELD_OPTIONAL = 3,
-    PSY_FIELD_PART = 4,
-    PSY_FIELD_VARIANT = 5,
-    PSY_FIELD_KIND_END
-};
-/* psy_psm_field.flags. KEY: the routing key. TEXT: of u8, the elements are UTF-8. IS_ARRAY: an optional T[N]; and both kinds of
- * several texts, string[<=N][M] and string[<=N][<=M]. */
-enum { PSY_FIELD_KEY = 1, PSY_FIELD_TEXT = 2, PSY_FIELD_IS_ARRAY = 4, PSY_FIELD_FLAGS_ALL = 7 };
-
-/* A field of a message type; layout rules in isa/layout.h and doc/messages.md. */
-typedef struct psy_psm_field {
-    uint32_t name; /* of what lies in a part: "q.vector" */
-    uint8_t dtype; /* PART and VARIANT: u8 */
-    uint8_t kind;
-    uint16_t flags;
-    uint32_t count;        /* elements (ARRAY, OPTIONAL), bound (BOUNDED), 1 (SCALAR), bytes (PART, VARIANT) */
-    uint32_t offset;       /* of the first element, or of the part, from the start of the message */
-    uint32_t count_offset; /* BOUNDED: of the u32 count; OPTIONAL: of the presence byte, 0 or 1; VARIANT: of the
-                            * psy_variant_head; else PSY_NONE */
-    uint32_t since;        /* version of its message (its part, where it lies in one) that added it, from 1 */
-    uint32_t inner;        /* several texts: most bytes of each; else 1 */
-    uint32_t inner_offset; /* several texts: of their u32 lengths, `count` of them; else PSY_NONE */
-    uint32_t parent;       /* the part that it lies in: its index in the type, below this one's; else PSY_NONE */
-    uint32_t reserved;     /* zero */
-    uint64_t default_bits; /* SCALAR, and OPTIONAL that is no array: the default's bytes, little-endian. PART: its first 8
-                            * bytes, bytes | version << 32. Else 0 */
-} psy_psm_field;
-static_assert(sizeof(psy_psm_field) == 48 && offsetof(psy_psm_field, default_bits) == 40, "module field is ABI");
-
 static_assert((int)PSY_RANK_MAX == PSY_VARIANT_RANK_MAX, "what a message holds, programs compute with");
-
-typedef struct psy_psm_type {
-    uint32_t name; /* "nearest.Query"; partial records: "nearest.PIPELINE#partial" */
-    uint32_t first_field, field_count;
-    uint32_t bytes; /* a message of this type, header and padding included: also its stride; a multiple of 64 */
-    uint64_t layout_hash;
-    uint32_t version; /* highest `since` */
-    uint32_t reserved;
-} psy_psm_type;
-static_assert(sizeof(psy_psm_type) == 32, "module type is ABI");
 
 /* A size known when data is loaded. GLOBAL: rows over all shards. LOCAL: this shard's rows of symbol `of`. SHARDS: how
  * many shards there are. MESSAGE: known from a variant of each message. The others are computed from two sizes that come

@@ -37,7 +37,8 @@ static psy_status check_layout(const psy__module *m, const psy_psm_type *t, psy_
     for (uint32_t i = 0; i < t->field_count; i++) {
         scratch[i] = fields[i];
     }
-    bool same = psy__layout(m->strings, &again, scratch) == PSY_OK && memcmp(&again, t, sizeof again) == 0;
+    bool same = psy__layout(m->strings, m->types, (uint32_t)(t - m->types), &again, scratch) == PSY_OK &&
+                memcmp(&again, t, sizeof again) == 0;
     for (uint32_t i = 0; i < t->field_count && same; i++) {
         same = memcmp(&scratch[i], &fields[i], sizeof *fields) == 0;
     }
@@ -45,9 +46,15 @@ static psy_status check_layout(const psy__module *m, const psy_psm_type *t, psy_
 }
 
 /* Whether default_bits are what the kind has. Those of parts are made again with the layout. */
-static bool default_fits(const psy_psm_field *f)
+static bool default_fits(const psy__module *m, const psy_psm_field *f)
 {
-    bool one = f->kind == PSY_FIELD_SCALAR || (f->kind == PSY_FIELD_OPTIONAL && !(f->flags & PSY_FIELD_IS_ARRAY));
+    const bool text = (f->flags & PSY_FIELD_TEXT) != 0,
+               one = f->kind == PSY_FIELD_SCALAR ||
+                     (f->kind == PSY_FIELD_OPTIONAL && !(f->flags & (PSY_FIELD_IS_ARRAY | PSY_FIELD_ITEMS | PSY_FIELD_TEXT)));
+    if (text && !psy__field_is_texts(f) && f->kind != PSY_FIELD_TAIL) {
+        return f->default_bits <= UINT32_MAX && is_string(m, (uint32_t)f->default_bits) &&
+               strnlen(m->strings + f->default_bits, f->count + UINT64_C(1)) <= f->count;
+    }
     return f->kind == PSY_FIELD_PART ||
            (one ? psy__dtype_bytes(f->dtype) >= 8 || f->default_bits >> 8 * psy__dtype_bytes(f->dtype) == 0
                 : f->default_bits == 0);
@@ -70,7 +77,7 @@ static bool check_field(const psy__module *m, const psy_psm_type *t, uint32_t k)
 {
     const psy_psm_field *f = &m->fields[t->first_field + k];
     return is_name(m, f->name) && (f->flags & ~PSY_FIELD_FLAGS_ALL) == 0 && f->since != 0 && f->since <= 65535 &&
-           (k == 0 || f->parent != f[-1].parent || f->since >= f[-1].since) && default_fits(f) && f->reserved == 0 &&
+           (k == 0 || f->parent != f[-1].parent || f->since >= f[-1].since) && default_fits(m, f) &&
            (f->parent == PSY_NONE || f->parent < k) && name_fits(m, t, k);
 }
 
@@ -84,7 +91,8 @@ static psy_status check_types(const psy__module *m)
     psy_status status = PSY_OK;
     for (uint32_t i = 0; status == PSY_OK && i < m->type_count; i++) {
         const psy_psm_type *t = &m->types[i];
-        if (!is_name(m, t->name) || t->first_field != next || t->field_count > m->field_count - next || t->reserved != 0) {
+        if (!is_name(m, t->name) || t->first_field != next || t->field_count > m->field_count - next ||
+            t->kind >= PSY_TYPE_KIND_END) {
             status = corrupt("type %u: its name or fields are out of range", i);
             break;
         }
@@ -155,7 +163,11 @@ static psy_status check_sizes(const psy__module *m)
     return PSY_OK;
 }
 
-static bool is_type(const psy__module *m, uint32_t type) { return type < m->type_count; }
+/* A message that programs can read and write: all of one size. */
+static bool is_type(const psy__module *m, uint32_t type)
+{
+    return type < m->type_count && m->types[type].kind == PSY_TYPE_MESSAGE && !(m->types[type].flags & PSY_TYPE_TAILED);
+}
 
 static bool is_guard(const psy__module *m, const psy_psm_type *input, const psy_psm_guard *g)
 {

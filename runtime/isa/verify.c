@@ -155,13 +155,15 @@ static bool dims_of(const psy_psm_field *f, psy_dim dims[PSY_RANK_MAX], uint32_t
     if (psy__field_is_texts(f)) {
         dims[(*rank)++] = f->inner;
     }
-    return f->kind != PSY_FIELD_PART && f->kind != PSY_FIELD_VARIANT;
+    return (f->kind == PSY_FIELD_SCALAR || f->kind == PSY_FIELD_ARRAY || f->kind == PSY_FIELD_BOUNDED ||
+            (f->kind == PSY_FIELD_OPTIONAL && !(f->flags & PSY_FIELD_TEXT))) &&
+           !(f->flags & PSY_FIELD_ITEMS);
 }
 
 static psy_status unsupported(const context *c, const psy_psm_field *f, const char *what)
 {
     char type[PSY_FIELD_TYPE_TEXT_BYTES];
-    psy__field_type_text(type, f);
+    psy__field_type_text(type, f, NULL);
     return psy_fail(PSY_UNSUPPORTED, "program %s: %s field %s (%s) is not supported", psy__module_string(c->m, c->p->name),
                     what, psy__module_string(c->m, f->name), type);
 }
@@ -536,7 +538,7 @@ static psy_status walk(context *c)
     for (uint32_t f = 0; f < c->m->types[c->p->output_type].field_count; f++) {
         const psy_psm_field *field = field_of(c, c->p->output_type, f);
         const bool *lengths = c->stored + c->m->types[c->p->output_type].field_count;
-        if (!c->stored[f] && field->kind != PSY_FIELD_PART) {
+        if (!c->stored[f] && field->kind != PSY_FIELD_PART && field->kind != PSY_FIELD_STRUCT) {
             return refuse(c, "output field %s is never stored", psy__module_string(c->m, field->name));
         }
         if (psy__field_is_texts(field) && !lengths[f]) {

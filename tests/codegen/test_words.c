@@ -39,7 +39,7 @@ Test(words, validator_refuses)
     free(bytes);
 }
 
-static const char head[] = "module 2.0;\n"
+static const char head[] = "module 3.0;\n"
                            "type t.In { x: f32[300]; y: f32; }\n"
                            "type t.Out { a: f32[300]; b: f32; c: f32[4]; d: u64[4]; }\n";
 

@@ -65,7 +65,8 @@ uint32_t build_field(build *b, uint32_t type, unsigned dtype, unsigned kind, uin
                                                       .kind = (uint8_t)kind,
                                                       .count = count,
                                                       .since = 1,
-                                                      .parent = parent};
+                                                      .parent = parent,
+                                                      .type = PSY_NONE};
     return t->field_count++;
 }
 
@@ -632,7 +633,7 @@ void build_finish(build *b)
     for (uint32_t i = 0; i < b->type_count; i++) {
         psy_psm_type *t = &b->types[i];
         t->first_field = field_count;
-        psy_status status = psy__layout(b->strings, t, b->fields[i]);
+        psy_status status = psy__layout(b->strings, NULL, 0, t, b->fields[i]);
         cr_assert(status == PSY_OK, "layout: %s", psy_detail());
         memcpy(b->flat + field_count, b->fields[i], t->field_count * sizeof *b->flat);
         field_count += t->field_count;

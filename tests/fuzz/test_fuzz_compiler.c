@@ -245,12 +245,12 @@ Test(fuzz_compiler, large_programs)
 Test(fuzz_compiler, large_assembly)
 {
     static const char *const rows[][3] = {
-        {"", "module 2.0;\n", ""},
-        {"module 2.0;\n", "type t%.T {\n    x: f32;\n}\n", ""},
-        {"module 2.0;\ntype T {\n", "x%: f32;\n", "}\n"},
-        {"module 2.0;\nconsts 8 {\n", "%: f32 1;\n", "}\n"},
-        {"module 2.0;\n", "size N% global;\n", ""},
-        {"module 2.0;\n", "program p%(T) -> T slots 0 {\n}\n", ""},
+        {"", "module 3.0;\n", ""},
+        {"module 3.0;\n", "type t%.T {\n    x: f32;\n}\n", ""},
+        {"module 3.0;\ntype T {\n", "x%: f32;\n", "}\n"},
+        {"module 3.0;\nconsts 8 {\n", "%: f32 1;\n", "}\n"},
+        {"module 3.0;\n", "size N% global;\n", ""},
+        {"module 3.0;\n", "program p%(T) -> T slots 0 {\n}\n", ""},
         {"", "\"", ""},
         {"", "9", ""},
     };

@@ -466,7 +466,7 @@ static inline char *random_module_text(uint64_t seed, size_t *n)
     random_text *fields = calloc(1, sizeof *fields);
     unsigned count, dtypes[16], counts[16];
     g->state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    say(&g->all, "module 2.0;\n\ntype r.In#1 {\n");
+    say(&g->all, "module 3.0;\n\ntype r.In#1 {\n");
     random_fields(g, &count, dtypes, counts);
     say(&g->all, "}\n\ntype r.Parts {\n");
     random_part(g, 1, "p", false);

@@ -60,9 +60,9 @@ Test(asm, random_modules_verify_and_come_back)
 Test(asm, spacing_and_comments_do_not_matter)
 {
     static const char *const texts[] = {
-        "// hello\nmodule 2.0 ; type T{a:f32[ 2 ]@since( 1 );} type U{b:f32[<=2];}\r\n\tprogram p(T)->U{"
+        "// hello\nmodule 3.0 ; type T{a:f32[ 2 ]@since( 1 );} type U{b:f32[<=2];}\r\n\tprogram p(T)->U{"
         "%0:f32[2]=load.f32 a;store.f32 %0,b,-;}// end",
-        "module 2.0;\ntype T {\n    a: f32[2];\n}\ntype U {\n    b: f32[<=2];\n}\n"
+        "module 3.0;\ntype T {\n    a: f32[2];\n}\ntype U {\n    b: f32[<=2];\n}\n"
         "program p(T) -> U slots 0 {\n    %0: f32[2] = load.f32 a;\n    store.f32 %0, b, -;\n}\n"};
     uint8_t *bytes[2];
     uint64_t n[2];
@@ -81,7 +81,7 @@ Test(asm, long_lists)
     for (unsigned count = 253; count <= 255; count++) {
         char text[4096];
         int n = snprintf(text, sizeof text,
-                         "module 2.0;\n\ntype I {\n    a: f32[1];\n}\n\ntype O {\n    b: f32[%u];\n}\n\n"
+                         "module 3.0;\n\ntype I {\n    a: f32[1];\n}\n\ntype O {\n    b: f32[%u];\n}\n\n"
                          "program p(I) -> O slots 1 {\n    %%0: f32[1] = load.f32 a;\n    %%1: f32[%u] @0 = concat.f32 0",
                          count, count);
         for (unsigned i = 0; i < count; i++) {
@@ -175,7 +175,7 @@ Test(asm, literals_people_write)
     }
 }
 
-#define HEAD "module 2.0;\ntype T { a: f32; }\n"
+#define HEAD "module 3.0;\ntype T { a: f32; }\n"
 Test(asm, mistakes_name_their_place)
 {
     static const struct {
@@ -183,7 +183,7 @@ Test(asm, mistakes_name_their_place)
     } rows[] = {
         {"", "line 1, column 1: the text ends where module should be"},
         {"modul 1.0;", "line 1, column 1: \"modul\" where module should be"},
-        {"module 1.0;", "line 1, column 8: the text has another format than 2.0, which this library reads"},
+        {"module 1.0;", "line 1, column 8: the text has another format than 3.0, which this library reads"},
         {HEAD "what",
          "line 3, column 1: \"what\" where type, size, check, resident, consts, program, pipeline or alternative should be"},
         {HEAD "type T { a: f32; }", "line 3, column 6: there is a type T already"},

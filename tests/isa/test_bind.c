@@ -148,7 +148,7 @@ static void open_text(bound *x, const char *sizes, const char *text)
     uint64_t n;
     *x = (bound){.bytes = NULL};
     snprintf(all, sizeof all,
-             "module 2.0; type I { a: f32[6]; i: i32[3]; } type O { a: f32[6]; } size A global; size B global; %s"
+             "module 3.0; type I { a: f32[6]; i: i32[3]; } type O { a: f32[6]; } size A global; size B global; %s"
              "program p(I) -> O slots 2 { %%0: f32[6] = load.f32 a; %%1: i32[3] = load.i32 i; %s store.f32 %%0, a, -; }",
              sizes, text);
     psy_status status = psy__assemble(all, strlen(all), &x->bytes, &n);

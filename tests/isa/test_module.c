@@ -30,7 +30,7 @@ static psy_psm_section *section(uint8_t *bytes, psy_psm_kind kind)
 }
 
 /* What a plain field of no part has. */
-#define PLAIN .inner = 1, .inner_offset = PSY_NONE, .parent = PSY_NONE
+#define PLAIN .inner = 1, .inner_offset = PSY_NONE, .parent = PSY_NONE, .type = PSY_NONE
 
 Test(module, header)
 {
@@ -267,7 +267,7 @@ Test(module, records)
         {TYPE(0, bytes), 128, 4, "type nearest.Query: its layout is not what the rules give"},
         {TYPE(0, layout_hash), 1, 8, "type nearest.Query: its layout is not what the rules give"},
         {TYPE(0, version), 2, 4, "type nearest.Query: its layout is not what the rules give"},
-        {TYPE(0, reserved), 1, 4, "type 0: its name or fields are out of range"},
+        {TYPE(0, kind), 9, 1, "type 0: its name or fields are out of range"},
         {FIELD(1, offset), 60, 4, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, count), 1000, 4, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, count), 0, 4, "type nearest.Query: its layout is not what the rules give"},
@@ -284,7 +284,7 @@ Test(module, records)
         {FIELD(1, inner_offset), 8, 4, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, parent), 0, 4, "type nearest.Query: field 1 is malformed"},
         {FIELD(1, parent), 1, 4, "type nearest.Query: field 1 is malformed"},
-        {FIELD(1, reserved), 1, 4, "type nearest.Query: field 1 is malformed"},
+        {FIELD(1, type), 0, 4, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, since), 0, 4, "type nearest.Query: field 1 is malformed"},
         {FIELD(1, since), 65536, 4, "type nearest.Query: field 1 is malformed"},
         {FIELD(1, since), 2, 4, "type nearest.Query: field 2 is malformed"},

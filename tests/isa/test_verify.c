@@ -5,7 +5,7 @@
 #include "sample.h"
 
 #define HEAD                                                                                                                   \
-    "module 2.0;\n"                                                                                                            \
+    "module 3.0;\n"                                                                                                            \
     "type I { s: f32; a: f32[4]; b: f32[3]; n: f32[<=4]; u: u64 @key; i: i32; h: f16; l: u64[4]; }\n"                          \
     "type P { a: f32[4]; s: f64; }\n"                                                                                          \
     "type O { s: f32; }\n"                                                                                                     \

@@ -35,9 +35,24 @@ static_assert(offsetof(psy_message_header, reserved) == 6, "the message header i
 typedef struct psy_type {
     const char *name;     /* "nearest.Query" */
     uint64_t layout_hash; /* doc/messages.md */
-    uint32_t bytes;       /* a message's size: also its stride */
+    uint32_t bytes;       /* a message's size: also its stride; of one with a tail, the size without */
     uint32_t version;
+    const struct psy_reflection *reflection; /* psyne/reflect.h; NULL: nothing more is known */
+    uint32_t index;                          /* of the type in there */
 } psy_type;
+
+/* What a field without a bound keeps in its message. What it holds lies in the tail, at a multiple of its alignment. */
+typedef struct psy_tail {
+    uint32_t offset; /* from the start of the message that declares the field; 0: nothing is there */
+    uint32_t count;  /* elements; of a text, bytes */
+} psy_tail;
+static_assert(sizeof(psy_tail) == 8, "what leads to the tail is ABI");
+
+/* A text where it lies: UTF-8, not ended by a NUL. NULL: there is none. */
+typedef struct psy_text {
+    const char *at;
+    uint32_t bytes;
+} psy_text;
 
 /* How many of the `n` bytes at `at` make the first character: 1 to 4, or 0 where there is none, or what is there is no UTF-8
  * (overlong, a surrogate, above U+10FFFF, or cut off). */
