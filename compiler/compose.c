@@ -64,6 +64,7 @@ const psc_message *psc_compose(psc_unit *unit, const psc_name *pipeline, const c
                        .span = c->name->span,
                        .doc = c->message->doc,
                        .part = c->message,
+                       .type = c->message,
                        .layout = {.dtype = PSY_U8, .kind = PSY_FIELD_PART, .since = 1, .parent = PSY_NONE, .type = PSY_NONE}};
         bool keyed = has_key(m);
         if (!psc_message_add(&maker, &f)) {

@@ -68,6 +68,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/passes.h \
     %D%/payload.c \
     %D%/payload.h \
+    %D%/pipeline_message.c \
     %D%/plan.c \
     %D%/psy_ast.h \
     %D%/psy_lex.l \
@@ -78,10 +79,13 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/schedule.c \
     %D%/schema.c \
     %D%/schema.h \
+    %D%/schema_attributes.c \
+    %D%/schema_default.c \
     %D%/schema_fields.c \
     %D%/schema_names.c \
     %D%/schema_names.h \
     %D%/schema_state.h \
+    %D%/schema_types.c \
     %D%/schema_value.c \
     %D%/size.c \
     %D%/source.c \

@@ -21,6 +21,17 @@ psc_term psc_load_field(psc_lowering *l, psc_span span, uint32_t i)
     if (f->part) {
         return (psc_term){.kind = PSC_TERM_MESSAGE, .span = span, .index = i};
     }
+    if (!psc_field_is_value(f)) {
+        const bool retired = (f->layout.flags & PSY_FIELD_RETIRED) != 0;
+        psc_diagnostic *d = retired ? ERROR(PSC_E_FIELD, span, "field `%s` is retired", f->name)
+                                    : ERROR(PSC_E_UNSUPPORTED, span, "pipelines do not read `%s`, which is `%s`", f->name,
+                                            psc_field_type_text(l->unit->arena, f));
+        psc_note(d, f->span, "the field is declared here");
+        if (!retired) {
+            psc_help(d, "they read numbers, texts and variants with a bound, and messages and structs of these");
+        }
+        return psc_poison(span);
+    }
     if (f->layout.kind == PSY_FIELD_VARIANT) {
         return psc_variant_load(l, span, i);
     }

@@ -214,6 +214,25 @@ static void store_default(psc_lowering *l, uint32_t k)
     }
 }
 
+/* A field that nobody reads any more: its default, or zeros. */
+static void store_retired(psc_lowering *l, uint32_t k)
+{
+    const psc_field *f = &l->pipeline->output->fields[k];
+    psc_span span = l->pipeline->node->record_span;
+    if (f->layout.kind == PSY_FIELD_OPTIONAL) {
+        psc_optional_store_nothing(l, span, k);
+    } else if (psy__field_is_vector(&f->layout)) {
+        psc_value *zero = psc_emit(l, span, PSY_OP_CONST, f->layout.dtype, NULL, 0, NULL, 0);
+        psc_value *all = zero ? psc_emit(l, span, PSY_OP_REPEAT, f->layout.dtype, &f->layout.count, 1, &zero, 1) : NULL;
+        if (all) {
+            psc_term t = psc_of_value(all, span);
+            store(l, k, &t);
+        }
+    } else {
+        store_default(l, k);
+    }
+}
+
 /* A message that came in goes out: field by field. */
 static void copy_part(psc_lowering *l, uint32_t k, const psc_term *t)
 {
@@ -226,11 +245,13 @@ static void copy_part(psc_lowering *l, uint32_t k, const psc_term *t)
     }
     uint32_t first = t->index == PSY_NONE ? 0 : t->index + 1;
     for (uint32_t i = 0; i < from->field_count; i++) {
-        if (from->fields[i].layout.kind != PSY_FIELD_PART) {
+        if (!from->fields[i].part && !(from->fields[i].layout.flags & PSY_FIELD_RETIRED)) {
             psc_term one = psc_load_field(l, t->span, first + i);
             if (one.kind != PSC_TERM_POISON) {
                 store(l, k + 1 + i, &one);
             }
+        } else if (!from->fields[i].part) {
+            store_retired(l, k + 1 + i);
         }
     }
 }
@@ -287,6 +308,12 @@ static void lower_fields(psc_lowering *l, gathering *g, const hrm_arguments *arg
         const given *a = find_given(&list, k);
         if (f->part) {
             lower_part(l, g, k, a);
+        } else if (f->layout.flags & PSY_FIELD_RETIRED) {
+            store_retired(l, k);
+            if (a) {
+                psc_note(ERROR(PSC_E_FIELD, a->record ? a->record->span : a->term.span, "field `%s` is retired", f->name),
+                         f->span, "it is declared here");
+            }
         } else if (a && a->record) {
             psc_note(ERROR(PSC_E_TYPE, a->record->span, "field `%s` is %s, and this is a message", f->name,
                            psc_field_type_text(l->unit->arena, f)),

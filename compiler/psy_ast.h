@@ -39,13 +39,15 @@ typedef struct psy_bound {
 
 enum { PSY_BOUNDS_MAX = 2 };
 
+typedef struct psy_block_node psy_block_node;
+
 typedef struct psy_type_node {
     psc_span span;
     psc_name name;
     psy_bound bounds[PSY_BOUNDS_MAX];
-    uint32_t bound_count; /* as written: may be more */
-    psc_span optional;    /* of `?`; no source: there is none */
-    bool block;           /* union { ... } */
+    uint32_t bound_count;  /* as written: may be more */
+    psc_span optional;     /* of `?`; no source: there is none */
+    psy_block_node *block; /* union { ... }; NULL: there is none */
 } psy_type_node;
 
 typedef struct psy_attribute {
@@ -53,17 +55,24 @@ typedef struct psy_attribute {
     psy_expr *argument; /* or NULL */
 } psy_attribute;
 
+typedef PSC_LIST(psy_attribute) psy_attributes;
+
+/* A field, a member of a union, or a value of an enum. */
 typedef struct psy_field_node {
     psc_name name;
-    psy_type_node type;
-    psy_expr *default_; /* or NULL */
-    PSC_LIST(psy_attribute) attributes;
+    psy_type_node type; /* of a value without a name */
+    psy_expr *default_; /* of a value the number; or NULL */
+    psy_attributes attributes;
 } psy_field_node;
 
-typedef struct psy_message_node {
+/* message NAME { ... }  struct NAME { ... }  enum NAME: TYPE { ... }  union { ... } */
+struct psy_block_node {
+    psc_name word; /* "message" */
     psc_name name;
+    psc_name base; /* of an enum; no text: there is none */
+    psy_attributes attributes;
     PSC_LIST(psy_field_node *) fields;
-} psy_message_node;
+};
 
 typedef struct psy_const_node {
     psc_name name;
@@ -74,7 +83,7 @@ typedef struct psy_file {
     PSC_LIST(psc_name) space; /* the parts of `namespace a.b` */
     psc_span space_span;
     PSC_LIST(psy_const_node) constants;
-    PSC_LIST(psy_message_node *) messages;
+    PSC_LIST(psy_block_node *) blocks;
 } psy_file;
 
 /* Parses; reports syntax errors. Never NULL. */

@@ -27,7 +27,8 @@
     psy_expr *expr;
     psy_type_node type;
     psy_field_node *field;
-    psy_message_node *message;
+    psy_block_node *block;
+    psy_attribute attribute;
 }
 
 %token <name> NAMESPACE "namespace" CONST "const" MESSAGE "message" IMPORT "import"
@@ -40,7 +41,9 @@
 %type <expr> expr term factor default
 %type <type> type bounded
 %type <field> field
-%type <message> fields
+%type <block> fields marks
+%type <attribute> attribute
+%type <name> base
 
 %code {
 #define YYLLOC_DEFAULT(current, rhs, n) PSC_LOCATION(current, rhs, n)
@@ -89,12 +92,6 @@ static psy_type_node bound(psy_type_node type, psy_bound_kind kind, psc_span spa
     return type;
 }
 
-static void unsupported(psc_syntax *s, psc_span span, const char *what)
-{
-    psc_help(psc_error(s->diags, PSC_E_UNSUPPORTED, span, "%s are not supported by this version", what),
-             "messages have fields of numbers, texts and other messages");
-}
-
 static void take_namespace(psc_syntax *s, psc_span span)
 {
     if (file(s)->space_span.source) {
@@ -104,18 +101,40 @@ static void take_namespace(psc_syntax *s, psc_span span)
     file(s)->space_span = span;
 }
 
-/* `enum Colour { ... }` and the like: known constructs are refused by name, others may be slips. */
-static void block_item(psc_syntax *s, psc_name kind)
+static psy_field_node *field_new(psc_syntax *s, psc_name name)
 {
-    static const char *const known[] = {"enum", "flags", "struct", "union", "service"}, *const words[] = {"message", "namespace", "const"};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(kind.text, known[i]) == 0) {
-            unsupported(s, kind.span, psc_format(s->arena, "`%s` declarations", kind.text));
+    psy_field_node *f = psc_new(s->arena, psy_field_node);
+    f->name = name;
+    return f;
+}
+
+static psy_block_node *block_of(psy_block_node *fields, psc_name word, psc_name name, psc_name base, const psy_block_node *attributes)
+{
+    fields->word = word;
+    fields->name = name;
+    fields->name.doc = word.doc;
+    fields->base = base;
+    fields->attributes = attributes->attributes;
+    return fields;
+}
+
+/* Words that start no declaration may be slips. */
+static void take_block(psc_syntax *s, psy_block_node *block)
+{
+    static const char *const words[] = {"message", "struct", "enum", "flags", "namespace", "const", "import"};
+    for (size_t i = 0; i < 4; i++) {
+        if (strcmp(block->word.text, words[i]) == 0) {
+            psc_push(s->arena, &file(s)->blocks, block);
             return;
         }
     }
-    psc_diagnostic *d = psc_error(s->diags, PSC_E_SYNTAX, kind.span, "`%s` starts no declaration", kind.text);
-    psc_help_nearest(d, kind.text, words, 3);
+    if (strcmp(block->word.text, "union") == 0) {
+        psc_help(psc_error(s->diags, PSC_E_SYNTAX, block->word.span, "a union is the type of a field"),
+                 "write `source: union { url: string; id: u64; };` in a message");
+        return;
+    }
+    psc_diagnostic *d = psc_error(s->diags, PSC_E_SYNTAX, block->word.span, "`%s` starts no declaration", block->word.text);
+    psc_help_nearest(d, block->word.text, words, sizeof words / sizeof words[0]);
 }
 }
 
@@ -126,13 +145,15 @@ item: NAMESPACE space ';'           { take_namespace(syntax, @2); }
     | CONST NAME '=' expr ';'       { $NAME.doc = $CONST.doc;
                                       psy_const_node c = {$NAME, $expr};
                                       psc_push(syntax->arena, &file(syntax)->constants, c); }
-    | MESSAGE NAME '{' fields '}'   { $fields->name = $NAME; $fields->name.doc = $MESSAGE.doc;
-                                      psc_push(syntax->arena, &file(syntax)->messages, $fields); }
-    | MESSAGE NAME '{' fields error '}' { yyerrok; }
+    | MESSAGE NAME marks '{' fields '}'
+                                    { take_block(syntax, block_of($fields, $MESSAGE, $NAME, (psc_name){0}, $marks)); }
+    | NAME NAME base marks '{' fields '}'
+                                    { take_block(syntax, block_of($fields, $1, $2, $base, $marks)); }
+    | MESSAGE NAME marks '{' fields error '}' { yyerrok; }
+    | NAME NAME base marks '{' fields error '}' { yyerrok; }
     | IMPORT STRING ';'             { psc_help(psc_error(syntax->diags, PSC_E_UNSUPPORTED, @IMPORT,
                                                          "imports between schemas are not supported by this version"),
                                                "a program can import several schemas"); }
-    | NAME NAME '{' any '}'         { block_item(syntax, $1); }
     | ';'
     | error ';'
     | error '}';
@@ -140,36 +161,40 @@ item: NAMESPACE space ';'           { take_namespace(syntax, @2); }
 space: NAME                         { psc_push(syntax->arena, &file(syntax)->space, $NAME); }
     | space '.' NAME                { psc_push(syntax->arena, &file(syntax)->space, $NAME); };
 
-fields: %empty                      { $$ = psc_new(syntax->arena, psy_message_node); }
+base: %empty                        { $$ = (psc_name){0}; }
+    | ':' NAME                      { $$ = $NAME; };
+
+/* Attributes of a declaration: a block that has nothing else. */
+marks: %empty                       { $$ = psc_new(syntax->arena, psy_block_node); }
+    | marks attribute               { $$ = $1; psc_push(syntax->arena, &$$->attributes, $attribute); };
+
+fields: %empty                      { $$ = psc_new(syntax->arena, psy_block_node); }
     | fields field ';'              { $$ = $1; psc_push(syntax->arena, &$$->fields, $field); }
     | fields error ';'              { $$ = $1; yyerrok; };
 
-field: NAME ':' type                { $$ = psc_new(syntax->arena, psy_field_node); $$->name = $NAME; $$->type = $type; }
+field: NAME                         { $$ = field_new(syntax, $NAME); }
+    | NAME ':' type                 { $$ = field_new(syntax, $NAME); $$->type = $type; }
     | field '=' default             { $$ = $1;
                                       if ($$->default_) {
                                           psc_error(syntax->diags, PSC_E_FIELD, @3, "field `%s` has two defaults", $$->name.text);
                                       }
                                       $$->default_ = $default; }
-    | field '@' NAME                { $$ = $1; psy_attribute a = {$NAME, NULL}; psc_push(syntax->arena, &$$->attributes, a); }
-    | field '@' NAME '(' expr ')'   { $$ = $1; psy_attribute a = {$NAME, $expr}; psc_push(syntax->arena, &$$->attributes, a); };
+    | field attribute               { $$ = $1; psc_push(syntax->arena, &$$->attributes, $attribute); };
+
+attribute: '@' NAME                 { $$ = (psy_attribute){$NAME, NULL}; }
+    | '@' NAME '(' default ')'      { $$ = (psy_attribute){$NAME, $default}; };
 
 default: expr                       { $$ = $1; }
     | STRING                        { $$ = expr_new(syntax, PSY_EXPR_TEXT, @$, NULL, NULL); $$->name = $1.text; };
 
 type: bounded                       { $$ = $1; $$.span = @$; }
     | bounded '?'                   { $$ = $1; $$.span = @$; $$.optional = @2; }
-    | NAME '{' any '}'              { $$ = (psy_type_node){.span = @$, .name = $NAME, .block = true}; };
+    | NAME '{' fields '}'           { $$ = (psy_type_node){.span = @NAME, .name = $NAME, .block = $fields}; };
 
 bounded: NAME                       { $$ = (psy_type_node){.name = $NAME}; }
     | bounded '[' expr ']'          { $$ = bound($1, PSY_BOUND_EXACT, psc_span_join(@2, @4), $expr); }
     | bounded '[' AT_MOST expr ']'  { $$ = bound($1, PSY_BOUND_MOST, psc_span_join(@2, @5), $expr); }
     | bounded '[' ']'               { $$ = bound($1, PSY_BOUND_OPEN, psc_span_join(@2, @3), NULL); };
-
-/* Anything with its brackets in order: what refused constructs contain. */
-any: %empty | any one;
-one: NAMESPACE | CONST | MESSAGE | IMPORT | NAME | STRING | INTEGER | REAL | AT_MOST
-    | ';' | ':' | ',' | '.' | '@' | '=' | '?' | '+' | '-' | '*' | '/'
-    | '{' any '}' | '(' any ')' | '[' any ']';
 
 expr: term
     | expr '+' term                 { $$ = binary(syntax, @$, '+', $1, $3); }

@@ -403,7 +403,8 @@ static void resolve_input(psc_unit *u, psc_pipeline *p, scope *s)
         if (q->type.dims.count) {
             ERROR(PSC_E_TYPE, q->type.span, "a pipeline takes a message, not a tensor");
         } else {
-            components[i].message = resolve_message(u, &q->type.dtype);
+            const psc_message *m = resolve_message(u, &q->type.dtype);
+            components[i].message = m && psc_message_is_taken(u, m, q->type.span) ? m : NULL;
         }
         const entry *other = find_name(s, q->name.text);
         if (other) {
@@ -427,7 +428,8 @@ static void resolve_output(psc_unit *u, psc_pipeline *p)
     }
     for (size_t i = 0; i < count; i++) {
         const hrm_result *r = &n->results.at[i];
-        components[i] = (psc_component){&r->name, resolve_message(u, &r->message)};
+        const psc_message *m = resolve_message(u, &r->message);
+        components[i] = (psc_component){&r->name, m && psc_message_is_given(u, m, r->message.span) ? m : NULL};
         for (size_t k = 0; r->name.text && k < i; k++) {
             if (strcmp(n->results.at[k].name.text, r->name.text) == 0) {
                 psc_note(ERROR(PSC_E_DUPLICATE, r->name.span, "there is a `%s` already", r->name.text),

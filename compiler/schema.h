@@ -26,7 +26,8 @@ typedef struct psc_constant {
 
 typedef struct psc_message psc_message;
 
-/* What lies in a part follows it, as in modules: "item.price", with its index as layout.parent. */
+/* A field, a member of a union, or a value of an enum, whose number is layout.default_bits. What lies in a part follows it, as
+ * in modules: "item.price", with its index as layout.parent. */
 typedef struct psc_field {
     const char *name;
     psc_span span; /* of the name */
@@ -34,21 +35,26 @@ typedef struct psc_field {
     bool has_default;
     const char *text; /* default of a text that has one */
     uint32_t text_bytes;
-    const psc_message *part; /* PART: the message that it is */
-    psy_psm_field layout;    /* dtype, kind, flags, count, offsets; `name` is not set here */
+    const char *deprecated;  /* what @deprecated says, may be empty; NULL: it is not */
+    const psc_message *part; /* PART, STRUCT: the message or struct that it is */
+    const psc_message *type; /* as `part`; ITEMS, UNION: of the elements; of numbers the enum or flags; NULL: it needs none */
+    psy_psm_field layout;    /* dtype, kind, flags, count, offsets; `name` and `type` are not set here */
 } psc_field;
 
 typedef PSC_LIST(psc_field) psc_fields;
 
+/* A message, or another type: layout.kind says what. */
 struct psc_message {
-    const char *name;      /* "Query" */
+    const char *name;      /* "Query"; of a union "Query.source" */
     const char *full_name; /* "nearest.Query" */
     psc_span span;
     const char *doc;
     psc_field *fields;
     uint32_t field_count;
-    uint32_t depth;      /* of messages in messages: 0 where there are none */
-    psy_psm_type layout; /* bytes, version, layout_hash; names and indices are not set here */
+    uint32_t depth;    /* of types in types: 0 where there are none */
+    const char *topic; /* what @topic says, or NULL */
+    const char *deprecated;
+    psy_psm_type layout; /* kind, bytes, version, layout_hash; names and indices are not set here */
 };
 
 typedef struct psc_schema {
@@ -57,16 +63,21 @@ typedef struct psc_schema {
     psc_span space_span;
     psc_constant *constants;
     uint32_t constant_count;
-    psc_message *messages; /* as declared */
+    psc_message *messages; /* as declared: no other types */
     uint32_t message_count;
-    const psc_message **order; /* all of them, parts before what they lie in */
+    const psc_message **order; /* all types, those that others refer to before them */
     uint32_t order_count;
 } psc_schema;
+
+/* "message", "struct", "union", "enum", "flags". */
+const char *psc_type_word(const psc_message *type);
 
 /* Parses and checks a .psy file. NULL if there were errors (reported); warnings do not fail. */
 psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc_source *source);
 
 const psc_message *psc_schema_message(const psc_schema *schema, const char *name); /* by `name` or `full_name`, or NULL */
+/* Any type that is declared: message, struct, enum, flags. */
+const psc_message *psc_schema_type(const psc_schema *schema, const char *name);
 
 /* A message that fields are added to. */
 typedef struct psc_message_maker {
@@ -87,13 +98,23 @@ const char *psc_field_word(const psc_field *f);
 /* Numbers that are always there. */
 static inline bool psc_field_is_plain(const psc_field *f)
 {
-    return (f->layout.kind == PSY_FIELD_SCALAR || f->layout.kind == PSY_FIELD_ARRAY) && !(f->layout.flags & PSY_FIELD_TEXT);
+    return (f->layout.kind == PSY_FIELD_SCALAR || f->layout.kind == PSY_FIELD_ARRAY) &&
+           !(f->layout.flags & (PSY_FIELD_TEXT | PSY_FIELD_ITEMS));
+}
+
+/* What pipelines read and write: numbers, texts and variants with a bound, and what they lie in. */
+static inline bool psc_field_is_value(const psc_field *f)
+{
+    const unsigned kind = f->layout.kind, flags = f->layout.flags;
+    return kind != PSY_FIELD_UNION && kind != PSY_FIELD_TAIL &&
+           !(flags & (PSY_FIELD_ITEMS | PSY_FIELD_OPEN | PSY_FIELD_RETIRED)) &&
+           !(kind == PSY_FIELD_OPTIONAL && (flags & PSY_FIELD_TEXT));
 }
 
 /* The type as it is written: "f32[<=4]", "Item". */
 const char *psc_field_type_text(psc_arena *arena, const psc_field *f);
 
-/* Sets the offsets of the fields and the bytes, version and hash of the type; names stay 0. As psy__layout. */
+/* Sets the offsets of the fields and the rest of the type, whose kind and dtype are given; names stay 0. As psy__layout. */
 PSY_NODISCARD psy_status psc_lay_out(psc_arena *arena, const char *full_name, psc_field *fields, uint32_t count,
                                      psy_psm_type *layout);
 

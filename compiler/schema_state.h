@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the schema front end share: schema.c resolves messages, schema_fields.c their fields, schema_value.c
- * constant expressions. */
+/* What the parts of the schema front end share: schema.c has the whole, schema_types.c resolves types, schema_fields.c the
+ * types of their fields, schema_attributes.c what stands behind an @, schema_default.c defaults and the numbers of enums,
+ * schema_value.c constant expressions. */
 #ifndef PSC_SCHEMA_STATE_H
 #define PSC_SCHEMA_STATE_H
 
@@ -9,9 +10,9 @@
 
 typedef enum psc_schema_progress { PSC_SCHEMA_NEW, PSC_SCHEMA_BEGUN, PSC_SCHEMA_DONE, PSC_SCHEMA_POISONED } psc_schema_progress;
 
-/* A message that is being resolved, and the field of it that leads to the next one. */
+/* A type that is being resolved, and the field of it that leads to the next one. */
 typedef struct psc_schema_step {
-    uint32_t message;
+    uint32_t block;
     const psy_field_node *field;
 } psc_schema_step;
 
@@ -20,9 +21,13 @@ typedef struct psc_schema_resolver {
     psc_diagnostics *diags;
     const psy_file *file;
     psc_schema *schema;
-    psc_schema_progress *progress; /* of each message */
-    psc_schema_step *path;         /* from the message that was begun first */
+    uint32_t block_count;          /* of the file's blocks, those that are looked at */
+    psc_message **declared;        /* what each block becomes */
+    psc_schema_progress *progress; /* of each block */
+    psc_schema_step *path;         /* from the type that was begun first */
     uint32_t path_count;
+    PSC_LIST(const psc_message *) order;
+    const psc_message *scope; /* an enum whose values expressions may name, or NULL */
 } psc_schema_resolver;
 
 typedef struct psc_number {
@@ -36,10 +41,26 @@ static inline double psc_number_real(psc_number v) { return v.kind == PSC_NUMBER
 /* Reports what it cannot compute: poison. */
 psc_number psc_schema_evaluate(psc_schema_resolver *r, const psy_expr *e);
 
-/* A message of the file, resolved first; NULL if there is none of this name. `path` leads to it. */
-const psc_message *psc_schema_resolve_part(psc_schema_resolver *r, const psy_field_node *field, bool *poisoned);
+/* At most `most` of them: more are reported, and left alone. */
+size_t psc_schema_within(psc_schema_resolver *r, size_t count, size_t most, const char *what, psc_span at);
 
-/* Sets the field's type, default and attributes. False: its type is wrong, which was reported. */
-bool psc_schema_resolve_field(psc_schema_resolver *r, const psy_field_node *node, psc_field *f);
+/* All types of the file. */
+void psc_schema_resolve_types(psc_schema_resolver *r);
+/* A type of the file, resolved first; NULL if there is none of this name. `field`, of the innermost of `path`, leads to it. */
+const psc_message *psc_schema_resolve_declared(psc_schema_resolver *r, const psy_field_node *field, bool *poisoned);
+/* union { ... }, the type of a field of `in`. NULL after an error. */
+const psc_message *psc_schema_resolve_union(psc_schema_resolver *r, const psc_message *in, const psy_field_node *field);
+
+/* Sets the type, default and attributes of a field of `in`. False: its type is wrong, which was reported. */
+bool psc_schema_resolve_field(psc_schema_resolver *r, const psc_message *in, const psy_field_node *node, psc_field *f);
+
+void psc_schema_resolve_default(psc_schema_resolver *r, const psy_field_node *node, psc_field *f);
+/* The bits of a number of this dtype, true and false included. False: it does not fit, or makes no sense; reported. `what` it
+ * is: "default". */
+bool psc_schema_number(psc_schema_resolver *r, const psy_expr *e, unsigned dtype, const char *what, uint64_t *bits);
+
+/* Attributes of a field of `in`, and of a type. */
+void psc_schema_field_attributes(psc_schema_resolver *r, const psc_message *in, const psy_field_node *node, psc_field *f);
+void psc_schema_type_attributes(psc_schema_resolver *r, const psy_block_node *node, psc_message *m);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "schema_state.h"
+#include "unit.h"
 
 static psc_number overflow(psc_schema_resolver *r, const psy_expr *e, const char *type)
 {
@@ -16,6 +17,16 @@ static psc_number name_value(psc_schema_resolver *r, const psy_expr *e)
 {
     const char *names[256];
     size_t count = 0;
+    for (uint32_t i = 0; r->scope && i < r->scope->field_count; i++) {
+        const psc_field *f = &r->scope->fields[i];
+        if (strcmp(f->name, e->name) == 0) {
+            return (psc_number){PSC_NUMBER_INTEGER, (int64_t)psc_fold_cast(f->layout.dtype, PSY_I64, f->layout.default_bits),
+                                0};
+        }
+        if (count < 256) {
+            names[count++] = f->name;
+        }
+    }
     for (uint32_t i = 0; i < r->schema->constant_count; i++) {
         const psc_constant *c = &r->schema->constants[i];
         if (strcmp(c->name, e->name) == 0) {
@@ -27,7 +38,8 @@ static psc_number name_value(psc_schema_resolver *r, const psy_expr *e)
             names[count++] = c->name;
         }
     }
-    psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, e->span, "there is no constant `%s` above", e->name);
+    psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, e->span,
+                                  r->scope ? "there is no value or constant `%s`" : "there is no constant `%s` above", e->name);
     psc_help_nearest(d, e->name, names, count);
     return (psc_number){PSC_NUMBER_POISON, 0, 0};
 }

@@ -169,6 +169,9 @@ psc_constant_value *psc_constant_of_types(const psc_unit *unit, const char *name
 const char *psc_include_path(psc_unit *unit, const char *path, size_t k);
 /* Whether a constant, resident or function may have the name; reports. */
 bool psc_name_is_free(psc_unit *unit, const psc_name *name);
+/* Whether pipelines can take the message, and give it; reports. */
+bool psc_message_is_taken(psc_unit *unit, const psc_message *message, psc_span span);
+bool psc_message_is_given(psc_unit *unit, const psc_message *message, psc_span span);
 /* Functions and pipelines: the second half of resolve. */
 void psc_resolve_bodies(psc_unit *unit);
 /* left op right, op: + - * /; the same twice is one size. PSY_NONE after an error. */
