@@ -71,6 +71,8 @@ typedef struct psc_schema {
 
 /* "message", "struct", "union", "enum", "flags". */
 const char *psc_type_word(const psc_message *type);
+/* "a message", "an enum", "flags". */
+const char *psc_type_phrase(const psc_message *type);
 
 /* Parses and checks a .psy file. NULL if there were errors (reported); warnings do not fail. */
 psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc_source *source);

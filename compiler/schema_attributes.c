@@ -46,7 +46,7 @@ static void mark_key(const marked *m)
         return;
     }
     if (m->in->layout.kind != PSY_TYPE_MESSAGE) {
-        psc_error(m->r->diags, PSC_E_KEY, m->a->name.span, "only messages have keys, and this is a %s", psc_type_word(m->in));
+        psc_error(m->r->diags, PSC_E_KEY, m->a->name.span, "only messages have keys, and this is %s", psc_type_phrase(m->in));
     } else if (f->layout.dtype != PSY_U64 || f->layout.kind != PSY_FIELD_SCALAR || f->type) {
         psc_help(psc_error(m->r->diags, PSC_E_KEY, m->a->name.span, "`%s` cannot be the key: keys are u64 scalars", f->name),
                  "hash other keys to a u64 first");
@@ -132,8 +132,8 @@ static void mark_align(const marked *m)
 static void mark_topic(const marked *m)
 {
     if (m->type->layout.kind != PSY_TYPE_MESSAGE) {
-        psc_error(m->r->diags, PSC_E_FIELD, m->a->name.span, "only messages have topics, and this is a %s",
-                  psc_type_word(m->type));
+        psc_error(m->r->diags, PSC_E_FIELD, m->a->name.span, "only messages have topics, and this is %s",
+                  psc_type_phrase(m->type));
     } else {
         m->type->topic = text_of(m);
     }

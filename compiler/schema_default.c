@@ -130,7 +130,9 @@ static bool takes_default(psc_schema_resolver *r, const psy_field_node *node, co
         psc_help(psc_error(r->diags, PSC_E_FIELD, at,
                            text ? "the default of a text is a text" : "the default of a %s is no text",
                            f->type ? f->type->name : psy__dtype_name(l->dtype)),
-                 text ? "write it in quotes: `= \"en\"`" : "write a number without quotes");
+                 text      ? "write it in quotes: `= \"en\"`"
+                 : f->type ? "write the name of a value without quotes"
+                           : "write a number without quotes");
     } else {
         return true;
     }

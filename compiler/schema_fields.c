@@ -142,6 +142,22 @@ static bool resolve_union(psc_schema_resolver *r, const psc_message *in, const p
     return f->type != NULL;
 }
 
+/* There is none of this name: what may have been meant. */
+static void no_type(psc_schema_resolver *r, const psy_type_node *t)
+{
+    const char **names = psc_alloc(r->arena, (r->block_count + 1) * sizeof *names);
+    for (uint32_t i = 0; i < r->block_count; i++) {
+        names[i] = r->declared[i]->name;
+    }
+    const char *near = psc_did_you_mean(t->name.text, names, r->block_count);
+    if (!near) {
+        psc_syntax_no_type(r->diags, &t->name);
+        return;
+    }
+    psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, t->name.span, "there is no type `%s`", t->name.text);
+    psc_help_nearest(d, t->name.text, names, r->block_count);
+}
+
 static bool resolve_type(psc_schema_resolver *r, const psc_message *in, const psy_field_node *node, psc_field *f)
 {
     const psy_type_node *t = &node->type;
@@ -175,7 +191,7 @@ static bool resolve_type(psc_schema_resolver *r, const psc_message *in, const ps
     }
     f->type = psc_schema_resolve_declared(r, node, &poisoned);
     if (!f->type) {
-        psc_syntax_no_type(r->diags, &t->name);
+        no_type(r, t);
     }
     return f->type && !poisoned && resolve_declared(r, t, f);
 }
@@ -232,8 +248,8 @@ bool psc_schema_resolve_field(psc_schema_resolver *r, const psc_message *in, con
         return false;
     }
     if (node->default_ && in->layout.kind != PSY_TYPE_MESSAGE) {
-        psc_error(r->diags, PSC_E_FIELD, node->default_->span, "only fields of messages have defaults, and this is a %s",
-                  psc_type_word(in));
+        psc_error(r->diags, PSC_E_FIELD, node->default_->span, "only fields of messages have defaults, and this is %s",
+                  psc_type_phrase(in));
     } else if (node->default_) {
         psc_schema_resolve_default(r, node, f);
     }

@@ -10,6 +10,12 @@ static const char *const words[PSY_TYPE_KIND_END] = {"message", "struct", "union
 
 const char *psc_type_word(const psc_message *type) { return words[type->layout.kind]; }
 
+const char *psc_type_phrase(const psc_message *type)
+{
+    static const char *const phrases[PSY_TYPE_KIND_END] = {"a message", "a struct", "a union", "an enum", "flags"};
+    return phrases[type->layout.kind];
+}
+
 /* What its fields are. */
 static const char *field_word(const psc_message *m)
 {
