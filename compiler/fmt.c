@@ -126,6 +126,47 @@ static size_t record_of(const formatter *f, size_t open)
     return record;
 }
 
+static bool has_comments(const formatter *f, size_t from, size_t to)
+{
+    while (from < to && !fmt_is_comment(word(f, from))) {
+        from++;
+    }
+    return from < to;
+}
+
+/* The brace of a union that gets lines of its own: it has comments, or is too long for one. `end`: there is none. */
+static size_t broken_union(const formatter *f, size_t start, size_t end, unsigned indent)
+{
+    size_t open = start;
+    while (open < end && !fmt_is(word(f, open), "{")) {
+        open++;
+    }
+    bool broken = open < end && !f->is_program && word(f, open)->close > open + 1 &&
+                  (indent + fmt_width(&f->words, start, end) > PSC_FMT_COLUMNS || has_comments(f, open, word(f, open)->close));
+    return broken ? open : end;
+}
+
+/* Fields, up to word `close`; what follows `record` is one. */
+static void take_fields(formatter *f, size_t close, size_t record, unsigned indent)
+{
+    while (f->at < close) {
+        if (take_comment(f, indent)) {
+            continue;
+        }
+        size_t start = code(f, f->at);
+        if (start >= close) {
+            break; /* a comment on the line of the end */
+        }
+        size_t end = start >= record ? close : statement_end(f, start, record < close ? record : close, true);
+        size_t open = broken_union(f, start, end, indent);
+        if (open < end) {
+            add_unit(f, STATEMENT, open + 1, indent);
+            take_fields(f, word(f, open)->close, word(f, open)->close, indent + 4); /* unions are not in unions */
+        }
+        add_unit(f, STATEMENT, end, indent);
+    }
+}
+
 static void take_block(formatter *f, size_t open)
 {
     size_t close = word(f, open)->close, record = f->is_program ? record_of(f, open) : close;
@@ -134,18 +175,19 @@ static void take_block(formatter *f, size_t open)
         f->units.at[f->units.count - 1].whole = true;
         return;
     }
-    while (f->at < close) {
-        if (take_comment(f, 4)) {
-            continue;
-        }
-        size_t start = code(f, f->at);
-        if (start >= close) {
-            break; /* a comment on the line of the end */
-        }
-        size_t end = start >= record ? close : statement_end(f, start, record < close ? record : close, true);
-        add_unit(f, STATEMENT, end, 4);
-    }
+    take_fields(f, close, record, 4);
     add_unit(f, END, with_semicolons(f, close + 1), 0);
+}
+
+/* Whether word i starts a declaration with braces. */
+static bool starts_block(const formatter *f, size_t i)
+{
+    static const char *const types[] = {"message", "struct", "enum", "flags"};
+    bool found = false;
+    for (size_t k = 0; !f->is_program && k < sizeof types / sizeof types[0]; k++) {
+        found = found || fmt_is(word(f, i), types[k]);
+    }
+    return found || (f->is_program && fmt_is(word(f, i), "pipeline"));
 }
 
 static void take_units(formatter *f)
@@ -155,7 +197,7 @@ static void take_units(formatter *f)
             continue;
         }
         size_t start = code(f, f->at), open = start;
-        bool block = fmt_is(word(f, start), f->is_program ? "pipeline" : "message");
+        bool block = starts_block(f, start);
         while (block && !fmt_is(word(f, open), "{")) {
             open = step(f, open);
         }
@@ -187,7 +229,7 @@ static bool has_column(const formatter *f, unit *u)
     bool field = f->is_program ? name > u->from : u->indent > 0;
     u->name_end = name + 2;
     return u->kind == STATEMENT && field && !has_comment(f, u) && u->to > name + 2 && fmt_is(word(f, name + 1), ":") &&
-           fmt_width(&f->words, u->from, u->to) <= WIDTH_MAX;
+           !fmt_is(word(f, u->to - 1), "{") && fmt_width(&f->words, u->from, u->to) <= WIDTH_MAX;
 }
 
 static void align_types(formatter *f)
@@ -199,7 +241,7 @@ static void align_types(formatter *f)
             if (u->kind == COMMENT) {
                 continue;
             }
-            if (!has_column(f, u)) {
+            if (!has_column(f, u) || u->indent != f->units.at[i].indent) {
                 break;
             }
             size_t n = fmt_width(&f->words, u->from, u->name_end);

@@ -80,6 +80,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/schema.c \
     %D%/schema.h \
     %D%/schema_attributes.c \
+    %D%/schema_attributes.def \
     %D%/schema_default.c \
     %D%/schema_fields.c \
     %D%/schema_names.c \

@@ -81,6 +81,9 @@ const psc_message *psc_schema_message(const psc_schema *schema, const char *name
 /* Any type that is declared: message, struct, enum, flags. */
 const psc_message *psc_schema_type(const psc_schema *schema, const char *name);
 
+/* The i-th attribute that there is: "@key", whether it stands on types only, and what it says. False after the last. */
+bool psc_schema_attribute(size_t i, const char **name, bool *of_type, const char **doc);
+
 /* A message that fields are added to. */
 typedef struct psc_message_maker {
     psc_arena *arena;

@@ -143,9 +143,11 @@ static const struct row {
     const char *name;
     void (*of_field)(const marked *); /* NULL: fields have none of this name */
     void (*of_type)(const marked *);
+    const char *doc;
 } rows[] = {
-    {"@key", mark_key, NULL},         {"@since", mark_since, NULL}, {"@deprecated", mark_deprecated, mark_deprecated},
-    {"@retired", mark_retired, NULL}, {"@align", mark_align, NULL}, {"@topic", NULL, mark_topic},
+#define SCHEMA_ATTRIBUTE(name, of_field, of_type, doc) {"@" name, of_field, of_type, doc},
+#include "schema_attributes.def"
+#undef SCHEMA_ATTRIBUTE
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
@@ -205,4 +207,15 @@ void psc_schema_field_attributes(psc_schema_resolver *r, const psc_message *in, 
 void psc_schema_type_attributes(psc_schema_resolver *r, const psy_block_node *node, psc_message *m)
 {
     mark((marked){.r = r, .in = m, .type = m}, &node->attributes);
+}
+
+bool psc_schema_attribute(size_t i, const char **name, bool *of_type, const char **doc)
+{
+    if (i >= ROWS) {
+        return false;
+    }
+    *name = rows[i].name;
+    *of_type = rows[i].of_type && !rows[i].of_field;
+    *doc = rows[i].doc;
+    return true;
 }

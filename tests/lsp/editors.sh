@@ -27,6 +27,8 @@ functions() {
     sed -n 's/^BUILTIN("\([a-z0-9_]*\)".*/\1/p' "$source/compiler/builtins.def"
     sed -n 's/^OP([A-Z0-9]*, [0-9]*, "\([a-z0-9]*\)", MAP1,.*/\1/p' "$source/runtime/isa/ops.def" | grep -vxE 'neg|not'
 }
+# What stands behind an @ in schemas.
+marks() { sed -n 's/^SCHEMA_ATTRIBUTE("\([a-z]*\)".*/\1/p' "$source/compiler/schema_attributes.def"; }
 knows() { # what, file, words...
     local what=$1 file=$2 missing='' word
     shift 2
@@ -48,10 +50,10 @@ done
 for file in "$vim/syntax/hrm.vim" "$code/syntaxes/hrm.tmLanguage.json"; do
     knows functions "$file" $(functions)
 done
-knows 'attributes' "$code/syntaxes/psy.tmLanguage.json" key since
-knows 'types of messages' "$code/syntaxes/psy.tmLanguage.json" string variant
-knows 'types of messages' "$vim/syntax/psy.vim" string variant
-knows 'attributes' "$vim/syntax/psy.vim" key since
+knows 'attributes' "$code/syntaxes/psy.tmLanguage.json" $(marks)
+knows 'types of messages' "$code/syntaxes/psy.tmLanguage.json" string variant union struct enum flags
+knows 'types of messages' "$vim/syntax/psy.vim" string variant union struct enum flags
+knows 'attributes' "$vim/syntax/psy.vim" $(marks)
 for file in "$vim/syntax/hrm.vim" "$code/syntaxes/hrm.tmLanguage.json"; do
     knows 'attributes' "$file" $(sed -n 's/^ATTRIBUTE([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$source/compiler/attributes.def")
 done

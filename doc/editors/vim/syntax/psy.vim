@@ -6,10 +6,13 @@ endif
 syntax case match
 
 syntax keyword psyItem namespace const message import
+" Words in their place only: fields may have their names.
+syntax match psyItem /\<\%(enum\|flags\|struct\)\ze\s\+\h/
+syntax match psyItem /\<union\ze\s*{/
 syntax keyword psyBoolean true false
 syntax keyword psyType bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64 string variant
-syntax match psyAttribute /@\%(key\|since\)\>/
-syntax match psyDeclared /\%(\<\%(message\|const\|namespace\)\s\+\)\@<=\h[A-Za-z0-9_.]*/
+syntax match psyAttribute /@\%(key\|since\|deprecated\|retired\|align\|topic\)\>/
+syntax match psyDeclared /\%(\<\%(message\|const\|namespace\|enum\|flags\|struct\)\s\+\)\@<=\h[A-Za-z0-9_.]*/
 syntax match psyField /\<\h\w*\ze\s*:/
 
 syntax match psyNumber /\<\d[0-9_]*\>/
