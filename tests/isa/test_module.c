@@ -243,7 +243,8 @@ Test(module, records)
 {
     static const record_case cases[] = {
         {PSY_PSM_STRINGS, 0, 'x', 1, "strings: they must start and end with a NUL"},
-        {PSY_PSM_STRINGS, 3, 0x0a, 1, "strings: byte 0a at 3"},
+        {PSY_PSM_STRINGS, 3, 0x0b, 1, "strings: byte 0b at 3"},
+        {PSY_PSM_STRINGS, 3, 0x0a, 1, "type 0: its name"},
         {PSY_PSM_STRINGS, 3, 0x7f, 1, "strings: byte 7f at 3"},
         {PSY_PSM_STRINGS, 3, 0xff, 1, "strings: no UTF-8 at 3"},
         {PSY_PSM_STRINGS, 3, 0xc3, 1, "strings: no UTF-8 at 3"},
@@ -276,7 +277,8 @@ Test(module, records)
         {FIELD(1, dtype), 14, 1, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, kind), PSY_FIELD_KIND_END, 1, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, flags), PSY_FIELD_KEY, 2, "type nearest.Query: its key is not one u64"},
-        {FIELD(0, flags), 8, 2, "type nearest.Query: field 0 is malformed"},
+        {FIELD(0, flags), 0x1000, 2, "type nearest.Query: field 0 is malformed"},
+        {FIELD(0, flags), PSY_FIELD_ITEMS, 2, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(0, flags), PSY_FIELD_KEY | PSY_FIELD_TEXT, 2, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, flags), PSY_FIELD_IS_ARRAY, 2, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(3, flags), PSY_FIELD_TEXT, 2, "type nearest.Hits: its layout is not what the rules give"},
