@@ -78,11 +78,11 @@ static bool default_fits(const psy__module *m, const psy_psm_field *f, unsigned 
     return one && f->default_bits <= most;
 }
 
-/* Only a message has a key of its own: one u64. */
-static bool key_fits(const psy_psm_type *t, const psy_psm_field *f)
+/* One u64 of a message; where several messages make one, of a part of it. */
+static bool key_fits(const psy__module *m, const psy_psm_type *t, const psy_psm_field *f)
 {
-    return f->dtype == PSY_U64 && f->kind == PSY_FIELD_SCALAR && f->type == PSY_NONE && f->parent == PSY_NONE &&
-           t->kind == PSY_TYPE_MESSAGE;
+    return f->dtype == PSY_U64 && f->kind == PSY_FIELD_SCALAR && f->type == PSY_NONE && t->kind == PSY_TYPE_MESSAGE &&
+           holder(m, t, f) == PSY_TYPE_MESSAGE;
 }
 
 /* What lies in a part is called after it, and nothing else has a dot in its name. */
@@ -131,7 +131,7 @@ static psy_status check_types(const psy__module *m)
             const psy_psm_field *f = &m->fields[t->first_field + k];
             if (!check_field(m, t, k)) {
                 status = corrupt("type %s: field %u is malformed", m->strings + t->name, k);
-            } else if ((f->flags & PSY_FIELD_KEY) && (keys++ || !key_fits(t, f))) {
+            } else if ((f->flags & PSY_FIELD_KEY) && (keys++ || !key_fits(m, t, f))) {
                 status = corrupt("type %s: its key is not one u64", m->strings + t->name);
             }
         }
