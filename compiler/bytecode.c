@@ -39,7 +39,8 @@ static uint32_t string(writer *w, const char *text)
         uint32_t *at = psc_new(w->unit->arena, uint32_t);
         *at = (uint32_t)w->strings.count;
         *place = at;
-        for (size_t i = 0; i <= strlen(text); i++) {
+        const size_t n = strlen(text);
+        for (size_t i = 0; i <= n; i++) {
             psc_push(w->unit->arena, &w->strings, text[i]);
         }
     }
@@ -58,6 +59,7 @@ static void write_types(writer *w)
         for (uint32_t k = 0; k < t->field_count; k++) {
             psy_psm_field f = t->fields[k].layout;
             f.name = string(w, t->fields[k].name);
+            f.default_bits = t->fields[k].text ? string(w, t->fields[k].text) : f.default_bits;
             psc_push(w->unit->arena, &w->fields, f);
         }
     }

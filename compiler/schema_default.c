@@ -89,12 +89,24 @@ bool psc_schema_number(psc_schema_resolver *r, const psy_expr *e, unsigned dtype
     return true;
 }
 
+static bool has_control(const char *text)
+{
+    for (; *text; text++) {
+        if (((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t') || *text == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void resolve_text(psc_schema_resolver *r, const psy_field_node *node, psc_field *f)
 {
     const psy_expr *e = node->default_;
     const size_t n = strlen(e->name);
     if (!psy_utf8_valid(e->name, n)) {
         psc_error(r->diags, PSC_E_LEXICAL, e->span, "this text is no UTF-8");
+    } else if (has_control(e->name)) {
+        psc_error(r->diags, PSC_E_LEXICAL, e->span, "a default has no control characters other than `\\n` and `\\t`");
     } else if (n > f->layout.count) {
         psc_error(r->diags, PSC_E_FIELD, e->span, "this default has %zu bytes, and `%s` at most %u", n, f->name,
                   f->layout.count);

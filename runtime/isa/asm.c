@@ -180,8 +180,9 @@ uint32_t psy__asm_string(psy__asm *a)
         }
         n = 0;
         for (size_t i = 0; i < t.n; i++) {
-            i += t.at[i] == '\\';
-            text[n++] = t.at[i];
+            const bool escape = t.at[i] == '\\';
+            i += escape;
+            text[n++] = escape && t.at[i] == 'n' ? '\n' : escape && t.at[i] == 't' ? '\t' : t.at[i];
         }
         at = text;
     }
@@ -400,17 +401,18 @@ static void parse_module(psy__asm *a)
     static const struct {
         const char *word;
         void (*parse)(psy__asm *);
-    } items[] = {{"type", psy__asm_type},         {"size", parse_size},
-                 {"check", parse_check},          {"resident", parse_resident},
-                 {"consts", parse_consts},        {"program", psy__asm_program},
-                 {"pipeline", psy__asm_pipeline}, {"alternative", psy__asm_alternative}};
+    } items[] = {{"type", psy__asm_type},       {"struct", psy__asm_struct},     {"union", psy__asm_union},
+                 {"enum", psy__asm_enum},       {"flags", psy__asm_flags},       {"size", parse_size},
+                 {"check", parse_check},        {"resident", parse_resident},    {"consts", parse_consts},
+                 {"program", psy__asm_program}, {"pipeline", psy__asm_pipeline}, {"alternative", psy__asm_alternative}};
     while (psy__asm_ok(a) && a->token.kind != PSY_TOKEN_END) {
         size_t i = 0;
         while (i < sizeof items / sizeof items[0] && !token_is(a, items[i].word)) {
             i++;
         }
         if (i == sizeof items / sizeof items[0]) {
-            psy__asm_unexpected(a, "type, size, check, resident, consts, program, pipeline or alternative");
+            psy__asm_unexpected(
+                a, "type, struct, union, enum, flags, size, check, resident, consts, program, pipeline or alternative");
             break;
         }
         psy__asm_advance(a);

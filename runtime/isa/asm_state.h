@@ -64,8 +64,12 @@ uint32_t psy__asm_refer(psy__asm *a, psy__asm_kind kind, uint32_t scope, const c
 /* A zeroed record at the end of a list; NULL after a failure. */
 void *psy__asm_add(psy__asm *a, psy__asm_list *list, uint64_t element_bytes, uint64_t max, const char *what);
 
-/* After the word `type`. */
+/* After the words `type`, `struct`, `union`, `enum`, `flags`. */
 void psy__asm_type(psy__asm *a);
+void psy__asm_struct(psy__asm *a);
+void psy__asm_union(psy__asm *a);
+void psy__asm_enum(psy__asm *a);
+void psy__asm_flags(psy__asm *a);
 /* After the words `pipeline` and `alternative`: another one of the pipeline before it, written in the same way. */
 void psy__asm_pipeline(psy__asm *a);
 void psy__asm_alternative(psy__asm *a);

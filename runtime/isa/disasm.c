@@ -60,10 +60,12 @@ static void put_quoted(writer *w, uint32_t at)
 {
     put(w, "\"");
     for (const char *s = string(w, at); *s; s++) {
-        if (*s == '"' || *s == '\\') {
-            put(w, "\\");
+        const char escape = *s == '"' || *s == '\\' ? *s : *s == '\n' ? 'n' : *s == '\t' ? 't' : '\0';
+        if (escape) {
+            format(w, "\\%c", escape);
+        } else {
+            put_bytes(w, s, 1);
         }
-        put_bytes(w, s, 1);
     }
     put(w, "\"");
 }
@@ -89,36 +91,86 @@ static void put_dims(writer *w, const psy_dim *dims, uint32_t rank)
     put(w, rank ? "]" : "");
 }
 
-static void put_field(writer *w, const psy_psm_type *t, uint32_t k, uint32_t depth)
+/* A type's name; after the word `type` where it would mean something else. */
+static const char *type_word(const writer *w, uint32_t type, char out[PSY_FIELD_TYPE_TEXT_BYTES])
 {
-    const psy_psm_field *f = &w->m->fields[t->first_field + k];
-    char type[PSY_FIELD_TYPE_TEXT_BYTES], value[PSY_LITERAL_BYTES];
-    bool part = f->kind == PSY_FIELD_PART;
-    psy__field_type_text(type, f, NULL);
-    format(w, "%*s%s: %s", (int)depth * 4, "", string(w, f->name), part ? "part" : type);
-    if (f->default_bits != 0 && !part) {
-        psy__literal_print(value, f->dtype, f->default_bits);
-        format(w, " = %s", value);
+    static const char *const taken[] = {"part", "struct", "variant", "string", "type"};
+    const char *name = string(w, w->m->types[type].name);
+    bool other = psy__dtype_named(name, strlen(name)) != 0;
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        other = other || strcmp(name, taken[i]) == 0;
     }
+    snprintf(out, PSY_FIELD_TYPE_TEXT_BYTES, "%s%s", other ? "type " : "", name);
+    return out;
+}
+
+static void put_field_type(writer *w, const psy_psm_field *f)
+{
+    char type[PSY_FIELD_TYPE_TEXT_BYTES], element[PSY_FIELD_TYPE_TEXT_BYTES];
+    if (psy__field_is_nested(f)) {
+        put(w, f->kind == PSY_FIELD_PART ? "part" : "struct");
+    } else {
+        psy__field_type_text(type, f, f->type == PSY_NONE ? NULL : type_word(w, f->type, element));
+        put(w, type);
+    }
+}
+
+static void put_default(writer *w, const psy_psm_field *f)
+{
+    char value[PSY_LITERAL_BYTES];
+    put(w, " = ");
+    if (psy__field_is_text(f)) {
+        put_quoted(w, (uint32_t)f->default_bits);
+    } else {
+        psy__literal_print(value, f->dtype, f->default_bits);
+        put(w, value);
+    }
+}
+
+static void put_attributes(writer *w, const psy_psm_field *f)
+{
     put(w, f->flags & PSY_FIELD_KEY ? " @key" : "");
+    if (psy__field_align(f) != 1) {
+        format(w, " @align(%u)", psy__field_align(f));
+    }
     if (f->since != 1) {
         format(w, " @since(%u)", f->since);
     }
-    put(w, part ? " {\n" : ";\n");
+    put(w, f->flags & PSY_FIELD_DEPRECATED ? " @deprecated" : "");
+    put(w, f->flags & PSY_FIELD_RETIRED ? " @retired" : "");
+}
+
+static void put_field(writer *w, const psy_psm_type *t, uint32_t k, uint32_t depth)
+{
+    const psy_psm_field *f = &w->m->fields[t->first_field + k];
+    const bool number = t->kind == PSY_TYPE_ENUM || t->kind == PSY_TYPE_FLAGS;
+    format(w, "%*s%s", (int)depth * 4, "", string(w, f->name));
+    if (!number) {
+        put(w, ": ");
+        put_field_type(w, f);
+    }
+    if (number || (f->default_bits != 0 && !psy__field_is_nested(f))) {
+        put_default(w, f);
+    }
+    put_attributes(w, f);
+    put(w, psy__field_is_nested(f) ? " {\n" : ";\n");
 }
 
 static void put_types(writer *w)
 {
+    static const char *const words[] = {"type", "struct", "union", "enum", "flags"};
+    static_assert(sizeof words / sizeof words[0] == PSY_TYPE_KIND_END, "a word for every kind");
     for (uint32_t i = 0; i < w->m->type_count; i++) {
         const psy_psm_type *t = &w->m->types[i];
         const psy_psm_field *fields = w->m->fields + t->first_field;
         uint32_t depth = 1;
-        format(w, "\ntype %s {\n", string(w, t->name));
+        format(w, "\n%s %s", words[t->kind], string(w, t->name));
+        format(w, t->dtype ? ": %s {\n" : " {\n", psy__dtype_name(t->dtype));
         for (uint32_t k = 0; k < t->field_count; k++) {
             put_field(w, t, k, depth);
-            depth += fields[k].kind == PSY_FIELD_PART;
+            depth += psy__field_is_nested(&fields[k]);
             /* A part without fields is its own and last. */
-            uint32_t open = fields[k].kind == PSY_FIELD_PART ? k : fields[k].parent;
+            uint32_t open = psy__field_is_nested(&fields[k]) ? k : fields[k].parent;
             uint32_t next = k + 1 < t->field_count ? fields[k + 1].parent : PSY_NONE;
             for (; open != next; open = fields[open].parent) {
                 format(w, "%*s}\n", (int)--depth * 4, "");

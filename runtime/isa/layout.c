@@ -22,6 +22,7 @@ typedef struct place {
     uint64_t at, most; /* most: where the longest member of a union ends */
     uint32_t align;    /* the largest so far */
     uint32_t deepest;
+    uint32_t members; /* of a union, so far */
     level levels[PSY_MESSAGE_DEPTH_MAX + 1];
     uint32_t depth; /* of the innermost one */
 } place;
@@ -36,8 +37,6 @@ static bool is_one(const psy_psm_field *f)
            (f->kind == PSY_FIELD_OPTIONAL && !(f->flags & (PSY_FIELD_IS_ARRAY | PSY_FIELD_TEXT)));
 }
 
-static bool is_nested(const psy_psm_field *f) { return f->kind == PSY_FIELD_PART || f->kind == PSY_FIELD_STRUCT; }
-
 void psy__field_type_text(char out[PSY_FIELD_TYPE_TEXT_BYTES], const psy_psm_field *f, const char *element)
 {
     const char *most = f->kind == PSY_FIELD_BOUNDED ? "<=" : "";
@@ -45,7 +44,7 @@ void psy__field_type_text(char out[PSY_FIELD_TYPE_TEXT_BYTES], const psy_psm_fie
     element = element ? element : psy__dtype_name(f->dtype);
     element = element ? element : "?";
     const size_t n = PSY_FIELD_TYPE_TEXT_BYTES;
-    if (is_nested(f)) {
+    if (psy__field_is_nested(f)) {
         snprintf(out, n, "%s %u", f->kind == PSY_FIELD_PART ? "part" : "struct", f->count);
     } else if (f->kind == PSY_FIELD_VARIANT) {
         snprintf(out, n, f->flags & PSY_FIELD_OPEN ? "variant" : "variant[<=%u]", f->count);
@@ -115,7 +114,7 @@ static bool flags_fit(const psy_psm_field *f)
     case PSY_FIELD_ARRAY: return text == array;
     case PSY_FIELD_BOUNDED: return text || !array;
     case PSY_FIELD_OPTIONAL: return !(array && (text || items));
-    case PSY_FIELD_TAIL: return !array || text;
+    case PSY_FIELD_TAIL: return (!array || text) && (!(f->flags & PSY_FIELD_MAYBE) || (text && !array));
     default: return true;
     }
 }
@@ -124,7 +123,7 @@ static bool flags_fit(const psy_psm_field *f)
 static bool type_fits(const place *p, const psy_psm_field *f)
 {
     const bool items = (f->flags & PSY_FIELD_ITEMS) != 0, one = f->kind == PSY_FIELD_UNION;
-    const bool number = !(f->flags & PSY_FIELD_TEXT) && !is_nested(f) && f->kind != PSY_FIELD_VARIANT;
+    const bool number = !(f->flags & PSY_FIELD_TEXT) && !psy__field_is_nested(f) && f->kind != PSY_FIELD_VARIANT;
     if (f->type == PSY_NONE) {
         return !items && !one;
     }
@@ -134,17 +133,21 @@ static bool type_fits(const place *p, const psy_psm_field *f)
                          : number && (t->kind == PSY_TYPE_ENUM || t->kind == PSY_TYPE_FLAGS) && t->dtype == f->dtype);
 }
 
-/* Kinds that may stand in this kind of type. */
+/* Kinds that may stand in this kind of type; what lies in a part or struct stands in that. */
 static bool stands_in(const place *p, const psy_psm_field *f)
 {
-    switch (p->type->kind) {
+    const unsigned holder = f->parent == PSY_NONE                           ? p->type->kind
+                            : p->fields[f->parent].kind == PSY_FIELD_STRUCT ? PSY_TYPE_STRUCT
+                                                                            : PSY_TYPE_MESSAGE;
+    switch (holder) {
     case PSY_TYPE_STRUCT:
         return f->kind == PSY_FIELD_SCALAR || f->kind == PSY_FIELD_STRUCT ||
                (f->kind == PSY_FIELD_ARRAY &&
                 (!(f->flags & PSY_FIELD_ITEMS) ? !(f->flags & PSY_FIELD_TEXT) : p->types[f->type].kind == PSY_TYPE_STRUCT));
     case PSY_TYPE_UNION: return f->kind != PSY_FIELD_OPTIONAL && f->kind != PSY_FIELD_UNION && !(f->flags & PSY_FIELD_MAYBE);
     case PSY_TYPE_ENUM:
-    case PSY_TYPE_FLAGS: return f->kind == PSY_FIELD_SCALAR && f->dtype == p->type->dtype && f->type == PSY_NONE;
+    case PSY_TYPE_FLAGS:
+        return f->kind == PSY_FIELD_SCALAR && f->dtype == p->type->dtype && f->type == PSY_NONE && psy__field_align(f) == 1;
     default: return true;
     }
 }
@@ -155,15 +158,16 @@ static psy_status check_field(const place *p, const psy_psm_field *f, const char
     if (psy__dtype_bytes(f->dtype) == 0) {
         return psy_fail(PSY_INVALID, "field %s: dtype %u is not known", name, f->dtype);
     }
-    const bool none = is_nested(f) || f->kind == PSY_FIELD_UNION || f->kind == PSY_FIELD_TAIL || (f->flags & PSY_FIELD_OPEN);
+    const bool none =
+        psy__field_is_nested(f) || f->kind == PSY_FIELD_UNION || f->kind == PSY_FIELD_TAIL || (f->flags & PSY_FIELD_OPEN);
     if (f->kind >= PSY_FIELD_KIND_END || (!none && (f->count == 0 || (is_one(f) && f->count != 1)))) {
         return psy_fail(PSY_INVALID, "field %s: a count of %u", name, f->count);
     }
     if (texts && f->inner == 0) {
         return psy_fail(PSY_INVALID, "field %s: texts of %u bytes", name, f->inner);
     }
-    bool bytes =
-        is_nested(f) || f->kind == PSY_FIELD_VARIANT || f->kind == PSY_FIELD_UNION || items || (f->flags & PSY_FIELD_TEXT);
+    bool bytes = psy__field_is_nested(f) || f->kind == PSY_FIELD_VARIANT || f->kind == PSY_FIELD_UNION || items ||
+                 (f->flags & PSY_FIELD_TEXT);
     if (!flags_fit(f) || (bytes && f->dtype != PSY_U8)) {
         return psy_fail(PSY_INVALID, "field %s: flags %u do not fit kind %u of %s", name, f->flags, f->kind,
                         psy__dtype_name(f->dtype));
@@ -251,7 +255,8 @@ static psy_status place_field(place *p, uint32_t i, const char *name)
     where = align(where, need);
     f->offset = (uint32_t)where;
     p->at = where + bytes;
-    const uint32_t lead = f->count_offset != PSY_NONE && f->kind != PSY_FIELD_OPTIONAL && f->kind != PSY_FIELD_UNION ? 4 : 1;
+    const bool byte_first = f->kind == PSY_FIELD_OPTIONAL || f->kind == PSY_FIELD_UNION;
+    const uint32_t lead = f->inner_offset != PSY_NONE || (f->count_offset != PSY_NONE && !byte_first) ? 4 : 1;
     p->align = need > p->align ? need : p->align;
     p->align = lead > p->align ? lead : p->align;
     if (f->kind == PSY_FIELD_TAIL || (f->flags & PSY_FIELD_OPEN) ||
@@ -285,12 +290,12 @@ static psy_status enter(place *p, uint32_t i, const char *name)
 {
     const psy_psm_field *f = &p->fields[i];
     const bool refers = f->kind == PSY_FIELD_UNION || (f->flags & PSY_FIELD_ITEMS);
-    const uint32_t depth = p->depth + (is_nested(f) ? 1 : refers ? 1u + p->types[f->type].depth : 0);
+    const uint32_t depth = p->depth + (psy__field_is_nested(f) ? 1 : refers ? 1u + p->types[f->type].depth : 0);
     if (depth > PSY_MESSAGE_DEPTH_MAX) {
         return psy_fail(PSY_INVALID, "field %s: messages inside messages over %d deep", name, PSY_MESSAGE_DEPTH_MAX);
     }
     p->deepest = depth > p->deepest ? depth : p->deepest;
-    if (is_nested(f)) {
+    if (psy__field_is_nested(f)) {
         p->levels[++p->depth] = (level){i, 1};
     }
     return PSY_OK;
@@ -313,6 +318,10 @@ static psy_status place_next(place *p, uint32_t i)
     if (p->depth == 0 && p->type->kind != PSY_TYPE_MESSAGE && p->type->kind != PSY_TYPE_STRUCT) {
         p->most = p->at > p->most ? p->at : p->most;
         p->at = 0; /* of a union one member at a time is there */
+        p->members++;
+    }
+    if (status == PSY_OK && p->type->kind == PSY_TYPE_UNION && p->members > UINT8_MAX) {
+        status = psy_fail(PSY_INVALID, "field %s: a union has at most %d members", name, UINT8_MAX);
     }
     status = status == PSY_OK ? place_field(p, i, name) : status;
     if (status == PSY_OK) {
@@ -323,6 +332,12 @@ static psy_status place_next(place *p, uint32_t i)
 }
 
 /* ---- types ---- */
+
+static bool is_integer(unsigned dtype)
+{
+    const psy_dtype_class class_ = psy__dtype_class(dtype);
+    return psy__dtype_bytes(dtype) != 0 && (class_ == PSY_DCLASS_SINT || class_ == PSY_DCLASS_UINT);
+}
 
 /* The size of the whole, and what comes with it. */
 static psy_status close_type(place *p)
@@ -356,8 +371,13 @@ psy_status psy__layout(const char *strings, const psy_psm_type *types, uint32_t 
                .align = 1,
                .levels = {{PSY_NONE, 1}}};
     psy_status status = PSY_OK;
+    const bool number = type->kind == PSY_TYPE_ENUM || type->kind == PSY_TYPE_FLAGS;
     if (type->kind >= PSY_TYPE_KIND_END) {
         return psy_fail(PSY_INVALID, "type %s: a kind of %u", strings + type->name, type->kind);
+    }
+    if (number ? !is_integer(type->dtype) : type->dtype != 0) {
+        const char *dtype = psy__dtype_name(type->dtype);
+        return psy_fail(PSY_INVALID, "type %s: it cannot be of %s", strings + type->name, dtype ? dtype : "an unknown dtype");
     }
     type->flags = 0;
     for (uint32_t i = 0; i < type->field_count && status == PSY_OK; i++) {

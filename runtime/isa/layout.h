@@ -25,11 +25,15 @@
  *
  * The layout hash is SipHash-2-4 under a zero key of the text NAME{FIELD;FIELD;...}BYTES (struct NAME{...}BYTES and so on),
  * where a field is its type, a space, NAME@OFFSET, then /COUNT_OFFSET (// where there is an INNER_OFFSET and no count),
- * /INNER_OFFSET, and " key" after the routing key. Its type is one of DTYPE  DTYPE[COUNT]  DTYPE[<=COUNT]  DTYPE[]  DTYPE?
- * DTYPE[COUNT]?       enums and flags count as their dtype string[<=COUNT]  string[<=COUNT]?  string[<=INNER][COUNT]
- * string[<=INNER][<=COUNT]  string  string?  string[] struct HASH and message HASH, with the same brackets: elements of the
- * type that has this layout hash (16 digits) union HASH  variant  variant[<=COUNT] part BYTES, struct BYTES                and
- * what lies in it, as further fields Defaults, versions and the values of enums are not part of it.
+ * /INNER_OFFSET, and " key" after the routing key. Its type is one of
+ *
+ *   DTYPE  DTYPE[COUNT]  DTYPE[<=COUNT]  DTYPE[]  DTYPE?  DTYPE[COUNT]?   enums and flags count as their dtype
+ *   string[<=COUNT]  string[<=COUNT]?  string[<=INNER][COUNT]  string[<=INNER][<=COUNT]  string  string?  string[]
+ *   struct HASH  message HASH   with brackets: elements of the type that has this layout hash (16 digits)
+ *   union HASH  variant  variant[<=COUNT]
+ *   part BYTES  struct BYTES    and what lies in it, as further fields
+ *
+ * Defaults, versions and the values of enums are not part of it.
  */
 #ifndef PSY_ISA_LAYOUT_H
 #define PSY_ISA_LAYOUT_H
@@ -51,6 +55,16 @@ PSY_NODISCARD psy_status psy__layout(const char *strings, const psy_psm_type *ty
 /* The alignment of @align; 1: there is none. */
 static inline uint32_t psy__field_align(const psy_psm_field *f) { return 1u << (f->flags >> PSY_FIELD_ALIGN_SHIFT & 15); }
 
+/* Whether what lies in it follows it. */
+static inline bool psy__field_is_nested(const psy_psm_field *f)
+{
+    return f->kind == PSY_FIELD_PART || f->kind == PSY_FIELD_STRUCT;
+}
+/* string[<=N] or string[<=N]?: what has a default text. */
+static inline bool psy__field_is_text(const psy_psm_field *f)
+{
+    return (f->flags & (PSY_FIELD_TEXT | PSY_FIELD_IS_ARRAY)) == PSY_FIELD_TEXT && f->kind != PSY_FIELD_TAIL;
+}
 /* string[<=N][M] or string[<=N][<=M] */
 static inline bool psy__field_is_texts(const psy_psm_field *f)
 {

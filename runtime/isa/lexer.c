@@ -102,8 +102,8 @@ static psy__token lex_string(psy__lexer *l, psy__token t)
             return bad(t, "a control character in a string");
         }
         l->at += escape;
-        if (l->at < l->end && escape && *l->at != '"' && *l->at != '\\') {
-            return bad(t, "an escape that is neither \\\" nor \\\\");
+        if (l->at < l->end && escape && (*l->at == '\0' || !strchr("\"\\nt", *l->at))) {
+            return bad(t, "an escape that is none of \\\" \\\\ \\n \\t");
         }
         l->at += l->at < l->end;
     }

@@ -7,7 +7,7 @@
  *   17  -17                         integer
  *   1.5  -0x1.8p-3                  number: decimal, or hexadecimal (exact)
  *   #7fc00000                       bits: of an element, as an unsigned number
- *   "text"                          string: UTF-8, with \" and \\
+ *   "text"                          string: UTF-8, with \" \\ \n \t
  *   -> == >= <= and single characters
  */
 #ifndef PSY_ISA_LEXER_H

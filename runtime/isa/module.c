@@ -10,6 +10,7 @@
 #include <psyne/message.h>
 
 #include "base/siphash.h"
+#include "isa/layout.h"
 #include "isa/records.h"
 #include "isa/strings.h"
 #include "isa/verify.h"
@@ -127,11 +128,22 @@ static uint64_t hash_of(const uint8_t *bytes, uint64_t n)
     return psy__siphash_final(&s);
 }
 
-/* Where record `i` of a section keeps its string. */
-static uint32_t string_of(const section_row *row, const void *records, uint64_t i)
+/* Where record `i` of a section keeps its strings: its own, and of a text field the default's. How many those are. */
+static unsigned strings_of(const section_row *row, const void *records, uint64_t i, size_t places[2])
+{
+    if (row->string_at == NAMELESS) {
+        return 0;
+    }
+    const size_t record = i * row->element_bytes;
+    places[0] = record + (size_t)row->string_at;
+    places[1] = record + offsetof(psy_psm_field, default_bits); /* its low word: the other is 0, or refused */
+    return row->kind == PSY_PSM_FIELDS && psy__field_is_text((const psy_psm_field *)records + i) ? 2 : 1;
+}
+
+static uint32_t string_at(const void *records, size_t place)
 {
     uint32_t at;
-    memcpy(&at, (const uint8_t *)records + i * row->element_bytes + row->string_at, sizeof at);
+    memcpy(&at, (const uint8_t *)records + place, sizeof at);
     return at;
 }
 
@@ -140,18 +152,25 @@ static psy_status add_strings(const psy__module *m, const section_row *row, cons
                               psy__strings *strings)
 {
     uint32_t last = PSY_NONE, now = 0;
-    for (uint64_t i = 0; row->string_at != NAMELESS && i < v->count; i++) {
-        uint32_t at = string_of(row, v->at, i);
-        if (at >= m->strings_bytes) {
-            return psy_fail(PSY_INVALID, "%s: string %u does not exist", row->name, at);
+    size_t places[2];
+    for (uint64_t i = 0; i < v->count; i++) {
+        const unsigned count = strings_of(row, v->at, i, places);
+        for (unsigned k = 0; k < count; k++) {
+            uint32_t at = string_at(v->at, places[k]);
+            if (at >= m->strings_bytes) {
+                return psy_fail(PSY_INVALID, "%s: string %u does not exist", row->name, at);
+            }
+            psy_status status = at == last ? PSY_OK : psy__strings_add(strings, m->strings + at, strlen(m->strings + at), &now);
+            if (status != PSY_OK) {
+                return status;
+            }
+            last = at;
+            if (records) {
+                memcpy(records + places[k], &now, sizeof now);
+            }
         }
-        psy_status status = at == last ? PSY_OK : psy__strings_add(strings, m->strings + at, strlen(m->strings + at), &now);
-        if (status != PSY_OK) {
-            return status;
-        }
-        last = at;
-        if (records) {
-            memcpy(records + i * row->element_bytes + row->string_at, &now, sizeof now);
+        if (count == 0) {
+            break; /* nor have the others any */
         }
     }
     return PSY_OK;
@@ -305,7 +324,7 @@ static psy_status read_sections(const uint8_t *bytes, uint64_t n, uint32_t count
     return at == n && all_zero(bytes + end, n - end) ? PSY_OK : corrupt("bytes after the last section");
 }
 
-/* Strings: UTF-8 without control characters. */
+/* Strings: UTF-8 without control characters but line breaks and tabs, which default texts may have. */
 static psy_status check_strings(const psy__module *m)
 {
     const uint8_t *s = (const uint8_t *)m->strings;
@@ -318,12 +337,26 @@ static psy_status check_strings(const psy__module *m)
         if (size == 0) {
             return corrupt("strings: no UTF-8 at %" PRIu64, i);
         }
-        if ((s[i] != 0 && s[i] < 0x20) || s[i] == 0x7f) {
+        if ((s[i] != 0 && s[i] != '\n' && s[i] != '\t' && s[i] < 0x20) || s[i] == 0x7f) {
             return corrupt("strings: byte %02x at %" PRIu64, s[i], i);
         }
         i += size;
     }
     return PSY_OK;
+}
+
+/* A string that record `k` of a section names: `again` has all those before. */
+static psy_status check_string(const psy__module *m, const section_row *row, uint64_t k, uint32_t at, psy__strings *again)
+{
+    uint32_t now = at;
+    if (at < again->n && (at == 0 || m->strings[at - 1] == '\0')) {
+        return PSY_OK;
+    }
+    if (at != again->n || at >= m->strings_bytes) {
+        return corrupt("%s: record %" PRIu64 " names string %u, which starts nowhere or is out of order", row->name, k, at);
+    }
+    psy_status status = psy__strings_add(again, m->strings + at, strlen(m->strings + at), &now);
+    return status == PSY_OK && now != at ? corrupt("strings: \"%.64s\" is there twice", m->strings + at) : status;
 }
 
 /* Every string is used, is there once, and lies in the order of first use: what encoding gives. So the same records have the
@@ -337,15 +370,11 @@ static psy_status check_order(const psy__module *m, const section_view views[PSY
     }
     for (size_t i = 0; i < SECTIONS && status == PSY_OK; i++) {
         const section_view *v = &views[sections[i].kind];
+        size_t places[2];
         for (uint64_t k = 0; sections[i].string_at != NAMELESS && k < v->count && status == PSY_OK; k++) {
-            uint32_t at = string_of(&sections[i], v->at, k), now = at;
-            bool known = at < again.n && (at == 0 || m->strings[at - 1] == '\0');
-            if (!known && (at != again.n || at >= m->strings_bytes)) {
-                status = corrupt("%s: record %" PRIu64 " names string %u, which starts nowhere or is out of order",
-                                 sections[i].name, k, at);
-            } else if (!known) {
-                status = psy__strings_add(&again, m->strings + at, strlen(m->strings + at), &now);
-                status = status == PSY_OK && now != at ? corrupt("strings: \"%.64s\" is there twice", m->strings + at) : status;
+            const unsigned count = strings_of(&sections[i], v->at, k, places);
+            for (unsigned place = 0; place < count && status == PSY_OK; place++) {
+                status = check_string(m, &sections[i], k, string_at(v->at, places[place]), &again);
             }
         }
     }

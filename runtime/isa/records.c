@@ -18,6 +18,9 @@ static bool is_string(const psy__module *m, uint32_t at)
     return at < m->strings_bytes && (at == 0 || m->strings[at - 1] == '\0');
 }
 
+/* Text of one line: strings hold no other control characters. */
+static bool is_line(const psy__module *m, uint32_t at) { return is_string(m, at) && !strpbrk(m->strings + at, "\n\t"); }
+
 static bool is_name(const psy__module *m, uint32_t at)
 {
     size_t n = is_string(m, at) ? strnlen(m->strings + at, NAME_BYTES_MAX + 1) : 0;
@@ -45,19 +48,41 @@ static psy_status check_layout(const psy__module *m, const psy_psm_type *t, psy_
     return same ? PSY_OK : corrupt("type %s: its layout is not what the rules give", m->strings + t->name);
 }
 
-/* Whether default_bits are what the kind has. Those of parts are made again with the layout. */
-static bool default_fits(const psy__module *m, const psy_psm_field *f)
+/* The kind of type that field `f` of `t` stands in: the part or struct that it lies in, else the type itself. */
+static unsigned holder(const psy__module *m, const psy_psm_type *t, const psy_psm_field *f)
 {
-    const bool text = (f->flags & PSY_FIELD_TEXT) != 0,
-               one = f->kind == PSY_FIELD_SCALAR ||
+    return f->parent == PSY_NONE                                            ? t->kind
+           : m->fields[t->first_field + f->parent].kind == PSY_FIELD_STRUCT ? PSY_TYPE_STRUCT
+                                                                            : PSY_TYPE_MESSAGE;
+}
+
+/* Whether default_bits are what the kind has. Those of parts are made again with the layout. What structs and unions hold has
+ * none; of enums and flags it is the value that the name stands for. */
+static bool default_fits(const psy__module *m, const psy_psm_field *f, unsigned stands_in)
+{
+    const uint64_t most = f->dtype == PSY_BOOL              ? 1
+                          : psy__dtype_bytes(f->dtype) >= 8 ? UINT64_MAX
+                                                            : (UINT64_C(1) << 8 * psy__dtype_bytes(f->dtype)) - 1;
+    const bool one = f->kind == PSY_FIELD_SCALAR ||
                      (f->kind == PSY_FIELD_OPTIONAL && !(f->flags & (PSY_FIELD_IS_ARRAY | PSY_FIELD_ITEMS | PSY_FIELD_TEXT)));
-    if (text && !psy__field_is_texts(f) && f->kind != PSY_FIELD_TAIL) {
+    if (f->kind == PSY_FIELD_PART || f->default_bits == 0) {
+        return true;
+    }
+    if (stands_in == PSY_TYPE_STRUCT || stands_in == PSY_TYPE_UNION) {
+        return false;
+    }
+    if (psy__field_is_text(f)) {
         return f->default_bits <= UINT32_MAX && is_string(m, (uint32_t)f->default_bits) &&
                strnlen(m->strings + f->default_bits, f->count + UINT64_C(1)) <= f->count;
     }
-    return f->kind == PSY_FIELD_PART ||
-           (one ? psy__dtype_bytes(f->dtype) >= 8 || f->default_bits >> 8 * psy__dtype_bytes(f->dtype) == 0
-                : f->default_bits == 0);
+    return one && f->default_bits <= most;
+}
+
+/* One u64 of a message; where several messages make one, of a part of it. */
+static bool key_fits(const psy__module *m, const psy_psm_type *t, const psy_psm_field *f)
+{
+    return f->dtype == PSY_U64 && f->kind == PSY_FIELD_SCALAR && f->type == PSY_NONE && t->kind == PSY_TYPE_MESSAGE &&
+           holder(m, t, f) == PSY_TYPE_MESSAGE;
 }
 
 /* What lies in a part is called after it, and nothing else has a dot in its name. */
@@ -76,9 +101,13 @@ static bool name_fits(const psy__module *m, const psy_psm_type *t, uint32_t k)
 static bool check_field(const psy__module *m, const psy_psm_type *t, uint32_t k)
 {
     const psy_psm_field *f = &m->fields[t->first_field + k];
-    return is_name(m, f->name) && (f->flags & ~PSY_FIELD_FLAGS_ALL) == 0 && f->since != 0 && f->since <= 65535 &&
-           (k == 0 || f->parent != f[-1].parent || f->since >= f[-1].since) && default_fits(m, f) &&
-           (f->parent == PSY_NONE || f->parent < k) && name_fits(m, t, k);
+    if (!is_name(m, f->name) || (f->parent != PSY_NONE && f->parent >= k) || !name_fits(m, t, k)) {
+        return false;
+    }
+    const unsigned stands_in = holder(m, t, f);
+    return (f->flags & ~PSY_FIELD_FLAGS_ALL) == 0 && f->since != 0 &&
+           f->since <= (stands_in == PSY_TYPE_STRUCT ? 1 : 65535) && /* structs never change */
+           (k == 0 || f->parent != f[-1].parent || f->since >= f[-1].since) && default_fits(m, f, stands_in);
 }
 
 static psy_status check_types(const psy__module *m)
@@ -102,7 +131,7 @@ static psy_status check_types(const psy__module *m)
             const psy_psm_field *f = &m->fields[t->first_field + k];
             if (!check_field(m, t, k)) {
                 status = corrupt("type %s: field %u is malformed", m->strings + t->name, k);
-            } else if ((f->flags & PSY_FIELD_KEY) && (keys++ || f->dtype != PSY_U64 || f->kind != PSY_FIELD_SCALAR)) {
+            } else if ((f->flags & PSY_FIELD_KEY) && (keys++ || !key_fits(m, t, f))) {
                 status = corrupt("type %s: its key is not one u64", m->strings + t->name);
             }
         }
@@ -137,7 +166,7 @@ static psy_status check_sizes(const psy__module *m)
     }
     for (uint32_t i = 0; i < m->check_count; i++) {
         const psy_psm_check *c = &m->checks[i];
-        if (!is_dim(m, c->left) || !is_dim(m, c->right) || c->relation > PSY_CHECK_GE || !is_string(m, c->message)) {
+        if (!is_dim(m, c->left) || !is_dim(m, c->right) || c->relation > PSY_CHECK_GE || !is_line(m, c->message)) {
             return corrupt("check %u is malformed", i);
         }
     }
@@ -287,7 +316,7 @@ static psy_status check_maps(const psy__module *m)
     for (uint32_t i = 0; i < m->line_count; i++) {
         const psy_psm_line *l = &m->lines[i];
         bool ordered = i == 0 || l[-1].program < l->program || (l[-1].program == l->program && l[-1].word < l->word);
-        if (l->program >= m->program_count || l->word >= m->programs[l->program].word_count || !is_string(m, l->file) ||
+        if (l->program >= m->program_count || l->word >= m->programs[l->program].word_count || !is_line(m, l->file) ||
             l->line == 0 || l->column == 0 || !ordered) {
             return corrupt("source line %u is malformed", i);
         }

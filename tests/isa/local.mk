@@ -25,4 +25,4 @@ check_PROGRAMS += %D%/test_verify
 
 test_scripts += %D%/ops_doc.sh
 noinst_HEADERS += %D%/random_module.h %D%/sample.h
-EXTRA_DIST += %D%/elementwise.hra %D%/moves.hra %D%/messages.hra %D%/nearest.hra %D%/variants.hra
+EXTRA_DIST += %D%/elementwise.hra %D%/moves.hra %D%/messages.hra %D%/nearest.hra %D%/types.hra %D%/variants.hra

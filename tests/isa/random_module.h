@@ -380,11 +380,47 @@ static inline void random_steps(random_module *g, unsigned steps)
 /* What programs do not read; true where a field became such. */
 static inline bool random_other_field(random_module *g)
 {
-    static const char *const types[] = {
-        ": u8?", ": f64[20]?", ": string[<=70]", ": string[<=3][4]", ": string[<=33][<=2]", ": variant[<=9]"};
-    unsigned which = below(g, 12);
-    say(&g->all, "%s", which < 6 ? types[which] : "");
-    return which < 6;
+    static const char *const types[] = {": u8?",
+                                        ": f64[20]?",
+                                        ": string[<=70]",
+                                        ": string[<=3][4]",
+                                        ": string[<=33][<=2]",
+                                        ": variant[<=9]",
+                                        ": string[<=9]? = \"\\n'\"",
+                                        ": r.Bits",
+                                        ": r.Lang[3]",
+                                        ": r.Lang[2]?",
+                                        ": r.Point[3]",
+                                        ": r.Point[<=5]",
+                                        ": r.Point?",
+                                        ": r.Inner[2]",
+                                        ": r.Inner?",
+                                        ": r.Source"};
+    enum { TYPES = sizeof types / sizeof types[0] };
+    unsigned which = below(g, 2 * TYPES);
+    say(&g->all, "%s", which < TYPES ? types[which] : "");
+    return which < TYPES;
+}
+
+/* Types that fields are of, and one with tails. */
+static inline void random_types(random_module *g)
+{
+    static const char *const tails[] = {"string",   "string?",   "string[]",  "f32[]",
+                                        "r.Lang[]", "r.Point[]", "r.Inner[]", "variant"};
+    say(&g->all, "enum r.Lang: %s {\n    a = %u;\n    b = 3 @since(%u);\n}\n\n", below(g, 2) ? "u8" : "i32", below(g, 100),
+        1 + below(g, 2));
+    say(&g->all, "flags r.Bits: u64 {\n    a = 1;\n    b = 18446744073709551615 @retired;\n}\n\n");
+    say(&g->all, "struct r.Point {\n    x: %s[%u];\n    y: r.Lang%s;\n", psy__dtype_name(1 + below(g, 13)), 1 + below(g, 20),
+        below(g, 2) ? " @align(32) @deprecated" : "");
+    say(&g->all, "    z: struct {\n        z.a: %s;\n    }\n}\n\n", psy__dtype_name(1 + below(g, 13)));
+    say(&g->all, "type r.Inner {\n    a: string[<=%u];\n}\n\n", 1 + below(g, 100));
+    say(&g->all, "union r.Source {\n    a: u8;\n    b: r.Point[%u];\n    c: part {\n        c.a: string[<=5];\n    }\n}\n\n",
+        1 + below(g, 5));
+    say(&g->all, "type r.Tails {\n");
+    for (unsigned i = 0, count = 1 + below(g, 4); i < count; i++) {
+        say(&g->all, "    t%u: %s%s;\n", i, tails[below(g, 8)], below(g, 3) ? "" : " @align(8)");
+    }
+    say(&g->all, "}\n\n");
 }
 
 /* Parts in parts, of which the last one may be empty. */
@@ -426,7 +462,8 @@ static inline void random_fields(random_module *g, unsigned *count, unsigned dty
         if (kind > 0) {
             say(&g->all, kind == 1 ? "[%u]" : "[<=%u]", counts[i]);
         } else if (below(g, 2)) {
-            uint64_t mask = UINT64_MAX >> (64 - 8 * psy__dtype_bytes(dtype)), bits = sample_random(&g->state) & mask;
+            uint64_t mask = dtype == PSY_BOOL ? 1 : UINT64_MAX >> (64 - 8 * psy__dtype_bytes(dtype)),
+                     bits = sample_random(&g->state) & mask;
             psy__literal_print(value, dtype, bits);
             say(&g->all, "%s%s", bits ? " = " : "", bits ? value : "");
         }
@@ -466,7 +503,9 @@ static inline char *random_module_text(uint64_t seed, size_t *n)
     random_text *fields = calloc(1, sizeof *fields);
     unsigned count, dtypes[16], counts[16];
     g->state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    say(&g->all, "module 3.0;\n\ntype r.In#1 {\n");
+    say(&g->all, "module 3.0;\n\n");
+    random_types(g);
+    say(&g->all, "type r.In#1 {\n");
     random_fields(g, &count, dtypes, counts);
     say(&g->all, "}\n\ntype r.Parts {\n");
     random_part(g, 1, "p", false);

@@ -8,7 +8,7 @@
 #include "base/siphash.h"
 #include "isa/asm.h"
 
-static const char *const sample_names[] = {"nearest", "elementwise", "moves", "messages", "variants"};
+static const char *const sample_names[] = {"nearest", "elementwise", "moves", "messages", "variants", "types"};
 enum { SAMPLES = sizeof sample_names / sizeof sample_names[0] };
 
 /* NUL-terminated; the caller frees. */

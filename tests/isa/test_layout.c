@@ -8,8 +8,13 @@ static const char strings[] = "\0T\0a\0b\0c";
 
 static psy_psm_field field(uint32_t name, unsigned dtype, unsigned kind, uint32_t count)
 {
-    return (psy_psm_field){
-        .name = name, .dtype = (uint8_t)dtype, .kind = (uint8_t)kind, .count = count, .since = 1, .parent = PSY_NONE, .type = PSY_NONE};
+    return (psy_psm_field){.name = name,
+                           .dtype = (uint8_t)dtype,
+                           .kind = (uint8_t)kind,
+                           .count = count,
+                           .since = 1,
+                           .parent = PSY_NONE,
+                           .type = PSY_NONE};
 }
 
 static uint64_t hash_of(const char *text)
@@ -161,7 +166,7 @@ Test(layout, refuses_what_has_no_layout)
     } wrong[] = {{PSY_F32, PSY_FIELD_BOUNDED, PSY_FIELD_TEXT},
                  {PSY_U8, PSY_FIELD_SCALAR, PSY_FIELD_TEXT},
                  {PSY_U8, PSY_FIELD_ARRAY, PSY_FIELD_TEXT},
-                 {PSY_U8, PSY_FIELD_OPTIONAL, PSY_FIELD_TEXT},
+                 {PSY_U8, PSY_FIELD_OPTIONAL, PSY_FIELD_TEXT | PSY_FIELD_IS_ARRAY},
                  {PSY_F32, PSY_FIELD_ARRAY, PSY_FIELD_IS_ARRAY},
                  {PSY_F32, PSY_FIELD_PART, 0},
                  {PSY_F32, PSY_FIELD_VARIANT, 0},

@@ -42,8 +42,8 @@ Test(module, header)
         const char *detail;
     } cases[] = {
         {0, 0x12345678, 4, PSY_CORRUPT, "not a module: its first word is 12345678"},
-        {4, 1, 2, PSY_VERSION, "the module has format 1.0, this library reads 2.x"},
-        {6, 1, 2, PSY_VERSION, "the module has format 2.1, this library reads up to 2.0"},
+        {4, 1, 2, PSY_VERSION, "the module has format 1.0, this library reads 3.x"},
+        {6, 1, 2, PSY_VERSION, "the module has format 3.1, this library reads up to 3.0"},
         {8, 64, 8, PSY_CORRUPT, "the module says 64 bytes and has"},
         {8, UINT64_MAX, 8, PSY_CORRUPT, "(truncated?)"},
         {24, 16, 4, PSY_CORRUPT, "the module has 16 sections"},
@@ -243,7 +243,8 @@ Test(module, records)
 {
     static const record_case cases[] = {
         {PSY_PSM_STRINGS, 0, 'x', 1, "strings: they must start and end with a NUL"},
-        {PSY_PSM_STRINGS, 3, 0x0a, 1, "strings: byte 0a at 3"},
+        {PSY_PSM_STRINGS, 3, 0x0b, 1, "strings: byte 0b at 3"},
+        {PSY_PSM_STRINGS, 3, 0x0a, 1, "type 0: its name"},
         {PSY_PSM_STRINGS, 3, 0x7f, 1, "strings: byte 7f at 3"},
         {PSY_PSM_STRINGS, 3, 0xff, 1, "strings: no UTF-8 at 3"},
         {PSY_PSM_STRINGS, 3, 0xc3, 1, "strings: no UTF-8 at 3"},
@@ -276,7 +277,8 @@ Test(module, records)
         {FIELD(1, dtype), 14, 1, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, kind), PSY_FIELD_KIND_END, 1, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, flags), PSY_FIELD_KEY, 2, "type nearest.Query: its key is not one u64"},
-        {FIELD(0, flags), 8, 2, "type nearest.Query: field 0 is malformed"},
+        {FIELD(0, flags), 0x1000, 2, "type nearest.Query: field 0 is malformed"},
+        {FIELD(0, flags), PSY_FIELD_ITEMS, 2, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(0, flags), PSY_FIELD_KEY | PSY_FIELD_TEXT, 2, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(1, flags), PSY_FIELD_IS_ARRAY, 2, "type nearest.Query: its layout is not what the rules give"},
         {FIELD(3, flags), PSY_FIELD_TEXT, 2, "type nearest.Hits: its layout is not what the rules give"},
@@ -396,8 +398,8 @@ Test(module, names_differ)
         {.name = 3, .dtype = PSY_U8, .count = 1, .offset = 8, .count_offset = PSY_NONE, .since = 1, PLAIN},
         {.name = 3, .dtype = PSY_U8, .count = 1, .offset = 9, .count_offset = PSY_NONE, .since = 1, PLAIN}};
     static const uint64_t zero_key[2] = {0, 0};
-    psy_psm_type types[2] = {{.name = 1, .field_count = 2, .bytes = 64, .version = 1},
-                             {.name = 1, .first_field = 2, .bytes = 64, .version = 1}};
+    psy_psm_type types[2] = {{.name = 1, .field_count = 2, .bytes = 64, .version = 1, .align = 64},
+                             {.name = 1, .first_field = 2, .bytes = 64, .version = 1, .align = 64}};
     types[0].layout_hash = psy__siphash(zero_key, "T{u8 a@8;u8 a@9;}64", 19);
     types[1].layout_hash = psy__siphash(zero_key, "T{}64", 5);
     for (uint32_t i = 0; i < 2; i++) {
@@ -479,7 +481,7 @@ Test(module, encoding_is_canonical)
         const char *strings = i ? untidy : neat;
         psy_psm_field field = {
             .name = names[i][1], .dtype = PSY_F32, .count = 1, .offset = 8, .count_offset = PSY_NONE, .since = 1, PLAIN};
-        psy_psm_type type = {.name = names[i][0], .field_count = 1, .bytes = 64, .version = 1};
+        psy_psm_type type = {.name = names[i][0], .field_count = 1, .bytes = 64, .version = 1, .align = 64};
         static const uint64_t zero_key[2] = {0, 0};
         type.layout_hash = psy__siphash(zero_key, "T{f32 a@8;}64", 13);
         psy_psm_program program = {.name = names[i][2], .partial_type = PSY_NONE, .register_count = 1, .word_count = 10};
