@@ -222,11 +222,12 @@ const psc_import_file *psc_import(psc_imports *m, const char *path, psc_span at)
     }
     size_t before = m->files.count;
     psc_import_file *f = find(m, path, at);
-    if (!f || is_twice(m, f, path, at) || is_renamed(m, f, path, at)) {
+    bool good = f && !is_twice(m, f, path, at) && !is_renamed(m, f, path, at);
+    psc_import_edge e = {at, good ? f : NULL};
+    psc_push(m->arena, &m->edges, e);
+    if (!good) {
         return NULL;
     }
-    psc_import_edge e = {at, f};
-    psc_push(m->arena, &m->edges, e);
     if (f->open) {
         report_cycle(m, f, at);
         return NULL;
@@ -263,7 +264,7 @@ const char *psc_import_word(const psc_schema *schema, const char *name)
     return own ? name + n + 1 : strchr(name, '.') ? NULL : name;
 }
 
-static const psc_span *declaration(const psc_schema *schema, const char *name, psc_declared *declared, size_t *index)
+const psc_span *psc_import_declaration(const psc_schema *schema, const char *name, psc_declared *declared, size_t *index)
 {
     const char *word = psc_import_word(schema, name), *other;
     const psc_span *at = NULL;
@@ -280,7 +281,7 @@ const psc_schema *psc_import_find(psc_diagnostics *diags, const psc_schema *sche
     for (uint32_t i = 0; i < schema->import_count; i++) {
         size_t k;
         const psc_schema *other = schema->imports[i].schema;
-        const psc_span *here = declaration(other, name, declared, &k);
+        const psc_span *here = psc_import_declaration(other, name, declared, &k);
         if (here && found) {
             psc_diagnostic *d = psc_error(diags, PSC_E_DUPLICATE, at, "`%s` may be one of two", name);
             psc_note(d, *there, "one is here");
@@ -306,7 +307,7 @@ static const psc_schema *find_missed(const psc_imports *m, const char *name, psc
 {
     for (size_t i = 0; i < m->files.count; i++) {
         const psc_schema *s = m->files.at[i]->schema;
-        if (s && declaration(s, name, declared, index)) {
+        if (s && psc_import_declaration(s, name, declared, index)) {
             return s;
         }
     }

@@ -24,7 +24,7 @@ typedef struct psc_import_file {
     bool open;          /* it is being read */
 } psc_import_file;
 
-/* One `import`: the file that `at` names. */
+/* One `import`: the file that `at` names; NULL: it leads nowhere. */
 typedef struct psc_import_edge {
     psc_span at;
     const psc_import_file *file;
@@ -62,6 +62,8 @@ psc_declared psc_declared_type, psc_declared_constant;
 
 /* "Item", "shop.Item" without the namespace where that is the schema's; NULL: it is another one. */
 const char *psc_import_word(const psc_schema *schema, const char *name);
+/* Where the schema declares the name, and its *index; NULL: it does not. */
+const psc_span *psc_import_declaration(const psc_schema *schema, const char *name, psc_declared *declared, size_t *index);
 /* The imported schema that declares the name, and its *index; NULL: there is none, or more than one, which is reported at `at`
  * and makes *poisoned true. */
 const psc_schema *psc_import_find(psc_diagnostics *diags, const psc_schema *schema, const char *name, psc_span at,
