@@ -149,9 +149,19 @@ static void add_stream(compilation *c, psc_stream *stream, const char *name)
     psc_output_add(c->outputs, name, text, n);
 }
 
+/* What was read for a file: make must know of it. */
+static void take_sources(compilation *c, const psc_imports *imports)
+{
+    for (size_t i = 0; i < imports->files.count; i++) {
+        psc_push(c->arena, &c->sources, imports->files.at[i]->source->path);
+    }
+}
+
 static void compile_schema(compilation *c, const psc_source *source)
 {
-    const psc_schema *schema = psc_schema_parse(c->arena, c->diags, source);
+    psc_imports imports = {.arena = c->arena, .diags = c->diags, .options = &c->options};
+    const psc_schema *schema = psc_imports_schema(&imports, source);
+    take_sources(c, &imports);
     if (c->emit && !wants(c, PSC_EMIT_HEADER)) {
         no_such_output(c, source->path, "bytecode, asm, spirv, glsl, c, graph, json or ir; a schema gives a header");
         return;
@@ -304,9 +314,7 @@ static void compile_program(compilation *c, const psc_source *source)
     psc_passes_run(unit, &c->passes);
     psc_diagnostics_add(c->diags, &own);
     unit->diags = c->diags;
-    for (size_t i = 0; i < unit->schemas.count; i++) {
-        psc_push(c->arena, &c->sources, unit->schemas.at[i]->source->path);
-    }
+    take_sources(c, &unit->imports);
     for (size_t i = 0; i < unit->weights.count; i++) {
         psc_push(c->arena, &c->sources, unit->weights.at[i]);
     }

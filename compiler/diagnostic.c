@@ -161,9 +161,11 @@ static int compare(const void *a, const void *b)
 /* Whether both say the same of the same place: the second one follows from the first. */
 static bool same(const psc_diagnostic *a, const psc_diagnostic *b)
 {
-    bool here =
-        a->code == b->code && a->span.source == b->span.source && a->span.begin == b->span.begin && a->span.end == b->span.end;
-    return here && (a->span.source || strcmp(a->text, b->text) == 0);
+    bool here = a->code == b->code && a->span.begin == b->span.begin && a->span.end == b->span.end;
+    const psc_source *x = a->span.source, *y = b->span.source;
+    /* A file that several others import is read for each of them. */
+    return here && (x && y ? x == y || (strcmp(x->path, y->path) == 0 && strcmp(a->text, b->text) == 0)
+                           : !x && !y && strcmp(a->text, b->text) == 0);
 }
 
 uint32_t psc_character(const char *text, uint32_t n)

@@ -469,13 +469,6 @@ static void put_functions(writer *w)
     }
 }
 
-/* "a/b/shop.psy" -> "shop.psy" */
-static const char *file_of(const psc_schema *s)
-{
-    const char *slash = strrchr(s->source->path, '/');
-    return slash ? slash + 1 : s->source->path;
-}
-
 static void put_top(writer *w, const psc_schema *schema, const char *file, const psc_schema *const *used, size_t used_count)
 {
     char *guard = psc_strndup(&w->arena, psc_upper(&w->arena, file), strlen(file));
@@ -490,8 +483,9 @@ static void put_top(writer *w, const psc_schema *schema, const char *file, const
         }
     }
     const char *more = variants ? "#include <psyne/variant.h>\n" : "";
-    for (size_t i = 0; i < used_count; i++) {
-        more = TEXT("%s%s#include \"%s.h\"\n", more, i == 0 ? "\n" : "", file_of(used[i]));
+    for (size_t i = 0; i < schema->import_count + used_count; i++) {
+        const psc_schema *other = i < schema->import_count ? schema->imports[i].schema : used[i - schema->import_count];
+        more = TEXT("%s%s#include \"%s.h\"\n", more, i == 0 ? "\n" : "", psc_schema_file(other));
     }
     put(w, "top",
         PAIRS({"file", file}, {"more", more}, {"guard", TEXT("%s%s_H", *guard >= '0' && *guard <= '9' ? "PSY_" : "", guard)}));

@@ -34,6 +34,8 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/hrm_lex.l \
     %D%/hrm_parse.y \
     %D%/hrm_slips.c \
+    %D%/import.c \
+    %D%/import.h \
     %D%/index.c \
     %D%/index.h \
     %D%/ir.c \
@@ -140,7 +142,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/options.def \
     %D%/options.h
 nodist_%C%_libpsynec_la_SOURCES = %D%/templates.c
-%C%_libpsynec_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/compiler
+%C%_libpsynec_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/compiler -DPSC_SCHEMAS_FOLDER='"$(schemasdir)"'
 
 bin_PROGRAMS += %D%/psynec
 %C%_psynec_SOURCES = %D%/main.c

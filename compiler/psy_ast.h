@@ -23,7 +23,7 @@ typedef struct psy_expr {
     psc_span span;
     uint64_t integer;
     double real;
-    const char *name; /* NAME, TEXT */
+    const char *name; /* NAME: "DIM", "shop.DIM"; TEXT */
     char op;          /* BINARY: + - * / */
     unsigned depth;   /* of the tree below and this */
     struct psy_expr *left, *right;
@@ -82,6 +82,7 @@ typedef struct psy_const_node {
 typedef struct psy_file {
     PSC_LIST(psc_name) space; /* the parts of `namespace a.b` */
     psc_span space_span;
+    PSC_LIST(psc_name) imports; /* the texts behind `import` */
     PSC_LIST(psy_const_node) constants;
     PSC_LIST(psy_block_node *) blocks;
 } psy_file;

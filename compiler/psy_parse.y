@@ -43,7 +43,7 @@
 %type <field> field
 %type <block> fields marks
 %type <attribute> attribute
-%type <name> base
+%type <name> base dotted
 
 %code {
 #define YYLLOC_DEFAULT(current, rhs, n) PSC_LOCATION(current, rhs, n)
@@ -90,6 +90,15 @@ static psy_type_node bound(psy_type_node type, psy_bound_kind kind, psc_span spa
     }
     type.bound_count++;
     return type;
+}
+
+/* `a.b` and `c`. What is longer than all names are names nothing: it need not grow. */
+static psc_name dotted(psc_syntax *s, psc_name before, psc_name after)
+{
+    before.text = strlen(before.text) > PSC_NAMESPACE_MAX + 1 + PSC_NAME_MAX ? before.text
+                                                                              : psc_format(s->arena, "%s.%s", before.text, after.text);
+    before.span = psc_span_join(before.span, after.span);
+    return before;
 }
 
 static void take_namespace(psc_syntax *s, psc_span span)
@@ -151,9 +160,7 @@ item: NAMESPACE space ';'           { take_namespace(syntax, @2); }
                                     { take_block(syntax, block_of($fields, $1, $2, $base, $marks)); }
     | MESSAGE NAME marks '{' fields error '}' { yyerrok; }
     | NAME NAME base marks '{' fields error '}' { yyerrok; }
-    | IMPORT STRING ';'             { psc_help(psc_error(syntax->diags, PSC_E_UNSUPPORTED, @IMPORT,
-                                                         "imports between schemas are not supported by this version"),
-                                               "a program can import several schemas"); }
+    | IMPORT STRING ';'             { psc_push(syntax->arena, &file(syntax)->imports, $STRING); }
     | ';'
     | error ';'
     | error '}';
@@ -191,10 +198,14 @@ type: bounded                       { $$ = $1; $$.span = @$; }
     | bounded '?'                   { $$ = $1; $$.span = @$; $$.optional = @2; }
     | NAME '{' fields '}'           { $$ = (psy_type_node){.span = @NAME, .name = $NAME, .block = $fields}; };
 
-bounded: NAME                       { $$ = (psy_type_node){.name = $NAME}; }
+bounded: dotted                     { $$ = (psy_type_node){.name = $dotted}; }
     | bounded '[' expr ']'          { $$ = bound($1, PSY_BOUND_EXACT, psc_span_join(@2, @4), $expr); }
     | bounded '[' AT_MOST expr ']'  { $$ = bound($1, PSY_BOUND_MOST, psc_span_join(@2, @5), $expr); }
     | bounded '[' ']'               { $$ = bound($1, PSY_BOUND_OPEN, psc_span_join(@2, @3), NULL); };
+
+/* A name, of another file with its namespace. */
+dotted: NAME                        { $$ = $NAME; }
+    | dotted '.' NAME               { $$ = dotted(syntax, $1, $NAME); };
 
 expr: term
     | expr '+' term                 { $$ = binary(syntax, @$, '+', $1, $3); }
@@ -204,7 +215,7 @@ term: factor
     | term '/' factor               { $$ = binary(syntax, @$, '/', $1, $3); };
 factor: INTEGER                     { $$ = expr_new(syntax, PSY_EXPR_INTEGER, @$, NULL, NULL); $$->integer = $1; }
     | REAL                          { $$ = expr_new(syntax, PSY_EXPR_REAL, @$, NULL, NULL); $$->real = $1; }
-    | NAME                          { $$ = expr_new(syntax, PSY_EXPR_NAME, @$, NULL, NULL); $$->name = $1.text; }
+    | dotted                        { $$ = expr_new(syntax, PSY_EXPR_NAME, @$, NULL, NULL); $$->name = $1.text; }
     | '-' factor                    { $$ = expr_new(syntax, PSY_EXPR_NEGATE, @$, $2, NULL); }
     | '(' expr ')'                  { $$ = $2; };
 %%

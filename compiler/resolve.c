@@ -20,55 +20,22 @@ void psc_parse(psc_unit *u)
 
 /* ---- imports ---- */
 
-static const char *folder_of(psc_unit *u, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? psc_strndup(u->arena, path, (size_t)(slash - path) + 1) : "";
-}
-
 const char *psc_include_path(psc_unit *u, const char *path, size_t k)
 {
-    bool absolute = path[0] == '/';
-    return k > (absolute ? 0 : u->options->include_count) ? NULL
-           : absolute                                     ? path
-           : k == 0                                       ? psc_format(u->arena, "%s%s", folder_of(u, u->source->path), path)
-                                                          : psc_format(u->arena, "%s/%s", u->options->include[k - 1], path);
+    return psc_import_place(u->arena, u->options, u->source, path, k);
 }
 
 static void import(psc_unit *u, const hrm_import *i)
 {
-    size_t n = strlen(i->path);
-    if (n < 5 || strcmp(i->path + n - 4, ".psy") != 0) {
-        psc_help(ERROR(PSC_E_IMPORT, i->span, "only message schemas (.psy) can be imported"), "write `import \"NAME.psy\"`");
-        return;
+    u->imports.arena = u->arena;
+    u->imports.diags = u->diags;
+    u->imports.options = u->options;
+    const psc_import_file *file = psc_import(&u->imports, i->path, i->span);
+    if (file) {
+        psc_index_add_name(u, PSC_INDEX_IMPORT, i->span, (psc_span){file->source, 0, 0});
     }
-    const psc_source *source = NULL;
-    int error = 0;
-    const char *path;
-    for (size_t k = 0; !source && (path = psc_include_path(u, i->path, k)); k++) {
-        source =
-            u->options->read ? u->options->read(u->options->read_context, u->arena, path) : psc_source_read(u->arena, path);
-        if (!source && (error == 0 || error == ENOENT)) {
-            error = errno;
-        }
-    }
-    if (!source) {
-        psc_diagnostic *d = ERROR(PSC_E_IMPORT, i->span, "%s cannot be read: %s", i->path, psc_source_problem(error));
-        if (error == ENOENT) {
-            psc_help(d, "it is looked for beside %s and in the folders given with -I", u->source->path);
-        }
-        return;
-    }
-    psc_index_add_name(u, PSC_INDEX_IMPORT, i->span, (psc_span){source, 0, 0});
-    for (size_t k = 0; k < u->schemas.count; k++) {
-        if (strcmp(u->schemas.at[k]->source->path, source->path) == 0) {
-            ERROR(PSC_E_DUPLICATE, i->span, "%s is imported already", i->path);
-            return;
-        }
-    }
-    psc_schema *schema = psc_schema_parse(u->arena, u->diags, source);
-    if (schema) {
-        psc_push(u->arena, &u->schemas, schema);
+    if (file && file->schema) {
+        psc_push(u->arena, &u->schemas, file->schema);
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "import.h"
 #include "schema_names.h"
 #include "schema_state.h"
 
@@ -62,8 +63,36 @@ uint32_t psc_field_find(const psc_message *m, uint32_t parent, const char *name)
     return i;
 }
 
+/* An import that leads nowhere leaves the schema incomplete. */
+static void resolve_imports(psc_schema_resolver *r, psc_imports *imports)
+{
+    psc_schema *s = r->schema;
+    size_t all = r->file->imports.count;
+    size_t count = psc_schema_within(r, all, PSC_IMPORTS_MAX, "imports in a file",
+                                     all ? r->file->imports.at[all - 1].span : (psc_span){0});
+    s->imports = psc_alloc(r->arena, count * sizeof *s->imports);
+    r->incomplete = count < all; /* and then none is followed */
+    for (size_t i = 0; i < count && count == all; i++) {
+        const psc_name *path = &r->file->imports.at[i];
+        const psc_import_file *f = psc_import(imports, path->text, path->span);
+        if (f && f->schema) {
+            s->imports[s->import_count++] = (psc_schema_import){path->span, f->schema};
+        } else {
+            r->incomplete = true;
+        }
+    }
+}
+
 psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc_source *source)
 {
+    psc_imports imports = {.arena = arena, .diags = diags};
+    return psc_imports_schema(&imports, source);
+}
+
+psc_schema *psc_schema_resolve(psc_imports *imports, const psc_source *source, uint32_t number)
+{
+    psc_arena *arena = imports->arena;
+    psc_diagnostics *diags = imports->diags;
     unsigned errors = diags->errors;
     psc_syntax syntax = {.arena = arena, .diags = diags, .source = source};
     const psy_file *file = psc_psy_parse_file(&syntax);
@@ -71,8 +100,9 @@ psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc
         return NULL;
     }
     psc_schema *s = psc_new(arena, psc_schema);
-    psc_schema_resolver r = {.arena = arena, .diags = diags, .file = file, .schema = s};
+    psc_schema_resolver r = {.arena = arena, .diags = diags, .file = file, .imports = imports, .schema = s};
     s->source = source;
+    s->number = number;
     s->space = "";
     s->space_span = file->space_span;
     for (size_t i = 0; i < file->space.count && strlen(s->space) <= PSC_NAMESPACE_MAX; i++) {
@@ -81,12 +111,13 @@ psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc
     if (strlen(s->space) > PSC_NAMESPACE_MAX) {
         psc_error(diags, PSC_E_LIMIT, file->space_span, "a namespace has at most %d characters", PSC_NAMESPACE_MAX);
     }
+    resolve_imports(&r, imports);
     resolve_constants(&r);
     psc_schema_resolve_types(&r);
-    if (diags->errors == errors) {
+    if (diags->errors == errors && !r.incomplete) {
         psc_schema_check_names(arena, diags, s);
     }
-    return diags->errors == errors ? s : NULL;
+    return diags->errors == errors && !r.incomplete ? s : NULL;
 }
 
 const psc_message *psc_schema_message(const psc_schema *schema, const char *name)

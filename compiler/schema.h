@@ -57,24 +57,41 @@ struct psc_message {
     psy_psm_type layout; /* kind, bytes, version, layout_hash; names and indices are not set here */
 };
 
-typedef struct psc_schema {
+typedef struct psc_schema psc_schema;
+
+/* A schema that another one imports: its names can be used there, and its header is included. */
+typedef struct psc_schema_import {
+    psc_span span; /* of the text behind `import` */
+    psc_schema *schema;
+} psc_schema_import;
+
+typedef struct psc_c_name psc_c_name; /* schema_names.c */
+
+struct psc_schema {
     const psc_source *source;
     const char *space; /* namespace: "nearest", "a.b"; empty if there is none */
     psc_span space_span;
+    psc_schema_import *imports; /* its own; what those import is theirs */
+    uint32_t import_count;
+    uint32_t number;   /* among the schemas that were read with it: below PSC_IMPORTS_MAX */
+    uint64_t compared; /* a bit for the number of each schema whose names in C were compared with its own */
+    const psc_c_name *c_names;
+    size_t c_name_count;
     psc_constant *constants;
     uint32_t constant_count;
     psc_message *messages; /* as declared: no other types */
     uint32_t message_count;
     const psc_message **order; /* all types, those that others refer to before them */
     uint32_t order_count;
-} psc_schema;
+};
 
 /* "message", "struct", "union", "enum", "flags". */
 const char *psc_type_word(const psc_message *type);
 /* "a message", "an enum", "flags". */
 const char *psc_type_phrase(const psc_message *type);
 
-/* Parses and checks a .psy file. NULL if there were errors (reported); warnings do not fail. */
+/* Parses and checks a .psy file, and what it imports, which is looked for without options (import.h is for those who have
+ * some). NULL if there were errors (reported); warnings do not fail. */
 psc_schema *psc_schema_parse(psc_arena *arena, psc_diagnostics *diags, const psc_source *source);
 
 const psc_message *psc_schema_message(const psc_schema *schema, const char *name); /* by `name` or `full_name`, or NULL */
@@ -123,7 +140,8 @@ const char *psc_field_type_text(psc_arena *arena, const psc_field *f);
 PSY_NODISCARD psy_status psc_lay_out(psc_arena *arena, const char *full_name, psc_field *fields, uint32_t count,
                                      psy_psm_type *layout);
 
-/* Writes the C header. `file` is the file's name without folder. The header includes those of `used`. 0, or -1 with errno. */
+/* Writes the C header. `file` is the file's name without folder. The header includes those of the schemas that are imported,
+ * and of `used`. 0, or -1 with errno. */
 int psc_header_write(const psc_schema *schema, const char *file, const psc_schema *const *used, size_t used_count, FILE *to);
 
 #endif

@@ -143,19 +143,15 @@ static bool resolve_union(psc_schema_resolver *r, const psc_message *in, const p
 }
 
 /* There is none of this name: what may have been meant. */
-static void no_type(psc_schema_resolver *r, const psy_type_node *t)
+static void no_type(psc_schema_resolver *r, const psc_name *name)
 {
-    const char **names = psc_alloc(r->arena, (r->block_count + 1) * sizeof *names);
+    psc_words types = {0};
     for (uint32_t i = 0; i < r->block_count; i++) {
-        names[i] = r->declared[i]->name;
+        psc_push(r->arena, &types, r->declared[i]->name);
     }
-    const char *near = psc_did_you_mean(t->name.text, names, r->block_count);
-    if (!near) {
-        psc_syntax_no_type(r->diags, &t->name);
-        return;
+    if (!psc_schema_unknown(r, psc_format(r->arena, "there is no type `%s`", name->text), name, psc_declared_type, &types)) {
+        psc_syntax_no_type(r->diags, name);
     }
-    psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, t->name.span, "there is no type `%s`", t->name.text);
-    psc_help_nearest(d, t->name.text, names, r->block_count);
 }
 
 static bool resolve_type(psc_schema_resolver *r, const psc_message *in, const psy_field_node *node, psc_field *f)
@@ -190,8 +186,8 @@ static bool resolve_type(psc_schema_resolver *r, const psc_message *in, const ps
         return resolve_elements(r, t, f);
     }
     f->type = psc_schema_resolve_declared(r, node, &poisoned);
-    if (!f->type) {
-        no_type(r, t);
+    if (!f->type && !poisoned) {
+        no_type(r, &t->name);
     }
     return f->type && !poisoned && resolve_declared(r, t, f);
 }

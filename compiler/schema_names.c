@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "import.h"
 #include "isa/layout.h"
 
 const char *psc_snake(psc_arena *arena, const char *name)
@@ -77,13 +78,15 @@ static bool is_among(const char *name, const char *const *list, size_t count)
     return false;
 }
 
-typedef struct taken {
+/* A name in C, and what gives rise to it. */
+struct psc_c_name {
     const char *name;
     psc_span span;
-} taken;
+};
+typedef struct psc_c_name taken;
 
 typedef struct clash {
-    uint32_t a, b; /* where the names begin */
+    psc_span a, b; /* what the names come from */
 } clash;
 
 typedef struct names {
@@ -106,12 +109,14 @@ static int by_name(const void *a, const void *b)
     return order ? order : x->span.begin < y->span.begin ? -1 : x->span.begin > y->span.begin;
 }
 
+static bool is_same(psc_span a, psc_span b) { return a.source == b.source && a.begin == b.begin; }
+
 /* Two declarations that clash do so in several names: one of them says it. */
 static bool is_new(names *n, const taken *a, const taken *b)
 {
-    clash c = {a->span.begin, b->span.begin};
+    clash c = {a->span, b->span};
     for (size_t i = 0; i < n->clashes.count; i++) {
-        if (n->clashes.at[i].a == c.a && n->clashes.at[i].b == c.b) {
+        if (is_same(n->clashes.at[i].a, c.a) && is_same(n->clashes.at[i].b, c.b)) {
             return false;
         }
     }
@@ -254,7 +259,128 @@ static void check_message(names *n, const psc_schema *schema, const char *prefix
     report_clashes(n, members.at, members.count, "struct");
 }
 
-void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, const psc_schema *schema)
+/* ---- between files ---- */
+
+/* What a header includes, all the way down, and through which import of the schema. */
+typedef struct reached {
+    PSC_LIST(psc_schema_import) list;
+    uint64_t seen; /* a bit for each number */
+} reached;
+
+/* Imports lead to no circle, and there are at most 64 schemas. */
+static void reach(names *n, reached *r, const psc_schema *from, const psc_span *through)
+{
+    for (uint32_t i = 0; i < from->import_count; i++) {
+        psc_schema_import one = {through ? *through : from->imports[i].span, from->imports[i].schema};
+        if (!(r->seen >> one.schema->number & 1)) {
+            r->seen |= UINT64_C(1) << one.schema->number;
+            psc_push(n->arena, &r->list, one);
+            reach(n, r, one.schema, &one.span);
+        }
+    }
+}
+_Static_assert(PSC_IMPORTS_MAX <= 64, "a bit for each");
+
+/* All C names of a schema start with its prefix, in small letters or capitals: two that go apart there share none. */
+static bool may_share(names *n, const psc_schema *a, const psc_schema *b)
+{
+    const char *x = psc_schema_prefix(n->arena, a), *y = psc_schema_prefix(n->arena, b);
+    size_t k = strlen(x) < strlen(y) ? strlen(x) : strlen(y);
+    return strncmp(x, y, k) == 0;
+}
+
+const char *psc_schema_file(const psc_schema *schema)
+{
+    const char *slash = strrchr(schema->source->path, '/');
+    return slash ? slash + 1 : schema->source->path;
+}
+
+/* Two schemas whose headers are included together. */
+typedef struct pair {
+    psc_schema *a, *b;
+    bool own;    /* b is the schema that is checked */
+    psc_span at; /* the import through which a, or else b, comes in */
+} pair;
+
+static void report_between(names *n, const pair *p, const taken *a, const taken *b)
+{
+    if (!is_new(n, a, b)) {
+        return;
+    }
+    psc_diagnostic *d =
+        psc_error(n->diags, PSC_E_DUPLICATE, p->own ? b->span : p->at, "the generated headers would have two `%s`", b->name);
+    psc_note(d, a->span, p->own ? "the other comes from here" : "one comes from here");
+    if (!p->own) {
+        psc_note(d, b->span, "the other comes from here");
+    }
+    psc_help(d, "give one of the schemas another `namespace`");
+}
+
+/* Macros of a schema without namespace would replace fields in headers that come later. */
+static void check_macros(names *n, const pair *p, const psc_schema *macros, const psc_schema *later)
+{
+    for (uint32_t i = 0; !*macros->space && i < macros->constant_count; i++) {
+        const psc_constant *c = &macros->constants[i];
+        for (uint32_t k = 0; k < later->message_count; k++) {
+            for (uint32_t l = 0; l < later->messages[k].field_count; l++) {
+                const psc_field *f = &later->messages[k].fields[l];
+                if (f->layout.parent == PSY_NONE && is_upper_of(f->name, c->name)) {
+                    psc_diagnostic *d =
+                        psc_error(n->diags, PSC_E_DUPLICATE, p->own ? f->span : p->at,
+                                  "the constant `%s` becomes a macro that would replace the field `%s`", c->name, f->name);
+                    psc_note(d, c->span, "the constant is here");
+                    psc_help(d, "give its schema a `namespace`");
+                }
+            }
+        }
+    }
+}
+
+static void check_pair(names *n, const pair *p)
+{
+    psc_schema *a = p->a, *b = p->b;
+    if (a->compared >> b->number & 1) {
+        return;
+    }
+    a->compared |= UINT64_C(1) << b->number;
+    b->compared |= UINT64_C(1) << a->number;
+    if (strcmp(psc_schema_file(a), psc_schema_file(b)) == 0) {
+        psc_diagnostic *d =
+            psc_error(n->diags, PSC_E_DUPLICATE, p->at,
+                      "two of the schemas that meet here are called %s, and so would be their headers", psc_schema_file(a));
+        psc_note(d, (psc_span){a->source, 0, 0}, "this is one of them");
+        psc_note(d, (psc_span){b->source, 0, 0}, "this is the other");
+    }
+    /* Both lists are sorted. */
+    for (size_t i = 0, k = 0; may_share(n, a, b) && i < a->c_name_count && k < b->c_name_count;) {
+        int order = strcmp(a->c_names[i].name, b->c_names[k].name);
+        if (order == 0) {
+            report_between(n, p, &a->c_names[i], &b->c_names[k]);
+        }
+        i += order <= 0;
+        k += order >= 0;
+    }
+    check_macros(n, p, a, b);
+    if (!p->own) {
+        check_macros(n, p, b, a);
+    }
+}
+
+/* The schema with all that its header includes, and those with each other. */
+static void check_imported(names *n, psc_schema *schema)
+{
+    reached all = {.seen = UINT64_C(1) << schema->number};
+    reach(n, &all, schema, NULL);
+    for (size_t i = 0; i < all.list.count; i++) {
+        const psc_schema_import *one = &all.list.at[i];
+        check_pair(n, &(pair){one->schema, schema, true, one->span});
+        for (size_t k = 0; k < i; k++) {
+            check_pair(n, &(pair){all.list.at[k].schema, one->schema, false, one->span});
+        }
+    }
+}
+
+void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, psc_schema *schema)
 {
     names n = {.arena = arena, .diags = diags};
     const char *prefix = psc_schema_prefix(arena, schema);
@@ -268,4 +394,7 @@ void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, const psc_
         check_message(&n, schema, prefix, &schema->messages[i]);
     }
     report_clashes(&n, n.list.at, n.list.count, "header");
+    schema->c_names = n.list.at;
+    schema->c_name_count = n.list.count;
+    check_imported(&n, schema);
 }

@@ -11,7 +11,11 @@ const char *psc_upper(psc_arena *arena, const char *name);
 /* What all names of the schema start with: "nearest_", or "". */
 const char *psc_schema_prefix(psc_arena *arena, const psc_schema *schema);
 
-/* Reports names that would clash in C or C++: keywords, members of the struct, functions. */
-void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, const psc_schema *schema);
+/* "a/b/shop.psy" -> "shop.psy": what its header is called, without `.h`. */
+const char *psc_schema_file(const psc_schema *schema);
+
+/* Reports names that would clash in C or C++: keywords, members of the struct, functions; also with the headers of the schemas
+ * that it imports, and of those that these import, which were checked before. */
+void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, psc_schema *schema);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef PSC_SCHEMA_STATE_H
 #define PSC_SCHEMA_STATE_H
 
+#include "import.h"
 #include "psy_ast.h"
 #include "schema.h"
 
@@ -20,6 +21,8 @@ typedef struct psc_schema_resolver {
     psc_arena *arena;
     psc_diagnostics *diags;
     const psy_file *file;
+    const psc_imports *imports;
+    bool incomplete; /* an import is missing, which was reported: names that are not there may be its own */
     psc_schema *schema;
     uint32_t block_count;          /* of the file's blocks, those that are looked at */
     psc_message **declared;        /* what each block becomes */
@@ -38,6 +41,14 @@ typedef struct psc_number {
 
 static inline double psc_number_real(psc_number v) { return v.kind == PSC_NUMBER_REAL ? v.real : (double)v.integer; }
 
+/* What import.c calls for every text: the schema, or NULL after errors. `number`: psc_schema.number. */
+psc_schema *psc_schema_resolve(psc_imports *imports, const psc_source *source, uint32_t number);
+
+/* There is no such name, as `problem` says: reports it, unless a missing import may have it, with what may have been meant: a
+ * name of the file, of `near`, or one that the schemas declare. False: there is nothing to say, and nothing was said. */
+bool psc_schema_unknown(psc_schema_resolver *r, const char *problem, const psc_name *name, psc_declared *declared,
+                        psc_words *near);
+
 /* Reports what it cannot compute: poison. */
 psc_number psc_schema_evaluate(psc_schema_resolver *r, const psy_expr *e);
 
@@ -46,7 +57,8 @@ size_t psc_schema_within(psc_schema_resolver *r, size_t count, size_t most, cons
 
 /* All types of the file. */
 void psc_schema_resolve_types(psc_schema_resolver *r);
-/* A type of the file, resolved first; NULL if there is none of this name. `field`, of the innermost of `path`, leads to it. */
+/* A type of the file, resolved first, or of an imported one; NULL if there is none of this name, and *poisoned after an error,
+ * which is reported. `field`, of the innermost of `path`, leads to it. */
 const psc_message *psc_schema_resolve_declared(psc_schema_resolver *r, const psy_field_node *field, bool *poisoned);
 /* union { ... }, the type of a field of `in`. NULL after an error. */
 const psc_message *psc_schema_resolve_union(psc_schema_resolver *r, const psc_message *in, const psy_field_node *field);

@@ -340,13 +340,17 @@ static void report_cycle(psc_schema_resolver *r, uint32_t index, const psy_field
 
 const psc_message *psc_schema_resolve_declared(psc_schema_resolver *r, const psy_field_node *field, bool *poisoned)
 {
+    const psc_name *name = &field->type.name;
+    const char *word = psc_import_word(r->schema, name->text);
     uint32_t index = 0;
-    while (index < r->block_count && strcmp(r->declared[index]->name, field->type.name.text) != 0) {
+    while (index < r->block_count && !(word && strcmp(r->declared[index]->name, word) == 0)) {
         index++;
     }
     *poisoned = false;
     if (index == r->block_count) {
-        return NULL;
+        size_t i;
+        const psc_schema *other = psc_import_find(r->diags, r->schema, name->text, name->span, psc_declared_type, &i, poisoned);
+        return other ? other->order[i] : NULL;
     }
     r->path[r->path_count - 1].field = field;
     if (r->progress[index] == PSC_SCHEMA_BEGUN) {

@@ -13,35 +13,65 @@ static psc_number overflow(psc_schema_resolver *r, const psy_expr *e, const char
     return (psc_number){PSC_NUMBER_POISON, 0, 0};
 }
 
+static psc_number value_of(const psc_constant *c)
+{
+    return c->poisoned   ? (psc_number){PSC_NUMBER_POISON, 0, 0}
+           : c->is_float ? (psc_number){PSC_NUMBER_REAL, 0, c->real}
+                         : (psc_number){PSC_NUMBER_INTEGER, c->integer, 0};
+}
+
+/* The file has a constant of this name, above or below. */
+static bool is_own(const psc_schema_resolver *r, const char *word)
+{
+    for (size_t i = 0; word && i < r->file->constants.count; i++) {
+        if (strcmp(r->file->constants.at[i].name.text, word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static psc_number unknown(psc_schema_resolver *r, const psy_expr *e, bool own, psc_words *near)
+{
+    const psc_name name = {e->name, e->span, NULL};
+    const char *problem =
+        psc_format(r->arena, r->scope ? "there is no value or constant `%s`" : "there is no constant `%s` above", e->name);
+    if (own) {
+        psc_help(psc_error(r->diags, PSC_E_UNKNOWN_NAME, e->span, "%s", problem), "a constant is made of those before it");
+    } else if (!psc_schema_unknown(r, problem, &name, psc_declared_constant, near)) {
+        psc_error(r->diags, PSC_E_UNKNOWN_NAME, e->span, "%s", problem);
+    }
+    return (psc_number){PSC_NUMBER_POISON, 0, 0};
+}
+
+/* A value of the enum, then a constant of the file, then one of the imported files. */
 static psc_number name_value(psc_schema_resolver *r, const psy_expr *e)
 {
-    const char *names[256];
-    size_t count = 0;
+    const char *word = psc_import_word(r->schema, e->name);
+    psc_words names = {0};
     for (uint32_t i = 0; r->scope && i < r->scope->field_count; i++) {
         const psc_field *f = &r->scope->fields[i];
         if (strcmp(f->name, e->name) == 0) {
             return (psc_number){PSC_NUMBER_INTEGER, (int64_t)psc_fold_cast(f->layout.dtype, PSY_I64, f->layout.default_bits),
                                 0};
         }
-        if (count < 256) {
-            names[count++] = f->name;
-        }
+        psc_push(r->arena, &names, f->name);
     }
     for (uint32_t i = 0; i < r->schema->constant_count; i++) {
         const psc_constant *c = &r->schema->constants[i];
-        if (strcmp(c->name, e->name) == 0) {
-            return c->poisoned   ? (psc_number){PSC_NUMBER_POISON, 0, 0}
-                   : c->is_float ? (psc_number){PSC_NUMBER_REAL, 0, c->real}
-                                 : (psc_number){PSC_NUMBER_INTEGER, c->integer, 0};
+        if (word && strcmp(c->name, word) == 0) {
+            return value_of(c);
         }
-        if (count < 256) {
-            names[count++] = c->name;
-        }
+        psc_push(r->arena, &names, c->name);
     }
-    psc_diagnostic *d = psc_error(r->diags, PSC_E_UNKNOWN_NAME, e->span,
-                                  r->scope ? "there is no value or constant `%s`" : "there is no constant `%s` above", e->name);
-    psc_help_nearest(d, e->name, names, count);
-    return (psc_number){PSC_NUMBER_POISON, 0, 0};
+    size_t index;
+    bool poisoned = false;
+    const bool own = is_own(r, word);
+    const psc_schema *from =
+        own ? NULL : psc_import_find(r->diags, r->schema, e->name, e->span, psc_declared_constant, &index, &poisoned);
+    return from       ? value_of(&from->constants[index])
+           : poisoned ? (psc_number){PSC_NUMBER_POISON, 0, 0}
+                      : unknown(r, e, own, &names);
 }
 
 static psc_number binary_value(psc_schema_resolver *r, const psy_expr *e)

@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "diagnostic.h"
 #include "hrm_ast.h"
+#include "import.h"
 #include "index.h"
 #include "ir.h"
 #include "isa/module.h"
@@ -14,7 +15,7 @@
 
 /* What a file may have; a module has room for it. */
 enum { PSC_UNIT_VALUES_MAX = 200000 };
-enum { PSC_IMPORTS_MAX = 64, PSC_RESIDENTS_MAX = 64, PSC_PARAMS_MAX = 1024, PSC_FNS_MAX = 1024, PSC_PIPELINES_MAX = 64 };
+enum { PSC_RESIDENTS_MAX = 64, PSC_PARAMS_MAX = 1024, PSC_FNS_MAX = 1024, PSC_PIPELINES_MAX = 64 };
 
 /* Every i64 and every u64: whole numbers have no dtype until they meet a value. */
 __extension__ typedef __int128 psc_integer;
@@ -103,7 +104,8 @@ typedef struct psc_unit {
     const psc_source *source;
     const psc_options *options;
     hrm_file *file;
-    PSC_LIST(psc_schema *) schemas;
+    psc_imports imports;            /* all schemas that were read */
+    PSC_LIST(psc_schema *) schemas; /* those that the program imports itself */
     PSC_LIST(psc_constant_value) constants;
     PSC_LIST(psy_psm_symbol) symbols;
     PSC_LIST(const char *) symbol_names; /* as `symbols` */

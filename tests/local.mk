@@ -39,7 +39,7 @@ EXTRA_DIST += %D%/thin.c %D%/keep_loaded.c %D%/runner/run %D%/lsan.supp %D%/tsan
 test_environment = PSYNE_SOURCE="$(abs_top_srcdir)" PSYNE_BUILD="$(abs_top_builddir)" PSYNE_SANITIZERS="$(SANITIZERS)" \
     PSYNE_CC="$(CC)" PSYNE_CXX="$(CXX)" PSYNE_SANITIZE_CFLAGS="$(SANITIZE_CFLAGS)" PSYNE_MAKE="$(MAKE)" \
     PSYNE_CRITERION="$(CRITERION_CFLAGS) $(CRITERION_LIBS)" PSYNE_LSAN_SUPPRESSIONS="$(abs_top_srcdir)/tests/lsan.supp" \
-    PSYNE_TSAN_SUPPRESSIONS="$(abs_top_srcdir)/tests/tsan.supp" CXX="$(CXX)"
+    PSYNE_TSAN_SUPPRESSIONS="$(abs_top_srcdir)/tests/tsan.supp" CXX="$(CXX)" PSYNE_SCHEMAS="$(abs_top_srcdir)/schemas"
 
 # TESTS="tests/mem/test_ring tests/example/demo.sh" narrows the run.
 tests_wanted = $(if $(TESTS),$(TESTS),$(check_PROGRAMS) $(test_scripts))

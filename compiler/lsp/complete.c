@@ -6,7 +6,7 @@
 
 #include "attributes.h"
 #include "builtins.h"
-#include "lsp/server.h"
+#include "lsp/imports.h"
 
 /* CompletionItemKind of the protocol. */
 enum { FUNCTION = 3, FIELD = 5, VARIABLE = 6, VALUE = 12, KEYWORD = 14, CONSTANT = 21, STRUCT = 22, TYPE = 25 };
@@ -437,11 +437,44 @@ static void complete_program(completion *c)
 
 /* ---- schemas ---- */
 
+static void add_type(void *context, const psc_schema *schema, size_t index, const char *word)
+{
+    const psc_message *m = schema->order[index];
+    add(context, STRUCT, word, NULL, psc_format(((completion *)context)->q->arena, "%s %s", psc_type_word(m), m->full_name),
+        m->doc);
+}
+
+static void add_constant(void *context, const psc_schema *schema, size_t index, const char *word)
+{
+    const psc_constant *v = &schema->constants[index];
+    add(context, CONSTANT, word, NULL, lsp_constant_value(((completion *)context)->q->arena, v), v->doc);
+}
+
+/* Names of the namespace before the dot. */
+static void complete_space(completion *c)
+{
+    size_t first = c->count - 1;
+    while (first >= 2 && lsp_is(c->words[first], ".") && lsp_is_name(c->words[first - 1]) && lsp_is(c->words[first - 2], ".")) {
+        first -= 2;
+    }
+    if (first < 1 || !lsp_is_name(c->words[first - 1])) {
+        return;
+    }
+    const char *space = "";
+    for (size_t i = first - 1; i + 1 < c->count; i += 2) {
+        space = psc_format(c->q->arena, "%s%s%s", space, *space ? "." : "", lsp_word(c->q->arena, c->words[i]));
+    }
+    bool type = first >= 2 && lsp_is(c->words[first - 2], ":");
+    lsp_imported_names(c->q, type ? psc_declared_type : psc_declared_constant, space, type ? add_type : add_constant, c);
+}
+
 static void complete_schema(completion *c)
 {
     psc_span last = c->count ? c->words[c->count - 1] : (psc_span){0};
     if (lsp_is(last, "@")) {
         add_words(c, KEYWORD, "key since");
+    } else if (lsp_is(last, ".")) {
+        complete_space(c);
     } else if (lsp_is(last, ":")) {
         add_types(c);
         add(c, TYPE, "string", "string[<=", "UTF-8 text", NULL);
@@ -451,21 +484,23 @@ static void complete_schema(completion *c)
                 add(c, STRUCT, lsp_word(c->q->arena, c->items[i].name), NULL, "message", NULL);
             }
         }
+        lsp_imported_names(c->q, psc_declared_type, NULL, add_type, c);
     } else if (lsp_is(last, "=") || lsp_is(c->open, "[") || lsp_is(c->open, "(")) {
         for (size_t i = 0; i < c->item_count && c->items[i].all.begin < c->q->offset; i++) {
             if (c->items[i].kind == LSP_CONSTANT && &c->items[i] != c->around) {
                 add_item(c, CONSTANT, &c->items[i]);
             }
         }
+        lsp_imported_names(c->q, psc_declared_constant, NULL, add_constant, c);
     } else if (c->depth == 0 && (!last.source || lsp_is(last, ";") || lsp_is(last, "}"))) {
-        add_words(c, KEYWORD, "namespace const message");
+        add_words(c, KEYWORD, "namespace import const message");
     }
 }
 
 json_t *lsp_complete(const lsp_question *q)
 {
     completion c = {.q = q, .list = json_array(), .items = q->a->outline->items.at, .item_count = q->a->outline->items.count};
-    if (find_place(&c) && !in_comment(&c)) {
+    if (!lsp_complete_path(q, c.list) && find_place(&c) && !in_comment(&c)) {
         (q->document->is_schema ? complete_schema : complete_program)(&c);
     }
     return c.list;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lsp/imports.h"
 #include "passes.h"
 
 lsp_document *lsp_document_find(const lsp_documents *all, const char *uri)
@@ -40,7 +41,8 @@ static void forget(lsp_document *d)
 void lsp_documents_expire(lsp_documents *all)
 {
     for (lsp_document *d = all->first; d; d = d->next) {
-        if (!d->is_schema) {
+        /* A schema that imports nothing is as it was. */
+        if (!d->is_schema || !d->analysis || d->analysis->imports.edges.count > 0) {
             forget(d);
         }
     }
@@ -214,7 +216,8 @@ lsp_analysis *lsp_analyse(lsp_documents *all, lsp_document *d)
         psc_span start = {a->source, 0, 0};
         psc_error(&a->diags, PSC_E_FILE, start, "%s", psc_source_problem(EILSEQ));
     } else if (d->is_schema) {
-        a->schema = psc_schema_parse(&a->arena, &a->diags, a->source);
+        a->imports = (psc_imports){.arena = &a->arena, .diags = &a->diags, .options = &all->options};
+        a->schema = psc_imports_schema(&a->imports, a->source);
     } else {
         analyse_program(all, a);
     }
@@ -237,14 +240,8 @@ json_t *lsp_location(const lsp_documents *all, psc_arena *arena, psc_span span)
 /* Where this document has what is wrong: mistakes of an imported schema are where it is imported. */
 static psc_span place_here(const lsp_analysis *a, psc_span span)
 {
-    psc_span start = {a->source, 0, 0};
-    for (size_t i = 0; a->unit && span.source && span.source != a->source && i < a->unit->index->names.count; i++) {
-        const psc_index_name *n = &a->unit->index->names.at[i];
-        if (n->kind == PSC_INDEX_IMPORT && n->definition.source == span.source) {
-            return n->at;
-        }
-    }
-    return span.source == a->source ? span : start;
+    const psc_span start = {a->source, 0, 0}, import = lsp_import_to(a, span.source);
+    return span.source == a->source ? span : import.source ? import : start;
 }
 
 static void relate(const lsp_documents *all, psc_arena *arena, json_t *list, psc_span span, const char *text)

@@ -16,8 +16,9 @@ typedef struct lsp_analysis {
     const psc_source *source;
     lsp_lines lines;
     lsp_outline *outline;
-    psc_schema *schema; /* of a .psy that is right, or NULL */
-    psc_unit *unit;     /* of a .hrm, with its index; what could be found where it has errors */
+    psc_imports imports; /* of a .psy: what it imports */
+    psc_schema *schema;  /* of a .psy that is right, or NULL */
+    psc_unit *unit;      /* of a .hrm, with its index; what could be found where it has errors */
 } lsp_analysis;
 
 typedef struct lsp_document {
@@ -45,7 +46,7 @@ lsp_document *lsp_document_find(const lsp_documents *all, const char *uri);
 lsp_document *lsp_document_open(lsp_documents *all, const json_t *item, const char **why);
 bool lsp_document_change(lsp_documents *all, lsp_document *d, const json_t *params, const char **why);
 void lsp_document_close(lsp_documents *all, lsp_document *d);
-/* Files on disk changed: programs that import them are looked at again. */
+/* Files on disk, or other documents, changed: what imports them is looked at again. */
 void lsp_documents_expire(lsp_documents *all);
 
 lsp_analysis *lsp_analyse(lsp_documents *all, lsp_document *d);

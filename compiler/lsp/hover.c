@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "builtins.h"
-#include "lsp/server.h"
+#include "lsp/imports.h"
 
 enum { SHOWN_MAX = 300 };
 
@@ -56,6 +56,11 @@ static json_t *hover_message(const lsp_question *q, psc_span at, const psc_messa
 static json_t *hover_constant(const lsp_question *q, psc_span at, const psc_constant *c)
 {
     return answer(q, at, psc_format(q->arena, "const %s = %s", c->name, lsp_constant_value(q->arena, c)), c->doc ? c->doc : "");
+}
+
+static json_t *hover_import(const lsp_question *q, psc_span at, const psc_source *file)
+{
+    return answer(q, at, psc_format(q->arena, "import %s", lsp_word(q->arena, at)), file->path);
 }
 
 /* ---- schemas ---- */
@@ -115,6 +120,24 @@ static psc_span schema_definition(const lsp_question *q, psc_span word)
         }
     }
     return found;
+}
+
+/* Where the name at the cursor, *word, is declared: in the file, or else in *schema, which it imports. */
+static psc_span name_in_schema(const lsp_question *q, psc_span *word, const psc_schema **schema)
+{
+    psc_span dotted = lsp_dotted_at(q);
+    *word = word_at(q);
+    psc_span own = schema_definition(q, *word);
+    bool whole = lsp_same(dotted, *word);
+    if (!dotted.source || (own.source && whole)) {
+        return own;
+    }
+    const char *name = lsp_word(q->arena, dotted);
+    psc_span imported = lsp_imported(q, name, schema);
+    if (imported.source) {
+        *word = dotted;
+    }
+    return imported.source ? imported : own;
 }
 
 /* ---- programs ---- */
@@ -179,7 +202,7 @@ static json_t *hover_name(const lsp_question *q, const psc_index_name *n)
     case PSC_INDEX_LET:
     case PSC_INDEX_PARAMETER: return hover_value(q, n);
     case PSC_INDEX_SIZE: return hover_size(q, n, type);
-    case PSC_INDEX_IMPORT: return answer(q, n->at, psc_format(q->arena, "import %s", name), n->definition.source->path);
+    case PSC_INDEX_IMPORT: return hover_import(q, n->at, n->definition.source);
     case PSC_INDEX_CONSTANT:
     case PSC_INDEX_MESSAGE:
     case PSC_INDEX_FIELD:
@@ -194,11 +217,20 @@ static json_t *hover_name(const lsp_question *q, const psc_index_name *n)
     return answer(q, n->at, declaration(q, n->definition), "");
 }
 
+static json_t *hover_schema(const lsp_question *q)
+{
+    const psc_import_edge *import = lsp_import_at(q);
+    const psc_schema *schema = q->a->schema;
+    psc_span word, definition = name_in_schema(q, &word, &schema);
+    return import                        ? hover_import(q, import->at, import->file->source)
+           : schema && definition.source ? hover_declared(q, schema, word, definition)
+                                         : NULL;
+}
+
 json_t *lsp_hover(const lsp_question *q)
 {
     if (q->document->is_schema) {
-        psc_span word = word_at(q), definition = schema_definition(q, word);
-        return q->a->schema && definition.source ? hover_declared(q, q->a->schema, word, definition) : NULL;
+        return hover_schema(q);
     }
     const psc_index_name *n = psc_index_name_at(q->a->unit->index, q->offset);
     if (n) {
@@ -212,7 +244,10 @@ json_t *lsp_definition(const lsp_question *q)
 {
     psc_span definition = {0};
     if (q->document->is_schema) {
-        definition = schema_definition(q, word_at(q));
+        const psc_import_edge *import = lsp_import_at(q);
+        const psc_schema *schema = NULL;
+        psc_span word;
+        definition = import ? (psc_span){import->file->source, 0, 0} : name_in_schema(q, &word, &schema);
     } else {
         const psc_index_name *n = psc_index_name_at(q->a->unit->index, q->offset);
         definition = n ? n->definition : definition;

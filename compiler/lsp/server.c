@@ -172,10 +172,10 @@ static json_t *initialize(server *s, const json_t *params)
     s->state = RUNNING;
     /* Texts are sent whole. */
     json_t *offers =
-        json_pack("{s:{s:s,s:{s:b,s:i,s:b},s:b,s:b,s:b,s:b,s:{s:[s,s]}},s:{s:s,s:s}}", "capabilities", "positionEncoding",
+        json_pack("{s:{s:s,s:{s:b,s:i,s:b},s:b,s:b,s:b,s:b,s:{s:[s,s,s,s]}},s:{s:s,s:s}}", "capabilities", "positionEncoding",
                   "utf-16", "textDocumentSync", "openClose", 1, "change", 1, "save", 1, "hoverProvider", 1,
                   "definitionProvider", 1, "documentSymbolProvider", 1, "documentFormattingProvider", 1, "completionProvider",
-                  "triggerCharacters", ".", "@", "serverInfo", "name", "psynec", "version", PACKAGE_VERSION);
+                  "triggerCharacters", ".", "@", "\"", "/", "serverInfo", "name", "psynec", "version", PACKAGE_VERSION);
     /* Others want commands, of which there are none. */
     if (capability(params, "codeAction", "codeActionLiteralSupport")) {
         json_object_set_new(json_object_get(offers, "capabilities"), "codeActionProvider",

@@ -138,7 +138,7 @@ check_tools += %D%/write_random_hrm
 %C%_write_random_hrm_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS)
 %C%_write_random_hrm_LDADD = $(COMPILER_TEST_LDADD)
 
-test_scripts += %D%/golden.sh %D%/kernels.sh %D%/cli.sh %D%/limits.sh %D%/messages.sh %D%/language.sh %D%/numpy.sh %D%/numpy_random.sh %D%/weights.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh %D%/optimiser.sh
+test_scripts += %D%/golden.sh %D%/kernels.sh %D%/cli.sh %D%/imports.sh %D%/limits.sh %D%/messages.sh %D%/language.sh %D%/numpy.sh %D%/numpy_random.sh %D%/weights.sh %D%/fmt.sh %D%/tools.sh %D%/explain.sh %D%/docs.sh %D%/optimiser.sh
 EXTRA_DIST += tests/golden %D%/messages.py %D%/numpy_cases.py %D%/numpy_hrm.py %D%/numpy_hrm_functions.py %D%/numpy_hrm_syntax.py %D%/numpy_hrm_values.py %D%/numpy_random.py %D%/numpy_weights.py %D%/shell.sh
 
 # Writes the expectations of tests/golden anew: read the difference before it is committed.

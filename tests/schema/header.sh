@@ -7,7 +7,8 @@ include=$source/runtime/include
 # What the command says goes to err, where `ok` looks.
 quietly() { "$@" >err 2>&1; }
 
-"$psynec" "$PSYNE_SOURCE"/tests/golden/header/*.psy "$PSYNE_SOURCE"/tests/schema/*.psy "$PSYNE_SOURCE"/examples/nearest/nearest.psy -o gen || exit 1
+imports=$PSYNE_SOURCE/tests/golden/imports
+"$psynec" -I "$imports" "$imports"/shared{,_more,_list}.psy "$PSYNE_SOURCE"/tests/golden/header/*.psy "$PSYNE_SOURCE"/tests/schema/*.psy "$PSYNE_SOURCE"/examples/nearest/nearest.psy -o gen || exit 1
 warnings='-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Werror'
 for header in gen/*.h; do
     name=$(basename "$header")
@@ -18,7 +19,7 @@ for header in gen/*.h; do
         ok "$name as C11, $optimise" quietly $PSYNE_CC -std=c11 $warnings $optimise -I"$include" -Igen -c use.c -o use.o
         ok "$name as C++17, $optimise" quietly $CXX -std=c++17 $warnings $optimise -I"$include" -Igen -c use.cc -o usecc.o
     done
-    ok "$name includes <psyne/...> and C's own" test "$(grep '^#include' "$header" | grep -v '<psyne/variant.h>' | sort | tr '\n' ' ')" = \
+    ok "$name includes <psyne/...>, C's own and what it imports" test "$(grep '^#include' "$header" | grep -v '<psyne/variant.h>\|"shared.*\.psy\.h"' | sort | tr '\n' ' ')" = \
         '#include <psyne/message.h> #include <stdbool.h> #include <string.h> '
     grep -q psy_variant_view "$header"
     ok "$name includes what variants need if it has any" test $? = "$(grep -q 'psyne/variant.h' "$header"; echo $?)"
@@ -53,6 +54,33 @@ END
 # shellcheck disable=SC2086
 ok 'a C++ program' quietly $CXX -std=c++17 $warnings -I"$include" -Igen kinds.cc -o kinds
 ok 'a C++ program reads what it wrote' quietly ./kinds
+
+# Messages of several files, inside each other.
+cat >imports.c <<'END'
+#include "imports.psy.h"
+int main(void)
+{
+    static shop_order memory, copy;
+    shop_order *order = shop_order_init(&memory);
+    shared_item_set_id(shared_more_shelf_mutable_first(shop_order_mutable_shelf(order)), 7);
+    shared_place_set_y(shop_order_mutable_at(order), 2.5);
+    shop_place_set_name(shop_order_mutable_to(order), "here", 4);
+    shared_more_item_mutable_about(shop_order_mutable_about(order))[SHARED_MORE_DIM - 1] = 3;
+    return shop_order_read(&copy, order, sizeof *order) == PSY_OK && shared_item_id(shared_more_shelf_first(shop_order_shelf(&copy))) == 7 &&
+                   shared_place_y(shop_order_at(&copy)) == 2.5 && shop_place_name_bytes(shop_order_to(&copy)) == 4 &&
+                   shared_more_item_about(shop_order_about(&copy))[3] == 3 && shop_order_price(&copy) == 0.5f &&
+                   shared_item_price(shop_order_item(&copy)) == 1.5f && SHOP_ORDER_WIDE_COUNT == 2 * SHARED_DIM
+               ? 0
+               : 1;
+}
+END
+# shellcheck disable=SC2086
+ok 'messages of other files' quietly $PSYNE_CC -std=c11 $warnings -I"$include" -Igen imports.c -o imports
+ok 'are read as they were written' quietly ./imports
+# What two files share is one type, and what was not asked for is not written.
+"$psynec" -I "$imports" "$PSYNE_SOURCE"/tests/golden/header/imports.psy -o alone
+ok 'a schema alone writes its own header' test "$(ls alone)" = imports.psy.h
+ok 'the same as in company' cmp -s alone/imports.psy.h gen/imports.psy.h
 
 # What the accessors compile to: calls of each in a function of its own.
 cat >access.c <<'END'

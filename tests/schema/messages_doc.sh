@@ -10,4 +10,9 @@ block c >"$work/shop.c"
 "$PSYNE_BUILD/compiler/psynec" "$work/shop.psy" -o "$work"
 $PSYNE_CC -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Werror -I"$PSYNE_SOURCE/runtime/include" -I"$work" "$work/shop.c" -o "$work/shop"
 said=$("$work/shop")
+block 'psy orders.psy' >"$work/orders.psy"
+"$PSYNE_BUILD/compiler/psynec" "$work/orders.psy" -o "$work"
+printf '#include "orders.psy.h"\nint main(void) { static orders_line m; return shop_item_stars_count(orders_line_item(orders_line_init(&m))) != 0 || ORDERS_WIDE != 32; }\n' >"$work/orders.c"
+$PSYNE_CC -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Werror -I"$PSYNE_SOURCE/runtime/include" -I"$work" "$work/orders.c" -o "$work/orders"
+"$work/orders"
 [ "$said" = '5 star, 0.5' ] || { echo "the program says: $said" && exit 1; }
