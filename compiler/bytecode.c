@@ -59,6 +59,7 @@ static void write_types(writer *w)
         for (uint32_t k = 0; k < t->field_count; k++) {
             psy_psm_field f = t->fields[k].layout;
             f.name = string(w, t->fields[k].name);
+            f.type = psc_field_refers(&t->fields[k]) ? psc_type_of(w->unit, t->fields[k].type) : PSY_NONE;
             f.default_bits = t->fields[k].text ? string(w, t->fields[k].text) : f.default_bits;
             psc_push(w->unit->arena, &w->fields, f);
         }

@@ -65,6 +65,24 @@ static void put_default(reflection *r, const psy_psm_field *f)
     }
 }
 
+/* Those that are set; the key is told of every field. */
+static void put_flags(reflection *r, const psy_psm_field *f)
+{
+    static const struct {
+        const char *key;
+        unsigned flag;
+    } rows[] = {{"text", PSY_FIELD_TEXT},   {"items", PSY_FIELD_ITEMS},     {"open", PSY_FIELD_OPEN},
+                {"maybe", PSY_FIELD_MAYBE}, {"retired", PSY_FIELD_RETIRED}, {"deprecated", PSY_FIELD_DEPRECATED}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (f->flags & rows[i].flag) {
+            psc_json_flag(&r->j, rows[i].key, true);
+        }
+    }
+    if (f->kind == PSY_FIELD_TAIL && (f->flags & PSY_FIELD_IS_ARRAY)) {
+        psc_json_flag(&r->j, "array", true);
+    }
+}
+
 static void put_field(reflection *r, const psy_psm_field *f)
 {
     static const char *const kinds[] = {"scalar", "array", "bounded", "optional", "part", "variant", "struct", "union", "tail"};
@@ -78,24 +96,21 @@ static void put_field(reflection *r, const psy_psm_field *f)
     if (f->count_offset != PSY_NONE) {
         psc_json_number(&r->j, "count_offset", f->count_offset);
     }
-    if (psy__field_is_texts(f)) {
+    if (psy__field_is_texts(f) || (f->flags & PSY_FIELD_ITEMS)) {
         psc_json_number(&r->j, "inner", f->inner);
+    }
+    if (f->inner_offset != PSY_NONE) {
         psc_json_number(&r->j, "inner_offset", f->inner_offset);
     }
-    if (f->flags & PSY_FIELD_TEXT) {
-        psc_json_flag(&r->j, "text", true);
+    if (psy__field_align(f) != 1) {
+        psc_json_number(&r->j, "align", psy__field_align(f));
     }
-    if (f->flags & PSY_FIELD_ITEMS) {
-        psc_json_number(&r->j, "inner", f->inner);
-    }
+    put_flags(r, f);
     if (f->type != PSY_NONE) {
         put_name(r, "type", r->m->types[f->type].name);
     }
     if (f->parent != PSY_NONE) {
         psc_json_number(&r->j, "parent", f->parent);
-    }
-    if (f->flags & PSY_FIELD_RETIRED) {
-        psc_json_flag(&r->j, "retired", true);
     }
     if (f->flags & PSY_FIELD_TEXT) {
         if (f->default_bits != 0) {
@@ -120,6 +135,15 @@ static void put_types(reflection *r)
         psc_json_open(&r->j, NULL, '{');
         put_name(r, "name", t->name);
         psc_json_text(&r->j, "kind", type_kinds[t->kind]);
+        if (t->dtype != 0) {
+            psc_json_text(&r->j, "dtype", psy__dtype_name(t->dtype));
+        }
+        if (t->kind != PSY_TYPE_MESSAGE) {
+            psc_json_number(&r->j, "align", t->align);
+        }
+        if (t->flags & PSY_TYPE_TAILED) {
+            psc_json_flag(&r->j, "tailed", true);
+        }
         psc_json_number(&r->j, "bytes", t->bytes);
         psc_json_number(&r->j, "version", t->version);
         put_hash(r, "layout_hash", t->layout_hash);

@@ -7,7 +7,7 @@
 static bool is_open(const psc_field *f)
 {
     return f->layout.kind == PSY_FIELD_TAIL || (f->layout.flags & PSY_FIELD_OPEN) ||
-           (f->type && !f->part && (f->type->layout.flags & PSY_TYPE_TAILED));
+           (psc_field_refers(f) && (f->type->layout.flags & PSY_TYPE_TAILED));
 }
 
 bool psc_message_is_taken(psc_unit *u, const psc_message *m, psc_span span)

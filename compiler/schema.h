@@ -12,7 +12,13 @@
 #include "source.h"
 
 /* More are refused: checks over all pairs stay quick, and a module has room for them. */
-enum { PSC_CONSTANTS_MAX = 1024, PSC_MESSAGES_MAX = 512, PSC_FIELDS_MAX = 4096, PSC_FIELD_NAME_MAX = 127 };
+enum {
+    PSC_CONSTANTS_MAX = 1024,
+    PSC_MESSAGES_MAX = 512,
+    PSC_FIELDS_MAX = 4096,
+    PSC_FIELD_NAME_MAX = 127,
+    PSC_MEMBERS_MAX = 255
+};
 
 typedef struct psc_constant {
     const char *name;
@@ -123,6 +129,9 @@ static inline bool psc_field_is_plain(const psc_field *f)
     return (f->layout.kind == PSY_FIELD_SCALAR || f->layout.kind == PSY_FIELD_ARRAY) &&
            !(f->layout.flags & (PSY_FIELD_TEXT | PSY_FIELD_ITEMS));
 }
+
+/* Whether its record names a type: what lies in a part or struct is there instead, field by field. */
+static inline bool psc_field_refers(const psc_field *f) { return f->type != NULL && f->part == NULL; }
 
 /* What pipelines read and write: numbers, texts and variants with a bound, and what they lie in. */
 static inline bool psc_field_is_value(const psc_field *f)

@@ -51,7 +51,7 @@ psy_status psc_lay_out(psc_arena *arena, const char *full_name, psc_field *field
         records[i] = fields[i].layout;
         records[i].name = (uint32_t)(at - strings);
         records[i].type = PSY_NONE;
-        if (fields[i].type && !fields[i].part) {
+        if (psc_field_refers(&fields[i])) {
             types[i] = fields[i].type->layout;
             records[i].type = i;
         }
@@ -199,6 +199,9 @@ static bool resolve_fields(psc_schema_resolver *r, const psy_block_node *node, p
             return false;
         }
         good = good && typed;
+    }
+    if (m->layout.kind == PSY_TYPE_UNION && count > PSC_MEMBERS_MAX) {
+        psc_error(r->diags, PSC_E_LIMIT, m->span, "`%s` has more than %d members", m->name, PSC_MEMBERS_MAX);
     }
     if (count == 0 && m->layout.kind != PSY_TYPE_MESSAGE) {
         psc_error(r->diags, PSC_E_FIELD, m->span, "this %s has no %ss", psc_type_word(m), field_word(m));

@@ -88,6 +88,11 @@ uint32_t psc_type_of(psc_unit *unit, const psc_message *message)
             return (uint32_t)i;
         }
     }
+    for (uint32_t k = 0; k < message->field_count; k++) {
+        if (psc_field_refers(&message->fields[k])) {
+            psc_type_of(unit, message->fields[k].type); /* types come after those that they name */
+        }
+    }
     psc_type t = {.name = message->full_name,
                   .message = message,
                   .fields = message->fields,
