@@ -16,6 +16,11 @@ nodist_%C%_test_kinds_SOURCES = $(SCHEMA_GENERATED)
 %C%_test_kinds_LDADD = $(TEST_LDADD)
 $(%C%_test_kinds_OBJECTS): $(SCHEMA_GENERATED)
 
+check_PROGRAMS += %D%/test_variant
+%C%_test_variant_SOURCES = %D%/test_variant.c
+%C%_test_variant_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_variant_LDADD = $(TEST_LDADD)
+
 %D%/gen/every_type.psy.h: tests/golden/header/every_type.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/tests/golden/header/every_type.psy -o %D%/gen && touch $@
 %D%/gen/kinds.psy.h: tests/golden/header/kinds.psy compiler/psynec$(EXEEXT)
