@@ -184,6 +184,9 @@ static void take_accessors(names *n, const char *type, const char *upper, const 
     if (optional || variant) {
         take_with(n, all, "clear_", f->name, f->span);
     }
+    if (variant) {
+        take_with(n, all, "build_", f->name, f->span);
+    }
 }
 
 static void check_field(names *n, const psc_schema *schema, const char *prefix, const char *type, const char *upper,

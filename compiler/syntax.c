@@ -202,7 +202,7 @@ unsigned psc_syntax_depth(psc_syntax *s, psc_span span, unsigned left, unsigned 
 void psc_syntax_no_type(psc_diagnostics *diags, const psc_name *name)
 {
     static const char *const dtypes[] = {
-#define DTYPE(NAME, code, text, ...) text,
+#define DTYPE(NAME, code, text, ...) #text,
 #include "isa/dtypes.def"
 #undef DTYPE
     };

@@ -54,7 +54,7 @@ typedef struct dtype_row {
 } dtype_row;
 
 static const dtype_row dtypes[] = {
-#define DTYPE(NAME, code, text, bytes, ctype, class, compute) [code] = {text, bytes, PSY_DCLASS_##class, compute},
+#define DTYPE(NAME, code, text, bytes, ctype, class, compute) [code] = {#text, bytes, PSY_DCLASS_##class, compute},
 #include "isa/dtypes.def"
 #undef DTYPE
 };

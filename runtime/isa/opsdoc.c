@@ -24,7 +24,7 @@ typedef struct dtype_row {
 } dtype_row;
 
 static const dtype_row dtypes[] = {
-#define DTYPE(NAME, code, text, bytes, ctype, class, compute) {text, #class, code, bytes, compute},
+#define DTYPE(NAME, code, text, bytes, ctype, class, compute) {#text, #class, code, bytes, compute},
 #include "isa/dtypes.def"
 #undef DTYPE
 };

@@ -50,7 +50,7 @@ sed -n 's/^BUILTIN("[a-z0-9_]*", [0-9]*, [0-9]*, "\([a-z ]*\)".*/\1/p' "$source/
 check_named 'every argument with a name' <arguments
 sed -n 's/^OP([A-Z0-9]*, [0-9]*, "\([a-z0-9]*\)", MAP1,.*/\1/p' "$source/runtime/isa/ops.def" | grep -vx -e neg -e not >elementwise
 check_named 'every operation of one element' <elementwise
-sed -n 's/^DTYPE([A-Z0-9]*, [0-9]*, "\{0,1\}\([a-z0-9]*\).*/\1/p' "$source/runtime/include/psyne/dtypes.def" >types
+sed -n 's/^DTYPE([A-Z0-9]*, [0-9]*, \([a-z0-9]*\).*/\1/p' "$source/runtime/include/psyne/dtypes.def" >types
 [ "$(wc -l <types)" -ge 13 ] || report 'not ok' 'the types are not found in dtypes.def'
 check_named 'every type' <types
 sed -n 's/^ATTRIBUTE([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$source/compiler/attributes.def" >attributes

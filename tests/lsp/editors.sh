@@ -21,7 +21,7 @@ skip() { # name, why
 
 # ---- words ----
 reserved() { sed -n 's/^"\([a-z]*\)" .*/\1/p' "$source/compiler/$1_lex.l"; }
-types() { sed -n 's/^DTYPE([A-Z0-9]*, [0-9]*, "\([a-z0-9]*\)".*/\1/p' "$source/runtime/include/psyne/dtypes.def"; }
+types() { sed -n 's/^DTYPE([A-Z0-9]*, [0-9]*, \([a-z0-9]*\),.*/\1/p' "$source/runtime/include/psyne/dtypes.def"; }
 # In programs `-` and `!` stand for two of the operations.
 functions() {
     sed -n 's/^BUILTIN("\([a-z0-9_]*\)".*/\1/p' "$source/compiler/builtins.def"

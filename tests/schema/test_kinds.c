@@ -191,6 +191,18 @@ Test(kinds, variants)
     }
     kinds_item_clear_embedding(&m);
     cr_assert_eq(kinds_item_embedding(&m, &v), PSY_NOT_FOUND);
+    /* A builder of the field's room. */
+    psy_variant_builder b;
+    m.embedding_head.dtype = 99;
+    kinds_item_build_embedding(&m, &b);
+    cr_assert_eq(kinds_item_embedding(&m, &v), PSY_NOT_FOUND);
+    cr_assert_eq(psy_variant_builder_start(&b, PSY_F64, 2, (uint32_t[]){0, 4}), PSY_OK);
+    for (uint32_t i = 0; i < 8; i++) {
+        cr_assert_eq(psy_variant_append_f64(&b, (double[]){i, 1, 2, 3}, 4), PSY_OK);
+    }
+    cr_assert_eq(psy_variant_append_f64(&b, (double[]){8, 1, 2, 3}, 4), PSY_FULL);
+    cr_assert(kinds_item_embedding(&m, &v) == PSY_OK && v.dims[0] == 8 && *psy_variant_f64_at2(&v, 7, 0) == 7);
+    cr_assert_eq(kinds_item_verify(&m, sizeof m), PSY_OK);
 }
 
 /* ---- other versions ---- */
