@@ -23,6 +23,6 @@ check_PROGRAMS += %D%/test_verify
 %C%_test_verify_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_verify_LDADD = $(TEST_LDADD)
 
-test_scripts += %D%/ops_doc.sh
+test_scripts += %D%/layout_rules.sh %D%/ops_doc.sh
 noinst_HEADERS += %D%/random_module.h %D%/sample.h
-EXTRA_DIST += %D%/elementwise.hra %D%/moves.hra %D%/messages.hra %D%/nearest.hra %D%/types.hra %D%/variants.hra
+EXTRA_DIST += %D%/layout_rules.py %D%/elementwise.hra %D%/moves.hra %D%/messages.hra %D%/nearest.hra %D%/types.hra %D%/variants.hra
