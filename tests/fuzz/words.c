@@ -19,8 +19,9 @@ static const char *const others[] = {
     "18446744073709551615", "18446744073709551616",
     /* words that are no keywords, but mean something in their place */
     "split", "by", "key", "replicated", "@key", "@since(2)", "axis:", "keep: true", "k: 3", "descending: true", "shards", "-1",
-    "string", "variant", "[..]", "[1..3]", "[..2..-1]", "[<=4]", "[2, 3]", "%0", "%1", "%59999", "%60000", "-", "@0", "@1",
-    "32768",
+    "@align(64)", "@retired", "@deprecated", "string?", "string[]", "u8[]", "Lang", "Point[<=2]", "= \"text\"",
+    "enum Lang: u8 {", "string", "variant", "[..]", "[1..3]", "[..2..-1]", "[<=4]", "[2, 3]", "%0", "%1", "%59999", "%60000",
+    "-", "@0", "@1", "32768",
     /* signs, and what is none */
     "(", ")", "[", "]", "{", "}", ":", ";", ",", ".", "=", "<", ">", "+", "*", "/", "%", "@", "!", "&", "|", "^", "~", "?", "#",
     "\"", "*/", "/*", "//", "///", "\n", "\t", " ", "\xc3\xa4", "\xe2\x82", "\xff", "\r", "\\"};

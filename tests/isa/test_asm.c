@@ -301,6 +301,8 @@ Test(asm, mistakes_name_their_place)
         {HEAD "program p(T) -> T { %0: f32 = partial.f32 a; }", "line 3, column 43: the program has no partial type"},
         {HEAD "program p(T, T) -> T { }", "line 3, column 14: only a partial type can follow the input type"},
         {HEAD "program p(T) -> T { % }", "line 3, column 21: % without a register's number"},
+        {HEAD "program p(T) -> T { %0: f32 = load.f32 a from \"a\\tb\" 1:1; store.f32 %0, a, -; }",
+         "source line 0 is malformed"},
         {HEAD "pipeline q(T) -> T route any p;", "line 3, column 30: there is no program p above"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
