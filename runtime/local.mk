@@ -27,6 +27,8 @@ lib_LTLIBRARIES += %D%/libpsyne-rt.la
 %C%_libpsyne_rt_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,--version-script=$(srcdir)/%D%/psyne-rt.map
 %C%_libpsyne_rt_la_DEPENDENCIES = %D%/libpsyne-core.la %D%/psyne-rt.map
 
+include %D%/command/local.mk
+
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = %D%/psyne-rt.pc
 EXTRA_DIST += %D%/psyne-rt.map

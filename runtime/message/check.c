@@ -78,7 +78,9 @@ static psy_status check_text(const psy__check *c, const psy__frame *f, uint32_t 
     if (n > most) {
         return refuse(f, i, element, "%u bytes, at most %u", n, most);
     }
-    return psy_utf8_valid(c->bytes + at, n) ? PSY_OK : refuse(f, i, element, "%u bytes that are no UTF-8", n);
+    return psy_utf8_valid(c->bytes + at, n)
+               ? PSY_OK
+               : refuse(f, i, element, "%u byte%s no UTF-8", n, n == 1 ? " that is" : "s that are");
 }
 
 static psy_status check_texts(const psy__check *c, const psy__frame *f, uint32_t i, uint32_t count)

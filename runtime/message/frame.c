@@ -24,12 +24,10 @@ psy_status psy__frame_of(const psy_type *type, psy__frame *out)
     return PSY_OK;
 }
 
-static bool is_nested(const psy_psm_field *f) { return f->kind == PSY_FIELD_PART || f->kind == PSY_FIELD_STRUCT; }
-
 uint32_t psy__frame_next(const psy__frame *f, uint32_t i)
 {
     uint32_t next = i + 1;
-    while (is_nested(&f->fields[i]) && next < f->end && f->fields[next].parent != PSY_NONE && f->fields[next].parent >= i) {
+    while (psy__field_is_nested(&f->fields[i]) && next < f->end && f->fields[next].parent != PSY_NONE && f->fields[next].parent >= i) {
         next++;
     }
     return next;
@@ -82,14 +80,14 @@ bool psy__frame_member(const psy__frame *f, uint32_t i, uint32_t tag, psy__frame
 bool psy__frame_is_message(const psy__frame *f)
 {
     const psy_psm_field *in = f->outer ? &f->outer->fields[f->field] : NULL;
-    return !in ? true : is_nested(in) ? in->kind == PSY_FIELD_PART : f->type->kind == PSY_TYPE_MESSAGE;
+    return !in ? true : psy__field_is_nested(in) ? in->kind == PSY_FIELD_PART : f->type->kind == PSY_TYPE_MESSAGE;
 }
 
 /* A part is among the fields of the type around it. */
 static const psy_psm_field *part_of(const psy__frame *f)
 {
     const psy_psm_field *in = f->outer ? &f->outer->fields[f->field] : NULL;
-    return in && is_nested(in) ? in : NULL;
+    return in && psy__field_is_nested(in) ? in : NULL;
 }
 
 void psy__frame_known(const psy__frame *f, uint32_t *bytes, uint32_t *version)

@@ -44,7 +44,8 @@ psy_status psy__message_verify(const psy_type *type, const void *bytes, size_t n
         return psy_fail(PSY_INVALID, "%s: it starts at no multiple of %d", type->name, PSY_MESSAGE_ALIGN);
     }
     if (!bytes || n < sizeof h) {
-        return psy_fail(PSY_CORRUPT, "%s: %zu bytes, and its header has %zu", type->name, bytes ? n : 0, sizeof h);
+        return psy_fail(PSY_CORRUPT, "%s: %zu byte%s, and its header has %zu", type->name, bytes ? n : 0,
+                        bytes && n == 1 ? "" : "s", sizeof h);
     }
     memcpy(&h, (uint32_t[]){psy__u32_at(bytes), psy__u32_at((const unsigned char *)bytes + 4)}, sizeof h);
     status = check_header(f, &h, n, false);
@@ -85,7 +86,8 @@ psy_status psy_message_read(const psy_type *type, void *to, size_t room, size_t 
         return psy_fail(PSY_INVALID, "%s: the copy would start at no multiple of %d", type->name, PSY_MESSAGE_ALIGN);
     }
     if (!bytes || n < sizeof h) {
-        return psy_fail(PSY_CORRUPT, "%s: %zu bytes, and its header has %zu", type->name, bytes ? n : 0, sizeof h);
+        return psy_fail(PSY_CORRUPT, "%s: %zu byte%s, and its header has %zu", type->name, bytes ? n : 0,
+                        bytes && n == 1 ? "" : "s", sizeof h);
     }
     memcpy(&h, bytes, sizeof h);
     status = check_header(&f, &h, n, true);

@@ -138,6 +138,13 @@ static inline psy_type psy_reflect_type_at(const psy_reflection *r, uint32_t ind
     return type;
 }
 
+/* The type of this name. NOT_FOUND: there is none; the detail says which name is near. Does not allocate. */
+PSY_NODISCARD psy_status psy_reflect_find(const psy_reflection *r, const char *name, psy_type *out);
+
+/* The type of a field as the language writes it, "f32[<=16]", in at most `room` bytes with its NUL, cut to those; a message
+ * inside is "part 128", a struct "struct 12": bytes. Gives `out`. */
+const char *psy_reflect_field_text(const psy_reflection *r, const psy_psm_field *field, char *out, size_t room);
+
 /* ---- messages of any type ----
  * What these do follows from the tables alone. Each takes bytes that nobody has looked at, and verifies them itself. INVALID,
  * for a type that is no message, and UNSUPPORTED, for one without tables, come from all of them. */
