@@ -157,24 +157,6 @@ static void take_sources(compilation *c, const psc_imports *imports)
     }
 }
 
-static void compile_schema(compilation *c, const psc_source *source)
-{
-    psc_imports imports = {.arena = c->arena, .diags = c->diags, .options = &c->options};
-    const psc_schema *schema = psc_imports_schema(&imports, source);
-    take_sources(c, &imports);
-    if (c->emit && !wants(c, PSC_EMIT_HEADER)) {
-        no_such_output(c, source->path, "bytecode, asm, spirv, glsl, c, graph, json or ir; a schema gives a header");
-        return;
-    }
-    if (!schema || c->passes.dump) {
-        return;
-    }
-    const char *stem = stem_of(c->arena, source->path);
-    psc_stream stream;
-    psc_header_write(schema, psc_format(c->arena, "%s.psy", stem), NULL, 0, psc_stream_open(&stream));
-    add_stream(c, &stream, psc_format(c->arena, "%s.psy.h", stem));
-}
-
 static void output_asm(compilation *c, const char *stem, const psy__module *m)
 {
     char *text;
@@ -274,6 +256,45 @@ static void output_module(compilation *c, const char *stem, psc_span whole, cons
         psc_stream stream;
         psc_emit_json(m, psc_stream_open(&stream));
         add_stream(c, &stream, psc_format(c->arena, "%s.json", stem));
+    }
+}
+
+/* A module of a schema's types alone, for tools. */
+static void output_types(compilation *c, const psc_source *source, const psc_schema *schema, const char *stem)
+{
+    psc_unit *unit = psc_new(c->arena, psc_unit);
+    psy__module m;
+    *unit = (psc_unit){.arena = c->arena, .diags = c->diags, .source = source, .options = &c->options};
+    for (uint32_t i = 0; i < schema->order_count; i++) {
+        psc_type_of(unit, schema->order[i]);
+    }
+    psc_bytecode(unit);
+    if (unit->module) {
+        output_module(c, stem, (psc_span){source, 0, 0}, unit->module, unit->module_bytes, &m);
+    }
+}
+
+static void compile_schema(compilation *c, const psc_source *source)
+{
+    const unsigned of_types = 1u << PSC_EMIT_BYTECODE | 1u << PSC_EMIT_ASM | 1u << PSC_EMIT_JSON;
+    psc_imports imports = {.arena = c->arena, .diags = c->diags, .options = &c->options};
+    const psc_schema *schema = psc_imports_schema(&imports, source);
+    take_sources(c, &imports);
+    if (c->emit && !(c->emit & (of_types | 1u << PSC_EMIT_HEADER))) {
+        no_such_output(c, source->path, "spirv, glsl, c, graph or ir; a schema gives a header, and a module of its types");
+        return;
+    }
+    if (!schema || c->passes.dump) {
+        return;
+    }
+    const char *stem = psc_format(c->arena, "%s.psy", stem_of(c->arena, source->path));
+    psc_stream stream;
+    if (!c->emit || wants(c, PSC_EMIT_HEADER)) {
+        psc_header_write(schema, stem, NULL, 0, psc_stream_open(&stream));
+        add_stream(c, &stream, psc_format(c->arena, "%s.h", stem));
+    }
+    if (c->emit & of_types) {
+        output_types(c, source, schema, stem);
     }
 }
 

@@ -7,6 +7,8 @@
 
 #include <psyne/message.h>
 
+#include "base/near.h"
+
 static const struct {
     const char *name, *code;
     psc_severity severity;
@@ -117,8 +119,6 @@ void psc_fix_with(psc_diagnostic *d, psc_span span, const char *format, ...)
     va_end(arguments);
 }
 
-static const char *nearest(const char *name, const char *const *candidates, size_t count, bool *only);
-
 /* Whether the bytes of the span are the text. */
 static bool reads(psc_span span, const char *text)
 {
@@ -130,7 +130,7 @@ bool psc_help_nearest(psc_diagnostic *d, const char *name, const char *const *ca
 {
     /* What is never shown needs no search. */
     bool sure = false;
-    const char *near = d->order < KEPT_MAX ? nearest(name, candidates, count, &sure) : NULL;
+    const char *near = d->order < KEPT_MAX ? psy__nearest(name, candidates, count, &sure) : NULL;
     if (near) {
         psc_help(d, "did you mean `%s`?", near);
         /* Two that are as near as each other leave a choice. */
@@ -339,57 +339,8 @@ void psc_diagnostics_print(const psc_diagnostics *diags, FILE *to, bool colour)
 
 /* ---- did you mean ---- */
 
-static bool alike(char a, char b) { return tolower((unsigned char)a) == tolower((unsigned char)b); }
-
-/* Edits (insert, delete, replace, swap of neighbours) from a to b; more than `most` gives most + 1. */
-static size_t distance(const char *a, const char *b, size_t most)
-{
-    enum { LENGTH_MAX = 48 };
-    size_t n = strlen(a), m = strlen(b);
-    if (n > LENGTH_MAX || m > LENGTH_MAX || (n > m ? n - m : m - n) > most) {
-        return most + 1;
-    }
-    size_t rows[3][LENGTH_MAX + 1];
-    for (size_t j = 0; j <= m; j++) {
-        rows[0][j] = j;
-    }
-    for (size_t i = 1; i <= n; i++) {
-        size_t *now = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
-        now[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = last[j - 1] + !alike(a[i - 1], b[j - 1]);
-            best = last[j] + 1 < best ? last[j] + 1 : best;
-            best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
-            if (i > 1 && j > 1 && alike(a[i - 1], b[j - 2]) && alike(a[i - 2], b[j - 1]) && before[j - 2] + 1 < best) {
-                best = before[j - 2] + 1;
-            }
-            now[j] = best;
-        }
-    }
-    return rows[n % 3][m];
-}
-
-/* The nearest candidate, or NULL; *only: no other is as near. */
-static const char *nearest(const char *name, const char *const *candidates, size_t count, bool *only)
-{
-    size_t n = strlen(name), most = n < 3 ? 0 : (n + 1) / 3, best = most + 1;
-    const char *found = NULL;
-    *only = false;
-    for (size_t i = 0; i < count; i++) {
-        size_t d = distance(name, candidates[i], most);
-        if (d < best) {
-            best = d;
-            found = candidates[i];
-            *only = true;
-        } else if (found && d == best && strcmp(found, candidates[i]) != 0) {
-            *only = false;
-        }
-    }
-    return found;
-}
-
 const char *psc_did_you_mean(const char *name, const char *const *candidates, size_t count)
 {
     bool only;
-    return nearest(name, candidates, count, &only);
+    return psy__nearest(name, candidates, count, &only);
 }

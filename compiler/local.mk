@@ -174,8 +174,7 @@ update-psynec-docs: %D%/psynecdoc$(EXEEXT)
 	write manual doc/man/psynec.1; write completion %D%/completion/psynec; write diagnostics doc/diagnostics.md; write page doc/psynec.md
 .PHONY: update-psynec-docs
 
-bashcompletiondir = $(datadir)/bash-completion/completions
-dist_bashcompletion_DATA = %D%/completion/psynec
+dist_bashcompletion_DATA += %D%/completion/psynec
 
 # The pictures in doc/psynec.md: needs graphviz.
 update-graph: compiler/psynec$(EXEEXT)

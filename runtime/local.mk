@@ -3,13 +3,14 @@
 runtime_sources =
 runtime_cpu_libs =
 pkginclude_HEADERS = \
-    %D%/include/psyne/broker.h %D%/include/psyne/channel.h %D%/include/psyne/dlpack.h %D%/include/psyne/dtype.h %D%/include/psyne/dtypes.def %D%/include/psyne/envelope.h %D%/include/psyne/kernel.h \
+    %D%/include/psyne/broker.h %D%/include/psyne/builder.h %D%/include/psyne/channel.h %D%/include/psyne/dlpack.h %D%/include/psyne/dtype.h %D%/include/psyne/dtypes.def %D%/include/psyne/envelope.h %D%/include/psyne/json.h %D%/include/psyne/kernel.h \
     %D%/include/psyne/kernel_scalar.h %D%/include/psyne/message.h \
     %D%/include/psyne/module.h %D%/include/psyne/ring.h %D%/include/psyne/slab.h %D%/include/psyne/status.def \
-    %D%/include/psyne/reflect.h %D%/include/psyne/status.h %D%/include/psyne/variant.h %D%/include/psyne/worker.h
+    %D%/include/psyne/reflect.h %D%/include/psyne/status.h %D%/include/psyne/tail.h %D%/include/psyne/variant.h %D%/include/psyne/worker.h
 
 include %D%/base/local.mk
 include %D%/isa/local.mk
+include %D%/message/local.mk
 include %D%/mem/local.mk
 include %D%/transport/local.mk
 include %D%/codegen/local.mk
@@ -25,6 +26,8 @@ lib_LTLIBRARIES += %D%/libpsyne-rt.la
 %C%_libpsyne_rt_la_LIBADD = %D%/libpsyne-core.la
 %C%_libpsyne_rt_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,--version-script=$(srcdir)/%D%/psyne-rt.map
 %C%_libpsyne_rt_la_DEPENDENCIES = %D%/libpsyne-core.la %D%/psyne-rt.map
+
+include %D%/command/local.mk
 
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = %D%/psyne-rt.pc

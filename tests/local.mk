@@ -22,6 +22,8 @@ include %D%/isa/local.mk
 include %D%/mem/local.mk
 include %D%/transport/local.mk
 include %D%/schema/local.mk
+include %D%/message/local.mk
+include %D%/command/local.mk
 include %D%/compiler/local.mk
 include %D%/lsp/local.mk
 include %D%/fuzz/local.mk

@@ -41,7 +41,6 @@
 #include "isa/module.h"
 
 enum { PSY_MESSAGE_HEADER_BYTES = 8, PSY_MESSAGE_ALIGN = 64, PSY_MESSAGE_DEPTH_MAX = 8 };
-#define PSY_MESSAGE_BYTES_MAX (UINT32_C(1) << 30)
 
 /* Sets what follows from the rest. Of the fields (name, dtype, kind, flags, count, since, parent, type, and inner of several
  * texts, are given; `strings` resolves names, `types` the types that come before): offsets, inner of the others, and count and

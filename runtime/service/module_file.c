@@ -25,6 +25,8 @@ static psy_status adopt(uint8_t *bytes, uint64_t n, psy__trust trust, psy_module
         psy_module_close(module);
         return status;
     }
+    const psy__module *m = &module->decoded;
+    module->reflection = (psy_reflection){m->strings, m->types, m->fields, m->type_count, m->field_count};
     *out = module;
     return PSY_OK;
 }
@@ -107,6 +109,8 @@ void psy_module_close(psy_module *module)
         free(module);
     }
 }
+
+const psy_reflection *psy_module_reflection(const psy_module *module) { return &module->reflection; }
 
 uint64_t psy_module_hash(const psy_module *module) { return module->decoded.hash; }
 

@@ -8,7 +8,8 @@
 #include "isa/module.h"
 
 struct psy_module {
-    psy__module decoded; /* points into bytes */
+    psy__module decoded;       /* points into bytes */
+    psy_reflection reflection; /* of that */
     uint8_t *bytes;
     uint64_t n;
 };

@@ -53,9 +53,12 @@ ok 'a kernel begins with the magic number' is "$(head -c 4 all/nearest.nearest_s
 run nearest.hrm --emit spirv -o spirv && ok '--emit spirv' both is "$status" 0 is "$(names spirv | tr ' ' '\n' | grep -vc '\.spv$')" 0
 run nearest.hrm --no-kernels --emit spirv -o none && ok 'kernels that were not made' both is "$status" 1 says E0602
 ok 'and then nothing is written' test ! -e none
-run nearest.psy --emit bytecode -o none && ok 'bytecode of a schema' both is "$status" 1 says 'a schema gives a header'
+run nearest.psy --emit spirv -o none && ok 'kernels of a schema' both is "$status" 1 says 'a schema gives a header'
+run nearest.psy --emit bytecode,asm,json -o types && ok 'bytecode of a schema' both is "$status" 0 is "$(names types)" 'nearest.psy.hra nearest.psy.json nearest.psy.psm'
+ok 'is its types' is "$(sed -n 's/^type \([a-zA-Z.]*\).*/\1/p' types/nearest.psy.hra | tr '\n' ' ')" "$(sed -n 's/^message \([A-Za-z]*\).*/nearest.\1/p' nearest.psy | tr '\n' ' ')"
+run types/nearest.psy.hra -o types/again && ok 'and nothing else' cmp -s types/nearest.psy.psm types/again/nearest.psy.psm
 run nearest.hrm --emit header -o none && ok 'a header of a program' both is "$status" 1 says 'its messages come from a schema'
-run nearest.psy nearest.hrm --emit header,bytecode -o mixed && ok '--emit header,bytecode of both' both is "$status" 0 is "$(names mixed)" 'nearest.psm nearest.psy.h'
+run nearest.psy nearest.hrm --emit header,bytecode -o mixed && ok '--emit header,bytecode of both' both is "$status" 0 is "$(names mixed)" 'nearest.psm nearest.psy.h nearest.psy.psm'
 run asm/nearest.hra -o again && ok 'assembly gives a module' both is "$status" 0 is "$(names again)" 'nearest.psm'
 run nearest.hrm --no-kernels -o plain && ok 'the same as without the assembly between' cmp -s plain/nearest.psm again/nearest.psm
 ok 'and that is smaller than with kernels' test "$(stat -c %s plain/nearest.psm)" -lt "$(stat -c %s two/nearest.psm)"

@@ -116,7 +116,11 @@ new_project() {
 }
 
 manual_and_completion() {
-    [ -s "$root$prefix/share/man/man1/psynec.1" ] && bash -n "$root$prefix/share/bash-completion/completions/psynec"
+    local program
+    for program in psyne psynec; do
+        [ -s "$root$prefix/share/man/man1/$program.1" ] && bash -n "$root$prefix/share/bash-completion/completions/$program" || return
+    done
+    psyne --version && psynec --version
 }
 
 uninstall_it() {

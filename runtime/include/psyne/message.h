@@ -31,6 +31,9 @@ static_assert(offsetof(psy_message_header, bytes) == 0 && offsetof(psy_message_h
               "the message header is ABI");
 static_assert(offsetof(psy_message_header, reserved) == 6, "the message header is ABI");
 
+/* The most bytes that a message has. */
+#define PSY_MESSAGE_BYTES_MAX (UINT32_C(1) << 30)
+
 /* A message type, as both ends must agree on it. */
 typedef struct psy_type {
     const char *name;     /* "nearest.Query" */

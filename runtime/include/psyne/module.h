@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <psyne/reflect.h>
 #include <psyne/status.h>
 
 #ifdef __cplusplus
@@ -43,6 +44,10 @@ uint64_t psy_module_hash(const psy_module *module);
 /* Names, in the module's order; NULL past the end. Owned by the module. */
 const char *psy_module_pipeline(const psy_module *module, uint32_t index);
 const char *psy_module_resident(const psy_module *module, uint32_t index);
+
+/* What the module says of the types of messages; psy_reflect_find finds one. Owned by the module: types that were found in it
+ * must not be used after it is closed. */
+const psy_reflection *psy_module_reflection(const psy_module *module);
 
 #ifdef __cplusplus
 }

@@ -117,6 +117,70 @@ typedef struct psy_reflection {
 
 static inline const char *psy_reflect_string(const psy_reflection *r, uint32_t at) { return r->strings + at; }
 
+/* A type's record, and field `i` of it (below field_count). The type has tables. */
+static inline const psy_psm_type *psy_reflect_type(const psy_type *type) { return &type->reflection->types[type->index]; }
+static inline const psy_psm_field *psy_reflect_field(const psy_type *type, uint32_t i)
+{
+    return &type->reflection->fields[psy_reflect_type(type)->first_field + i];
+}
+
+/* Type `index` of the tables (below type_count), which the result refers to. */
+static inline psy_type psy_reflect_type_at(const psy_reflection *r, uint32_t index)
+{
+    const psy_psm_type *t = &r->types[index];
+    psy_type type = {NULL, 0, 0, 0, NULL, 0};
+    type.name = psy_reflect_string(r, t->name);
+    type.layout_hash = t->layout_hash;
+    type.bytes = t->bytes;
+    type.version = t->version;
+    type.reflection = r;
+    type.index = index;
+    return type;
+}
+
+/* The type of this name. NOT_FOUND: there is none; the detail says which name is near. Does not allocate. */
+PSY_NODISCARD psy_status psy_reflect_find(const psy_reflection *r, const char *name, psy_type *out);
+
+/* The type of a field as the language writes it, "f32[<=16]", in at most `room` bytes with its NUL, cut to those; a message
+ * inside is "part 128", a struct "struct 12": bytes. Gives `out`. */
+const char *psy_reflect_field_text(const psy_reflection *r, const psy_psm_field *field, char *out, size_t room);
+
+/* ---- messages of any type ----
+ * What these do follows from the tables alone. Each takes bytes that nobody has looked at, and verifies them itself. INVALID,
+ * for a type that is no message, and UNSUPPORTED, for one without tables, come from all of them. */
+
+/* Whether the `n` bytes from outside can be read in place: doc/messages.md has the rules. OK: this version of the type, or a
+ * newer one, whose additions are not seen. VERSION: it, or a message inside, is older: psy_message_read fills in what it lacks.
+ * CORRUPT: it is malformed; the detail says where and what ("shop.Order.tags[3]: 90 bytes, at most 80"). INVALID: it starts at
+ * no multiple of 64. One pass, bounded by the bytes and fields that there are. Does not allocate. */
+PSY_NODISCARD psy_status psy_message_verify(const psy_type *type, const void *bytes, size_t n);
+
+/* What a generated T_verify ends with where it refuses the `n` bytes with `status`: puts into the detail what is wrong and
+ * where, as psy_message_verify says it. Gives `status`. */
+PSY_NODISCARD psy_status psy_message_refuse(const psy_type *type, const void *bytes, size_t n, psy_status status);
+
+/* Starts a message, a tail's fixed part too: defaults, all else zeros, in `room` bytes at `memory`, a multiple of 64. INVALID:
+ * it is none; TOO_LARGE: `room` is less than the type's bytes. Does not allocate. */
+PSY_NODISCARD psy_status psy_message_init(const psy_type *type, void *memory, size_t room);
+
+/* Copies a message of this, an older or a newer version from the `n` bytes at `bytes`, any address, to `to`, a multiple of 64,
+ * where it is of this version, verified, and has `*size` bytes: fields that it lacks have their defaults, what this version
+ * lacks and what is retired are left out. Only the copy is looked at, so others may write the bytes meanwhile. CORRUPT,
+ * INVALID: as above; then `to` is undefined. TOO_LARGE: it needs more than `room`, and `*size` is how much (0: no message may
+ * have so much). Does not allocate. */
+PSY_NODISCARD psy_status psy_message_read(const psy_type *type, void *to, size_t room, size_t *size, const void *bytes,
+                                          size_t n);
+
+/* Whether two messages hold the same values: floats bit by bit; gaps, what is beyond a count, what is retired or not there, and
+ * which version wrote it do not count. CORRUPT, VERSION, INVALID: as psy_message_verify, of the first that is not OK. Does not
+ * allocate. */
+PSY_NODISCARD psy_status psy_message_equal(const psy_type *type, const void *a, size_t a_bytes, const void *b, size_t b_bytes,
+                                           bool *equal);
+
+/* A number made of the values, the same for messages that are equal: SipHash-2-4 under a zero key, so it is no secret. It is
+ * not kept across releases. CORRUPT, VERSION, INVALID: as psy_message_verify. Does not allocate. */
+PSY_NODISCARD psy_status psy_message_hash(const psy_type *type, const void *bytes, size_t n, uint64_t *hash);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+check_PROGRAMS += %D%/test_builder
+%C%_test_builder_SOURCES = %D%/test_builder.c
+%C%_test_builder_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_builder_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_random_messages
+%C%_test_random_messages_SOURCES = %D%/random_types.c %D%/random_types.h %D%/test_random_messages.c
+%C%_test_random_messages_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_random_messages_LDADD = $(TEST_LDADD)
