@@ -81,7 +81,9 @@ const psc_message *psc_compose(psc_unit *unit, const psc_name *pipeline, const c
         ERROR(PSC_E_LIMIT, m->span, "the messages of `%s` are together more than 1 GiB", pipeline->text);
         return NULL;
     }
-    psc_schema one = {.source = unit->source, .space = "", .messages = m, .message_count = 1};
+    psc_schema one = {.source = unit->source, .space = "", .messages = m, .message_count = 1, .order_count = 1};
+    one.order = psc_alloc(arena, sizeof *one.order);
+    one.order[0] = m;
     unsigned errors = unit->diags->errors;
     psc_schema_check_names(arena, unit->diags, &one);
     if (unit->diags->errors != errors) {

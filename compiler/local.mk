@@ -30,6 +30,18 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/fold_scalar.c \
     %D%/fuse.c \
     %D%/header.c \
+    %D%/header.h \
+    %D%/header_accessors.c \
+    %D%/header_enum.c \
+    %D%/header_field.c \
+    %D%/header_init.c \
+    %D%/header_names.c \
+    %D%/header_names.def \
+    %D%/header_reflection.c \
+    %D%/header_settle.c \
+    %D%/header_struct.c \
+    %D%/header_text.c \
+    %D%/header_verify.c \
     %D%/hrm_ast.h \
     %D%/hrm_lex.l \
     %D%/hrm_parse.y \
@@ -152,7 +164,7 @@ bin_PROGRAMS += %D%/psynec
 BUILT_SOURCES += %D%/psy_parse.h %D%/hrm_parse.h
 
 # Templates are embedded as psc_template_NAME.
-templates = c explain glsl header project
+templates = c explain glsl header header_access header_read header_verify project
 EXTRA_DIST += $(templates:%=%D%/templates/%.in) %D%/templates/embed.sed
 CLEANFILES += %D%/templates.c
 %D%/templates.c: $(templates:%=%D%/templates/%.in) %D%/templates/embed.sed

@@ -89,10 +89,17 @@ typedef struct clash {
     psc_span a, b; /* what the names come from */
 } clash;
 
+typedef struct field_type {
+    const psc_message *type;
+    const char *name;
+} field_type;
+
 typedef struct names {
     psc_arena *arena;
     psc_diagnostics *diags;
     PSC_LIST(taken) list;
+    PSC_LIST(taken) members;    /* of the struct that is looked at */
+    PSC_LIST(field_type) types; /* of its fields */
     PSC_LIST(clash) clashes; /* reported */
 } names;
 
@@ -150,47 +157,9 @@ static bool is_upper_of(const char *upper, const char *name)
     return !*upper && !*name;
 }
 
-static void take_with(names *n, const char *before, const char *name, const char *after, psc_span span)
-{
-    take(n, psc_format(n->arena, "%s%s%s", before, name, after), span);
-}
+static bool is_number(const psc_message *m) { return m->layout.kind == PSY_TYPE_ENUM || m->layout.kind == PSY_TYPE_FLAGS; }
 
-/* What the accessors of a field are called: templates/header.in has them. */
-static void take_accessors(names *n, const char *type, const char *upper, const psc_field *f)
-{
-    const psy_psm_field *l = &f->layout;
-    const char *all = psc_format(n->arena, "%s_", type), *set = psc_format(n->arena, "%s_set_", type);
-    const char *macro = psc_format(n->arena, "%s_%s", upper, psc_upper(n->arena, f->name));
-    const bool text = (l->flags & PSY_FIELD_TEXT) != 0, texts = psy__field_is_texts(l), vector = psy__field_is_vector(l);
-    const bool optional = l->kind == PSY_FIELD_OPTIONAL, variant = l->kind == PSY_FIELD_VARIANT;
-    take_with(n, all, f->name, "", f->span);
-    take_with(n, vector || f->part ? psc_format(n->arena, "%smutable_", all) : set, f->name, "", f->span);
-    if (vector || texts) {
-        take_with(n, macro, "_COUNT", "", f->span);
-    }
-    if (l->kind == PSY_FIELD_BOUNDED && (!text || texts)) {
-        take_with(n, all, f->name, "_count", f->span);
-        take_with(n, set, f->name, "_count", f->span);
-    }
-    if (text) {
-        take_with(n, all, f->name, "_bytes", f->span);
-    }
-    if (text || variant) {
-        take_with(n, macro, "_ROOM", "", f->span);
-    }
-    if (optional) {
-        take_with(n, all, "has_", f->name, f->span);
-    }
-    if (optional || variant) {
-        take_with(n, all, "clear_", f->name, f->span);
-    }
-    if (variant) {
-        take_with(n, all, "build_", f->name, f->span);
-    }
-}
-
-static void check_field(names *n, const psc_schema *schema, const char *prefix, const char *type, const char *upper,
-                        const psc_field *f)
+static void check_field(names *n, const psc_schema *schema, const char *prefix, const psc_field *f)
 {
     if (is_among(f->name, keywords, COUNT(keywords))) {
         psc_error(n->diags, PSC_E_FIELD, f->span, "`%s` is a word of C or C++ and cannot be a field", f->name);
@@ -206,7 +175,21 @@ static void check_field(names *n, const psc_schema *schema, const char *prefix, 
                      "give the schema a `namespace`");
         }
     }
-    take_accessors(n, type, upper, f);
+    for (size_t i = 0; i < n->types.count; i++) {
+        if (strcmp(n->types.at[i].name, f->name) == 0) {
+            psc_help(psc_error(n->diags, PSC_E_FIELD, f->span, "in C++ a field cannot be called as the type of one beside it, `%s`",
+                               f->name),
+                     "give the schema a `namespace`, or the field another name");
+            break;
+        }
+    }
+    if (f->layout.kind == PSY_FIELD_UNION) {
+        for (uint32_t i = 0; i < f->type->field_count; i++) {
+            if (f->type->fields[i].layout.parent == PSY_NONE) {
+                check_field(n, schema, prefix, &f->type->fields[i]);
+            }
+        }
+    }
 }
 
 static void check_constant(names *n, const char *prefix, const psc_constant *c)
@@ -221,45 +204,60 @@ static void check_constant(names *n, const char *prefix, const psc_constant *c)
     take(n, macro, c->span);
 }
 
-static void check_message(names *n, const psc_schema *schema, const char *prefix, const psc_message *m)
+/* The C types of the fields, and of those of unions. */
+static void list_types(names *n, const psc_message *m)
 {
-    static const char *const functions[] = {"init", "read", "settle", "type", "verify"};
-    static const char *const macros[] = {"BYTES", "LAYOUT_HASH", "NAME", "VERSION"};
-    const char *type = psc_snake(n->arena, m->full_name), *upper = psc_upper(n->arena, type);
-    if (!*prefix && (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
-                     is_among(type, ctypes, COUNT(ctypes)) || strncmp(type, "psy_", 4) == 0)) {
-        psc_help(psc_error(n->diags, PSC_E_DUPLICATE, m->span,
-                           "the C type of this message would be `%s`, a word of C or of Psyne", type),
-                 "give the schema a `namespace`");
-    }
-    take(n, type, m->span);
-    for (size_t k = 0; k < COUNT(functions); k++) {
-        take(n, psc_format(n->arena, "%s_%s", type, functions[k]), m->span);
-    }
-    for (size_t k = 0; k < COUNT(macros); k++) {
-        take(n, psc_format(n->arena, "%s_%s", upper, macros[k]), m->span);
-    }
-    PSC_LIST(taken) members = {0};
-    for (uint32_t k = 0; k < m->field_count; k++) {
-        const psc_field *f = &m->fields[k];
-        if (f->layout.parent != PSY_NONE) {
-            continue; /* its own message has it */
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        const psc_field *f = &m->fields[i];
+        bool known = f->layout.parent != PSY_NONE || !f->type;
+        for (size_t k = 0; k < n->types.count && !known; k++) {
+            known = n->types.at[k].type == f->type;
         }
-        check_field(n, schema, prefix, type, upper, f);
-        const bool text = (f->layout.flags & PSY_FIELD_TEXT) != 0, texts = psy__field_is_texts(&f->layout);
-        const char *beside = f->layout.kind == PSY_FIELD_BOUNDED && (!text || texts) ? "%s_count"
-                             : f->layout.kind == PSY_FIELD_OPTIONAL                  ? "has_%s"
-                             : f->layout.kind == PSY_FIELD_VARIANT                   ? "%s_head"
-                                                                                     : NULL;
-        const char *const members_of[] = {"%s", beside, text ? "%s_bytes" : NULL};
-        for (size_t i = 0; i < COUNT(members_of); i++) {
-            if (members_of[i]) {
-                taken member = {psc_format(n->arena, members_of[i], f->name), f->span};
-                psc_push(n->arena, &members, member);
+        if (!known) {
+            const field_type one = {f->type, psc_snake(n->arena, f->type->full_name)};
+            psc_push(n->arena, &n->types, one);
+            if (f->layout.kind == PSY_FIELD_UNION) {
+                list_types(n, f->type);
             }
         }
     }
-    report_clashes(n, members.at, members.count, "struct");
+}
+
+static void take_of_header(void *context, const char *name, psc_span span) { take(context, name, span); }
+
+static void take_of_struct(void *context, const char *name, psc_span span)
+{
+    names *n = context;
+    const taken member = {name, span};
+    psc_push(n->arena, &n->members, member);
+}
+
+static void check_type(names *n, const psc_schema *schema, const char *prefix, const psc_message *m)
+{
+    const char *type = psc_snake(n->arena, m->full_name);
+    const bool number = is_number(m);
+    if (m->layout.kind == PSY_TYPE_UNION) {
+        return; /* the message that has it has its names */
+    }
+    if (!*prefix && (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
+                     is_among(type, ctypes, COUNT(ctypes)) || strncmp(type, "psy_", 4) == 0)) {
+        psc_help(psc_error(n->diags, PSC_E_DUPLICATE, m->span, "the C type of this %s would be `%s`, a word of C or of Psyne",
+                           psc_type_word(m), type),
+                 "give the schema a `namespace`");
+    }
+    psc_header_each_name(n->arena, m, take_of_header, n);
+    n->types.count = 0;
+    list_types(n, m);
+    for (uint32_t k = 0; k < m->field_count && !number; k++) {
+        if (m->fields[k].layout.parent == PSY_NONE) { /* else its own type has it */
+            check_field(n, schema, prefix, &m->fields[k]);
+        }
+    }
+    n->members.count = 0;
+    if (!number) {
+        psc_header_each_member_name(n->arena, m, take_of_struct, n);
+    }
+    report_clashes(n, n->members.at, n->members.count, "struct");
 }
 
 /* ---- between files ---- */
@@ -324,10 +322,10 @@ static void check_macros(names *n, const pair *p, const psc_schema *macros, cons
 {
     for (uint32_t i = 0; !*macros->space && i < macros->constant_count; i++) {
         const psc_constant *c = &macros->constants[i];
-        for (uint32_t k = 0; k < later->message_count; k++) {
-            for (uint32_t l = 0; l < later->messages[k].field_count; l++) {
-                const psc_field *f = &later->messages[k].fields[l];
-                if (f->layout.parent == PSY_NONE && is_upper_of(f->name, c->name)) {
+        for (uint32_t k = 0; k < later->order_count; k++) {
+            for (uint32_t l = 0; l < later->order[k]->field_count; l++) {
+                const psc_field *f = &later->order[k]->fields[l];
+                if (f->layout.parent == PSY_NONE && !is_number(later->order[k]) && is_upper_of(f->name, c->name)) {
                     psc_diagnostic *d =
                         psc_error(n->diags, PSC_E_DUPLICATE, p->own ? f->span : p->at,
                                   "the constant `%s` becomes a macro that would replace the field `%s`", c->name, f->name);
@@ -393,8 +391,8 @@ void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, psc_schema
     for (uint32_t i = 0; i < schema->constant_count; i++) {
         check_constant(&n, prefix, &schema->constants[i]);
     }
-    for (uint32_t i = 0; i < schema->message_count; i++) {
-        check_message(&n, schema, prefix, &schema->messages[i]);
+    for (uint32_t i = 0; i < schema->order_count; i++) {
+        check_type(&n, schema, prefix, schema->order[i]);
     }
     report_clashes(&n, n.list.at, n.list.count, "header");
     schema->c_names = n.list.at;

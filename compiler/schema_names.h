@@ -14,6 +14,11 @@ const char *psc_schema_prefix(psc_arena *arena, const psc_schema *schema);
 /* "a/b/shop.psy" -> "shop.psy": what its header is called, without `.h`. */
 const char *psc_schema_file(const psc_schema *schema);
 
+/* Gives each name that the header declares for a type, and what in the schema it comes from; and each member of its struct. */
+typedef void (*psc_take_name)(void *context, const char *name, psc_span span);
+void psc_header_each_name(psc_arena *arena, const psc_message *m, psc_take_name take_name, void *context);
+void psc_header_each_member_name(psc_arena *arena, const psc_message *m, psc_take_name take_name, void *context);
+
 /* Reports names that would clash in C or C++: keywords, members of the struct, functions; also with the headers of the schemas
  * that it imports, and of those that these import, which were checked before. */
 void psc_schema_check_names(psc_arena *arena, psc_diagnostics *diags, psc_schema *schema);

@@ -20,6 +20,13 @@ extern "C" {
 #define PSY_ALIGNAS(bytes) _Alignas(bytes)
 #endif
 
+/* What @deprecated says to those who use it. */
+#ifdef __GNUC__
+#define PSY_DEPRECATED(text) __attribute__((deprecated(text)))
+#else
+#define PSY_DEPRECATED(text)
+#endif
+
 /* The first 8 bytes of every message. */
 typedef struct psy_message_header {
     uint32_t bytes;    /* of the whole message, this header and the padding at its end included */
