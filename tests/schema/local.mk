@@ -16,6 +16,11 @@ nodist_%C%_test_kinds_SOURCES = $(SCHEMA_GENERATED)
 %C%_test_kinds_LDADD = $(TEST_LDADD)
 $(%C%_test_kinds_OBJECTS): $(SCHEMA_GENERATED)
 
+check_PROGRAMS += %D%/test_utf8
+%C%_test_utf8_SOURCES = %D%/test_utf8.c
+%C%_test_utf8_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_utf8_LDADD = $(TEST_LDADD)
+
 check_PROGRAMS += %D%/test_variant
 %C%_test_variant_SOURCES = %D%/test_variant.c
 %C%_test_variant_CPPFLAGS = $(TEST_CPPFLAGS)
