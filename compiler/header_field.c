@@ -11,9 +11,8 @@
 
 bool psc_field_is_one(const psc_field *f)
 {
-    return f->layout.kind == PSY_FIELD_SCALAR ||
-           (f->layout.kind == PSY_FIELD_OPTIONAL &&
-            !(f->layout.flags & (PSY_FIELD_IS_ARRAY | PSY_FIELD_TEXT | PSY_FIELD_ITEMS)));
+    return f->layout.kind == PSY_FIELD_SCALAR || (f->layout.kind == PSY_FIELD_OPTIONAL &&
+                                                  !(f->layout.flags & (PSY_FIELD_IS_ARRAY | PSY_FIELD_TEXT | PSY_FIELD_ITEMS)));
 }
 
 const char *psc_header_type(psc_header *w, const psc_message *type) { return psc_snake(w->arena, type->full_name); }
@@ -33,7 +32,8 @@ const char *psc_header_default(psc_header *w, const psy_psm_field *l)
     if (psy__dtype_class(l->dtype) == PSY_DCLASS_SINT) {
         return psc_header_integer(w, bits == 64 ? value : (int64_t)((uint64_t)value << (64 - bits)) >> (64 - bits));
     }
-    return l->default_bits > INT32_MAX ? TEXT("UINT64_C(%" PRIu64 ")", l->default_bits) : psc_header_decimal(w, l->default_bits);
+    return l->default_bits > INT32_MAX ? TEXT("UINT64_C(%" PRIu64 ")", l->default_bits)
+                                       : psc_header_decimal(w, l->default_bits);
 }
 
 /* ---- pieces ---- */
@@ -123,7 +123,7 @@ uint32_t psc_header_align(const psc_field *f, bool *raised)
 {
     const uint32_t least = psy__field_align(&f->layout);
     const bool text = psc_field_is_text(f);
-    uint32_t natural = f->layout.kind == PSY_FIELD_VARIANT                ? PSY_MESSAGE_ALIGN
+    uint32_t natural = f->layout.kind == PSY_FIELD_VARIANT            ? PSY_MESSAGE_ALIGN
                        : text && f->layout.flags & PSY_FIELD_IS_ARRAY ? 4
                        : psc_field_is_items(f)                        ? f->type->layout.align
                                                                       : psy__dtype_bytes(f->layout.dtype);
@@ -143,12 +143,13 @@ static const char *align_text(psc_header *w, const psc_field *f)
 {
     bool raised;
     const uint32_t align = psc_header_align(f, &raised), bytes = element_bytes(f);
-    return !raised                      ? TEXT("%u", align)
-           : bytes >= PSY_MESSAGE_ALIGN ? TEXT("%u", PSY_MESSAGE_ALIGN)
-                                        : TEXT("count > %u ? %u : %u", (PSY_MESSAGE_ALIGN - 1) / bytes, PSY_MESSAGE_ALIGN, align);
+    return !raised ? TEXT("%u", align)
+           : bytes >= PSY_MESSAGE_ALIGN
+               ? TEXT("%u", PSY_MESSAGE_ALIGN)
+               : TEXT("count > %u ? %u : %u", (PSY_MESSAGE_ALIGN - 1) / bytes, PSY_MESSAGE_ALIGN, align);
 }
 
-enum { KEYS_MAX = 48 };
+enum { KEYS_MAX = 64 };
 
 typedef struct keys {
     psc_pair *at;
@@ -156,6 +157,15 @@ typedef struct keys {
 } keys;
 
 static void add(keys *k, const char *key, const char *value) { k->at[k->count++] = (psc_pair){key, value}; }
+
+/* How a text is copied to where it lies. Into the member of a union only once it is known to be right: another member is there
+ * till then. */
+static void add_text(psc_header *w, const psc_spot *s, keys *k, const char *choose, const char *row, const char *take,
+                     const char *put)
+{
+    add(k, take, s->in ? "psy_utf8_valid(text, n)" : TEXT("psy_utf8_copy(m->%s%s, text, n)", s->at, row));
+    add(k, put, s->in ? TEXT("%s    if (n > 0) {\n        memcpy(m->%s%s, text, n);\n    }\n", choose, s->at, row) : "");
+}
 
 /* Of the member of a union: what its getters and setters do with the tag. */
 static void add_union(psc_header *w, const psc_spot *s, keys *k)
@@ -169,6 +179,8 @@ static void add_union(psc_header *w, const psc_spot *s, keys *k)
     add(k, "and_is", s->in ? TEXT(" && %s", is) : "");
     const char *choose = s->in ? TEXT("    %s_choose_%s(m, %s);\n", w->type, s->in->name, s->upper) : "";
     add(k, "choose_line", choose);
+    add_text(w, s, k, choose, "", "take_text", "put_text");
+    add_text(w, s, k, choose, "[i]", "take_row", "put_row");
     add(k, "set_begin", s->in ? TEXT("\n{\n%s    ", choose) : " { ");
     add(k, "set_end", s->in ? "\n}" : " }");
     add(k, "there",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Generated headers as a user's compiler sees them: C11 and C++17 without a warning, nothing but <psyne/...> to find, nothing to
-# link, and getters that are one load.
+# Generated headers as a user's compiler sees them: C11 and C++17 without a warning, nothing but <psyne/...> to find, and nothing
+# to link. accessors.sh looks at what they compile to.
 . "$(dirname "$0")/../compiler/shell.sh"
 include=$source/runtime/include
 # What the command says goes to err, where `ok` looks.
@@ -82,37 +82,5 @@ ok 'are read as they were written' quietly ./imports
 ok 'a schema alone writes its own header' test "$(ls alone)" = imports.psy.h
 ok 'the same as in company' cmp -s alone/imports.psy.h gen/imports.psy.h
 
-# What the accessors compile to: calls of each in a function of its own.
-cat >access.c <<'END'
-#include "every_type.psy.h"
-#define GET(name, type) type get_##name(const every_kind_http_event *m); \
-    type get_##name(const every_kind_http_event *m) { return every_kind_http_event_##name(m); }
-#define SET(name, type) void set_##name(every_kind_http_event *m, type v); \
-    void set_##name(every_kind_http_event *m, type v) { every_kind_http_event_set_##name(m, v); }
-#define BOTH(name, type) GET(name, type) SET(name, type)
-BOTH(a, int8_t) BOTH(b, int16_t) BOTH(c, int32_t) BOTH(d, int64_t) BOTH(e, uint8_t) BOTH(f, uint16_t) BOTH(g, uint32_t)
-BOTH(h, uint64_t) BOTH(i, uint16_t) BOTH(k, float) BOTH(l, double) BOTH(r, uint8_t) BOTH(s, float)
-GET(flag, bool) SET(flag, bool) GET(n_count, uint32_t)
-END
-ok 'accessors' quietly $PSYNE_CC -std=c11 -O2 -fcf-protection=none -fno-stack-protector -I"$include" -Igen -c access.c -o access.o
-if ! command -v objdump >/dev/null; then
-    skip 'accessors are single loads and stores' 'there is no objdump'
-elif ! objdump -f access.o | grep -q 'elf64-x86-64'; then
-    skip 'accessors are single loads and stores' 'this test reads x86-64 only'
-else
-    objdump -d --no-show-raw-insn access.o >listing
-    # Per function: instructions, those that touch the message, and calls or jumps.
-    awk '/^[0-9a-f]+ <.*>:$/ { name = substr($2, 2, length($2) - 3); next }
-         /^ / && name { line = $0; sub(/^[^\t]*\t/, "", line); if (line ~ /^(nop|xchg|cs|data16)/) next
-             all[name]++; if (line ~ /\(%rdi\)/) memory[name]++; if (line ~ /^(call|j)/) jumps[name]++ }
-         END { for (n in all) print n, all[n], memory[n] + 0, jumps[n] + 0 }' listing | sort >counts
-    for kind in get set; do
-        # A load or store and the return; the bound of a count takes three more, the test of a bool two.
-        ok "every ${kind}ter is one access and no call" quietly awk -v kind="$kind" '
-            index($1, kind "_") == 1 { seen++; most = $1 ~ /_count$/ ? 5 : $1 ~ /_flag$/ ? 4 : 2
-                if ($2 > most || $3 != 1 || $4 != 0) { print "too much in " $0; bad = 1 } }
-            END { if (!seen) print "none is there"; exit bad || !seen }' counts
-    done
-fi
 ok 'nothing is left to link but what moves memory' test -z "$(nm -u all.o | grep -vE ' (memcpy|memset)$')"
 finish

@@ -16,6 +16,11 @@ nodist_%C%_test_kinds_SOURCES = $(SCHEMA_GENERATED)
 %C%_test_kinds_LDADD = $(TEST_LDADD)
 $(%C%_test_kinds_OBJECTS): $(SCHEMA_GENERATED)
 
+check_PROGRAMS += %D%/test_utf8
+%C%_test_utf8_SOURCES = %D%/test_utf8.c
+%C%_test_utf8_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_utf8_LDADD = $(TEST_LDADD)
+
 check_PROGRAMS += %D%/test_variant
 %C%_test_variant_SOURCES = %D%/test_variant.c
 %C%_test_variant_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -46,6 +51,6 @@ check_PROGRAMS += %D%/test_messages_doc
 %C%_test_messages_doc_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler
 %C%_test_messages_doc_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
 
-test_scripts += %D%/dlpack.sh %D%/header.sh %D%/messages_doc.sh %D%/variants_doc.sh
+test_scripts += %D%/accessors.sh %D%/dlpack.sh %D%/header.sh %D%/messages_doc.sh %D%/variants_doc.sh
 EXTRA_DIST += %D%/dlpack.py %D%/dlpack_peer.c %D%/k1.psy %D%/k3.psy %D%/v1.psy %D%/v2.psy %D%/v4.psy
 CLEANFILES += $(SCHEMA_GENERATED)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <psyne/status.h>
+#include <psyne/utf8.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -63,45 +64,6 @@ typedef struct psy_text {
     const char *at;
     uint32_t bytes;
 } psy_text;
-
-/* How many of the `n` bytes at `at` make the first character: 1 to 4, or 0 where there is none, or what is there is no UTF-8
- * (overlong, a surrogate, above U+10FFFF, or cut off). */
-static inline size_t psy_utf8_character(const unsigned char *at, size_t n)
-{
-    const unsigned first = n > 0 ? *(const volatile unsigned char *)at : 0xff;
-    const size_t size = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-    unsigned least = first == 0xe0   ? 0xa0
-                     : first == 0xf0 ? 0x90
-                                     : 0x80,
-             most = first == 0xed   ? 0x9f
-                    : first == 0xf4 ? 0x8f
-                                    : 0xbf;
-    size_t i;
-    if (size > n) {
-        return 0;
-    }
-    for (i = 1; i < size; i++, least = 0x80, most = 0xbf) {
-        if (at[i] < least || at[i] > most) {
-            return 0;
-        }
-    }
-    return size;
-}
-
-/* Whether the `n` bytes are UTF-8. Stays within them whatever they are, and whoever writes them meanwhile. */
-static inline bool psy_utf8_valid(const void *text, size_t n)
-{
-    const unsigned char *at = (const unsigned char *)text;
-    while (n > 0) {
-        const size_t size = psy_utf8_character(at, n);
-        if (size == 0) {
-            return false;
-        }
-        at += size;
-        n -= size;
-    }
-    return true;
-}
 
 #ifdef __cplusplus
 }
