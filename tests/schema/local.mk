@@ -46,6 +46,6 @@ check_PROGRAMS += %D%/test_messages_doc
 %C%_test_messages_doc_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler
 %C%_test_messages_doc_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
 
-test_scripts += %D%/dlpack.sh %D%/header.sh %D%/messages_doc.sh %D%/variants_doc.sh
+test_scripts += %D%/compat.sh %D%/dlpack.sh %D%/header.sh %D%/messages_doc.sh %D%/variants_doc.sh
 EXTRA_DIST += %D%/dlpack.py %D%/dlpack_peer.c %D%/k1.psy %D%/k3.psy %D%/v1.psy %D%/v2.psy %D%/v4.psy
 CLEANFILES += $(SCHEMA_GENERATED)
