@@ -293,6 +293,25 @@ static psc_fate reads_gap(psc_reads *r, const psc_message *reader, const psc_mes
     return starts_as_zeros(f) ? (psc_fate){true, "it has zeros: its default"} : FAILS("zeros are read instead of its default");
 }
 
+static bool is_counting(const psc_field *f)
+{
+    const unsigned class = psy__dtype_class(f->layout.dtype);
+    return f->layout.kind == PSY_FIELD_SCALAR && (class == PSY_DCLASS_UINT || class == PSY_DCLASS_BOOL);
+}
+
+/* Whether a number of more bytes is read where a gap follows: it is little-endian. */
+static bool is_widened(const psc_message *reader, const psc_message *writer, const psc_field *f, const psc_field *w)
+{
+    bool gap = reader->layout.kind == PSY_TYPE_MESSAGE && is_counting(f) && is_counting(w) &&
+               psy__dtype_bytes(f->layout.dtype) > psy__dtype_bytes(w->layout.dtype) &&
+               psy__field_end(&f->layout) <= writer->layout.bytes;
+    for (uint32_t i = 0; i < writer->field_count && gap; i++) {
+        const psc_field *other = &writer->fields[i];
+        gap = other == w || other->layout.parent != PSY_NONE || !psc_reads_overlap(f, other);
+    }
+    return gap;
+}
+
 psc_fate psc_reads_field(psc_reads *r, const psc_message *reader, const psc_message *writer, const psc_field *f)
 {
     const psc_field *w = psc_reads_counterpart(reader, f, writer);
@@ -311,7 +330,8 @@ psc_fate psc_reads_field(psc_reads *r, const psc_message *reader, const psc_mess
     if (!psc_reads_same_place(f, w)) {
         return FAILS("it lies at %u, and is looked for at %u", w->layout.offset, f->layout.offset);
     }
-    return psc_reads_value(r, f, w);
+    return is_widened(reader, writer, f, w) ? (psc_fate){true, "behind it are zeros, as of a small number"}
+                                            : psc_reads_value(r, f, w);
 }
 
 /* ---- types ---- */

@@ -41,6 +41,12 @@ check_PROGRAMS += %D%/test_dlpack
 %D%/gen/v4.psy.h: %D%/v4.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/v4.psy -o %D%/gen && touch $@
 
+# What writes the programs that exchange messages: compat.sh.
+check_PROGRAMS += %D%/write_exchange
+%C%_write_exchange_SOURCES = %D%/exchange.h %D%/write_exchange.c
+%C%_write_exchange_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/compiler
+%C%_write_exchange_LDADD = compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
+
 check_PROGRAMS += %D%/test_messages_doc
 %C%_test_messages_doc_SOURCES = tests/compiler/compile.c tests/compiler/compile.h %D%/test_messages_doc.c
 %C%_test_messages_doc_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler
