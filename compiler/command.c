@@ -27,11 +27,13 @@ const psc_source *psc_file_read(psc_arena *arena, psc_diagnostics *diags, const 
     return source;
 }
 
+bool psc_is_coloured(FILE *to) { return isatty(fileno(to)) && !getenv("NO_COLOR"); }
+
 void psc_say(const psc_diagnostics *diags, bool json)
 {
     if (json) {
         psc_diagnostics_json(diags, stderr);
     } else {
-        psc_diagnostics_print(diags, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+        psc_diagnostics_print(diags, stderr, psc_is_coloured(stderr));
     }
 }

@@ -17,7 +17,9 @@ psc_file_kind psc_file_kind_of(const char *path);
 /* Reads it; NULL after an error, which is reported. */
 const psc_source *psc_file_read(psc_arena *arena, psc_diagnostics *diags, const char *path);
 
-/* On standard error; in colour where that is a terminal and NO_COLOR is not set. */
+/* Whether that is a terminal and NO_COLOR is not set. */
+bool psc_is_coloured(FILE *to);
+/* On standard error. */
 void psc_say(const psc_diagnostics *diags, bool json);
 /* What --explain prints; 0, or 2 where there is no such code. */
 int psc_explain(psc_arena *arena, const char *code);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "compat.h"
 #include "compose.h"
 #include "deps.h"
 #include "emit.h"
@@ -26,7 +27,8 @@ typedef struct compilation {
     psc_paths files, include;
     psc_paths sources; /* that were read: the files, then what they import */
     const char *folder, *deps;
-    unsigned emit; /* bits of psc_emit_kind; 0: what the file's kind calls for */
+    const char *compat; /* the old schema of the one file; or NULL */
+    unsigned emit;      /* bits of psc_emit_kind; 0: what the file's kind calls for */
     bool check, json, fix, werror, explain_fusion;
     uint64_t fatal; /* warnings that are errors, a bit per code */
     psc_options options;
@@ -79,6 +81,7 @@ static bool take_option(compilation *c, psc_option_name o, const char *value)
     case PSC_OPTION_EMIT: parse_emit(c, value); break;
     case PSC_OPTION_DEPS: c->deps = value; break;
     case PSC_OPTION_CHECK: c->check = true; break;
+    case PSC_OPTION_COMPAT: c->compat = value; break;
     case PSC_OPTION_INCLUDE: psc_push(c->arena, &c->include, value); break;
     case PSC_OPTION_LEVEL:
         c->options.optimise = psc_value_place(c->arena, PSC_VALUE_LEVEL, value, "there is no optimisation -O") > 0;
@@ -116,6 +119,9 @@ static bool parse_options(compilation *c, int argc, char **argv)
         if (take_option(c, o, value)) {
             return false;
         }
+    }
+    if (c->compat && c->files.count != 1) {
+        psc_misuse("--compat compares two schemas", "write `psynec --compat old.psy new.psy`");
     }
     if (c->files.count == 0) {
         psc_misuse("no files", "`psynec --help` says more");
@@ -404,6 +410,39 @@ static void compile(compilation *c, const char *path)
     }
 }
 
+/* ---- two schemas ---- */
+
+static const psc_schema *schema_of(compilation *c, const char *path)
+{
+    psc_span nowhere = {0};
+    if (psc_file_kind_of(path) != PSC_FILE_SCHEMA) {
+        psc_help(psc_error(c->diags, PSC_E_FILE, nowhere, "%s is no schema", path), "names of schemas end in .psy");
+        return NULL;
+    }
+    const psc_source *source = psc_file_read(c->arena, c->diags, path);
+    psc_imports imports = {.arena = c->arena, .diags = c->diags, .options = &c->options};
+    return source ? psc_imports_schema(&imports, source) : NULL;
+}
+
+/* The exit status. */
+static int compare(compilation *c)
+{
+    const psc_schema *old = schema_of(c, c->compat), *now = schema_of(c, c->files.at[0]);
+    int status = 1;
+    if (old && now) {
+        const psc_compat *compat = psc_compat_find(c->arena, c->diags, old, now);
+        if (c->json) {
+            psc_compat_json(compat, stdout);
+        } else {
+            psc_compat_print(c->arena, compat, stdout, psc_is_coloured(stdout));
+        }
+        status = compat->old_readers && compat->new_readers ? 0 : 1;
+    }
+    psc_diagnostics_promote(c->diags, c->fatal);
+    psc_say(c->diags, c->json);
+    return c->diags->errors ? 1 : status;
+}
+
 /* ---- all files ---- */
 
 static void compile_all(compilation *c)
@@ -470,7 +509,10 @@ int psc_command_compile(int argc, char **argv)
                      .diags = &diags,
                      .outputs = &outputs};
     int status = 0;
-    if (parse_options(&c, argc, argv)) {
+    const bool goes_on = parse_options(&c, argc, argv);
+    if (goes_on && c.compat) {
+        status = compare(&c);
+    } else if (goes_on) {
         compile_all(&c);
         if (c.fix) {
             fix(&c);

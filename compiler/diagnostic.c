@@ -258,25 +258,41 @@ static void print_words(const char *text, FILE *to)
     fputc('\n', to);
 }
 
+static const char *const paints[] = {[PSC_PAINT_NONE] = "",
+                                     [PSC_PAINT_ERROR] = "\033[1;31m",
+                                     [PSC_PAINT_WARNING] = "\033[1;35m",
+                                     [PSC_PAINT_NOTE] = "\033[1;36m"};
+
+void psc_said_print(psc_span span, const char *word, const char *code, const char *text, psc_paint colour, FILE *to)
+{
+    const char *paint = paints[colour], *plain = *paint ? "\033[0m" : "";
+    print_place(span, to);
+    fprintf(to, "%s%s%s%s%s%s: ", paint, word, code ? "[" : "", code ? code : "", code ? "]" : "", plain);
+    print_words(text, to);
+    print_line(span, to, paint, plain);
+}
+
+void psc_help_print(const char *word, const char *text, psc_paint colour, FILE *to)
+{
+    const char *paint = paints[colour];
+    fprintf(to, "   %s%s%s: ", paint, word, *paint ? "\033[0m" : "");
+    print_words(text, to);
+}
+
 static void print_one(const psc_diagnostic *d, FILE *to, bool colour)
 {
     bool error = d->severity == PSC_ERROR;
-    const char *paint = !colour ? "" : error ? "\033[1;31m" : "\033[1;35m", *plain = colour ? "\033[0m" : "";
-    const char *note = colour ? "\033[1;36m" : "";
-    print_place(d->span, to);
-    fprintf(to, "%s%s[%s]%s: ", paint, error ? "error" : "warning", codes[d->code].code, plain);
-    print_words(d->text, to);
-    print_line(d->span, to, paint, plain);
+    psc_said_print(d->span, error ? "error" : "warning", codes[d->code].code, d->text,
+                   !colour ? PSC_PAINT_NONE
+                   : error ? PSC_PAINT_ERROR
+                           : PSC_PAINT_WARNING,
+                   to);
     for (size_t i = 0; i < d->remarks.count; i++) {
         const psc_remark *r = &d->remarks.at[i];
         if (r->help) {
-            fprintf(to, "   %shelp%s: ", note, plain);
-            print_words(r->text, to);
+            psc_help_print("help", r->text, colour ? PSC_PAINT_NOTE : PSC_PAINT_NONE, to);
         } else {
-            print_place(r->span, to);
-            fprintf(to, "%snote%s: ", note, plain);
-            print_words(r->text, to);
-            print_line(r->span, to, note, plain);
+            psc_said_print(r->span, "note", NULL, r->text, colour ? PSC_PAINT_NOTE : PSC_PAINT_NONE, to);
         }
     }
 }

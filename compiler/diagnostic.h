@@ -111,6 +111,12 @@ void psc_diagnostics_json(const psc_diagnostics *diags, FILE *to);
  * that are no text are shown as U+FFFD. */
 void psc_diagnostics_print(const psc_diagnostics *diags, FILE *to, bool colour);
 
+/* What diagnostics are printed with, for others that say things of places: "FILE:LINE:COLUMN: WORD[CODE]: TEXT" and the line
+ * with a caret under it (code: or NULL); "   WORD: TEXT". */
+typedef enum psc_paint { PSC_PAINT_NONE, PSC_PAINT_ERROR, PSC_PAINT_WARNING, PSC_PAINT_NOTE } psc_paint;
+void psc_said_print(psc_span span, const char *word, const char *code, const char *text, psc_paint colour, FILE *to);
+void psc_help_print(const char *word, const char *text, psc_paint colour, FILE *to);
+
 /* The candidate nearest to `name` (edit distance at most about a third of its length; case does not count), or NULL. */
 const char *psc_did_you_mean(const char *name, const char *const *candidates, size_t count);
 

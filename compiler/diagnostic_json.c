@@ -13,8 +13,7 @@ static void put_place(psc_json *j, const char *key, const psc_source *source, ui
     psc_json_close(j, '}');
 }
 
-/* file, line, column, end; nothing but a null file where there is no place. */
-static void put_span(psc_json *j, psc_span span)
+void psc_span_json(psc_json *j, psc_span span)
 {
     uint32_t line, column;
     psc_json_text(j, "file", span.source ? span.source->path : NULL);
@@ -32,7 +31,7 @@ static void put_remarks(psc_json *j, const psc_diagnostic *d)
     for (size_t i = 0; i < d->remarks.count; i++) {
         if (!d->remarks.at[i].help) {
             psc_json_open(j, NULL, '{');
-            put_span(j, d->remarks.at[i].span);
+            psc_span_json(j, d->remarks.at[i].span);
             psc_json_text(j, "message", d->remarks.at[i].text);
             psc_json_close(j, '}');
         }
@@ -55,7 +54,7 @@ void psc_diagnostics_json(const psc_diagnostics *diags, FILE *to)
         const psc_diagnostic *d = shown.at[i];
         psc_json j = {.to = to};
         psc_json_open(&j, NULL, '{');
-        put_span(&j, d->span);
+        psc_span_json(&j, d->span);
         psc_json_text(&j, "severity", d->severity == PSC_ERROR ? "error" : "warning");
         psc_json_text(&j, "code", psc_code_text(d->code));
         psc_json_text(&j, "message", d->text);
@@ -63,7 +62,7 @@ void psc_diagnostics_json(const psc_diagnostics *diags, FILE *to)
         psc_json_open(&j, "fixes", '[');
         for (size_t k = 0; k < d->fixes.count; k++) {
             psc_json_open(&j, NULL, '{');
-            put_span(&j, d->fixes.at[k].span);
+            psc_span_json(&j, d->fixes.at[k].span);
             psc_json_text(&j, "text", d->fixes.at[k].text);
             psc_json_close(&j, '}');
         }

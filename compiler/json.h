@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "source.h"
+
 typedef struct psc_json {
     FILE *to;
     bool pretty; /* a member a line; else all in one */
@@ -30,5 +32,7 @@ void psc_json_number(psc_json *j, const char *key, uint64_t number);
 /* As it is: a number. */
 void psc_json_raw(psc_json *j, const char *key, const char *text);
 void psc_json_flag(psc_json *j, const char *key, bool flag);
+/* file, line, column, end; nothing but a null file where there is no place. */
+void psc_span_json(psc_json *j, psc_span span);
 
 #endif

@@ -19,6 +19,13 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/bytecode.c \
     %D%/call.c \
     %D%/call.h \
+    %D%/compat.c \
+    %D%/compat.def \
+    %D%/compat.h \
+    %D%/compat_fields.c \
+    %D%/compat_print.c \
+    %D%/compat_read.c \
+    %D%/compat_state.h \
     %D%/compose.c \
     %D%/compose.h \
     %D%/diagnostic.c \

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compat.h"
 #include "diagnostic.h"
 #include "optimise.h"
 #include "options.h"
@@ -205,6 +206,20 @@ static void write_fast_math(FILE *to)
     }
 }
 
+static const char *survival_text(psc_survival survival)
+{
+    return survival == PSC_SURVIVES_YES ? "yes" : survival == PSC_SURVIVES_NO ? "no" : "it depends";
+}
+
+static void write_changes(FILE *to)
+{
+    for (unsigned i = 0; i < PSC_CHANGE_COUNT; i++) {
+        const psc_change_row *row = &psc_change_rows[i];
+        fprintf(to, "| `%s` | %s | %s | %s | %s |\n", row->name, row->what, survival_text(row->old_readers),
+                survival_text(row->new_readers), row->readers);
+    }
+}
+
 /* A section a code, its blocks headed by what they are. */
 static void write_explanations(FILE *to)
 {
@@ -250,6 +265,7 @@ int main(int argc, char **argv)
     const psc_pair page[] = {{"OPTIONS", text_of(write_options)},
                              {"PASSES", text_of(write_passes)},
                              {"FAST_MATH", text_of(write_fast_math)},
+                             {"CHANGES", text_of(write_changes)},
                              {NULL, NULL}};
     bool is_manual = strcmp(argv[1], "manual") == 0, is_completion = strcmp(argv[1], "completion") == 0;
     psc_template_write(templates->text, argv[1], is_manual ? manual : is_completion ? completion : page, stdout);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Golden files: what psynec makes of tests/golden/STAGE/NAME.{psy,hrm,hra} is in NAME.{psy,hrm,hra}.out beside it. STAGE is a pass
 # (its dump), `asm`, `header`, `graph`, `json`, `ir`, `glsl`, `c`, `fmt`, `fusion` (--explain-fusion), `mended` (--fix), `objects` (--diagnostics=json), or
-# `diagnostics` (what is said, and the exit status). `// psynec: ...` on the first line of an input adds
+# `diagnostics` (what is said, and the exit status). Of `compat`, each folder has old.psy and new.psy. `// psynec: ...` on the first line of an input adds
 # arguments. `golden.sh --update` (make update-golden) writes the expectations.
 set -u
 export LC_ALL=C
@@ -36,6 +36,11 @@ make() { # stage, name: the text on stdout
         # shellcheck disable=SC2086
         "$psynec" -I ../imports --emit "$1" -o "$out" $arguments "$2" && cat "$out"/*
         ;;
+    compat)
+        # shellcheck disable=SC2086
+        "$psynec" $arguments --compat old.psy "$2" 2>&1 || status=$?
+        echo "exit status $status"
+        ;;
     fusion) "$psynec" -I ../imports --check --explain-fusion $arguments "$2" ;;
     mended)
         # The text after --fix, and what is said then.
@@ -56,13 +61,14 @@ report() { # ok or "not ok", name
     [ "$1" = ok ] || failed=$((failed + 1))
 }
 
-for folder in "$golden"/*/; do
-    stage=$(basename "$folder")
-    [ "$stage" = imports ] && continue
+for folder in "$golden"/*/ "$golden"/compat/*/; do
+    stage=${folder#"$golden/"} stage=${stage%/}
+    [ "$stage" = imports ] || [ "$stage" = compat ] && continue
     cd "$folder" || exit 1
     for input in *.psy *.hrm *.hra; do
         [ -e "$input" ] || continue
-        make "$stage" "$input" >"$work/now"
+        [ "${stage%/*}/$input" = compat/old.psy ] && continue
+        make "${stage%/*}" "$input" >"$work/now"
         if [ $update = yes ]; then
             cmp -s "$work/now" "$input.out" || { cp "$work/now" "$input.out" && echo "$stage/$input.out"; }
         elif diff -u "$input.out" "$work/now" >"$work/diff" 2>&1; then
@@ -82,7 +88,7 @@ done
 for code in $(sed -n 's/^DIAGNOSTIC([A-Z_]*, "\([EW][0-9]*\)".*/\1/p' "$source/compiler/diagnostics.def"); do
     [ "$code" = E0900 ] && continue
     if [ $update = no ]; then
-        if grep -qF "[$code]" "$golden"/diagnostics/*.out; then report ok "$code has a case"; else report 'not ok' "$code has no case"; fi
+        if grep -qF "[$code]" "$golden"/diagnostics/*.out "$golden"/compat/*/*.out; then report ok "$code has a case"; else report 'not ok' "$code has no case"; fi
     fi
 done
 [ $update = yes ] && exit 0

@@ -5,7 +5,7 @@ import re
 import sys
 
 source = sys.argv[1]
-CALL = re.compile(r"(?:\bERROR|psc_error|psc_warn|psc_over_limit)\s*\(")
+CALL = re.compile(r"(?:\bERROR|psc_error|psc_warn|psc_over_limit|psc_compat_add|FAILS)\s*\(")
 TEXT = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"\s*(?:PRI[a-z]\d+\s*)?)+')
 FORMAT = re.compile(r"%[-0-9.*]*(?:ll|l|z)?[a-zA-Z]")
 # What says that the compiler is wrong, needs a machine with less memory than there is, or an operation that the language has not.
@@ -42,7 +42,7 @@ def messages():
                     yield path, text.count("\n", 0, call.start()) + 1, said.replace('\\"', '"').replace("\\\\", "\\")
 
 
-golden = "\n".join(text for _, text in read("/tests/golden/*/*.out"))
+golden = "\n".join(text for _, text in read("/tests/golden/**/*.out"))
 others = "\n".join(text for kind in ("sh", "c") for _, text in read("/tests/**/*." + kind))
 found = missing = 0
 for path, line, said in messages():

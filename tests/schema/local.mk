@@ -46,11 +46,17 @@ check_PROGRAMS += %D%/test_dlpack
 %D%/gen/v4.psy.h: %D%/v4.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/v4.psy -o %D%/gen && touch $@
 
+# What writes the programs that exchange messages: compat.sh.
+check_PROGRAMS += %D%/write_exchange
+%C%_write_exchange_SOURCES = %D%/exchange.h %D%/write_exchange.c
+%C%_write_exchange_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/compiler
+%C%_write_exchange_LDADD = compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
+
 check_PROGRAMS += %D%/test_messages_doc
 %C%_test_messages_doc_SOURCES = tests/compiler/compile.c tests/compiler/compile.h %D%/test_messages_doc.c
 %C%_test_messages_doc_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler
 %C%_test_messages_doc_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
 
-test_scripts += %D%/accessors.sh %D%/dlpack.sh %D%/header.sh %D%/messages_doc.sh %D%/variants_doc.sh
+test_scripts += %D%/accessors.sh %D%/compat.sh %D%/dlpack.sh %D%/header.sh %D%/messages_doc.sh %D%/variants_doc.sh
 EXTRA_DIST += %D%/dlpack.py %D%/dlpack_peer.c %D%/k1.psy %D%/k3.psy %D%/v1.psy %D%/v2.psy %D%/v4.psy
 CLEANFILES += $(SCHEMA_GENERATED)

@@ -25,9 +25,9 @@ extern "C" {
 /* The header as it is now, in one read of each of its words. */
 static inline psy_message_header psy_verify_read(const void *message)
 {
-    const uint32_t words[2] = {((const volatile uint32_t *)message)[0], ((const volatile uint32_t *)message)[1]};
+    const uint32_t header_words[2] = {((const volatile uint32_t *)message)[0], ((const volatile uint32_t *)message)[1]};
     psy_message_header header;
-    memcpy(&header, words, sizeof header);
+    memcpy(&header, header_words, sizeof header);
     return header;
 }
 

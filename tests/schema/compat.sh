@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# psynec --compat: how it is used, and that every change of its table has a golden file (tests/golden/compat).
+. "${PSYNE_SOURCE:?}/tests/compiler/shell.sh"
+golden=$source/tests/golden/compat
+quietly() { "$@" >err 2>&1; }
+
+for name in $(sed -n 's/^CHANGE([A-Z_]*, "\([a-z-]*\)".*/\1/p' "$source/compiler/compat.def"); do
+    ok "$name has a golden file" grep -rqF "change[$name]" "$golden"
+    ok "$name is in the page" grep -qF "| \`$name\` |" "$source/doc/psynec.md"
+done
+
+echo 'message Item { id: u64; price: f32; }' >old.psy
+echo 'message Item { id: u64; price: f32; sold: bool @since(2); }' >new.psy
+echo 'message Item { id: u64; price: f64; }' >other.psy
+echo 'message Item { id: u64' >broken.psy
+run --compat old.psy new.psy && ok 'everybody survives: exit status 0' both is "$status" 0 prints 'old and new readers survive'
+ok 'nothing is written' is "$(names .)" 'broken.psy err new.psy old.psy other.psy out'
+run --compat=old.psy other.psy && ok 'somebody does not: exit status 1' both is "$status" 1 prints 'neither old nor new readers survive'
+run --compat old.psy old.psy && ok 'nothing changed' both is "$status" 0 prints 'nothing changed'
+run --diagnostics=json --compat old.psy new.psy && ok 'JSON' both is "$status" 0 prints '"severity":"verdict","type":null,"old_readers":true'
+run --compat old.psy && ok 'one file is wrong use' both is "$status" 2 says '--compat compares two schemas'
+run --compat old.psy new.psy other.psy && ok 'three files are wrong use' both is "$status" 2 says '--compat compares two schemas'
+run --compat && ok 'no file is wrong use' both is "$status" 2 says 'needs a value'
+run --compat old.hrm new.psy && ok 'a program is refused' both is "$status" 1 says 'is no schema'
+run --compat missing.psy new.psy && ok 'a file that is missing is refused' both is "$status" 1 says 'missing.psy'
+run --compat old.psy broken.psy && ok 'a schema with errors is refused' both is "$status" 1 says 'error[E0101]'
+
+# ---- old and new programs give each other messages ----
+
+# A program of each side, of all pairs, made of the headers that users have.
+mkdir gen exchange
+pairs=$(ls "$golden")
+for pair in $pairs; do
+    for side in old new; do
+        "$psynec" "$golden/$pair/$side.psy" -o "gen/$pair" 2>>said
+    done
+done
+for side in old new; do
+    # shellcheck disable=SC2086
+    "$build/tests/schema/write_exchange" $side "$golden" $pairs >$side.c 2>left-out || cat left-out >>err
+    # shellcheck disable=SC2086
+    ok "the $side program compiles" quietly $PSYNE_CC -std=gnu11 -O0 -Wall -Wextra -Werror ${PSYNE_SANITIZE_CFLAGS-} -Wno-unused-function \
+        -I"$source/runtime/include" -I"$source/tests/schema" -Igen $side.c -o $side
+done
+ok 'it writes messages' quietly ./old write exchange
+ok 'so does the new one' quietly ./new write exchange
+ok 'the old one reads those of the new one' quietly ./old read exchange
+ok 'the new one reads those of the old one' quietly ./new read exchange
+
+# What came of them, against what psynec says: a line "PAIR.TYPE old yes" of each. A reader survives a message where it is taken,
+# and each line is the writer's, or its own default where the writer has no such line.
+awk '
+function load(file, lines,   line, at) {
+    delete lines
+    while ((getline line <file) > 0) { at = index(line, "="); lines[substr(line, 1, at - 1)] = substr(line, at) }
+    close(file)
+}
+FNR == 1 {
+    base = FILENAME
+    match(base, /\.[0-9]*\.(old|new)-(read|seen)$/)
+    type = substr(base, 1, RSTART - 1)
+    split(substr(base, RSTART + 1), parts, /[.-]/)
+    side = parts[2]
+    other = side == "old" ? "new" : "old"
+    load(type "." parts[1] "." other "-written", written)
+    load(type "." side "-default", start)
+    sub(/^exchange\//, "", type)
+    if (!((type, side) in fate)) fate[type, side] = "yes"
+}
+{
+    at = index($0, "=")
+    key = substr($0, 1, at - 1)
+    value = substr($0, at)
+    wanted = key == "status" ? "=0" : key in written ? written[key] : start[key]
+    if (value != wanted) {
+        fate[type, side] = "no"
+        print FILENAME ": " key value ", not " wanted >"why"
+    }
+}
+END { for (both in fate) { split(both, one, SUBSEP); print one[1], one[2], fate[both] } }
+' exchange/*-read exchange/*-seen | sort >exchanged
+
+# The verdicts in the same form; a renamed type is called what its doc comment says.
+for pair in $pairs; do
+    "$psynec" --diagnostics=json --compat "$golden/$pair/old.psy" "$golden/$pair/new.psy" 2>>said |
+        sed -n 's/.*"severity":"verdict","type":"\([^"]*\)","old_readers":\([a-z]*\),"new_readers":\([a-z]*\).*/\1 \2 \3/p' |
+        while read -r type old new; do
+            name=${type##*.}
+            was=$(awk -v word="$name" '$1 == "///" && NF == 2 { doc = $2; next } $2 == word { print doc } { doc = "" }' "$golden/$pair/new.psy")
+            echo "$pair.${was:-$name} old $old"
+            echo "$pair.${was:-$name} new $new"
+        done
+done | sed 's/true$/yes/; s/false$/no/' | sort >verdicts
+while read -r type side fate; do
+    # A retired field that is used again is refused for the sake of readers that neither side has.
+    case $type in retired-*) continue ;; esac
+    grep -q "^$type $side " exchanged || continue
+    ok "$side readers of $type: $fate" grep -qxF "$type $side $fate" exchanged
+done <verdicts
+ok 'enough was exchanged' test "$(wc -l <exchanged)" -ge 100
+finish
