@@ -96,11 +96,12 @@ psc_schema *psc_schema_resolve(psc_imports *imports, const psc_source *source, u
     unsigned errors = diags->errors;
     psc_syntax syntax = {.arena = arena, .diags = diags, .source = source};
     const psy_file *file = psc_psy_parse_file(&syntax);
+    psc_schema *s = psc_new(arena, psc_schema);
+    psc_schema_resolver r = {.arena = arena, .diags = diags, .file = file, .imports = imports, .schema = s};
+    resolve_imports(&r, imports);
     if (syntax.gave_up) {
         return NULL;
     }
-    psc_schema *s = psc_new(arena, psc_schema);
-    psc_schema_resolver r = {.arena = arena, .diags = diags, .file = file, .imports = imports, .schema = s};
     s->source = source;
     s->number = number;
     s->space = "";
@@ -111,7 +112,6 @@ psc_schema *psc_schema_resolve(psc_imports *imports, const psc_source *source, u
     if (strlen(s->space) > PSC_NAMESPACE_MAX) {
         psc_error(diags, PSC_E_LIMIT, file->space_span, "a namespace has at most %d characters", PSC_NAMESPACE_MAX);
     }
-    resolve_imports(&r, imports);
     resolve_constants(&r);
     psc_schema_resolve_types(&r);
     if (diags->errors == errors && !r.incomplete) {

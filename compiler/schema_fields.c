@@ -146,7 +146,7 @@ static bool resolve_union(psc_schema_resolver *r, const psc_message *in, const p
 static void no_type(psc_schema_resolver *r, const psc_name *name)
 {
     psc_words types = {0};
-    for (uint32_t i = 0; i < r->block_count; i++) {
+    for (uint32_t i = 0; psc_errors_are_kept(r->diags) && i < r->block_count; i++) {
         psc_push(r->arena, &types, r->declared[i]->name);
     }
     if (!psc_schema_unknown(r, psc_format(r->arena, "there is no type `%s`", name->text), name, psc_declared_type, &types)) {

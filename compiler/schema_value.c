@@ -31,14 +31,21 @@ static bool is_own(const psc_schema_resolver *r, const char *word)
     return false;
 }
 
-static psc_number unknown(psc_schema_resolver *r, const psy_expr *e, bool own, psc_words *near)
+static psc_number unknown(psc_schema_resolver *r, const psy_expr *e, bool own)
 {
+    psc_words near = {0};
+    for (uint32_t i = 0; psc_errors_are_kept(r->diags) && r->scope && i < r->scope->field_count; i++) {
+        psc_push(r->arena, &near, r->scope->fields[i].name);
+    }
+    for (uint32_t i = 0; psc_errors_are_kept(r->diags) && i < r->schema->constant_count; i++) {
+        psc_push(r->arena, &near, r->schema->constants[i].name);
+    }
     const psc_name name = {e->name, e->span, NULL};
     const char *problem =
         psc_format(r->arena, r->scope ? "there is no value or constant `%s`" : "there is no constant `%s` above", e->name);
     if (own) {
         psc_help(psc_error(r->diags, PSC_E_UNKNOWN_NAME, e->span, "%s", problem), "a constant is made of those before it");
-    } else if (!psc_schema_unknown(r, problem, &name, psc_declared_constant, near)) {
+    } else if (!psc_schema_unknown(r, problem, &name, psc_declared_constant, &near)) {
         psc_error(r->diags, PSC_E_UNKNOWN_NAME, e->span, "%s", problem);
     }
     return (psc_number){PSC_NUMBER_POISON, 0, 0};
@@ -48,30 +55,25 @@ static psc_number unknown(psc_schema_resolver *r, const psy_expr *e, bool own, p
 static psc_number name_value(psc_schema_resolver *r, const psy_expr *e)
 {
     const char *word = psc_import_word(r->schema, e->name);
-    psc_words names = {0};
     for (uint32_t i = 0; r->scope && i < r->scope->field_count; i++) {
         const psc_field *f = &r->scope->fields[i];
         if (strcmp(f->name, e->name) == 0) {
             return (psc_number){PSC_NUMBER_INTEGER, (int64_t)psc_fold_cast(f->layout.dtype, PSY_I64, f->layout.default_bits),
                                 0};
         }
-        psc_push(r->arena, &names, f->name);
     }
     for (uint32_t i = 0; i < r->schema->constant_count; i++) {
         const psc_constant *c = &r->schema->constants[i];
         if (word && strcmp(c->name, word) == 0) {
             return value_of(c);
         }
-        psc_push(r->arena, &names, c->name);
     }
     size_t index;
     bool poisoned = false;
     const bool own = is_own(r, word);
     const psc_schema *from =
         own ? NULL : psc_import_find(r->diags, r->schema, e->name, e->span, psc_declared_constant, &index, &poisoned);
-    return from       ? value_of(&from->constants[index])
-           : poisoned ? (psc_number){PSC_NUMBER_POISON, 0, 0}
-                      : unknown(r, e, own, &names);
+    return from ? value_of(&from->constants[index]) : poisoned ? (psc_number){PSC_NUMBER_POISON, 0, 0} : unknown(r, e, own);
 }
 
 static psc_number binary_value(psc_schema_resolver *r, const psy_expr *e)

@@ -323,6 +323,10 @@ psc_diagnostic *psc_syntax_error(psc_syntax *s, psc_span span, const char *found
         return NULL;
     }
     s->spoiled = span.end;
+    if (!psc_errors_are_kept(s->diags)) {
+        psc_error(s->diags, PSC_E_SYNTAX, span, "%s", found); /* counted, never shown: to look around would take long */
+        return NULL;
+    }
     if (refuse_later(s, span)) {
         s->spoiled = line_end(s->source, span.begin);
         return NULL;

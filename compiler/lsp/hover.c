@@ -37,7 +37,7 @@ static json_t *hover_field(const lsp_question *q, psc_span at, const psc_message
 static json_t *hover_message(const lsp_question *q, psc_span at, const psc_message *m)
 {
     enum { FIELDS_SHOWN_MAX = 24 };
-    const char *code = psc_format(q->arena, "message %s {", m->name);
+    const char *code = psc_format(q->arena, "%s %s {", psc_type_word(m), m->name);
     unsigned shown = 0;
     for (uint32_t i = 0; i < m->field_count && shown <= FIELDS_SHOWN_MAX; i++) {
         if (m->fields[i].layout.parent != PSY_NONE) {
@@ -78,8 +78,11 @@ static json_t *hover_declared(const lsp_question *q, const psc_schema *s, psc_sp
             return hover_constant(q, at, &s->constants[i]);
         }
     }
-    for (uint32_t i = 0; i < s->message_count; i++) {
-        const psc_message *m = &s->messages[i];
+    for (uint32_t i = 0; i < s->order_count; i++) {
+        const psc_message *m = s->order[i];
+        if (m->layout.kind != PSY_TYPE_MESSAGE && m->layout.kind != PSY_TYPE_STRUCT) {
+            continue;
+        }
         if (starts_at(m->span, definition)) {
             return hover_message(q, at, m);
         }

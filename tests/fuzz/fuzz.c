@@ -60,9 +60,21 @@ static void check_layout(const psc_source *source, bool is_program, bool ok)
     psc_arena_fini(&arena);
 }
 
-static bool compile_schema(psc_arena *arena, psc_diagnostics *diags, const psc_source *source)
+/* The folders that are named with colons between. */
+static psc_options options_for(psc_arena *arena, const char *imports)
 {
-    psc_schema *schema = psc_schema_parse(arena, diags, source);
+    PSC_LIST(const char *) folders = {0};
+    for (char *c = psc_strndup(arena, imports, strlen(imports)), *folder; (folder = strtok_r(c, ":", &c));) {
+        psc_push(arena, &folders, (const char *)folder);
+    }
+    return (psc_options){.include = folders.at, .include_count = folders.count};
+}
+
+static bool compile_schema(psc_arena *arena, psc_diagnostics *diags, const psc_source *source, const char *imports)
+{
+    const psc_options options = options_for(arena, imports);
+    psc_imports read = {.arena = arena, .diags = diags, .options = &options};
+    psc_schema *schema = psc_imports_schema(&read, source);
     if (schema) {
         char *header = NULL;
         size_t n = 0;
@@ -77,12 +89,9 @@ static bool compile_schema(psc_arena *arena, psc_diagnostics *diags, const psc_s
 
 static bool compile_program(psc_arena *arena, psc_diagnostics *diags, const psc_source *source, const char *imports)
 {
-    PSC_LIST(const char *) folders = {0};
-    for (char *c = psc_strndup(arena, imports, strlen(imports)), *folder; (folder = strtok_r(c, ":", &c));) {
-        psc_push(arena, &folders, (const char *)folder);
-    }
     for (unsigned optimise = 0; optimise < 2; optimise++) {
-        psc_options options = {.include = folders.at, .include_count = folders.count, .optimise = optimise};
+        psc_options options = options_for(arena, imports);
+        options.optimise = optimise;
         psc_passes_options passes = {.dump = NULL};
         psc_unit *unit = psc_new(arena, psc_unit);
         *unit = (psc_unit){.arena = arena, .diags = diags, .source = source, .options = &options};
@@ -128,7 +137,8 @@ bool fuzz_one(fuzz_kind kind, const char *imports, const uint8_t *bytes, size_t 
     psc_arena_init(&arena);
     psc_diagnostics diags = {.arena = &arena};
     const psc_source *source = psc_source_text(&arena, kind == FUZZ_SCHEMA ? "fuzz.psy" : "fuzz.hrm", (const char *)bytes, n);
-    bool ok = kind == FUZZ_SCHEMA ? compile_schema(&arena, &diags, source) : compile_program(&arena, &diags, source, imports);
+    bool ok = kind == FUZZ_SCHEMA ? compile_schema(&arena, &diags, source, imports)
+                                  : compile_program(&arena, &diags, source, imports);
     check_diagnostics(&diags, ok);
     check_layout(source, kind == FUZZ_PROGRAM, ok);
     if (arena.total > ARENA_BYTES_MAX) {

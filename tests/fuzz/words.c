@@ -14,9 +14,9 @@ static const char *const keywords[] = {
 static const char *const others[] = {
     /* names and numbers */
     "Query", "Hits", "Number", "q", "x", "y", "words", "vector", "score", "index", "N", "M", "DIM", "D", "_", "a.b",
-    "\"messages.psy\"", "\"\"", "\"\\x\"", "0", "1", "2", "3", "8", "16", "64", "65536", "65537", "0.5", "1e308", "1e-320",
-    "1e999", "0x7f", "0b1", "1_0", "2147483647", "2147483648", "4294967295", "9223372036854775807", "9223372036854775808",
-    "18446744073709551615", "18446744073709551616",
+    "\"messages.psy\"", "\"shared.psy\"", "\"round_a.psy\"", "shared", "Item", "\"\"", "\"\\x\"", "0", "1", "2", "3", "8", "16",
+    "64", "65536", "65537", "0.5", "1e308", "1e-320", "1e999", "0x7f", "0b1", "1_0", "2147483647", "2147483648", "4294967295",
+    "9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616",
     /* words that are no keywords, but mean something in their place */
     "split", "by", "key", "replicated", "@key", "@since(2)", "axis:", "keep: true", "k: 3", "descending: true", "shards", "-1",
     "@align(64)", "@retired", "@deprecated", "string?", "string[]", "u8[]", "Lang", "Point[<=2]", "= \"text\"",

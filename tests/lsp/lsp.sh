@@ -14,6 +14,10 @@ fi
 folder="$work/ein Ordner: größe #1"
 mkdir "$folder"
 cp "$source"/examples/nearest/nearest.{hrm,psy} "$folder/"
+# Schemas in the place of Psyne's own.
+export PSYNE_SCHEMAS=$folder/own
+mkdir -p "$folder/own/psyne"
+printf 'namespace psyne;\n\n/// Numbers.\nmessage Tensor {\n    x: f32[4];\n}\n' >"$folder/own/psyne/tensor.psy"
 
 for session in "$here"/sessions/*.session; do
     name=$(basename "$session" .session)
