@@ -28,7 +28,7 @@ static psc_schema *schema_of(psc_arena *arena, const char *text)
     char *said = compile_said(&diags);
     cr_assert(s != NULL, "%s", said);
     free(said);
-    cr_assert_eq(s->message_count, 2);
+    cr_assert_eq(s->message_count, 3);
     return s;
 }
 
