@@ -232,7 +232,7 @@ static psy_status check_tail(psy__check *c, const psy__frame *f, uint32_t i)
         return status;
     }
     if (t.offset == 0 || (t.count == 0 && !(field->flags & PSY_FIELD_MAYBE))) {
-        return refuse(f, i, PSY_NONE, "%u elements at offset %u", t.count, t.offset);
+        return refuse(f, i, PSY_NONE, "a count of %u at offset %u", t.count, t.offset);
     }
     const uint64_t bytes = (uint64_t)t.count * psy__tail_size(f, i);
     const uint32_t align = psy__tail_align(f, i, bytes);

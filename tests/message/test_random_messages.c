@@ -218,6 +218,64 @@ Test(random_messages, hash_tells_apart)
     cr_assert(all > 4 && differ + 2 > all);
 }
 
+/* Text with bytes changed, left out and doubled: a message that is sound, or a place where it is wrong. */
+static void change_text(const psy_type *type, const char *text, size_t n, unsigned rounds)
+{
+    static const char bytes[] = "{}[]\":,\\0 -.eu9atn\xc3\x80";
+    static _Alignas(64) unsigned char room[1 << 20];
+    for (unsigned i = 0; i < rounds; i++) {
+        const uint32_t at = random_below(&types, (uint32_t)n), many = random_below(&types, 8);
+        const uint32_t cut = many < n - at ? many : (uint32_t)n - at;
+        const unsigned what = random_below(&types, 4);
+        char *changed = malloc(n + cut + 1); /* exactly: a sanitizer sees the first byte behind */
+        size_t length = n, size;
+        memcpy(changed, text, at);
+        if (what == 0) { /* doubled */
+            memcpy(changed + at, text + at, cut);
+            memcpy(changed + at + cut, text + at, n - at);
+            length += cut;
+        } else if (what == 1) { /* left out */
+            memcpy(changed + at, text + at + cut, n - at - cut);
+            length -= cut;
+        } else if (what == 2) { /* cut off */
+            length = at;
+        } else {
+            memcpy(changed + at, text + at, n - at);
+            changed[at] = bytes[random_below(&types, sizeof bytes - 1)];
+        }
+        char *exact = malloc(length + (length == 0));
+        memcpy(exact, changed, length);
+        const psy_status status = psy_message_parse(type, exact, length, room, sizeof room, &size);
+        if (status == PSY_OK) {
+            cr_assert_eq(psy_message_verify(type, room, size), PSY_OK, "%s", psy_detail());
+        } else {
+            cr_assert(status == PSY_CORRUPT && strncmp(psy_detail(), "line ", 5) == 0 && size == 0, "%s", psy_detail());
+        }
+        free(exact);
+        free(changed);
+    }
+}
+
+Test(random_messages, changed_text)
+{
+    const uint64_t seed = setting("PSYNE_TEST_SEED", 1), count = setting("PSYNE_TEST_RANDOM", 40);
+    for (uint64_t i = 0; i < count; i++) {
+        random_types_make(&types, seed + 2000 + i);
+        for (uint32_t t = 0; t < types.type_count; t++) {
+            if (types.types[t].kind != PSY_TYPE_MESSAGE) {
+                continue;
+            }
+            const psy_type type = psy_reflect_type_at(&types.reflection, t);
+            message m = random_message(&type, t);
+            size_t n;
+            char *text = print(&type, m, random_below(&types, 3), &n);
+            change_text(&type, text, n, 40);
+            free(text);
+            free(m.bytes);
+        }
+    }
+}
+
 /* A message of an older version is what its text makes of the newer one, and the other way round. */
 static void across_versions(uint32_t index, uint32_t version)
 {
