@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What it costs to write a message, to read all of it, and to check one that came from outside.
  *
- *   schema/encode, schema/decode, schema/verify                        the container: lists, structs, texts
+ *   schema/encode, schema/decode, schema/verify                        the container: lists, structs, texts; psyne's with
+ * bounds schema/encode/open, schema/decode/open, schema/verify/open         the same, psyne's lists and texts without bounds
  *   schema/encode/vector, schema/decode/vector, schema/verify/vector   a key, 256 numbers and a count
  *
  * Beside a C struct that is written and read as it is, Cap'n Proto and MessagePack. All write the same values into the same
@@ -210,6 +211,8 @@ int main(int argc, char **argv)
     static const schema_format *const containers[FORMATS] = {&schema_psyne_container, &schema_raw_container,
                                                              &schema_capnp_container, &schema_capnp_kept_container,
                                                              &schema_msgpack_container};
+    static const schema_format *const open[FORMATS] = {&schema_psyne_open, &schema_raw_container, &schema_capnp_container,
+                                                       &schema_capnp_kept_container, &schema_msgpack_container};
     static const schema_format *const searches[FORMATS] = {&schema_psyne_search, &schema_raw_search, &schema_capnp_search,
                                                            &schema_capnp_kept_search, &schema_msgpack_search};
     schema_container container;
@@ -221,6 +224,11 @@ int main(int argc, char **argv)
     measure("schema/encode", encodes);
     measure("schema/decode", decodes);
     measure("schema/verify", verifies);
+    finish();
+    prepare(&container, fill_container(&container), open);
+    measure("schema/encode/open", encodes);
+    measure("schema/decode/open", decodes);
+    measure("schema/verify/open", verifies);
     finish();
     prepare(&search, fill_search(&search, vector), searches);
     measure("schema/encode/vector", encodes);

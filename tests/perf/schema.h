@@ -64,7 +64,7 @@ typedef struct schema_format {
     bool encode_only;                                /* another way to write what a format before this one reads */
 } schema_format;
 
-extern const schema_format schema_psyne_container, schema_psyne_search;
+extern const schema_format schema_psyne_container, schema_psyne_open, schema_psyne_search;
 extern const schema_format schema_raw_container, schema_raw_search;
 #if defined(HAVE_CAPNP) || defined(__cplusplus)
 extern const schema_format schema_capnp_container, schema_capnp_search, schema_capnp_kept_container, schema_capnp_kept_search;
