@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
 # find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
-BENCHES = %D%/bench_ring %D%/bench_rpc %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed
+BENCHES = %D%/bench_ring %D%/bench_rpc %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
 EXTRA_PROGRAMS += $(BENCHES)
 bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
 
@@ -33,6 +33,34 @@ $(%C%_bench_rpc_OBJECTS): %D%/gen/echo.psy.h
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/echo.psy -o %D%/gen && touch $@
 %D%/gen/echo.psm: %D%/echo.hrm %D%/echo.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/echo.hrm -o %D%/gen && touch $@
+
+%C%_bench_schema_SOURCES = %D%/bench_schema.c %D%/schema.h %D%/schema_psyne.c %D%/schema_raw.c $(bench_common)
+nodist_%C%_bench_schema_SOURCES = %D%/gen/schema.psy.h
+%C%_bench_schema_CPPFLAGS = $(AM_CPPFLAGS) -I%D%/gen
+%C%_bench_schema_LDADD = runtime/libpsyne-core.la
+%C%_bench_schema_DEPENDENCIES = runtime/libpsyne-core.la
+if HAVE_CAPNP
+%C%_bench_schema_CPPFLAGS += -DHAVE_CAPNP
+%C%_bench_schema_LDADD += %D%/schema_capnp.o %D%/gen/schema.capnp.o $(CAPNP_LIBS) -lstdc++
+%C%_bench_schema_DEPENDENCIES += %D%/schema_capnp.o %D%/gen/schema.capnp.o
+endif
+if HAVE_MSGPACK
+%C%_bench_schema_SOURCES += %D%/schema_msgpack.c
+%C%_bench_schema_CPPFLAGS += -DHAVE_MSGPACK $(MSGPACK_CFLAGS)
+%C%_bench_schema_LDADD += $(MSGPACK_LIBS)
+endif
+$(%C%_bench_schema_OBJECTS): %D%/gen/schema.psy.h
+%D%/gen/schema.psy.h: %D%/schema.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/schema.psy -o %D%/gen && touch $@
+# In C++, but linked as all others are.
+%D%/gen/schema.capnp.c++: %D%/schema.capnp
+	$(AM_V_GEN)$(MKDIR_P) %D%/gen && $(CAPNP_COMPILER) compile --src-prefix=$(srcdir)/%D% -oc++:%D%/gen $(srcdir)/%D%/schema.capnp
+%D%/gen/schema.capnp.h: %D%/gen/schema.capnp.c++
+SCHEMA_CXX = $(CXX) -std=gnu++17 $(CXXFLAGS) $(AM_CPPFLAGS) $(CAPNP_CFLAGS) -I%D%/gen
+%D%/gen/schema.capnp.o: %D%/gen/schema.capnp.c++ %D%/gen/schema.capnp.h
+	$(AM_V_CXX)$(SCHEMA_CXX) -x c++ -c %D%/gen/schema.capnp.c++ -o $@
+%D%/schema_capnp.o: %D%/schema_capnp.cc %D%/schema.h %D%/gen/schema.capnp.h
+	$(AM_V_CXX)$(SCHEMA_CXX) -Wall -Wextra -c $(srcdir)/%D%/schema_capnp.cc -o $@
 
 %C%_bench_dot_SOURCES = %D%/bench_dot.c $(bench_common)
 %C%_bench_dot_CPPFLAGS = $(AM_CPPFLAGS)
@@ -74,5 +102,6 @@ check_PROGRAMS += %D%/test_bench
 %C%_test_bench_LDADD = $(TEST_LDADD)
 test_scripts += %D%/test_run.sh
 
-EXTRA_DIST += %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/run doc/benchmarks.md
-CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED) $(PRINTED_GENERATED) %D%/printed-kernels.o
+EXTRA_DIST += %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/run doc/benchmarks.md
+CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED) $(PRINTED_GENERATED) %D%/printed-kernels.o %D%/schema_capnp.o %D%/gen/schema.psy.h \
+    %D%/gen/schema.capnp.h %D%/gen/schema.capnp.c++ %D%/gen/schema.capnp.o

@@ -67,8 +67,15 @@ static inline uint64_t psy__utf8_bits_few(const unsigned char *at, size_t n)
 
 #define PSY__UTF8_HIGH UINT64_C(0x8080808080808080)
 
+/* What is longer, or no ASCII, is looked at elsewhere, so that what is short needs little code. */
+#if defined(__GNUC__)
+#define PSY__APART __attribute__((noinline, unused))
+#else
+#define PSY__APART
+#endif
+
 /* Character by character, but for long runs of ASCII. */
-static inline bool psy__utf8_valid_any(const unsigned char *at, size_t n)
+PSY__APART static bool psy__utf8_valid_any(const unsigned char *at, size_t n)
 {
     while (n > 0) {
         const unsigned char *const block = at;
@@ -100,31 +107,44 @@ static inline bool psy_utf8_valid(const void *text, size_t n)
     return psy__utf8_valid_any(at, n);
 }
 
-/* Copies the `n` bytes of text to `to`, where there is room for them. False, and nothing is written: they are no UTF-8. Short
- * text, as most is, is read once and written once. */
-static inline bool psy_utf8_copy(void *to, const void *text, size_t n)
+PSY__APART static bool psy__utf8_copy_any(void *to, const void *text, size_t n)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    unsigned char *out = (unsigned char *)to;
-    if (n >= 8 && n <= 32) {
-        const uint64_t first = psy__utf8_load8(at), last = psy__utf8_load8(at + n - 8);
-        const uint64_t second = n > 16 ? psy__utf8_load8(at + 8) : first, third = n > 16 ? psy__utf8_load8(at + n - 16) : last;
-        if (((first | second | third | last) & PSY__UTF8_HIGH) == 0) {
-            if (n > 16) {
-                memcpy(out + 8, &second, 8);
-                memcpy(out + n - 16, &third, 8);
-            }
-            memcpy(out, &first, 8);
-            memcpy(out + n - 8, &last, 8);
-            return true;
-        }
-    }
     if (!psy_utf8_valid(text, n)) {
         return false;
     }
     if (n > 0) {
         memcpy(to, text, n);
     }
+    return true;
+}
+
+/* Copies the `n` bytes of text to `to`, where there is room for them. False, and nothing is written: they are no UTF-8. Short
+ * text, as most is, is read once and written once. */
+static inline bool psy_utf8_copy(void *to, const void *text, size_t n)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    unsigned char *out = (unsigned char *)to;
+    uint64_t first, second, third, last;
+    if (n < 8 || n > 32) {
+        return psy__utf8_copy_any(to, text, n);
+    }
+    first = psy__utf8_load8(at);
+    last = psy__utf8_load8(at + n - 8);
+    if (n <= 16) {
+        if (((first | last) & PSY__UTF8_HIGH) != 0) {
+            return psy__utf8_copy_any(to, text, n);
+        }
+    } else {
+        second = psy__utf8_load8(at + 8);
+        third = psy__utf8_load8(at + n - 16);
+        if (((first | second | third | last) & PSY__UTF8_HIGH) != 0) {
+            return psy__utf8_copy_any(to, text, n);
+        }
+        memcpy(out + 8, &second, 8);
+        memcpy(out + n - 16, &third, 8);
+    }
+    memcpy(out, &first, 8);
+    memcpy(out + n - 8, &last, 8);
     return true;
 }
 
