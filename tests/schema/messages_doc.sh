@@ -3,7 +3,7 @@
 # The program of doc/messages.md compiles against its schema and does what it seems to.
 set -eu
 work=$(mktemp -d)
-library="$PSYNE_SANITIZE_CFLAGS $PSYNE_BUILD/runtime/.libs/libpsyne-core.a -lm -pthread"
+library="${PSYNE_SANITIZE_CFLAGS-} $PSYNE_BUILD/runtime/.libs/libpsyne-core.a -lm -pthread"
 trap 'rm -rf "$work"' EXIT
 block() { awk -v fence='```'"$1" '$0 == fence { on = 1; next } $0 == "```" { on = 0 } on' "$PSYNE_SOURCE/doc/messages.md"; }
 block psy >"$work/shop.psy"
