@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the header emitter share. header.c has the whole; header_text.c writes words and numbers of C, header_field.c
- * knows what a field is called in the header, header_struct.c writes structs and what is known of them, header_enum.c enums and
- * flags, header_init.c what messages start with, header_verify.c the checks, header_settle.c what reads other versions,
- * header_accessors.c getters and setters, header_reflection.c the tables; header_names.c has all names that come of it. The text is in
- * templates/header*.in. */
+/* What the parts of the header emitter share. header.c has the whole; header_text.c writes words and numbers of C,
+ * header_field.c knows what a field is called in the header, header_struct.c writes structs and what is known of them,
+ * header_enum.c enums and flags, header_init.c what messages start with, header_verify.c the checks, header_settle.c what reads
+ * other versions, header_accessors.c getters and setters, header_reflection.c the tables; header_names.c has all names that
+ * come of it. The text is in templates/header*.in. */
 #ifndef PSC_HEADER_H
 #define PSC_HEADER_H
 
@@ -16,14 +16,14 @@
 typedef struct psc_header {
     psc_arena *arena;
     FILE *to;
-    FILE *outer;      /* while what is written is kept, to be indented */
-    char *kept;       /* that */
+    FILE *outer; /* while what is written is kept, to be indented */
+    char *kept;  /* that */
     size_t kept_bytes;
     const psc_schema *schema;
-    const char *word; /* names of the whole header are made of it: shop_psy */
+    const char *word;                    /* names of the whole header are made of it: shop_psy */
     PSC_LIST(const psc_message *) types; /* those of the tables */
-    const psc_message *message; /* the type that is being written */
-    const char *type, *upper;   /* nearest_query, NEAREST_QUERY */
+    const psc_message *message;          /* the type that is being written */
+    const char *type, *upper;            /* nearest_query, NEAREST_QUERY */
 } psc_header;
 
 #define PSC_PAIRS(...)                                                                                                         \
@@ -96,10 +96,7 @@ static inline bool psc_field_is_retired(const psc_field *f) { return (f->layout.
 /* One number, be it optional. */
 bool psc_field_is_one(const psc_field *f);
 /* Its elements, or what it is, are of a type with a header. */
-static inline bool psc_field_is_messages(const psc_field *f)
-{
-    return f->type && f->type->layout.kind == PSY_TYPE_MESSAGE;
-}
+static inline bool psc_field_is_messages(const psc_field *f) { return f->type && f->type->layout.kind == PSY_TYPE_MESSAGE; }
 static inline bool psc_type_is_tailed(const psc_message *m) { return (m->layout.flags & PSY_TYPE_TAILED) != 0; }
 
 /* ---- one of each: what it writes ---- */

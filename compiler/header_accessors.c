@@ -5,7 +5,6 @@
 #include "header.h"
 #include "isa/layout.h"
 
-
 typedef struct accessor {
     psc_header *w;
     const psc_spot *s;

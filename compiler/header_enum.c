@@ -48,7 +48,8 @@ static void each_value(psc_header *w, const char *section)
 void psc_header_enum(psc_header *w)
 {
     const psc_message *m = w->message;
-    const psc_pair *names = PSC_PAIRS({"type", w->type}, {"full_name", m->full_name}, {"ctype", psc_header_ctype(m->layout.dtype)});
+    const psc_pair *names =
+        PSC_PAIRS({"type", w->type}, {"full_name", m->full_name}, {"ctype", psc_header_ctype(m->layout.dtype)});
     const bool flags = m->layout.kind == PSY_TYPE_FLAGS;
     psc_header_doc(w, m->doc);
     put(w, flags ? "flags" : "enum", names);

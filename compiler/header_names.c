@@ -19,7 +19,7 @@ static void take(const taker *k, const char *form, const char *field, psc_span s
     const char *name = "";
     for (const char *at = form; *at;) {
         const size_t n = strcspn(at, "_");
-        const char *word = n != 1      ? psc_strndup(k->arena, at, n)
+        const char *word = n != 1       ? psc_strndup(k->arena, at, n)
                            : *at == 't' ? k->type
                            : *at == 'T' ? k->upper
                            : *at == 'f' ? field

@@ -114,8 +114,7 @@ static void put_strings(const tables *t)
         for (; row < e->at / ROW_BYTES; row++) {
             put(w, "types_string_row", NULL);
         }
-        put(w, "types_string",
-            PSC_PAIRS({"text", psc_format(w->arena, "%.*s\\000\"", (int)strlen(quoted) - 1, quoted)}));
+        put(w, "types_string", PSC_PAIRS({"text", psc_format(w->arena, "%.*s\\000\"", (int)strlen(quoted) - 1, quoted)}));
     }
 }
 
@@ -142,12 +141,12 @@ static void put_field(tables *t, const psc_field *f)
     const psy_psm_field *l = &f->layout;
     const uint64_t default_ = psc_field_is_text(f) ? default_at(t, f) : l->default_bits;
     put(w, "types_field",
-        PSC_PAIRS({"name", number(w, string_at(t, f->name, strlen(f->name)))}, {"dtype", number(w, l->dtype)},
-                  {"kind", number(w, l->kind)}, {"flags", number(w, l->flags)}, {"count", number(w, l->count)},
-                  {"offset", number(w, l->offset)}, {"count_offset", number(w, l->count_offset)}, {"since", number(w, l->since)},
-                  {"inner", number(w, l->inner)}, {"inner_offset", number(w, l->inner_offset)}, {"parent", number(w, l->parent)},
-                  {"of", number(w, f->type && !f->part ? psc_header_index(w, f->type) : PSY_NONE)},
-                  {"default", hex(w, default_)}));
+        PSC_PAIRS(
+            {"name", number(w, string_at(t, f->name, strlen(f->name)))}, {"dtype", number(w, l->dtype)},
+            {"kind", number(w, l->kind)}, {"flags", number(w, l->flags)}, {"count", number(w, l->count)},
+            {"offset", number(w, l->offset)}, {"count_offset", number(w, l->count_offset)}, {"since", number(w, l->since)},
+            {"inner", number(w, l->inner)}, {"inner_offset", number(w, l->inner_offset)}, {"parent", number(w, l->parent)},
+            {"of", number(w, f->type && !f->part ? psc_header_index(w, f->type) : PSY_NONE)}, {"default", hex(w, default_)}));
 }
 
 /* Gives how many fields there are. */

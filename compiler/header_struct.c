@@ -64,9 +64,27 @@ static uint32_t natural_align(const psc_message *m)
 
 static const char *alignas_text(psc_header *w, uint32_t align) { return TEXT("PSY_ALIGNAS(%u) ", align); }
 
+/* Whether a member of the struct, or of a union in it, is called so. */
+static bool is_member(const psc_message *m, const char *name)
+{
+    bool is = false;
+    for (uint32_t i = 0; i < m->field_count && !is; i++) {
+        const psc_field *f = &m->fields[i];
+        is = psc_field_is_own(f) &&
+             (strcmp(f->name, name) == 0 || (f->layout.kind == PSY_FIELD_UNION && is_member(f->type, name)));
+    }
+    return is;
+}
+
+/* In C++ a type that is called as a member has to say that it is none. */
+static const char *ctype_text(psc_header *w, const psc_piece *p)
+{
+    return is_member(w->message, p->ctype) ? TEXT("PSY_GLOBAL(%s)", p->ctype) : p->ctype;
+}
+
 static void put_piece(psc_header *w, const psc_piece *p, const char *alignas_)
 {
-    put(w, "member", PSC_PAIRS({"alignas", alignas_}, {"ctype", p->ctype}, {"name", p->name}, {"array", p->array}));
+    put(w, "member", PSC_PAIRS({"alignas", alignas_}, {"ctype", ctype_text(w, p)}, {"name", p->name}, {"array", p->array}));
 }
 
 /* A member of a union: a struct where it has more than one piece. */
@@ -82,9 +100,12 @@ static void union_member(psc_header *w, const psc_field *f, const char *alignas_
     put(w, "inner_struct_begin", NULL);
     for (unsigned k = 0, at = 0; k < count; at = pieces[k].at + pieces[k].bytes, k++) {
         if (pieces[k].at > at) {
-            put(w, "inner_padding", PSC_PAIRS({"at", psc_header_decimal(w, at)}, {"count", psc_header_decimal(w, pieces[k].at - at)}));
+            put(w, "inner_padding",
+                PSC_PAIRS({"at", psc_header_decimal(w, at)}, {"count", psc_header_decimal(w, pieces[k].at - at)}));
         }
-        put(w, "inner_member", PSC_PAIRS({"alignas", k == 0 ? alignas_ : ""}, {"ctype", pieces[k].ctype}, {"name", pieces[k].name}, {"array", pieces[k].array}));
+        put(w, "inner_member",
+            PSC_PAIRS({"alignas", k == 0 ? alignas_ : ""}, {"ctype", ctype_text(w, &pieces[k])}, {"name", pieces[k].name},
+                      {"array", pieces[k].array}));
     }
     put(w, "inner_struct_end", PSC_PAIRS({"name", f->name}));
 }
@@ -166,7 +187,8 @@ void psc_header_struct(psc_header *w)
         put(w, "struct_header", NULL);
     }
     psc_header_each_member(w, member_gap, member_doc, member);
-    put(w, "struct_end", PSC_PAIRS({"type", w->type}, {"bytes", psc_header_decimal(w, m->layout.bytes)}, {"full_name", m->full_name}));
+    put(w, "struct_end",
+        PSC_PAIRS({"type", w->type}, {"bytes", psc_header_decimal(w, m->layout.bytes)}, {"full_name", m->full_name}));
     for (uint32_t i = 0; i < m->field_count; i++) {
         const psc_field *f = &m->fields[i];
         if (psc_field_is_own(f)) {
@@ -179,7 +201,8 @@ void psc_header_struct(psc_header *w)
     if (message) {
         put(w, "facts",
             PSC_PAIRS({"TYPE", w->upper}, {"full_name", m->full_name}, {"bytes", psc_header_decimal(w, m->layout.bytes)},
-                      {"hash", TEXT("%016" PRIx64, m->layout.layout_hash)}, {"version", psc_header_decimal(w, m->layout.version)}));
+                      {"hash", TEXT("%016" PRIx64, m->layout.layout_hash)},
+                      {"version", psc_header_decimal(w, m->layout.version)}));
     }
     if (m->topic) {
         put(w, "constant",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The checks of messages from outside: one pass over the fields in their order, with a cursor in the tail, a function for each type
- * that calls those of the types in it. */
+/* The checks of messages from outside: one pass over the fields in their order, with a cursor in the tail, a function for each
+ * type that calls those of the types in it. */
 #include <string.h>
 
 #include "header.h"
@@ -51,10 +51,7 @@ static bool has_union(const psc_message *m)
 }
 
 /* Whether checking the field moves the cursor. */
-static bool is_tailed(const psc_field *f)
-{
-    return psc_field_is_open(f) || (f->type && psc_type_is_tailed(f->type));
-}
+static bool is_tailed(const psc_field *f) { return psc_field_is_open(f) || (f->type && psc_type_is_tailed(f->type)); }
 
 static bool has_tail(const psc_message *m)
 {
@@ -131,8 +128,7 @@ static void check_texts(psc_header *w, const psc_spot *s)
     if (bounded) {
         put(w, "texts_bound", psc_header_pairs(w, s));
     }
-    put(w, "texts",
-        pairs_and(w, s, (psc_pair){"rows", bounded ? "rows" : psc_header_decimal(w, s->field->layout.count)}));
+    put(w, "texts", pairs_and(w, s, (psc_pair){"rows", bounded ? "rows" : psc_header_decimal(w, s->field->layout.count)}));
 }
 
 static void check_optional(psc_header *w, const psc_spot *s)

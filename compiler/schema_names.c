@@ -66,6 +66,14 @@ static const char *const functions_of_c[] = {"assert", "bcmp",   "bcopy",   "bze
                                              "strchr", "strcmp", "strcpy",  "strdup", "strlen",   "strncmp", "strsep",
                                              "strspn", "strstr", "strtok",  "size_t", "strsignal"};
 
+/* What functions of the header call their arguments and variables: a type without a namespace may not have its name. */
+static const char *const locals[] = {"a",     "all",   "at",     "b",       "bits",   "bytes",  "code",       "copy",   "count",
+                                     "dims",  "dtype", "end",    "equal",   "fields", "header", "i",          "indent", "inner",
+                                     "item",  "items", "known",  "least",   "length", "list",   "m",          "memory", "most",
+                                     "n",     "name",  "newer",  "none",    "place",  "rank",   "reflection", "room",   "rows",
+                                     "shown", "size",  "status", "strings", "t",      "text",   "there",      "to",     "types",
+                                     "v",     "value", "values", "view",    "which"};
+
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 static bool is_among(const char *name, const char *const *list, size_t count)
@@ -89,17 +97,11 @@ typedef struct clash {
     psc_span a, b; /* what the names come from */
 } clash;
 
-typedef struct field_type {
-    const psc_message *type;
-    const char *name;
-} field_type;
-
 typedef struct names {
     psc_arena *arena;
     psc_diagnostics *diags;
     PSC_LIST(taken) list;
-    PSC_LIST(taken) members;    /* of the struct that is looked at */
-    PSC_LIST(field_type) types; /* of its fields */
+    PSC_LIST(taken) members; /* of the struct that is looked at */
     PSC_LIST(clash) clashes; /* reported */
 } names;
 
@@ -175,14 +177,6 @@ static void check_field(names *n, const psc_schema *schema, const char *prefix, 
                      "give the schema a `namespace`");
         }
     }
-    for (size_t i = 0; i < n->types.count; i++) {
-        if (strcmp(n->types.at[i].name, f->name) == 0) {
-            psc_help(psc_error(n->diags, PSC_E_FIELD, f->span, "in C++ a field cannot be called as the type of one beside it, `%s`",
-                               f->name),
-                     "give the schema a `namespace`, or the field another name");
-            break;
-        }
-    }
     if (f->layout.kind == PSY_FIELD_UNION) {
         for (uint32_t i = 0; i < f->type->field_count; i++) {
             if (f->type->fields[i].layout.parent == PSY_NONE) {
@@ -204,25 +198,6 @@ static void check_constant(names *n, const char *prefix, const psc_constant *c)
     take(n, macro, c->span);
 }
 
-/* The C types of the fields, and of those of unions. */
-static void list_types(names *n, const psc_message *m)
-{
-    for (uint32_t i = 0; i < m->field_count; i++) {
-        const psc_field *f = &m->fields[i];
-        bool known = f->layout.parent != PSY_NONE || !f->type;
-        for (size_t k = 0; k < n->types.count && !known; k++) {
-            known = n->types.at[k].type == f->type;
-        }
-        if (!known) {
-            const field_type one = {f->type, psc_snake(n->arena, f->type->full_name)};
-            psc_push(n->arena, &n->types, one);
-            if (f->layout.kind == PSY_FIELD_UNION) {
-                list_types(n, f->type);
-            }
-        }
-    }
-}
-
 static void take_of_header(void *context, const char *name, psc_span span) { take(context, name, span); }
 
 static void take_of_struct(void *context, const char *name, psc_span span)
@@ -239,15 +214,14 @@ static void check_type(names *n, const psc_schema *schema, const char *prefix, c
     if (m->layout.kind == PSY_TYPE_UNION) {
         return; /* the message that has it has its names */
     }
-    if (!*prefix && (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
-                     is_among(type, ctypes, COUNT(ctypes)) || strncmp(type, "psy_", 4) == 0)) {
+    if (!*prefix &&
+        (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
+         is_among(type, ctypes, COUNT(ctypes)) || is_among(type, locals, COUNT(locals)) || strncmp(type, "psy_", 4) == 0)) {
         psc_help(psc_error(n->diags, PSC_E_DUPLICATE, m->span, "the C type of this %s would be `%s`, a word of C or of Psyne",
                            psc_type_word(m), type),
                  "give the schema a `namespace`");
     }
     psc_header_each_name(n->arena, m, take_of_header, n);
-    n->types.count = 0;
-    list_types(n, m);
     for (uint32_t k = 0; k < m->field_count && !number; k++) {
         if (m->fields[k].layout.parent == PSY_NONE) { /* else its own type has it */
             check_field(n, schema, prefix, &m->fields[k]);

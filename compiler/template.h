@@ -10,8 +10,8 @@ typedef struct psc_pair {
     const char *key, *value;
 } psc_pair;
 
-extern const char psc_template_c[], psc_template_explain[], psc_template_glsl[], psc_template_header[], psc_template_header_access[],
-    psc_template_header_read[], psc_template_header_verify[], psc_template_project[];
+extern const char psc_template_c[], psc_template_explain[], psc_template_glsl[], psc_template_header[],
+    psc_template_header_access[], psc_template_header_read[], psc_template_header_verify[], psc_template_project[];
 
 /* Writes the section with its keys replaced, those of `pairs` (ended by a NULL key). A section or key that does not exist is a
  * bug: abort. */

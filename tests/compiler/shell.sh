@@ -3,6 +3,8 @@
 set -u
 export LC_ALL=C
 source=${PSYNE_SOURCE:?} build=${PSYNE_BUILD:?} psynec=${PSYNE_BUILD:?}/compiler/psynec
+# What a program links that uses more of the library than its headers.
+library="${PSYNE_SANITIZE_CFLAGS-} $build/runtime/.libs/libpsyne-core.a -lm -pthread"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Generated headers as a user's compiler sees them: C11 and C++17 without a warning, nothing but <psyne/...> to find, and nothing
-# to link. accessors.sh looks at what they compile to.
+# Generated headers as a user's compiler sees them: C11 and C++17 without a warning, nothing but <psyne/...> to find, nothing to
+# link but for messages from outside. accessors.sh looks at what they compile to.
 . "$(dirname "$0")/../compiler/shell.sh"
 include=$source/runtime/include
 # What the command says goes to err, where `ok` looks.
@@ -19,8 +19,8 @@ for header in gen/*.h; do
         ok "$name as C11, $optimise" quietly $PSYNE_CC -std=c11 $warnings $optimise -I"$include" -Igen -c use.c -o use.o
         ok "$name as C++17, $optimise" quietly $CXX -std=c++17 $warnings $optimise -I"$include" -Igen -c use.cc -o usecc.o
     done
-    ok "$name includes <psyne/...>, C's own and what it imports" test "$(grep '^#include' "$header" | grep -v '<psyne/variant.h>\|"shared.*\.psy\.h"' | sort | tr '\n' ' ')" = \
-        '#include <psyne/message.h> #include <stdbool.h> #include <string.h> '
+    ok "$name includes <psyne/...>, C's own and what it imports" test "$(grep '^#include' "$header" | grep -v '<psyne/variant.h>\|<psyne/builder.h>\|"shared.*\.psy\.h"' | sort | tr '\n' ' ')" = \
+        '#include <psyne/json.h> #include <psyne/message.h> #include <psyne/reflect.h> #include <psyne/verify.h> #include <stdbool.h> #include <string.h> '
     grep -q psy_variant_view "$header"
     ok "$name includes what variants need if it has any" test $? = "$(grep -q 'psyne/variant.h' "$header"; echo $?)"
 done
@@ -52,8 +52,78 @@ int main()
 }
 END
 # shellcheck disable=SC2086
-ok 'a C++ program' quietly $CXX -std=c++17 $warnings -I"$include" -Igen kinds.cc -o kinds
+ok 'a C++ program' quietly $CXX -std=c++17 $warnings -I"$include" -Igen kinds.cc -o kinds $library
 ok 'a C++ program reads what it wrote' quietly ./kinds
+
+# What has no bound, unions and structs, from C++.
+cat >tails.cc <<'END'
+#include <cstdio>
+#include "tails.psy.h"
+#include "unions.psy.h"
+#include "values.psy.h"
+int main()
+{
+    alignas(64) static unsigned char memory[4096], copy[4096];
+    psy_builder b;
+    tails_document *d = tails_document_begin(&b, memory, sizeof memory);
+    bool good = d && tails_document_set_title(&b, d, "tea", 3);
+    tails_point *path = tails_document_set_path(&b, d, 2);
+    path[0] = path[1] = tails_point{1, 2, 1, {}};
+    good = good && tails_document_set_source_url(&b, d, "http", 4);
+    tails_section *sections = tails_document_set_sections(&b, d, 2);
+    good = good && tails_section_set_tags_count(&b, &sections[1], 1) && tails_section_set_tags(&b, &sections[1], 0, "x", 1);
+    const size_t n = psy_builder_finish(&b);
+    tails_document_view v;
+    size_t size;
+    good = good && n > 0 && tails_document_read(copy, sizeof copy, &size, memory, n) == PSY_OK && tails_document_view_init(&v, copy, size) == PSY_OK;
+    uint32_t count;
+    good = good && tails_document_title(v).bytes == 3 && tails_document_path(v, &count)[1].y == 2 && count == 2;
+    good = good && tails_section_tags(tails_document_sections(v, 1), 0).bytes == 1 && tails_document_source_url(v).bytes == 4;
+    static unions_event event;
+    unions_event_set_what_side(unions_event_init(&event), UNIONS_SIDE_RIGHT);
+    good = good && unions_event_what_side(&event) == UNIONS_SIDE_RIGHT;
+    unions_event_mutable_what_point(&event)->x = 3;
+    good = good && unions_event_what_side(&event) == UNIONS_SIDE_LEFT && unions_event_what_point(&event)->x == 3 && unions_event_verify(&event, sizeof event) == PSY_OK;
+    static values_book book;
+    values_lang lang = VALUES_LANG_EN;
+    good = good && values_lang_named("de", 2, &lang);
+    values_book_set_lang(values_book_init(&book), lang);
+    char text[4096];
+    good = good && values_book_lang(&book) == VALUES_LANG_DE && values_book_first(&book) == nullptr;
+    good = good && psy_message_print_text(values_book_type(), &book, sizeof book, 0, text, sizeof text, &size) == PSY_OK;
+    return good && values_book_parse(text, size, copy, sizeof copy, &size) == PSY_OK && size == sizeof book ? 0 : 1;
+}
+END
+# shellcheck disable=SC2086
+ok 'tails, unions and structs in C++' quietly $CXX -std=c++17 $warnings -I"$include" -Igen tails.cc -o tails $library
+ok 'are read as they were written' quietly ./tails
+
+# What builds and reads takes nothing to link; what is deprecated is said where it is used, and nowhere else.
+cat >bare.c <<'END'
+#include "tails.psy.h"
+#include "values.psy.h"
+static _Alignas(64) unsigned char memory[TAILS_DOCUMENT_BYTES + 64];
+int main(void)
+{
+    static values_book book;
+    psy_builder b;
+    tails_document *d = tails_document_begin(&b, memory, sizeof memory);
+    const tails_document_view v = {d, sizeof memory};
+    values_book_set_lang(values_book_init(&book), VALUES_LANG_EN);
+    return tails_document_set_title(&b, d, "tea", 3) && psy_builder_finish(&b) && tails_document_title(v).bytes == 3 ? 0 : 1;
+}
+END
+# shellcheck disable=SC2086
+ok 'building and reading links alone' quietly $PSYNE_CC -std=c11 $warnings -I"$include" -Igen bare.c -o bare
+ok 'and works' quietly ./bare
+deprecated() {
+    sed "s/return tails_document/return $1 || tails_document/" bare.c >old.c
+    # shellcheck disable=SC2086
+    ! $PSYNE_CC -std=c11 $warnings -I"$include" -Igen -c old.c -o old.o >err 2>&1 && grep -q "$2" err && ! grep -q 'psy\.h:[0-9:]* error' err
+}
+ok 'a deprecated field says so' deprecated 'values_book_stale(\&book)' 'use `level`'
+ok 'without a reason too' deprecated 'values_book_aged(\&book)[0] == 0' 'deprecated'
+ok 'a deprecated message says so' deprecated 'values_old_init(memory)->book == 0' 'use `Book`'
 
 # Messages of several files, inside each other.
 cat >imports.c <<'END'
@@ -75,7 +145,7 @@ int main(void)
 }
 END
 # shellcheck disable=SC2086
-ok 'messages of other files' quietly $PSYNE_CC -std=c11 $warnings -I"$include" -Igen imports.c -o imports
+ok 'messages of other files' quietly $PSYNE_CC -std=c11 $warnings -I"$include" -Igen imports.c -o imports $library
 ok 'are read as they were written' quietly ./imports
 # What two files share is one type, and what was not asked for is not written.
 "$psynec" -I "$imports" "$PSYNE_SOURCE"/tests/golden/header/imports.psy -o alone

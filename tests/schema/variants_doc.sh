@@ -12,7 +12,7 @@ block c >gallery.c
 run gallery.psy -o gen
 ok 'the schema' is "$status" 0
 # shellcheck disable=SC2086
-ok 'the program' quietly $PSYNE_CC -std=c11 $flags gallery.c -o gallery
+ok 'the program' quietly $PSYNE_CC -std=c11 $flags gallery.c -o gallery $library
 ok 'what it says' is "$(./gallery)" '3 3 3 of 3'
 
 # psy_variant_slice`, `_row`: the second is short for psy_variant_row.

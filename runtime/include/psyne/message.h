@@ -21,6 +21,13 @@ extern "C" {
 #define PSY_ALIGNAS(bytes) _Alignas(bytes)
 #endif
 
+/* A type of the header, where a member of the struct has its name. */
+#ifdef __cplusplus
+#define PSY_GLOBAL(type) ::type
+#else
+#define PSY_GLOBAL(type) type
+#endif
+
 /* What @deprecated says to those who use it. */
 #ifdef __GNUC__
 #define PSY_DEPRECATED(text) __attribute__((deprecated(text)))

@@ -6,10 +6,10 @@
  *      | fixed part, objects so far     | objects that come next          |     offsets count from the start
  *      +--------------------------------+---------------------------------+
  *
- * `end` is how many bytes may be looked at from the start of the message on, and `*at` the cursor: where the next object of the tail
- * may start. It only rises, so nothing is looked at for two fields, and verifying is bounded by the bytes that there are. What
- * leads to an object is read once: whoever writes the bytes meanwhile, nothing outside is looked at.
- * Nothing allocates or blocks; any thread may call. */
+ * `end` is how many bytes may be looked at from the start of the message on, and `*at` the cursor: where the next object of the
+ * tail may start. It only rises, so nothing is looked at for two fields, and verifying is bounded by the bytes that there are.
+ * What leads to an object is read once: whoever writes the bytes meanwhile, nothing outside is looked at. Nothing allocates or
+ * blocks; any thread may call. */
 #ifndef PSYNE_VERIFY_H
 #define PSYNE_VERIFY_H
 
@@ -39,8 +39,8 @@ static inline uint32_t psy_verify_size(const void *message, size_t n)
     return bytes <= n ? bytes : 0;
 }
 
-/* The header of a message in the `n` bytes, whose type has `bytes` bytes and this version; `tailed`: the messages of this version
- * have sizes of their own. OK; INVALID: they do not start at a multiple of 64; VERSION: it is older; CORRUPT. */
+/* The header of a message in the `n` bytes, whose type has `bytes` bytes and this version; `tailed`: the messages of this
+ * version have sizes of their own. OK; INVALID: they do not start at a multiple of 64; VERSION: it is older; CORRUPT. */
 static inline psy_status psy_verify_header(const void *message, size_t n, uint32_t bytes, uint32_t version, bool tailed,
                                            psy_message_header *header)
 {
@@ -60,8 +60,8 @@ static inline psy_status psy_verify_header(const void *message, size_t n, uint32
     return header->bytes < bytes || (!tailed && header->version == version && header->bytes != bytes) ? PSY_CORRUPT : PSY_OK;
 }
 
-/* The header of a message inside another, whose type has `bytes` bytes and this version; `*newer`: a newer version wrote it. OK,
- * VERSION, CORRUPT. */
+/* The header of a message inside another, whose type has `bytes` bytes and this version; `*newer`: a newer version wrote it.
+ * OK, VERSION, CORRUPT. */
 static inline psy_status psy_verify_inside(const void *message, uint32_t bytes, uint32_t version, bool *newer)
 {
     const psy_message_header header = psy_verify_read(message);
