@@ -8,7 +8,7 @@ include=$source/runtime/include
 quietly() { "$@" >err 2>&1; }
 
 imports=$PSYNE_SOURCE/tests/golden/imports
-"$psynec" -I "$imports" "$imports"/shared{,_more,_list}.psy "$PSYNE_SOURCE"/tests/golden/header/*.psy "$PSYNE_SOURCE"/tests/schema/*.psy "$PSYNE_SOURCE"/examples/nearest/nearest.psy -o gen || exit 1
+"$psynec" -I "$imports" "$imports"/shared{,_more,_list,_kinds}.psy "$PSYNE_SOURCE"/tests/golden/header/*.psy "$PSYNE_SOURCE"/tests/schema/*.psy "$PSYNE_SOURCE"/examples/nearest/nearest.psy -o gen || exit 1
 warnings='-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Werror'
 for header in gen/*.h; do
     name=$(basename "$header")
@@ -147,6 +147,31 @@ END
 # shellcheck disable=SC2086
 ok 'messages of other files' quietly $PSYNE_CC -std=c11 $warnings -I"$include" -Igen imports.c -o imports $library
 ok 'are read as they were written' quietly ./imports
+cat >imported_kinds.c <<'END'
+#include "imported_kinds.psy.h"
+int main(void)
+{
+    static const char text[] = "{\"lines\": [{\"from\": {\"x\": 1, \"y\": 2, \"colour\": \"RED\"}, \"to\": {\"x\": 3, \"y\": 4, \"colour\": \"GREEN\"}}], "
+                               "\"colour\": \"BLUE\", \"pages\": [{\"title\": \"one\"}, {\"title\": \"two\"}], \"source\": {\"colour\": \"GREEN\"}}";
+    static _Alignas(64) char memory[4096];
+    mine_drawing_view view;
+    size_t size = 0;
+    uint32_t count = 0;
+    if (mine_drawing_parse(text, sizeof text - 1, memory, sizeof memory, &size) != PSY_OK || mine_drawing_view_init(&view, memory, size) != PSY_OK) {
+        return 1;
+    }
+    const mine_drawing *drawing = (const mine_drawing *)(const void *)memory;
+    const mine_line *lines = mine_drawing_lines(view, &count);
+    return count == 1 && lines[0].to.colour == KINDS_SHARED_COLOUR_GREEN && mine_drawing_colour(drawing) == KINDS_SHARED_COLOUR_BLUE &&
+                   mine_drawing_marks(drawing) == KINDS_SHARED_MARKS_SOLD && mine_drawing_pages_count(drawing) == 2 &&
+                   mine_drawing_source_colour(drawing) == KINDS_SHARED_COLOUR_GREEN && !mine_drawing_has_corner(drawing)
+               ? 0
+               : 2;
+}
+END
+# shellcheck disable=SC2086
+ok 'types of other files' quietly $PSYNE_CC -std=c11 $warnings -I"$include" -Igen imported_kinds.c -o imported_kinds -L"$build/runtime/.libs" -lpsyne-rt
+ok 'are read from JSON' quietly env LD_LIBRARY_PATH="$build/runtime/.libs" ./imported_kinds
 # What two files share is one type, and what was not asked for is not written.
 "$psynec" -I "$imports" "$PSYNE_SOURCE"/tests/golden/header/imports.psy -o alone
 ok 'a schema alone writes its own header' test "$(ls alone)" = imports.psy.h
