@@ -10,12 +10,6 @@ static void put(psc_header *w, const char *section, const psc_pair *pairs)
     psc_template_write(psc_template_header, section, pairs, w->to);
 }
 
-static void init_gap(psc_header *w, uint32_t at, uint32_t n)
-{
-    (void)n;
-    put(w, "init_padding", PSC_PAIRS({"at", psc_header_decimal(w, at)}));
-}
-
 static bool is_float(const psy_psm_field *l) { return (l->dtype == PSY_F32 || l->dtype == PSY_F64) && l->default_bits != 0; }
 
 static void init_text(psc_header *w, const psc_spot *s, const psc_pair *pairs)
@@ -65,10 +59,54 @@ void psc_header_init_field(psc_header *w, const psc_spot *s)
     }
 }
 
-static void init_field(psc_header *w, const psc_field *f)
+/* Elements of that many bytes are stepped over; to zero fewer with what is around them takes less. */
+enum { LEFT_LEAST = 32 };
+
+/* Whether the field's elements are left alone when the message is zeroed: the caller writes them, and messages inside start
+ * themselves. */
+static bool is_left(const psc_field *f, uint32_t bytes)
 {
-    const psc_spot s = psc_header_spot(w, f);
-    psc_header_init_field(w, &s);
+    const psy_psm_field *l = &f->layout;
+    const bool elements = psc_field_is_text(f) || l->kind == PSY_FIELD_UNION || l->kind == PSY_FIELD_VARIANT ||
+                          l->kind == PSY_FIELD_ARRAY || l->kind == PSY_FIELD_BOUNDED || l->kind == PSY_FIELD_OPTIONAL;
+    return l->kind == PSY_FIELD_PART || psc_field_is_messages(f) || (elements && bytes >= LEFT_LEAST);
+}
+
+static void zero_range(psc_header *w, uint32_t begin, uint32_t end)
+{
+    if (end > begin) {
+        put(w, "init_range", PSC_PAIRS({"at", psc_header_decimal(w, begin)}, {"count", psc_header_decimal(w, end - begin)}));
+    }
+}
+
+/* Everything that starts as 0, padding too, in few long runs: a store for each field would take several times as many. */
+static void put_zeros(psc_header *w)
+{
+    const psc_message *m = w->message;
+    uint32_t begin = PSY_MESSAGE_HEADER_BYTES;
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        const psc_field *f = &m->fields[i];
+        psc_piece pieces[PSC_PIECES_MAX];
+        const unsigned n = psc_field_is_own(f) && !psc_field_is_open(f) ? psc_header_pieces(w, f, pieces) : 0;
+        if (n > 0 && is_left(f, pieces[n - 1].bytes)) {
+            zero_range(w, begin, pieces[n - 1].at);
+            begin = pieces[n - 1].at + pieces[n - 1].bytes;
+        }
+    }
+    zero_range(w, begin, m->layout.bytes);
+}
+
+/* What does not start as 0. */
+static void start_field(psc_header *w, const psc_field *f)
+{
+    const psy_psm_field *l = &f->layout;
+    const bool starts = l->kind == PSY_FIELD_PART || (l->kind == PSY_FIELD_ARRAY && psc_field_is_messages(f)) ||
+                        (l->kind == PSY_FIELD_BOUNDED && f->text_bytes > 0) ||
+                        (l->kind == PSY_FIELD_SCALAR && l->default_bits != 0);
+    if (starts) {
+        const psc_spot s = psc_header_spot(w, f);
+        psc_header_init_field(w, &s);
+    }
 }
 
 /* The function that makes another member of the union be there. */
@@ -96,7 +134,12 @@ void psc_header_init(psc_header *w)
     const psc_pair *names =
         PSC_PAIRS({"type", w->type}, {"TYPE", w->upper}, {"deprecated", psc_header_deprecated(w, m->deprecated)});
     put(w, "init_begin", names);
-    psc_header_each_member(w, init_gap, init_field, NULL);
+    put_zeros(w);
+    for (uint32_t i = 0; i < m->field_count; i++) {
+        if (psc_field_is_own(&m->fields[i])) {
+            start_field(w, &m->fields[i]);
+        }
+    }
     put(w, "init_end", names);
     for (uint32_t i = 0; i < m->field_count; i++) {
         const psc_field *f = &m->fields[i];

@@ -161,19 +161,15 @@ static inline void *psy_builder_claim_items(psy_builder *b, const void *message,
 static inline bool psy_builder_text(psy_builder *b, const void *message, psy_tail *tail, const char *text, size_t n,
                                     uint32_t align, bool maybe)
 {
-    uint32_t begin;
-    if (!psy_utf8_valid(text, n)) {
-        return psy_builder_fail(b, PSY_INVALID) != NULL;
-    }
-    begin = psy_builder_place(b, tail, n, n > 0 || maybe ? align : 1);
+    const uint32_t begin = psy_builder_place(b, tail, n, n > 0 || maybe ? align : 1);
     if (begin == 0) {
         return false;
     }
+    if (!psy_utf8_copy(b->memory + begin, text, n)) {
+        return psy_builder_fail(b, PSY_INVALID) != NULL;
+    }
     psy_builder_lead(b, message, tail, begin, (uint32_t)n);
     tail->offset = n > 0 || maybe ? tail->offset : 0;
-    if (n > 0) {
-        memcpy(b->memory + begin, text, n);
-    }
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <psyne/status.h>
 #include <psyne/utf8.h>
@@ -35,6 +36,17 @@ extern "C" {
 #define PSY_DEPRECATED(text)
 #endif
 
+/* What is true only of messages that strangers wrote, or rewrite. Where the compiler knows, it tests that beside what is done,
+ * instead of making it part of it. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_expect_with_probability)
+#define PSY_RARELY(condition) __builtin_expect_with_probability((condition) != 0, 0, 0.999)
+#endif
+#endif
+#ifndef PSY_RARELY
+#define PSY_RARELY(condition) (condition)
+#endif
+
 /* The first 8 bytes of every message. */
 typedef struct psy_message_header {
     uint32_t bytes;    /* of the whole message, this header and the padding at its end included */
@@ -45,6 +57,21 @@ static_assert(sizeof(psy_message_header) == 8, "the message header is ABI");
 static_assert(offsetof(psy_message_header, bytes) == 0 && offsetof(psy_message_header, version) == 4,
               "the message header is ABI");
 static_assert(offsetof(psy_message_header, reserved) == 6, "the message header is ABI");
+
+/* Zeros in `n` bytes. Compilers make of a memset of 128 to some hundred bytes what takes longer than several small ones. */
+static inline void psy_message_zero(void *at, size_t n)
+{
+    unsigned char *to = (unsigned char *)at;
+    size_t i;
+    if (n > 1024) {
+        memset(to, 0, n);
+        return;
+    }
+    for (i = 0; i + 64 <= n; i += 64) {
+        memset(to + i, 0, 64);
+    }
+    memset(to + n / 64 * 64, 0, n % 64);
+}
 
 /* The most bytes that a message has. */
 #define PSY_MESSAGE_BYTES_MAX (UINT32_C(1) << 30)

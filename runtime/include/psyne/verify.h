@@ -22,12 +22,14 @@
 extern "C" {
 #endif
 
-/* The header as it is now, in one read of each of its words. */
+/* The header as it is now, in one read of each of its fields. */
 static inline psy_message_header psy_verify_read(const void *message)
 {
-    const uint32_t header_words[2] = {((const volatile uint32_t *)message)[0], ((const volatile uint32_t *)message)[1]};
+    const volatile psy_message_header *from = (const volatile psy_message_header *)message;
     psy_message_header header;
-    memcpy(&header, header_words, sizeof header);
+    header.bytes = from->bytes;
+    header.version = from->version;
+    header.reserved = from->reserved;
     return header;
 }
 
