@@ -76,11 +76,11 @@ bool psc_reads_same_place(const psc_field *a, const psc_field *b);
 bool psc_reads_overlap(const psc_field *a, const psc_field *b);
 
 /* What readers of the type `reader` make of what was written as `writer`: of its size and version (not where it lies inside
- * another message, whose fields say it), of a field of `reader`, of the value of one where it lies, and of all of it. Messages,
- * structs and unions. */
+ * another message, whose fields say it), of a field of `reader`, of the value of one where it lies (newer: in a message of a
+ * higher version than the reader's), and of all of it. All types but unions, which their fields say. */
 psc_fate psc_reads_header(psc_reads *r, const psc_message *reader, const psc_message *writer, bool inside);
 psc_fate psc_reads_field(psc_reads *r, const psc_message *reader, const psc_message *writer, const psc_field *f);
-psc_fate psc_reads_value(psc_reads *r, const psc_field *reader, const psc_field *writer);
+psc_fate psc_reads_value(psc_reads *r, const psc_field *reader, const psc_field *writer, bool newer);
 psc_fate psc_reads_type(psc_reads *r, const psc_message *reader, const psc_message *writer, bool inside);
 
 #endif

@@ -138,6 +138,18 @@ static const psc_field *member_at(const psc_message *m, uint32_t number)
     return NULL;
 }
 
+static bool is_newer(const psc_message *reader, const psc_message *writer)
+{
+    return writer->layout.version > reader->layout.version;
+}
+
+/* Of a member that readers do not know, in what the others write. */
+static psc_fate unknown_member(const psc_message *reader, const psc_message *writer)
+{
+    return is_newer(reader, writer) ? (psc_fate){true, "they find nothing where it is"}
+                                    : (psc_fate){false, "messages that have it are refused"};
+}
+
 /* Of the member `f`, which is number `i` of `now`. */
 static void compare_member(psc_comparison *c, const psc_message *old, const psc_message *now, const psc_field *f, uint32_t i)
 {
@@ -146,12 +158,12 @@ static void compare_member(psc_comparison *c, const psc_message *old, const psc_
         psc_compat_add(c, PSC_CHANGE_MEMBER_MOVED, was ? was->span : psc_nowhere, f->span, psc_perishes, psc_perishes,
                        TEXT("member `%s` is number %u now", f->name, i + 1));
     } else if (!there) {
-        psc_compat_add(c, PSC_CHANGE_MEMBER_ADDED, psc_nowhere, f->span, (psc_fate){false, "messages that have it are refused"},
-                       psc_survives, TEXT("member `%s` is new", f->name));
+        psc_compat_add(c, PSC_CHANGE_MEMBER_ADDED, psc_nowhere, f->span, unknown_member(c->old, c->now), psc_survives,
+                       TEXT("member `%s` is new", f->name));
     } else {
         const bool same = psc_reads_same_place(f, there);
-        const psc_fate old_fate = same ? psc_reads_value(c->reads, there, f) : psc_perishes,
-                       new_fate = same ? psc_reads_value(c->reads, f, there) : psc_perishes;
+        const psc_fate old_fate = same ? psc_reads_value(c->reads, there, f, is_newer(c->old, c->now)) : psc_perishes,
+                       new_fate = same ? psc_reads_value(c->reads, f, there, is_newer(c->now, c->old)) : psc_perishes;
         if (!old_fate.survives || !new_fate.survives) {
             psc_compat_add(c, PSC_CHANGE_MEMBER_CHANGED, there->span, f->span, old_fate, new_fate,
                            TEXT("member `%s` is `%s` now, and was `%s`", f->name, psc_field_type_text(c->arena, f),
@@ -179,8 +191,7 @@ static void compare_members(psc_comparison *c, const psc_message *old, const psc
             psc_compat_add(c, PSC_CHANGE_MEMBER_MOVED, f->span, now->span, psc_perishes, psc_perishes,
                            TEXT("member `%s` is no longer there, before others", f->name));
         } else {
-            psc_compat_add(c, PSC_CHANGE_MEMBER_REMOVED, f->span, now->span, psc_survives,
-                           (psc_fate){false, "messages that have it are refused"},
+            psc_compat_add(c, PSC_CHANGE_MEMBER_REMOVED, f->span, now->span, psc_survives, unknown_member(c->now, c->old),
                            TEXT("member `%s` is no longer there", f->name));
         }
     }
@@ -199,7 +210,8 @@ static void compare_types(psc_comparison *c, const psc_field *old, const psc_fie
         compare_members(c, old->type, now->type);
         return;
     }
-    const psc_fate old_value = psc_reads_value(c->reads, old, now), new_value = psc_reads_value(c->reads, now, old);
+    const psc_fate old_value = psc_reads_value(c->reads, old, now, is_newer(c->old, c->now)),
+                   new_value = psc_reads_value(c->reads, now, old, is_newer(c->now, c->old));
     if (!renamed) {
         if (!old_value.survives || !new_value.survives) {
             psc_compat_add(c, PSC_CHANGE_FIELD_INSIDE, old->span, now->span, old_value, new_value,

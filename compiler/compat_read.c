@@ -250,11 +250,43 @@ static bool are_bytes_and_text(const psc_field *a, const psc_field *b)
            (a->layout.kind == PSY_FIELD_BOUNDED || a->layout.kind == PSY_FIELD_TAIL);
 }
 
-psc_fate psc_reads_value(psc_reads *r, const psc_field *reader, const psc_field *writer)
+/* newer: messages are of a higher version than the reader's, and may have members that it does not know. */
+static psc_fate reads_union(psc_reads *r, const psc_message *reader, const psc_message *writer, bool newer)
+{
+    uint32_t to = 0;
+    for (uint32_t from = 0; from < writer->field_count; from++) {
+        const psc_field *w = &writer->fields[from];
+        if (w->layout.parent != PSY_NONE) {
+            continue;
+        }
+        while (to < reader->field_count && reader->fields[to].layout.parent != PSY_NONE) {
+            to++;
+        }
+        if (to == reader->field_count) {
+            return newer ? (psc_fate){true, psc_format(r->arena, "they find nothing where `%s` is", w->name)}
+                         : FAILS("messages that have `%s` are refused", w->name);
+        }
+        const psc_field *f = &reader->fields[to++];
+        if (strcmp(f->name, w->name) != 0 && (psc_field_find(reader, PSY_NONE, w->name) < reader->field_count ||
+                                              psc_field_find(writer, PSY_NONE, f->name) < writer->field_count)) {
+            return FAILS("`%s` is taken for `%s`", w->name, f->name);
+        }
+        const psc_fate fate = psc_reads_same_place(f, w) ? psc_reads_value(r, f, w, newer) : FAILS("it lies elsewhere");
+        if (!fate.survives) {
+            return FAILS("`%s`: %s", f->name, fate.why);
+        }
+    }
+    return fine;
+}
+
+psc_fate psc_reads_value(psc_reads *r, const psc_field *reader, const psc_field *writer, bool newer)
 {
     const bool bytes = are_bytes_and_text(reader, writer);
     if (reader->layout.kind != writer->layout.kind || (shape_flags(reader) != shape_flags(writer) && !bytes)) {
         return FAILS("a `%s` is read as a `%s`", psc_field_type_text(r->arena, writer), psc_field_type_text(r->arena, reader));
+    }
+    if (reader->layout.kind == PSY_FIELD_UNION) {
+        return reads_union(r, reader->type, writer->type, newer);
     }
     psc_fate fate = reads_elements(r, reader, writer);
     if (fate.survives && bytes && reader->layout.kind == PSY_FIELD_BOUNDED && (reader->layout.flags & PSY_FIELD_TEXT)) {
@@ -331,7 +363,7 @@ psc_fate psc_reads_field(psc_reads *r, const psc_message *reader, const psc_mess
         return FAILS("it lies at %u, and is looked for at %u", w->layout.offset, f->layout.offset);
     }
     return is_widened(reader, writer, f, w) ? (psc_fate){true, "behind it are zeros, as of a small number"}
-                                            : psc_reads_value(r, f, w);
+                                            : psc_reads_value(r, f, w, writer->layout.version > reader->layout.version);
 }
 
 /* ---- types ---- */
@@ -348,33 +380,6 @@ static psc_fate reads_fields(psc_reads *r, const psc_message *reader, const psc_
     return fine;
 }
 
-static psc_fate reads_union(psc_reads *r, const psc_message *reader, const psc_message *writer)
-{
-    uint32_t to = 0;
-    for (uint32_t from = 0; from < writer->field_count; from++) {
-        const psc_field *w = &writer->fields[from];
-        if (w->layout.parent != PSY_NONE) {
-            continue;
-        }
-        while (to < reader->field_count && reader->fields[to].layout.parent != PSY_NONE) {
-            to++;
-        }
-        if (to == reader->field_count) {
-            return FAILS("messages that have `%s` are refused", w->name);
-        }
-        const psc_field *f = &reader->fields[to++];
-        if (strcmp(f->name, w->name) != 0 && (psc_field_find(reader, PSY_NONE, w->name) < reader->field_count ||
-                                              psc_field_find(writer, PSY_NONE, f->name) < writer->field_count)) {
-            return FAILS("`%s` is taken for `%s`", w->name, f->name);
-        }
-        const psc_fate fate = psc_reads_same_place(f, w) ? psc_reads_value(r, f, w) : FAILS("it lies elsewhere");
-        if (!fate.survives) {
-            return FAILS("`%s`: %s", f->name, fate.why);
-        }
-    }
-    return fine;
-}
-
 static psc_fate reads_type(psc_reads *r, const psc_message *reader, const psc_message *writer, bool inside)
 {
     if (reader->layout.kind != writer->layout.kind) {
@@ -382,7 +387,6 @@ static psc_fate reads_type(psc_reads *r, const psc_message *reader, const psc_me
     }
     psc_fate fate = fine;
     switch (reader->layout.kind) {
-    case PSY_TYPE_UNION: return reads_union(r, reader, writer);
     case PSY_TYPE_MESSAGE: fate = psc_reads_header(r, reader, writer, inside); break;
     case PSY_TYPE_STRUCT:
         fate = reader->layout.bytes == writer->layout.bytes ? fine

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <psyne/builder.h>
 #include <psyne/message.h>
+#include <psyne/variant.h>
 
 /* Message 0 is as it starts, 1 has the most of everything, 2 the least, 3 one element, the others what comes. */
 enum { EXCHANGE_MESSAGES = 8, EXCHANGE_BYTES_MAX = 1 << 14 };
@@ -56,6 +58,7 @@ static inline size_t exchange_text(char *to, const char *key, unsigned n, unsign
 typedef struct exchange_lines {
     FILE *to;
     char prefix[256];
+    bool defaults; /* also what elements and members start with, which are not there */
 } exchange_lines;
 
 static inline void exchange_key(exchange_lines *l, const char *key) { fprintf(l->to, "%s%s=", l->prefix, key); }
@@ -70,11 +73,22 @@ static inline void exchange_bytes(exchange_lines *l, const char *text, uint32_t 
     }
 }
 static inline void exchange_end(exchange_lines *l) { fputc('\n', l->to); }
+/* A number that has a name, or had one: names count where both sides have one. */
+static inline void exchange_named(exchange_lines *l, int64_t x, const char *name)
+{
+    fprintf(l->to, "%" PRId64 "#%s ", x, name);
+}
 static inline exchange_lines exchange_inside(const exchange_lines *l, const char *key)
 {
-    exchange_lines inner = {l->to, ""};
+    exchange_lines inner = {l->to, "", l->defaults};
     snprintf(inner.prefix, sizeof inner.prefix, "%.120s%.120s.", l->prefix, key);
     return inner;
+}
+static inline exchange_lines exchange_element(const exchange_lines *l, const char *key, uint32_t i)
+{
+    char name[160];
+    snprintf(name, sizeof name, "%.120s.%" PRIu32, key, i);
+    return exchange_inside(l, name);
 }
 
 /* A type of a pair, as one side has it. */
@@ -82,7 +96,7 @@ typedef struct exchange_type {
     const char *name;                          /* PAIR.TYPE, as the old side calls it */
     size_t (*write)(void *memory, unsigned n); /* gives how many bytes there are */
     psy_status (*verify)(const void *bytes, size_t n);
-    psy_status (*read)(void *to, const void *bytes, size_t n);
+    psy_status (*read)(void *to, size_t room, size_t *size, const void *bytes, size_t n);
     void (*print)(const void *message, size_t bytes, exchange_lines *l);
 } exchange_type;
 
@@ -106,7 +120,7 @@ static inline bool exchange_write(const exchange_type *t, const char *folder, co
     FILE *file = exchange_open(folder, name, end, "wb");
     const bool good = file && fwrite(exchange_memory[0], 1, bytes, file) == bytes;
     snprintf(end, sizeof end, ".%s-written", side);
-    exchange_lines l = {exchange_open(folder, name, end, "w"), ""};
+    exchange_lines l = {exchange_open(folder, name, end, "w"), "", false};
     if (!good || fclose(file) != 0 || !l.to) {
         return false;
     }
@@ -127,16 +141,16 @@ static inline bool exchange_read(const exchange_type *t, const char *folder, con
     const size_t bytes = fread(exchange_memory[0], 1, sizeof exchange_memory[0], file);
     fclose(file);
     snprintf(end, sizeof end, ".%s-read", side);
-    exchange_lines l = {exchange_open(folder, name, end, "w"), ""};
+    exchange_lines l = {exchange_open(folder, name, end, "w"), "", false};
     if (!l.to) {
         return false;
     }
-    const psy_status seen = t->verify(exchange_memory[0], bytes), read = t->read(exchange_memory[1], exchange_memory[0], bytes);
+    size_t size = 0;
+    const psy_status seen = t->verify(exchange_memory[0], bytes),
+                     read = t->read(exchange_memory[1], EXCHANGE_BYTES_MAX, &size, exchange_memory[0], bytes);
     fprintf(l.to, "status=%d\n", (int)read);
     if (read == PSY_OK) {
-        psy_message_header header;
-        memcpy(&header, exchange_memory[1], sizeof header);
-        t->print(exchange_memory[1], header.bytes, &l);
+        t->print(exchange_memory[1], size, &l);
     }
     fclose(l.to);
     /* In place, what can be read in place says the same. */
@@ -157,7 +171,7 @@ static inline bool exchange_default(const exchange_type *t, const char *folder, 
 {
     char end[64];
     snprintf(end, sizeof end, ".%s-default", side);
-    exchange_lines l = {exchange_open(folder, t->name, end, "w"), ""};
+    exchange_lines l = {exchange_open(folder, t->name, end, "w"), "", true};
     memset(exchange_memory[2], 0, sizeof exchange_memory[2]);
     if (!l.to) {
         return false;
