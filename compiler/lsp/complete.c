@@ -9,7 +9,18 @@
 #include "lsp/imports.h"
 
 /* CompletionItemKind of the protocol. */
-enum { FUNCTION = 3, FIELD = 5, VARIABLE = 6, VALUE = 12, KEYWORD = 14, CONSTANT = 21, STRUCT = 22, TYPE = 25 };
+enum {
+    FUNCTION = 3,
+    FIELD = 5,
+    VARIABLE = 6,
+    VALUE = 12,
+    ENUM = 13,
+    KEYWORD = 14,
+    ENUM_MEMBER = 20,
+    CONSTANT = 21,
+    STRUCT = 22,
+    TYPE = 25
+};
 
 typedef struct completion {
     const lsp_question *q;
@@ -468,20 +479,56 @@ static void complete_space(completion *c)
     lsp_imported_names(c->q, type ? psc_declared_type : psc_declared_constant, space, type ? add_type : add_constant, c);
 }
 
+/* What may stand behind an @: of fields, or of the type whose braces are not open yet. */
+static void add_marks(completion *c)
+{
+    const char *name, *doc;
+    bool of_type;
+    for (size_t i = 0; psc_schema_attribute(i, &name, &of_type, &doc); i++) {
+        if (of_type ? c->depth == 0 : c->depth > 0 || strcmp(name, "@deprecated") == 0) {
+            add(c, KEYWORD, name + 1, NULL, NULL, doc);
+        }
+    }
+}
+
+/* The values of the enum that the field before the cursor is of. */
+static void add_values(completion *c)
+{
+    size_t i = c->count;
+    while (i >= 3 && !lsp_is(c->words[i - 1], ":")) {
+        i--;
+    }
+    size_t found = 0;
+    while (i >= 3 && found < c->item_count &&
+           !(c->items[found].kind == LSP_ENUM && lsp_same(c->items[found].name, c->words[i]))) {
+        found++;
+    }
+    for (found++; i >= 3 && found < c->item_count && c->items[found].kind == LSP_VALUE; found++) {
+        add(c, ENUM_MEMBER, lsp_word(c->q->arena, c->items[found].name), NULL, NULL, NULL);
+    }
+}
+
 static void complete_schema(completion *c)
 {
     psc_span last = c->count ? c->words[c->count - 1] : (psc_span){0};
     if (lsp_is(last, "@")) {
-        add_words(c, KEYWORD, "key since");
+        add_marks(c);
     } else if (lsp_is(last, ".")) {
         complete_space(c);
     } else if (lsp_is(last, ":")) {
         add_types(c);
-        add(c, TYPE, "string", "string[<=", "UTF-8 text", NULL);
-        add(c, TYPE, "variant", "variant[<=", "elements of any type and shape", NULL);
+        add(c, TYPE, "string", NULL, "UTF-8 text", NULL);
+        add(c, TYPE, "variant", NULL, "elements of any type and shape", NULL);
+        add(c, TYPE, "union", "union { ", "one of several", NULL);
         for (size_t i = 0; i < c->item_count; i++) {
-            if (c->items[i].kind == LSP_MESSAGE && &c->items[i] != c->around) {
-                add(c, STRUCT, lsp_word(c->q->arena, c->items[i].name), NULL, "message", NULL);
+            const lsp_item *item = &c->items[i];
+            if ((item->kind == LSP_MESSAGE || item->kind == LSP_ENUM) && item != c->around) {
+                psc_span word = {item->all.source, item->all.begin, item->all.begin};
+                while (isalpha((unsigned char)word.source->text[word.end])) {
+                    word.end++;
+                }
+                add(c, item->kind == LSP_ENUM ? ENUM : STRUCT, lsp_word(c->q->arena, item->name), NULL,
+                    lsp_word(c->q->arena, word), NULL);
             }
         }
         lsp_imported_names(c->q, psc_declared_type, NULL, add_type, c);
@@ -492,8 +539,9 @@ static void complete_schema(completion *c)
             }
         }
         lsp_imported_names(c->q, psc_declared_constant, NULL, add_constant, c);
+        add_values(c);
     } else if (c->depth == 0 && (!last.source || lsp_is(last, ";") || lsp_is(last, "}"))) {
-        add_words(c, KEYWORD, "namespace import const message");
+        add_words(c, KEYWORD, "namespace import const message struct enum flags");
     }
 }
 

@@ -24,33 +24,53 @@ static json_t *answer(const lsp_question *q, psc_span at, const char *code, cons
                      lsp_text(value, strlen(value)), "range", lsp_range(&q->a->lines, at.begin, at.end));
 }
 
+static bool is_number(const psc_message *m) { return m->layout.kind == PSY_TYPE_ENUM || m->layout.kind == PSY_TYPE_FLAGS; }
+
+/* "price: f32", "de = 4" */
+static const char *field_text(const lsp_question *q, const psc_message *m, const psc_field *f)
+{
+    return !is_number(m) ? psc_format(q->arena, "%s: %s", f->name, psc_field_type_text(q->arena, f))
+           : m->layout.kind == PSY_TYPE_FLAGS
+               ? psc_format(q->arena, "%s = 0x%" PRIx64, f->name, f->layout.default_bits)
+               : psc_format(q->arena, "%s = %" PRId64, f->name,
+                            (int64_t)psc_fold_cast(f->layout.dtype, PSY_I64, f->layout.default_bits));
+}
+
 static json_t *hover_field(const lsp_question *q, psc_span at, const psc_message *m, const psc_field *f)
 {
-    const char *code = psc_format(q->arena, "%s: %s%s", f->name, psc_field_type_text(q->arena, f),
-                                  f->layout.flags & PSY_FIELD_KEY ? " @key" : "");
+    const unsigned flags = f->layout.flags;
+    const char *code = psc_format(q->arena, "%s%s", field_text(q, m, f),
+                                  flags & PSY_FIELD_KEY       ? " @key"
+                                  : flags & PSY_FIELD_RETIRED ? " @retired"
+                                                              : "");
     const char *since = f->layout.since > 1 ? psc_format(q->arena, ", since version %u", f->layout.since) : "";
+    const char *place = is_number(m) ? "" : psc_format(q->arena, ", at byte %u", f->layout.offset);
+    const char *old =
+        f->deprecated ? psc_format(q->arena, "\n\nDeprecated%s%s", *f->deprecated ? ": " : ".", f->deprecated) : "";
     return answer(q, at, code,
-                  psc_format(q->arena, "A field of `%s`, at byte %u%s.%s%s", m->name, f->layout.offset, since,
+                  psc_format(q->arena, "A %s of `%s`%s%s.%s%s%s", is_number(m) ? "value" : "field", m->name, place, since, old,
                              f->doc ? "\n\n" : "", f->doc ? f->doc : ""));
 }
 
-static json_t *hover_message(const lsp_question *q, psc_span at, const psc_message *m)
+static json_t *hover_type(const lsp_question *q, psc_span at, const psc_message *m)
 {
     enum { FIELDS_SHOWN_MAX = 24 };
-    const char *code = psc_format(q->arena, "%s %s {", psc_type_word(m), m->name);
+    const char *code = psc_format(q->arena, "%s %s%s%s {", psc_type_word(m), m->name, is_number(m) ? ": " : "",
+                                  is_number(m) ? psy__dtype_name(m->layout.dtype) : "");
     unsigned shown = 0;
     for (uint32_t i = 0; i < m->field_count && shown <= FIELDS_SHOWN_MAX; i++) {
         if (m->fields[i].layout.parent != PSY_NONE) {
             continue;
         }
         code = shown++ == FIELDS_SHOWN_MAX ? psc_format(q->arena, "%s\n    ...", code)
-                                           : psc_format(q->arena, "%s\n    %s: %s;", code, m->fields[i].name,
-                                                        psc_field_type_text(q->arena, &m->fields[i]));
+                                           : psc_format(q->arena, "%s\n    %s;", code, field_text(q, m, &m->fields[i]));
     }
     code = psc_format(q->arena, "%s\n}", code);
+    const char *tail = m->layout.flags & PSY_TYPE_TAILED ? " and a tail" : "";
+    const char *version = m->layout.kind == PSY_TYPE_STRUCT ? "" : psc_format(q->arena, ", version %u", m->layout.version);
     return answer(q, at, code,
-                  psc_format(q->arena, "`%s`, %" PRIu64 " bytes, version %u.%s%s", m->full_name, (uint64_t)m->layout.bytes,
-                             m->layout.version, m->doc ? "\n\n" : "", m->doc ? m->doc : ""));
+                  psc_format(q->arena, "`%s`, %" PRIu64 " byte%s%s%s.%s%s", m->full_name, (uint64_t)m->layout.bytes,
+                             m->layout.bytes == 1 ? "" : "s", tail, version, m->doc ? "\n\n" : "", m->doc ? m->doc : ""));
 }
 
 static json_t *hover_constant(const lsp_question *q, psc_span at, const psc_constant *c)
@@ -80,11 +100,8 @@ static json_t *hover_declared(const lsp_question *q, const psc_schema *s, psc_sp
     }
     for (uint32_t i = 0; i < s->order_count; i++) {
         const psc_message *m = s->order[i];
-        if (m->layout.kind != PSY_TYPE_MESSAGE && m->layout.kind != PSY_TYPE_STRUCT) {
-            continue;
-        }
-        if (starts_at(m->span, definition)) {
-            return hover_message(q, at, m);
+        if (m->layout.kind != PSY_TYPE_UNION && starts_at(m->span, definition)) {
+            return hover_type(q, at, m);
         }
         for (uint32_t k = 0; k < m->field_count; k++) {
             if (m->fields[k].layout.parent == PSY_NONE && starts_at(m->fields[k].span, definition)) {
@@ -118,7 +135,7 @@ static psc_span schema_definition(const lsp_question *q, psc_span word)
         if (starts_at(item->name, word)) {
             return item->name;
         }
-        if ((item->kind == LSP_CONSTANT || item->kind == LSP_MESSAGE) && lsp_same(item->name, word)) {
+        if ((item->kind == LSP_CONSTANT || item->kind == LSP_MESSAGE || item->kind == LSP_ENUM) && lsp_same(item->name, word)) {
             found = item->name;
         }
     }

@@ -9,7 +9,7 @@
 
 bool lsp_item_is_inner(const lsp_item *item)
 {
-    return item->kind == LSP_PARAMETER || item->kind == LSP_LET || item->kind == LSP_FIELD;
+    return item->kind == LSP_PARAMETER || item->kind == LSP_LET || item->kind == LSP_FIELD || item->kind == LSP_VALUE;
 }
 
 bool lsp_is(psc_span span, const char *text)
@@ -210,10 +210,12 @@ static void read_program(reader *r)
     }
 }
 
-static void read_fields(reader *r)
+/* Of what a message or an enum has. */
+static void read_fields(reader *r, bool values)
 {
     while (r->at < r->end && !next_is(r, "}") && !next_is(r, "message")) {
-        lsp_item *f = lsp_is(word(r, r->at + 1), ":") ? take_name(r, LSP_FIELD, word(r, r->at)) : NULL;
+        bool named = values || lsp_is(word(r, r->at + 1), ":");
+        lsp_item *f = named ? take_name(r, values ? LSP_VALUE : LSP_FIELD, word(r, r->at)) : NULL;
         if (f && take(r, ":")) {
             f->type = take_until(r, ";=@");
         }
@@ -232,10 +234,14 @@ static void read_schema(reader *r)
     r->end = r->outline->words.count;
     while (r->at < r->end) {
         psc_span from = word(r, r->at++);
-        if (lsp_is(from, "message") && take_name(r, LSP_MESSAGE, from)) {
+        bool values = lsp_is(from, "enum") || lsp_is(from, "flags");
+        bool fields = lsp_is(from, "message") || lsp_is(from, "struct");
+        if ((fields || values) && take_name(r, values ? LSP_ENUM : LSP_MESSAGE, from)) {
             size_t number = r->outline->items.count - 1;
+            r->at += take(r, ":") && r->at < r->end;
+            skip_attributes(r, true);
             if (take(r, "{")) {
-                read_fields(r);
+                read_fields(r, values);
                 take(r, "}");
             }
             r->outline->items.at[number].all.end = word(r, r->at - 1).end;

@@ -14,10 +14,12 @@ typedef enum lsp_item_kind {
     LSP_PARAM,
     LSP_FUNCTION,
     LSP_PIPELINE,
-    LSP_MESSAGE,
+    LSP_MESSAGE,   /* and structs */
+    LSP_ENUM,      /* and flags */
     LSP_PARAMETER, /* what follows lies inside of the item before it that is none of these */
     LSP_LET,
-    LSP_FIELD
+    LSP_FIELD,
+    LSP_VALUE
 } lsp_item_kind;
 
 typedef struct lsp_item {

@@ -7,7 +7,18 @@
 /* SymbolKind of the protocol. */
 static int kind_of(lsp_item_kind kind)
 {
-    enum { NAMESPACE = 3, FIELD = 8, FUNCTION = 12, VARIABLE = 13, CONSTANT = 14, ARRAY = 18, STRUCT = 23, EVENT = 24 };
+    enum {
+        NAMESPACE = 3,
+        FIELD = 8,
+        ENUM = 10,
+        FUNCTION = 12,
+        VARIABLE = 13,
+        CONSTANT = 14,
+        ARRAY = 18,
+        ENUM_MEMBER = 22,
+        STRUCT = 23,
+        EVENT = 24
+    };
     switch (kind) {
     case LSP_NAMESPACE: return NAMESPACE;
     case LSP_CONSTANT: return CONSTANT;
@@ -16,7 +27,9 @@ static int kind_of(lsp_item_kind kind)
     case LSP_FUNCTION: return FUNCTION;
     case LSP_PIPELINE: return EVENT;
     case LSP_MESSAGE: return STRUCT;
+    case LSP_ENUM: return ENUM;
     case LSP_FIELD: return FIELD;
+    case LSP_VALUE: return ENUM_MEMBER;
     default: return VARIABLE;
     }
 }

@@ -22,6 +22,7 @@ printf 'namespace psyne;\n\n/// Numbers.\nmessage Tensor {\n    x: f32[4];\n}\n'
 for session in "$here"/sessions/*.session; do
     name=$(basename "$session" .session)
     timeout 60 "$client" "$psynec" "$folder" <"$session" >"$work/now" 2>&1
+    grep -q '^session: ' "$work/now" && echo "$name says: $(grep -m1 '^session: ' "$work/now")" >&2 && ok "$name is said to its end" false
     if [ "${1-}" = --update ]; then
         cmp -s "$work/now" "${session%.session}.out" || { cp "$work/now" "${session%.session}.out" && echo "$name.out"; }
     else
