@@ -254,7 +254,8 @@ static void compare_attributes(psc_comparison *c, const psc_field *old, const ps
     }
     if (is_retired(now) != is_retired(old)) {
         psc_compat_add(c, is_retired(now) ? PSC_CHANGE_FIELD_RETIRED : PSC_CHANGE_FIELD_UNRETIRED, old->span, now->span,
-                       psc_survives, psc_survives, TEXT("`%s` is %sretired", now->name, is_retired(now) ? "" : "no longer "));
+                       is_retired(now) ? psc_old_reads(c, old) : psc_survives, psc_survives,
+                       TEXT("`%s` is %sretired", now->name, is_retired(now) ? "" : "no longer "));
     }
     if ((old->deprecated != NULL) != (now->deprecated != NULL)) {
         psc_compat_add(c, PSC_CHANGE_FIELD_DEPRECATED, old->span, now->span, psc_survives, psc_survives,

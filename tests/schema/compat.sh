@@ -10,10 +10,10 @@ for name in $(sed -n 's/^CHANGE([A-Z_]*, "\([a-z-]*\)".*/\1/p' "$source/compiler
     ok "$name is in the page" grep -qF "| \`$name\` |" "$source/doc/psynec.md"
 done
 
-echo 'message Item { id: u64; price: f32; }' >old.psy
-echo 'message Item { id: u64; price: f32; sold: bool @since(2); }' >new.psy
-echo 'message Item { id: u64; price: f64; }' >other.psy
-echo 'message Item { id: u64' >broken.psy
+echo 'namespace shop; message Item { id: u64; price: f32; }' >old.psy
+echo 'namespace shop; message Item { id: u64; price: f32; sold: bool @since(2); }' >new.psy
+echo 'namespace shop; message Item { id: u64; price: f64; }' >other.psy
+echo 'namespace shop; message Item { id: u64' >broken.psy
 run --compat old.psy new.psy && ok 'everybody survives: exit status 0' both is "$status" 0 prints 'old and new readers survive'
 ok 'nothing is written' is "$(names .)" 'broken.psy err new.psy old.psy other.psy out'
 run --compat=old.psy other.psy && ok 'somebody does not: exit status 1' both is "$status" 1 prints 'neither old nor new readers survive'
