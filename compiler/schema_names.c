@@ -60,19 +60,26 @@ static const char *const ctypes[] = {
 #undef DTYPE
 };
 
-/* What <string.h> and the like declare: a message without a namespace may not have its name. */
-static const char *const functions_of_c[] = {"assert", "bcmp",   "bcopy",   "bzero",  "ffs",      "index",   "memchr",
-                                             "memcmp", "memcpy", "memmove", "memset", "offsetof", "rindex",  "strcat",
-                                             "strchr", "strcmp", "strcpy",  "strdup", "strlen",   "strncmp", "strsep",
-                                             "strspn", "strstr", "strtok",  "size_t", "strsignal"};
+/* What <string.h>, <stdio.h> and the like declare: a type without a namespace may not have its name. */
+static const char *const functions_of_c[] = {
+    "assert",     "bcmp",     "bcopy",   "bzero",    "clearerr", "ctermid",  "dprintf",   "fclose",   "fdopen",  "feof",
+    "ferror",     "fflush",   "ffs",     "fgetc",    "fgetpos",  "fgets",    "fileno",    "fmemopen", "fopen",   "fprintf",
+    "fputc",      "fputs",    "fread",   "freopen",  "fscanf",   "fseek",    "fseeko",    "fsetpos",  "ftell",   "ftello",
+    "fwrite",     "getc",     "getchar", "getdelim", "getline",  "gets",     "getw",      "index",    "memchr",  "memcmp",
+    "memcpy",     "memmove",  "memset",  "offsetof", "pclose",   "perror",   "popen",     "printf",   "putc",    "putchar",
+    "puts",       "putw",     "remove",  "rename",   "renameat", "rewind",   "rindex",    "scanf",    "setbuf",  "setbuffer",
+    "setlinebuf", "setvbuf",  "size_t",  "snprintf", "sprintf",  "sscanf",   "stderr",    "stdin",    "stdout",  "strcat",
+    "strchr",     "strcmp",   "strcoll", "strcpy",   "strcspn",  "strdup",   "strerror",  "strlen",   "strncat", "strncmp",
+    "strncpy",    "strndup",  "strnlen", "strpbrk",  "strrchr",  "strsep",   "strsignal", "strspn",   "strstr",  "strtok",
+    "strxfrm",    "tempnam",  "tmpfile", "tmpnam",   "ungetc",   "vdprintf", "vfprintf",  "vfscanf",  "vprintf", "vscanf",
+    "vsnprintf",  "vsprintf", "vsscanf"};
 
 /* What functions of the header call their arguments and variables: a type without a namespace may not have its name. */
-static const char *const locals[] = {"a",     "all",   "at",     "b",       "bits",   "bytes",  "code",       "copy",   "count",
-                                     "dims",  "dtype", "end",    "equal",   "fields", "header", "i",          "indent", "inner",
-                                     "item",  "items", "known",  "least",   "length", "list",   "m",          "memory", "most",
-                                     "n",     "name",  "newer",  "none",    "place",  "rank",   "reflection", "room",   "rows",
-                                     "shown", "size",  "status", "strings", "t",      "text",   "there",      "to",     "types",
-                                     "v",     "value", "values", "view",    "which"};
+static const char *const locals[] = {
+    "a",      "all",    "at",    "b",      "bits",  "bytes", "code",       "count",  "dims",  "dtype",  "end",    "equal",
+    "fields", "header", "i",     "indent", "inner", "item",  "items",      "known",  "least", "length", "m",      "memory",
+    "most",   "n",      "newer", "none",   "place", "rank",  "reflection", "room",   "rows",  "size",   "status", "strings",
+    "t",      "text",   "there", "to",     "types", "v",     "value",      "values", "view",  "which"};
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
@@ -217,8 +224,8 @@ static void check_type(names *n, const psc_schema *schema, const char *prefix, c
     if (!*prefix &&
         (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
          is_among(type, ctypes, COUNT(ctypes)) || is_among(type, locals, COUNT(locals)) || strncmp(type, "psy_", 4) == 0)) {
-        psc_help(psc_error(n->diags, PSC_E_DUPLICATE, m->span, "the C type of this %s would be `%s`, a word of C or of Psyne",
-                           psc_type_word(m), type),
+        psc_help(psc_error(n->diags, PSC_E_DUPLICATE, m->span, "the C type of `%s` would be `%s`, a word of C or of Psyne",
+                           m->name, type),
                  "give the schema a `namespace`");
     }
     psc_header_each_name(n->arena, m, take_of_header, n);

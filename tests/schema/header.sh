@@ -26,6 +26,23 @@ for header in gen/*.h; do
 done
 printf '#include "%s"\n' $(cd gen && echo *.h) >all.c
 ok 'all of them in one C file' quietly $PSYNE_CC -std=c11 $warnings -I"$include" -Igen -c all.c -o all.o
+# What another compiler says of them.
+cp all.c all.cc
+for other in gcc clang; do
+    plus=${other/gcc/g}++
+    if $PSYNE_CC --version | head -n 1 | grep -qi "$other"; then
+        continue
+    elif ! command -v $other >/dev/null || ! command -v "$plus" >/dev/null; then
+        skip "$other" "there is no $other or no $plus"
+        continue
+    fi
+    for standard in c11 c++17; do
+        compiler=$other file=all.c
+        [ $standard = c11 ] || compiler=$plus file=all.cc
+        # shellcheck disable=SC2086
+        ok "$compiler, $standard" quietly $compiler -std=$standard $warnings -O2 -I"$include" -Igen -c $file -o other.o
+    done
+done
 
 # A C++ program that uses every kind of accessor.
 cat >kinds.cc <<'END'

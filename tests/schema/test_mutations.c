@@ -35,6 +35,21 @@ static psy_status check(const sample *s, size_t n, const char *what, size_t whic
     return ours;
 }
 
+/* What a generated read makes of the message is what the library makes of it. */
+static void check_read(const uint8_t *bytes, size_t n, const char *what, size_t which)
+{
+    static _Alignas(64) kinds_deep ours;
+    static _Alignas(64) uint8_t theirs[sizeof ours];
+    size_t size = 0;
+    const psy_status here = kinds_deep_read(&ours, bytes, n),
+                     there = psy_message_read(kinds_deep_type(), theirs, sizeof theirs, &size, bytes, n);
+    cr_assert_eq(here, there, "%s %zu: %s here, %s by the tables: %s", what, which, psy_status_text(here),
+                 psy_status_text(there), psy_detail());
+    bool equal = false;
+    cr_assert(here != PSY_OK || (kinds_deep_equal(&ours, sizeof ours, theirs, size, &equal) == PSY_OK && equal), "%s %zu", what,
+              which);
+}
+
 /* Bytes that mean something: small numbers, limits, and parts of offsets. */
 static uint8_t byte_of(uint64_t random)
 {
@@ -138,6 +153,16 @@ Test(mutations, kinds)
     kinds_item_set_tags(item, 1, "abc", 3);
     kinds_item_set_there(item, true);
     kinds_item_set_embedding(item, PSY_F32, 2, (uint32_t[]){2, 3});
+    uint64_t state = 1;
+    for (size_t at = 0; at < n; at++) {
+        const uint8_t was = s.bytes[at];
+        for (unsigned k = 0; k < 4; k++) {
+            s.bytes[at] = byte_of(next(&state));
+            check_read(s.bytes, n, "byte", at);
+        }
+        s.bytes[at] = was;
+        check_read(s.bytes, at, "cut to", at);
+    }
     mutate(&s, 50000);
     guarded_free(s.bytes, n);
 }
