@@ -71,17 +71,32 @@ psy_status psy_message_equal(const psy_type *type, const void *a, size_t a_bytes
     return PSY_OK;
 }
 
-static void absorb_u32(psy__siphash_state *s, uint32_t value) { psy__siphash_update(s, &value, sizeof value); }
+/* Words of 8 bytes, the last one filled with zeros: how many bytes there are was absorbed before. */
+static void absorb(psy__siphash_state *s, const void *at, uint64_t n)
+{
+    const uint64_t whole = n & ~UINT64_C(7);
+    uint64_t last = 0;
+    psy__siphash_update(s, at, whole);
+    if (n > whole) {
+        memcpy(&last, (const unsigned char *)at + whole, n - whole);
+        psy__siphash_update(s, &last, sizeof last);
+    }
+}
+
+static void absorb_pair(psy__siphash_state *s, uint32_t a, uint32_t b)
+{
+    const uint64_t pair = a | (uint64_t)b << 32;
+    psy__siphash_update(s, &pair, sizeof pair);
+}
 
 static void absorb_numbers(psy__siphash_state *s, const void *at, unsigned dtype, uint64_t count)
 {
     if (dtype != PSY_BOOL) {
-        psy__siphash_update(s, at, count * psy_dtype_bytes(dtype));
+        absorb(s, at, count * psy_dtype_bytes(dtype));
         return;
     }
     for (uint64_t i = 0; i < count; i++) {
-        const uint8_t value = ((const uint8_t *)at)[i] != 0;
-        psy__siphash_update(s, &value, sizeof value);
+        absorb_pair(s, ((const uint8_t *)at)[i] != 0, 0);
     }
 }
 
@@ -98,15 +113,13 @@ psy_status psy_message_hash(const psy_type *type, const void *bytes, size_t n, u
     }
     psy__siphash_init(&s, zero_key);
     while (psy__values_next(&v, &x)) {
-        absorb_u32(&s, (uint32_t)x.kind);
-        absorb_u32(&s, x.count);
+        absorb_pair(&s, (uint32_t)x.kind, x.count);
         if (x.kind == PSY_VALUE_NUMBER || x.kind == PSY_VALUE_NUMBERS) {
             absorb_numbers(&s, x.at, x.dtype, x.count);
         } else if (x.kind == PSY_VALUE_TEXT) {
-            psy__siphash_update(&s, x.at, x.count);
+            absorb(&s, x.at, x.count);
         } else if (x.kind == PSY_VALUE_VARIANT) {
-            absorb_u32(&s, (uint32_t)x.variant.dtype);
-            absorb_u32(&s, x.variant.rank);
+            absorb_pair(&s, (uint32_t)x.variant.dtype, x.variant.rank);
             psy__siphash_update(&s, x.variant.dims, sizeof x.variant.dims);
             absorb_numbers(&s, x.variant.data, x.variant.dtype, psy_variant_count(&x.variant));
         }

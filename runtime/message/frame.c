@@ -27,7 +27,8 @@ psy_status psy__frame_of(const psy_type *type, psy__frame *out)
 uint32_t psy__frame_next(const psy__frame *f, uint32_t i)
 {
     uint32_t next = i + 1;
-    while (psy__field_is_nested(&f->fields[i]) && next < f->end && f->fields[next].parent != PSY_NONE && f->fields[next].parent >= i) {
+    while (psy__field_is_nested(&f->fields[i]) && next < f->end && f->fields[next].parent != PSY_NONE &&
+           f->fields[next].parent >= i) {
         next++;
     }
     return next;

@@ -18,6 +18,32 @@ uint64_t psy__number_bits(unsigned dtype, const void *at)
     return bits;
 }
 
+/* ---- arithmetic that cannot be wrong ---- */
+
+/* The powers of ten that f64 has exactly. A product or quotient of one of them and of a whole number up to 2^53 is rounded
+ * once, so it is the f64 nearest to the decimal number (Clinger: "How to read floating point numbers accurately", 1990). */
+static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                              1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+enum { TENS_MOST = 22 };
+#define EXACT_MOST (UINT64_C(1) << 53)
+
+/* The bits, as those of `dtype`, of what is nearest to a decimal number whose nearest f64 is `d`. False: rounding twice could
+ * be otherwise than once. */
+static bool narrow(unsigned dtype, double d, uint64_t *bits)
+{
+    memcpy(bits, &d, sizeof d);
+    if (dtype == PSY_F32) {
+        const uint64_t half = UINT64_C(1) << 28; /* in the middle between two f32, after rounding */
+        const float f = (float)d;
+        const bool sure = (*bits & (2 * half - 1)) != half && (d == 0 || fabs(d) >= 0x1p-126);
+        *bits = 0;
+        memcpy(bits, &f, sizeof f);
+        return sure;
+    }
+    *bits = dtype == PSY_F16 ? psy_kernel_to_f16(d) : dtype == PSY_BF16 ? psy_kernel_to_bf16(d) : *bits;
+    return true;
+}
+
 /* ---- to text ---- */
 
 /* What a float's digits are tried with: `least` survive from text to float and back, `most` from float to text and back. */
@@ -113,6 +139,47 @@ static size_t lay_out(char *out, bool negative, const char *digits, size_t n, in
     return at + (plain ? 0 : (size_t)snprintf(out + at, PSY_NUMBER_BYTES - at, "e%d", exponent));
 }
 
+/* The digits of `x`, which is above 0, by arithmetic; 0: it takes the long way. */
+static size_t quick_digits(double x, uint64_t bits, const precision *p, char *digits, int *exponent)
+{
+    enum { QUICK_MOST = 15 };
+    int e = 0;
+    if (x < 1e-5 || x >= 1e15) {
+        return 0;
+    }
+    while (e < QUICK_MOST && x >= tens[e + 1]) {
+        e++;
+    }
+    for (double least = 1; x < least; least /= 10) {
+        e--;
+    }
+    for (int n = (int)p->least; n <= (int)p->most && n <= QUICK_MOST; n++) {
+        const int scale = n - 1 - e;
+        uint64_t again;
+        if (scale < 0 || scale > TENS_MOST) {
+            return 0;
+        }
+        uint64_t whole = (uint64_t)(x * tens[scale] + 0.5);
+        if (whole > EXACT_MOST || !narrow(p->dtype, (double)whole / tens[scale], &again) || again != bits) {
+            continue;
+        }
+        size_t count = 0;
+        *exponent = -scale;
+        for (; whole % 10 == 0; whole /= 10) {
+            ++*exponent;
+        }
+        for (uint64_t rest = whole; rest; rest /= 10) {
+            count++;
+        }
+        for (size_t i = count; i > 0; whole /= 10) {
+            digits[--i] = (char)('0' + whole % 10);
+        }
+        *exponent += (int)count - 1;
+        return count;
+    }
+    return 0;
+}
+
 static size_t print_float(char *out, unsigned dtype, uint64_t bits)
 {
     const precision *p = precision_of(dtype);
@@ -129,13 +196,17 @@ static size_t print_float(char *out, unsigned dtype, uint64_t bits)
     if (x == trunc(x) && fabs(x) < 1e6 && (x != 0 || !signbit(x))) {
         return (size_t)snprintf(out, PSY_NUMBER_BYTES, "%d", (int)x);
     }
-    for (unsigned n = fabs(x) < p->normal ? 1 : p->least; n <= p->most; n++) {
-        snprintf(text, sizeof text, "%.*e", (int)n - 1, x);
-        if (bits_of(dtype, text) == bits) {
-            break;
+    const uint64_t sign = UINT64_C(1) << (8 * psy__dtype_bytes(dtype) - 1);
+    size_t n = quick_digits(fabs(x), bits & ~sign, p, digits, &exponent);
+    if (n == 0) {
+        for (unsigned k = fabs(x) < p->normal ? 1 : p->least; k <= p->most; k++) {
+            snprintf(text, sizeof text, "%.*e", (int)k - 1, x);
+            if (bits_of(dtype, text) == bits) {
+                break;
+            }
         }
+        n = digits_of(text, digits, &exponent);
     }
-    const size_t n = digits_of(text, digits, &exponent);
     return lay_out(out, signbit(x) != 0, digits, n, exponent);
 }
 
@@ -181,7 +252,8 @@ static bool read_float(const char *text, size_t n, unsigned dtype, uint64_t *bit
     char plain[PSY_NUMBER_TEXT_MAX + 32];
     size_t at = 0, i = 0;
     long exponent = 0;
-    bool fraction = false;
+    bool fraction = false, exact = true;
+    uint64_t whole = 0;
     if (n > PSY_NUMBER_TEXT_MAX) {
         return false;
     }
@@ -191,6 +263,8 @@ static bool read_float(const char *text, size_t n, unsigned dtype, uint64_t *bit
         } else {
             plain[at++] = text[i];
             exponent -= fraction;
+            whole = text[i] == '-' ? 0 : whole * 10 + (uint64_t)(text[i] - '0');
+            exact = exact && whole <= EXACT_MOST;
         }
     }
     if (i < n) {
@@ -201,8 +275,12 @@ static bool read_float(const char *text, size_t n, unsigned dtype, uint64_t *bit
         const long written = strtol(rest, &end, 10); /* cut to LONG_MAX, which is far outside too */
         exponent += written > 100000 ? 100000 : written < -100000 ? -100000 : written;
     }
-    snprintf(plain + at, sizeof plain - at, "e%ld", exponent);
-    *bits = bits_of(dtype, plain);
+    exact = exact && exponent >= -TENS_MOST && exponent <= TENS_MOST;
+    const double d = !exact ? 0 : exponent < 0 ? (double)whole / tens[-exponent] : (double)whole * tens[exponent];
+    if (!exact || !narrow(dtype, *text == '-' ? -d : d, bits)) {
+        snprintf(plain + at, sizeof plain - at, "e%ld", exponent);
+        *bits = bits_of(dtype, plain);
+    }
     return !isinf(float_of(dtype, *bits));
 }
 

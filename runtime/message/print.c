@@ -38,36 +38,60 @@ static void put_bytes(printer *p, const char *text, size_t n)
 
 static void put(printer *p, const char *text) { put_bytes(p, text, strlen(text)); }
 
-/* What is no UTF-8 (any more) becomes U+FFFD. */
+static void put_escape(printer *p, unsigned char c)
+{
+    static const char letters[] = "\bb\tt\nn\ff\rr\"\"\\\\"; /* behind each its letter */
+    char text[8];
+    for (size_t i = 0; i + 1 < sizeof letters; i += 2) {
+        if ((unsigned char)letters[i] == c) {
+            snprintf(text, sizeof text, "\\%c", letters[i + 1]);
+            put(p, text);
+            return;
+        }
+    }
+    snprintf(text, sizeof text, "\\u%04x", c);
+    put(p, text);
+}
+
+/* Of `n` bytes those up to the first that has to be written in another way. */
+static size_t plain_bytes(const unsigned char *at, size_t n)
+{
+    size_t i = 0;
+    while (i < n && at[i] >= 0x20 && at[i] < 0x80 && at[i] != '"' && at[i] != '\\') {
+        i++;
+    }
+    return i;
+}
+
+/* What is no UTF-8 (any more) becomes U+FFFD. Others may write the bytes: a copy is looked at. */
 static void put_text(printer *p, const void *text, uint32_t n)
 {
-    static const char short_escapes[] = "\bb\tt\nn\ff\rr\"\"\\\\";
-    const unsigned char *at = text;
+    const volatile unsigned char *from = text;
+    unsigned char copy[256];
     put(p, "\"");
-    while (n > 0) {
-        char c[8];
-        const unsigned char first = *(const volatile unsigned char *)at;
-        const char *escape = first ? strchr(short_escapes, first) : NULL;
-        size_t size = 1;
-        if (first < 0x20 || first == '"' || first == '\\') {
-            /* The letter stands behind the character. */
-            const bool is_short = escape && (escape - short_escapes) % 2 == 0;
-            snprintf(c, sizeof c, is_short ? "\\%c" : "\\u%04x", is_short ? escape[1] : first);
-            put(p, c);
-        } else if (first < 0x80) {
-            c[0] = (char)first;
-            put_bytes(p, c, 1);
-        } else {
-            unsigned char copy[4] = {first};
-            for (size_t i = 1; i < sizeof copy && i < n; i++) {
-                copy[i] = *(const volatile unsigned char *)(at + i);
-            }
-            size = psy_utf8_character(copy, n < sizeof copy ? n : sizeof copy);
-            put_bytes(p, size ? (const char *)copy : "\xef\xbf\xbd", size ? size : 3);
-            size = size ? size : 1;
+    while (n > 0 && !p->stopped) {
+        const size_t some = n < sizeof copy ? n : sizeof copy;
+        for (size_t i = 0; i < some; i++) {
+            copy[i] = from[i];
         }
-        at += size;
-        n -= (uint32_t)size;
+        size_t at = 0;
+        while (at < some) {
+            const size_t plain = plain_bytes(copy + at, some - at);
+            put_bytes(p, (const char *)copy + at, plain);
+            at += plain;
+            if (at == some || (copy[at] >= 0x80 && some - at < 4 && some < n)) {
+                break; /* a character that may go on behind the copy */
+            }
+            if (copy[at] < 0x80) {
+                put_escape(p, copy[at++]);
+            } else {
+                const size_t size = psy_utf8_character(copy + at, some - at);
+                put_bytes(p, size ? (const char *)copy + at : "\xef\xbf\xbd", size ? size : 3);
+                at += size ? size : 1;
+            }
+        }
+        from += at;
+        n -= (uint32_t)at;
     }
     put(p, "\"");
 }

@@ -39,9 +39,11 @@ psy_status psy__json_refuse(const psy__json *j, uint32_t where, const char *path
 
 static char peek(const psy__json *j) { return j->at < j->n ? j->text[j->at] : '\0'; }
 
+static bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+
 static void skip_blanks(psy__json *j)
 {
-    while (j->at < j->n && strchr(" \t\r\n", j->text[j->at]) && j->text[j->at]) {
+    while (j->at < j->n && is_blank(j->text[j->at])) {
         j->at++;
     }
 }
@@ -298,9 +300,10 @@ void psy__json_free(psy__json *j)
 
 /* ---- of what was read ---- */
 
-static uint32_t past_blanks(const psy__json *j, uint32_t at, const char *blanks)
+/* In brackets, so that something else follows. */
+static uint32_t past_blanks(const psy__json *j, uint32_t at)
 {
-    while (strchr(blanks, j->text[at])) {
+    while (is_blank(j->text[at])) {
         at++;
     }
     return at;
@@ -308,13 +311,13 @@ static uint32_t past_blanks(const psy__json *j, uint32_t at, const char *blanks)
 
 uint32_t psy__json_first(const psy__json *j, const psy__json_node *array)
 {
-    return array->count ? past_blanks(j, array->begin + 1, " \t\r\n") : array->end;
+    return array->count ? past_blanks(j, array->begin + 1) : array->end;
 }
 
 uint32_t psy__json_end(const psy__json *j, uint32_t at)
 {
     if (j->text[at] != '"') {
-        while (at < j->n && !strchr(" \t\r\n,]}", j->text[at])) {
+        while (at < j->n && !is_blank(j->text[at]) && j->text[at] != ',' && j->text[at] != ']' && j->text[at] != '}') {
             at++;
         }
         return at;
@@ -325,7 +328,11 @@ uint32_t psy__json_end(const psy__json *j, uint32_t at)
     return at + 1;
 }
 
-uint32_t psy__json_past(const psy__json *j, uint32_t end) { return past_blanks(j, end, " \t\r\n,"); }
+uint32_t psy__json_past(const psy__json *j, uint32_t end)
+{
+    end = past_blanks(j, end);
+    return j->text[end] == ',' ? past_blanks(j, end + 1) : end;
+}
 
 uint32_t psy__json_behind(const psy__json *j, uint32_t at) { return psy__json_past(j, psy__json_end(j, at)); }
 
@@ -359,18 +366,24 @@ static uint32_t next_bytes(const psy__json *j, uint32_t *at, unsigned char to[4]
 uint32_t psy__json_text_bytes(const psy__json *j, uint32_t at)
 {
     unsigned char bytes[4];
-    uint32_t all = 0, n;
-    for (at++; (n = next_bytes(j, &at, bytes)) > 0; all += n) {
+    uint32_t all = 0;
+    for (at++; j->text[at] != '"';) {
+        all += j->text[at] == '\\' ? next_bytes(j, &at, bytes) : (at++, 1u);
     }
     return all;
 }
 
 void psy__json_text_copy(const psy__json *j, uint32_t at, unsigned char *to)
 {
-    unsigned char bytes[4];
-    uint32_t n;
-    for (at++; (n = next_bytes(j, &at, bytes)) > 0; to += n) {
-        memcpy(to, bytes, n);
+    for (at++; j->text[at] != '"';) {
+        if (j->text[at] == '\\') {
+            unsigned char bytes[4];
+            const uint32_t n = next_bytes(j, &at, bytes);
+            memcpy(to, bytes, n);
+            to += n;
+        } else {
+            *to++ = (unsigned char)j->text[at++];
+        }
     }
 }
 

@@ -173,7 +173,11 @@ static void element(psy__values *v, const psy__values_level *l, uint32_t k, psy_
 bool psy__values_next(psy__values *v, psy__value *out)
 {
     psy__values_level *l = &v->levels[v->depth - 1];
-    *out = (psy__value){.kind = PSY_VALUE_ABSENT};
+    out->kind = PSY_VALUE_ABSENT; /* a variant is written where there is one */
+    out->key = NULL;
+    out->names = NULL;
+    out->at = NULL;
+    out->count = 0;
     if (l->kind == PSY_VALUE_OPEN_ARRAY && l->next < l->count) {
         element(v, l, l->next++, out);
         return true;

@@ -7,7 +7,7 @@ cp "$source"/examples/nearest/nearest.* .
 # ---- --emit ----
 run nearest.psy nearest.hrm --emit header,bytecode,asm,spirv,graph,json,ir -o all && ok 'everything at once' is "$status" 0
 ok 'a file each' is "$(names all | sed 's/nearest\.[a-z_0-9]*\.spv/K/g; s/\(K \)*K/K/')" \
-    'nearest.dot nearest.hra nearest.ir nearest.json K nearest.psm nearest.psy.h'
+    'nearest.dot nearest.hra nearest.ir nearest.json K nearest.psm nearest.psy.h nearest.psy.hra nearest.psy.json nearest.psy.psm'
 "$psynec" nearest.hrm --dump=plan -o none >plan 2>/dev/null
 ok 'ir is the dump before bytecode' same plan all/nearest.ir
 run nearest.psy --emit graph -o none && ok 'a schema has no graph' both is "$status" 1 says 'a schema gives a header'

@@ -41,6 +41,46 @@ Test(numbers, floats_come_back)
     }
 }
 
+/* Read as the C library reads it. */
+Test(numbers, read_as_others_read)
+{
+    uint64_t state = 7;
+    for (unsigned i = 0; i < 200000; i++) {
+        char text[64];
+        uint64_t bits = 0, wanted = 0;
+        state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        const unsigned digits = 1 + (unsigned)(state >> 59) % 20;
+        snprintf(text, sizeof text, "%s%.*s.%" PRIu64 "e%d", state >> 7 & 1 ? "-" : "", (int)(digits > 3 ? 3 : digits),
+                 "1234567", (state >> 8) % (digits > 12 ? UINT64_MAX : UINT64_C(1) << (4 * digits)),
+                 (int)(state >> 40 & 63) - 32);
+        const double d = strtod(text, NULL);
+        const float f = strtof(text, NULL);
+        memcpy(&wanted, &d, sizeof d);
+        cr_assert(!psy__number_read(text, strlen(text), false, PSY_F64, &bits) && bits == wanted, "%s", text);
+        bits = wanted = 0;
+        memcpy(&wanted, &f, sizeof f);
+        cr_assert(!psy__number_read(text, strlen(text), false, PSY_F32, &bits) && bits == wanted, "%s", text);
+    }
+    /* In the middle between two f32, and next to it by less than f64 tells apart: as f64 all are the middle. */
+    static const struct {
+        const char *text;
+        uint32_t bits;
+    } middles[] = {
+        {"16777217", 0x4b800000},
+        {"16777219", 0x4b800002},
+        {"1.00000005960464477539062500", 0x3f800000},
+        {"1.00000005960464477539062501", 0x3f800001},
+        {"1.00000017881393432617187499", 0x3f800001},
+        {"9007199791611904", 0x5a000000},
+        {"9007199791611905", 0x5a000001},
+    };
+    for (size_t i = 0; i < sizeof middles / sizeof middles[0]; i++) {
+        uint32_t bits = 0;
+        cr_assert(!psy__number_read(middles[i].text, strlen(middles[i].text), false, PSY_F32, &bits) && bits == middles[i].bits,
+                  "%s: %08" PRIx32, middles[i].text, bits);
+    }
+}
+
 static void is_text(unsigned dtype, double value, const char *wanted)
 {
     char text[PSY_NUMBER_BYTES];

@@ -102,7 +102,7 @@ Test(module_file, another_version)
     read_module();
     bytes[4]++; /* abi_major */
     write_file(bytes, n);
-    expect(path, PSY_VERSION, "3.0");
+    expect(path, PSY_VERSION, "4.0");
     unlink(path);
     free(bytes);
 }
