@@ -280,14 +280,28 @@ static void output_types(compilation *c, const psc_source *source, const psc_sch
     }
 }
 
+static void output_fuzz(compilation *c, const psc_source *source, const psc_schema *schema, const char *stem)
+{
+    psc_stream stream;
+    if (schema->message_count == 0) {
+        psc_error(c->diags, PSC_E_UNSUPPORTED, (psc_span){source, 0, 0},
+                  "there is nothing to fuzz: no message is declared here");
+        return;
+    }
+    psc_header_write_fuzz(schema, stem, psc_stream_open(&stream));
+    add_stream(c, &stream, psc_format(c->arena, "%s.fuzz.c", stem));
+}
+
 static void compile_schema(compilation *c, const psc_source *source)
 {
-    const unsigned of_types = 1u << PSC_EMIT_BYTECODE | 1u << PSC_EMIT_ASM | 1u << PSC_EMIT_JSON;
+    const unsigned of_types = 1u << PSC_EMIT_BYTECODE | 1u << PSC_EMIT_ASM | 1u << PSC_EMIT_JSON,
+                   of_header = 1u << PSC_EMIT_HEADER | 1u << PSC_EMIT_FUZZ;
     psc_imports imports = {.arena = c->arena, .diags = c->diags, .options = &c->options};
     const psc_schema *schema = psc_imports_schema(&imports, source);
     take_sources(c, &imports);
-    if (c->emit && !(c->emit & (of_types | 1u << PSC_EMIT_HEADER))) {
-        no_such_output(c, source->path, "spirv, glsl, c, graph or ir; a schema gives a header, and a module of its types");
+    if (c->emit && !(c->emit & (of_types | of_header))) {
+        no_such_output(c, source->path,
+                       "spirv, glsl, c, graph or ir; a schema gives a header, what fuzzes it, and a module of its types");
         return;
     }
     if (!schema || c->passes.dump) {
@@ -298,6 +312,9 @@ static void compile_schema(compilation *c, const psc_source *source)
     if (!c->emit || wants(c, PSC_EMIT_HEADER)) {
         psc_header_write(schema, stem, NULL, 0, psc_stream_open(&stream));
         add_stream(c, &stream, psc_format(c->arena, "%s.h", stem));
+    }
+    if (wants(c, PSC_EMIT_FUZZ)) {
+        output_fuzz(c, source, schema, stem);
     }
     if (c->emit & of_types) {
         output_types(c, source, schema, stem);
@@ -312,8 +329,8 @@ static void output_program(compilation *c, psc_unit *unit)
     if (wants(c, PSC_EMIT_HEADER) && unit->composed.count > 0) {
         psc_composed_write(unit, stem, psc_stream_open(&stream));
         add_stream(c, &stream, psc_format(c->arena, "%s.hrm.h", stem));
-    } else if (c->emit == 1u << PSC_EMIT_HEADER) {
-        no_such_output(c, unit->source->path, "a header; its messages come from a schema");
+    } else if (c->emit && !(c->emit & ~(1u << PSC_EMIT_HEADER | 1u << PSC_EMIT_FUZZ))) {
+        no_such_output(c, unit->source->path, "a header or what fuzzes it; its messages come from a schema");
         return;
     }
     output_module(c, stem, (psc_span){unit->source, 0, 0}, unit->module, unit->module_bytes, &m);
@@ -378,7 +395,7 @@ static void compile_assembly(compilation *c, const psc_source *source)
         return;
     }
     if (c->emit && !(c->emit & possible)) {
-        no_such_output(c, source->path, "a header, spirv, graph or ir; assembly gives bytecode");
+        no_such_output(c, source->path, "a header, fuzz targets, spirv, graph or ir; assembly gives bytecode");
     } else if (!c->passes.dump) {
         psy__module m;
         uint8_t *kept = psc_alloc(c->arena, n);

@@ -18,6 +18,7 @@ typedef enum psc_emit_kind {
     PSC_EMIT_GRAPH,
     PSC_EMIT_JSON,
     PSC_EMIT_IR,
+    PSC_EMIT_FUZZ,
     PSC_EMIT_COUNT
 } psc_emit_kind;
 

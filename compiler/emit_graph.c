@@ -5,7 +5,7 @@
 #include "emit.h"
 #include "passes.h"
 
-const char *const psc_emit_names[PSC_EMIT_COUNT] = {"header", "bytecode", "asm", "spirv", "glsl", "c", "graph", "json", "ir"};
+const char *const psc_emit_names[PSC_EMIT_COUNT] = {"header", "bytecode", "asm", "spirv", "glsl", "c", "graph", "json", "ir", "fuzz"};
 
 const char *psc_part_text(const psc_pipeline *pipeline, const psc_program *program)
 {

@@ -16,7 +16,7 @@ static void put(psc_header *w, const char *section, const psc_pair *pairs)
 }
 
 /* "shop.psy" -> "shop_psy", whatever the file is called. */
-static const char *word_of(psc_header *w, const char *file)
+const char *psc_header_word(psc_header *w, const char *file)
 {
     char *word = psc_strndup(w->arena, file, strlen(file));
     for (char *c = word; *c; c++) {
@@ -107,7 +107,7 @@ int psc_header_write(const psc_schema *schema, const char *file, const psc_schem
     psc_header writer = {.arena = &arena, .to = to, .schema = schema}, *w = &writer;
     bool silent = false;
     psc_arena_init(&arena);
-    w->word = word_of(w, file);
+    w->word = psc_header_word(w, file);
     put_top(w, file, used, used_count);
     put_constants(w);
     for (uint32_t i = 0; i < schema->order_count; i++) {

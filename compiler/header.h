@@ -3,7 +3,7 @@
  * header_field.c knows what a field is called in the header, header_struct.c writes structs and what is known of them,
  * header_enum.c enums and flags, header_init.c what messages start with, header_verify.c the checks, header_settle.c what reads
  * other versions, header_accessors.c getters and setters, header_reflection.c the tables; header_names.c has all names that
- * come of it. The text is in templates/header*.in. */
+ * come of it. header_fuzz.c writes what fuzzes all that. The text is in templates/header*.in and fuzz.in. */
 #ifndef PSC_HEADER_H
 #define PSC_HEADER_H
 
@@ -48,6 +48,11 @@ void psc_header_keep(psc_header *w);
 void psc_header_indent(psc_header *w, unsigned spaces);
 /* "PSY_DEPRECATED("use x") ", or nothing. */
 const char *psc_header_deprecated(psc_header *w, const char *why);
+
+/* ---- header.c ---- */
+
+/* What names of the whole header are made of. */
+const char *psc_header_word(psc_header *w, const char *file);
 
 /* ---- header_field.c ---- */
 

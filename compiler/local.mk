@@ -41,6 +41,7 @@ noinst_LTLIBRARIES += %D%/libpsynec.la
     %D%/header_accessors.c \
     %D%/header_enum.c \
     %D%/header_field.c \
+    %D%/header_fuzz.c \
     %D%/header_init.c \
     %D%/header_names.c \
     %D%/header_names.def \
@@ -171,7 +172,7 @@ bin_PROGRAMS += %D%/psynec
 BUILT_SOURCES += %D%/psy_parse.h %D%/hrm_parse.h
 
 # Templates are embedded as psc_template_NAME.
-templates = c explain glsl header header_access header_read header_verify project
+templates = c explain fuzz glsl header header_access header_read header_verify project
 EXTRA_DIST += $(templates:%=%D%/templates/%.in) %D%/templates/embed.sed
 CLEANFILES += %D%/templates.c
 %D%/templates.c: $(templates:%=%D%/templates/%.in) %D%/templates/embed.sed

@@ -153,4 +153,7 @@ PSY_NODISCARD psy_status psc_lay_out(psc_arena *arena, const char *full_name, ps
  * and of `used`. 0, or -1 with errno. */
 int psc_header_write(const psc_schema *schema, const char *file, const psc_schema *const *used, size_t used_count, FILE *to);
 
+/* Writes a C file with a fuzz target for each message of the schema, of which there are some, that needs its header. As above. */
+int psc_header_write_fuzz(const psc_schema *schema, const char *file, FILE *to);
+
 #endif

@@ -10,7 +10,7 @@ typedef struct psc_pair {
     const char *key, *value;
 } psc_pair;
 
-extern const char psc_template_c[], psc_template_explain[], psc_template_glsl[], psc_template_header[],
+extern const char psc_template_c[], psc_template_explain[], psc_template_fuzz[], psc_template_glsl[], psc_template_header[],
     psc_template_header_access[], psc_template_header_read[], psc_template_header_verify[], psc_template_project[];
 
 /* Writes the section with its keys replaced, those of `pairs` (ended by a NULL key). A section or key that does not exist is a

@@ -16,8 +16,34 @@ check_PROGRAMS += %D%/test_fuzz_compiler
 %C%_test_fuzz_compiler_LDADD = $(COMPILER_TEST_LDADD)
 $(%C%_test_fuzz_compiler_OBJECTS): %D%/gen/keywords.inc
 
+# The fuzz targets that psynec writes for messages: every type of schemas/, of the examples, and of schemas that have every kind.
+FUZZ_SCHEMAS = \
+    schemas/psyne/control.psy schemas/psyne/error.psy schemas/psyne/hits.psy schemas/psyne/program.psy schemas/psyne/telemetry.psy \
+    schemas/psyne/tensor.psy examples/language/language.psy examples/nearest/nearest.psy tests/golden/header/every_type.psy \
+    tests/golden/header/imports.psy tests/golden/header/kinds.psy tests/golden/header/no_namespace.psy \
+    tests/golden/header/tails.psy tests/golden/header/unions.psy tests/golden/header/values.psy tests/golden/imports/shared.psy \
+    tests/golden/imports/shared_list.psy tests/golden/imports/shared_more.psy
+FUZZ_MESSAGES = \
+    %D%/gen/control.psy.fuzz.c %D%/gen/error.psy.fuzz.c %D%/gen/hits.psy.fuzz.c %D%/gen/program.psy.fuzz.c \
+    %D%/gen/telemetry.psy.fuzz.c %D%/gen/tensor.psy.fuzz.c %D%/gen/language.psy.fuzz.c %D%/gen/nearest.psy.fuzz.c \
+    %D%/gen/every_type.psy.fuzz.c %D%/gen/imports.psy.fuzz.c %D%/gen/kinds.psy.fuzz.c %D%/gen/no_namespace.psy.fuzz.c \
+    %D%/gen/tails.psy.fuzz.c %D%/gen/unions.psy.fuzz.c %D%/gen/values.psy.fuzz.c %D%/gen/shared.psy.fuzz.c \
+    %D%/gen/shared_list.psy.fuzz.c %D%/gen/shared_more.psy.fuzz.c
+%D%/gen/messages.inc: $(FUZZ_SCHEMAS) compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) %D%/gen && compiler/psynec$(EXEEXT) $(FUZZ_SCHEMAS:%=$(srcdir)/%) -I $(srcdir)/tests/golden/imports \
+	    --emit header,fuzz -o %D%/gen && touch $(FUZZ_MESSAGES) && \
+	printf 'SCHEMA(%s)\n' $(patsubst %.psy,%,$(notdir $(FUZZ_SCHEMAS))) >$@.tmp && mv $@.tmp $@
+$(FUZZ_MESSAGES): %D%/gen/messages.inc ;
+CLEANFILES += %D%/gen/messages.inc $(FUZZ_MESSAGES) $(FUZZ_MESSAGES:.fuzz.c=.h)
+
+noinst_LTLIBRARIES += %D%/libmessages.la
+%C%_libmessages_la_SOURCES = tests/message/random_types.c tests/message/random_types.h %D%/messages.c %D%/messages.h
+nodist_%C%_libmessages_la_SOURCES = $(FUZZ_MESSAGES)
+%C%_libmessages_la_CPPFLAGS = $(AM_CPPFLAGS) -DPSY_FUZZ_NO_ENTRY
+$(%C%_libmessages_la_OBJECTS): %D%/gen/messages.inc
+
 # A target for each kind of input. With --enable-fuzzers a fuzzer drives them, otherwise they run files: corpus.sh is the test.
-FUZZ_TARGETS = %D%/fuzz_schema %D%/fuzz_program %D%/fuzz_assembly %D%/fuzz_module %D%/fuzz_weights
+FUZZ_TARGETS = %D%/fuzz_schema %D%/fuzz_program %D%/fuzz_assembly %D%/fuzz_module %D%/fuzz_weights %D%/fuzz_message
 FUZZ_TARGET_SOURCES = %D%/target.c $(FUZZ_SOURCES)
 if FUZZERS
 FUZZ_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS) -DPSY_FUZZER
@@ -49,6 +75,14 @@ noinst_PROGRAMS += $(FUZZ_TARGETS)
 %C%_fuzz_weights_LDFLAGS = $(fuzz_target_flags)
 %C%_fuzz_weights_LDADD = $(fuzz_target_libs)
 $(%C%_fuzz_schema_OBJECTS) $(%C%_fuzz_program_OBJECTS) $(%C%_fuzz_assembly_OBJECTS) $(%C%_fuzz_module_OBJECTS) $(%C%_fuzz_weights_OBJECTS): %D%/gen/keywords.inc
+%C%_fuzz_message_SOURCES = %D%/fuzz_message.c
+if !FUZZERS
+%C%_fuzz_message_SOURCES += %D%/driver.c %D%/words.c %D%/words.h
+endif
+%C%_fuzz_message_CPPFLAGS = $(FUZZ_CPPFLAGS)
+%C%_fuzz_message_LDFLAGS = $(fuzz_target_flags)
+%C%_fuzz_message_LDADD = %D%/libmessages.la $(fuzz_target_libs)
+$(%C%_fuzz_message_OBJECTS): %D%/gen/keywords.inc
 test_scripts += %D%/corpus.sh
 EXTRA_DIST += %D%/corpus %D%/run
 

@@ -18,3 +18,9 @@ check_PROGRAMS += %D%/test_random_messages
 %C%_test_random_messages_SOURCES = %D%/random_types.c %D%/random_types.h %D%/test_random_messages.c
 %C%_test_random_messages_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_random_messages_LDADD = $(TEST_LDADD)
+
+# What psynec writes to fuzz messages, with random ones.
+check_PROGRAMS += %D%/test_generated_messages
+%C%_test_generated_messages_SOURCES = %D%/test_generated_messages.c
+%C%_test_generated_messages_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_generated_messages_LDADD = tests/fuzz/libmessages.la $(TEST_LDADD)

@@ -2,10 +2,18 @@
 #include "random_types.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "isa/layout.h"
-#include "tests/test.h"
+
+/* A fuzzer has no tests. */
+static void must(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
 
 /* xorshift64* (Vigna, 2016) */
 uint64_t random_next(uint64_t *state)
@@ -25,7 +33,7 @@ static bool one_in(random_types *g, uint32_t n) { return random_below(g, n) == 0
 static uint32_t string(random_types *g, const char *text)
 {
     const uint32_t at = g->strings_bytes, n = (uint32_t)strlen(text) + 1;
-    cr_assert(at + n <= RANDOM_STRINGS);
+    must(at + n <= RANDOM_STRINGS);
     memcpy(g->strings + at, text, n);
     g->strings_bytes += n;
     return at;
@@ -37,7 +45,7 @@ static psy_psm_field *add_field(random_types *g, psy_psm_type *t, uint8_t kind, 
 {
     char name[16];
     psy_psm_field *f = &g->fields[t->first_field + t->field_count];
-    cr_assert(t->first_field + t->field_count < RANDOM_FIELDS);
+    must(t->first_field + t->field_count < RANDOM_FIELDS);
     snprintf(name, sizeof name, "f%u", g->names++);
     *f = (psy_psm_field){.name = string(g, name),
                          .dtype = dtype,
@@ -80,7 +88,7 @@ static void add_nested(random_types *g, psy_psm_type *t, uint8_t kind, uint32_t 
     for (uint32_t i = 0; i < inner->field_count; i++) {
         char name[128];
         psy_psm_field *f = &g->fields[t->first_field + t->field_count++];
-        cr_assert(t->first_field + t->field_count <= RANDOM_FIELDS);
+        must(t->first_field + t->field_count <= RANDOM_FIELDS);
         *f = g->fields[inner->first_field + i];
         snprintf(name, sizeof name, "%s.%s", g->strings + part->name, g->strings + f->name);
         f->name = string(g, name);
@@ -441,7 +449,7 @@ static void write_fields(random_types *g, const psy_psm_type *t, uint32_t first,
     for (uint32_t i = first; i < end; i++) {
         const psy_psm_field *f = &g->fields[t->first_field + i];
         if (f->parent == parent && !(f->flags & PSY_FIELD_RETIRED) && (kept > 0 || one_in(g, 2))) {
-            cr_assert(n < 256);
+            must(n < 256);
             order[n++] = i;
         }
     }
@@ -460,6 +468,34 @@ static void write_fields(random_types *g, const psy_psm_type *t, uint32_t first,
     fputc('}', to);
 }
 
+static void keep_string(random_types *g, const psy_reflection *r, uint32_t at)
+{
+    const uint32_t end = at + (uint32_t)strlen(psy_reflect_string(r, at)) + 1;
+    must(end <= RANDOM_STRINGS);
+    memcpy(g->strings + at, r->strings + at, end - at);
+    g->strings_bytes = g->strings_bytes > end ? g->strings_bytes : end;
+}
+
+void random_types_take(random_types *g, const psy_reflection *r, uint64_t seed)
+{
+    must(r->type_count <= RANDOM_TYPES_MAX && r->field_count <= RANDOM_FIELDS);
+    g->state = seed;
+    g->strings_bytes = 0;
+    memcpy(g->types, r->types, r->type_count * sizeof *r->types);
+    if (r->field_count > 0) {
+        memcpy(g->fields, r->fields, r->field_count * sizeof *r->fields);
+    }
+    for (uint32_t i = 0; i < r->type_count; i++) {
+        keep_string(g, r, r->types[i].name);
+    }
+    for (uint32_t i = 0; i < r->field_count; i++) {
+        keep_string(g, r, r->fields[i].name);
+    }
+    g->type_count = r->type_count;
+    g->field_count = r->field_count;
+    g->reflection = (psy_reflection){g->strings, g->types, g->fields, g->type_count, g->field_count};
+}
+
 void random_message_write(random_types *g, uint32_t index, FILE *to) { write_type(g, index, to); }
 
 bool random_types_older(random_types *g, uint32_t index, uint32_t version)
@@ -467,7 +503,7 @@ bool random_types_older(random_types *g, uint32_t index, uint32_t version)
     const psy_psm_type *of = &g->types[index];
     psy_psm_type *t = &g->types[g->type_count];
     *t = (psy_psm_type){.name = of->name, .first_field = g->field_count, .kind = of->kind};
-    cr_assert(g->type_count < RANDOM_TYPES + 1 && g->field_count + of->field_count <= RANDOM_FIELDS);
+    must(g->type_count < RANDOM_TYPES + 1 && g->field_count + of->field_count <= RANDOM_FIELDS);
     for (uint32_t i = 0; i < of->field_count; i++) {
         const psy_psm_field *f = &g->fields[of->first_field + i];
         if (f->parent == PSY_NONE && f->since > version) {
