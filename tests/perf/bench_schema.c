@@ -7,8 +7,8 @@
  *
  * Beside a C struct that is written and read as it is, Cap'n Proto and MessagePack. All write the same values into the same
  * memory again and again, and read the same bytes, which are in the first-level cache; what they allocate, they keep. A run is
- * cut into groups of calls and counts as its fastest tenth: these are nanoseconds, and the slower groups tell of the machine's
- * other work. After every run the sum of what was written is compared. */
+ * cut into groups of calls and counts as its fastest hundredth: these are nanoseconds, and the slower groups tell of the
+ * machine's other work. After every run the sum of what was written is compared. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,7 +64,7 @@ static uint64_t verify(const work *w)
     return wrong;
 }
 
-/* Seconds of a run, were all of its groups as fast as a tenth of them is. */
+/* Seconds of a run, were all of its groups as fast as a hundredth of them is. */
 static double timed(calls *call, work *w, uint64_t amount)
 {
     const size_t groups = amount / CALLS;
@@ -79,7 +79,7 @@ static double timed(calls *call, work *w, uint64_t amount)
         bench_fail("%s: not what was written", w->format->name);
     }
     bench_median(seconds, groups); /* sorts */
-    fast = seconds[groups / 10];
+    fast = seconds[groups / 100];
     free(seconds);
     return fast * (double)groups;
 }
@@ -117,7 +117,7 @@ static bench_run *const verifies[FORMATS] = {verify_0, verify_1, verify_2, verif
 
 static void measure(const char *name, bench_run *const *runs)
 {
-    bench_figure f = {.name = name, .unit = &bench_nanoseconds, .step = CALLS, .seconds = 0.03};
+    bench_figure f = {.name = name, .unit = &bench_nanoseconds, .step = CALLS, .seconds = 0.1};
     size_t peers = 0;
     for (size_t i = 0; i < FORMATS && works[i].format; i++) {
         const schema_format *format = works[i].format;

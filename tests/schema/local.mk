@@ -82,7 +82,7 @@ $(%C%_test_values_OBJECTS): $(SCHEMA_GENERATED)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/v4.psy -o %D%/gen && touch $@
 
 # What writes the programs that exchange messages: compat.sh.
-check_PROGRAMS += %D%/write_exchange
+check_tools += %D%/write_exchange
 %C%_write_exchange_SOURCES = %D%/exchange.h %D%/write_exchange.c
 %C%_write_exchange_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/compiler
 %C%_write_exchange_LDADD = compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm

@@ -103,7 +103,7 @@ Test(header, init_writes_defaults_and_zero_padding)
     cr_assert_eq(every_kind_http_event_n_count(&m), 0);
     cr_assert_eq(every_kind_http_event_o_count(&m), 0);
     cr_assert_eq(every_kind_http_event_q_count(&m), 0);
-    /* What is left as it was: the elements of arrays that are not small, and nothing else. */
+    /* What is left as it was: the elements of arrays of 32 bytes or more, and nothing else. */
     for (size_t i = 0; i < sizeof m; i++) {
         bool element = (i >= 56 && i < 92) || (i >= 128 && i < 256) || (i >= 320 && i < 520);
         bool field = i < 25 || (i >= 26 && i < 56) || (i >= 92 && i < 96) || (i >= 108 && i < 112) || (i >= 256 && i < 260) ||
