@@ -193,6 +193,11 @@ static void add_type(psc_header *w, const psc_field *f, keys *k)
     const bool truth = f->layout.dtype == PSY_BOOL && psc_field_is_one(f), message = psc_field_is_messages(f);
     const char *type = f->type ? psc_header_type(w, f->type) : "";
     add(k, "ctype", truth ? "bool" : element_ctype(w, f));
+    /* What no argument of that name hides. */
+    add(k, "cast",
+        psc_field_is_items(f) ? TEXT("struct %s", type)
+        : f->type             ? psc_header_ctype(f->layout.dtype)
+                              : element_ctype(w, f));
     add(k, "dtype", f->type ? f->type->full_name : psy__dtype_name(f->layout.dtype));
     add(k, "item", type);
     add(k, "ITEM", psc_upper(w->arena, type));

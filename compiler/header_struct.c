@@ -79,7 +79,7 @@ static bool is_member(const psc_message *m, const char *name)
 /* In C++ a type that is called as a member has to say that it is none. */
 static const char *ctype_text(psc_header *w, const psc_piece *p)
 {
-    return is_member(w->message, p->ctype) ? TEXT("PSY_GLOBAL(%s)", p->ctype) : p->ctype;
+    return strcmp(p->ctype, "header") == 0 || is_member(w->message, p->ctype) ? TEXT("PSY_GLOBAL(%s)", p->ctype) : p->ctype;
 }
 
 static void put_piece(psc_header *w, const psc_piece *p, const char *alignas_)

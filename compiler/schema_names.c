@@ -74,13 +74,6 @@ static const char *const functions_of_c[] = {
     "strxfrm",    "tempnam",  "tmpfile", "tmpnam",   "ungetc",   "vdprintf", "vfprintf",  "vfscanf",  "vprintf", "vscanf",
     "vsnprintf",  "vsprintf", "vsscanf"};
 
-/* What functions of the header call their arguments and variables: a type without a namespace may not have its name. */
-static const char *const locals[] = {
-    "a",      "all",    "at",    "b",      "bits",  "bytes", "code",       "count",  "dims",  "dtype",  "end",    "equal",
-    "fields", "header", "i",     "indent", "inner", "item",  "items",      "known",  "least", "length", "m",      "memory",
-    "most",   "n",      "newer", "none",   "place", "rank",  "reflection", "room",   "rows",  "size",   "status", "strings",
-    "t",      "text",   "there", "to",     "types", "v",     "value",      "values", "view",  "which"};
-
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 static bool is_among(const char *name, const char *const *list, size_t count)
@@ -223,7 +216,7 @@ static void check_type(names *n, const psc_schema *schema, const char *prefix, c
     }
     if (!*prefix &&
         (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
-         is_among(type, ctypes, COUNT(ctypes)) || is_among(type, locals, COUNT(locals)) || strncmp(type, "psy_", 4) == 0)) {
+         is_among(type, ctypes, COUNT(ctypes)) || strncmp(type, "psy_", 4) == 0)) {
         psc_help(psc_error(n->diags, PSC_E_DUPLICATE, m->span, "the C type of `%s` would be `%s`, a word of C or of Psyne",
                            m->name, type),
                  "give the schema a `namespace`");

@@ -24,6 +24,14 @@ for header in gen/*.h; do
     grep -q psy_variant_view "$header"
     ok "$name includes what variants need if it has any" test $? = "$(grep -q 'psyne/variant.h' "$header"; echo $?)"
 done
+# Types without a namespace may be called as what is inside of functions.
+"$psynec" "$PSYNE_SOURCE"/tests/schema/names/locals.psy -o names
+printf '#include "locals.psy.h"\n' | tee names.c >names.cc
+# shellcheck disable=SC2086
+for optimise in -O0 -O2; do
+    ok "names of locals as C11, $optimise" quietly $PSYNE_CC -std=c11 ${warnings/-Wshadow/} $optimise -I"$include" -Inames -c names.c -o names.o
+    ok "names of locals as C++17, $optimise" quietly $CXX -std=c++17 ${warnings/-Wshadow/} $optimise -I"$include" -Inames -c names.cc -o namescc.o
+done
 printf '#include "%s"\n' $(cd gen && echo *.h) >all.c
 ok 'all of them in one C file' quietly $PSYNE_CC -std=c11 $warnings -I"$include" -Igen -c all.c -o all.o
 # What another compiler says of them.
