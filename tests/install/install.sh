@@ -123,6 +123,21 @@ manual_and_completion() {
     psyne --version && psynec --version
 }
 
+# Where psynec and the file of pkg-config look for them.
+standard_schemas() {
+    has pkg-config || return
+    local at
+    at=$(pkg-config --variable=schemas psyne-rt)
+    at=${at#"$root"}
+    diff -r "$PSYNE_SOURCE/schemas/psyne" "$root$at/psyne" || return
+    grep -qaF "$at" "$root$prefix/bin/psynec" || { echo "psynec does not know $at" && return 1; }
+    mkdir -p "$work/outside" && cd "$work/outside" || return
+    printf 'import "psyne/tensor.psy";\nnamespace outside;\n\nmessage Question {\n    query: Vector;\n}\n' >outside.psy
+    PSYNE_SCHEMAS=$root$at psynec outside.psy "$root$at"/psyne/*.psy -o gen || return
+    printf '#include "outside.psy.h"\nint main(void) { return outside_question_type() == NULL; }\n' >outside.c
+    $CC -std=c11 -Igen $(pkg-config --cflags psyne-rt) outside.c -o outside $(pkg-config --libs psyne-rt) && ./outside
+}
+
 uninstall_it() {
     make -C "$PSYNE_BUILD" -s uninstall DESTDIR="$root" || return
     ! find "$root" ! -type d | grep .
@@ -133,7 +148,7 @@ with_cmake() { has cmake pkg-config && project cmake 'cmake --build build' build
 with_make() { has pkg-config && project make make colours; }
 
 extract "$PSYNE_SOURCE/doc/getting-started.md"
-echo 1..12
+echo 1..13
 check 'make install' install_it
 check 'every header alone, as C11' headers "$PSYNE_CC" c -std=c11 -Wconversion
 if $PSYNE_CXX --version >/dev/null 2>&1; then
@@ -150,4 +165,5 @@ for how in make automake cmake; do
 done
 check 'a project that psynec writes' eval '(new_project)'
 check 'the manual page and the completion' manual_and_completion
+check 'the standard schemas' eval '(standard_schemas)'
 check 'make uninstall' uninstall_it

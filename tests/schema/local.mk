@@ -97,7 +97,8 @@ check_PROGRAMS += %D%/test_names
 %C%_test_names_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler
 %C%_test_names_LDADD = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm
 
-test_scripts += %D%/accessors.sh %D%/compat.sh %D%/dlpack.sh %D%/header.sh %D%/messages_doc.sh %D%/random_headers.sh %D%/variants_doc.sh
+test_scripts += %D%/accessors.sh %D%/compat.sh %D%/dlpack.sh %D%/header.sh %D%/messages_doc.sh %D%/random_headers.sh \
+    %D%/schemas.sh %D%/variants_doc.sh
 EXTRA_DIST += %D%/random_header.c %D%/random_schema.c
 EXTRA_DIST += %D%/dlpack.py %D%/dlpack_peer.c %D%/k1.psy %D%/k3.psy %D%/v1.psy %D%/v2.psy %D%/v4.psy %D%/names/locals.psy
 CLEANFILES += $(SCHEMA_GENERATED)

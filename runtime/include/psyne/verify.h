@@ -57,7 +57,7 @@ static inline psy_status psy_verify_header(const void *message, size_t n, uint32
         return PSY_CORRUPT;
     }
     if (header->version < version) {
-        return PSY_VERSION;
+        return header->bytes == 0 ? PSY_CORRUPT : PSY_VERSION;
     }
     return header->bytes < bytes || (!tailed && header->version == version && header->bytes != bytes) ? PSY_CORRUPT : PSY_OK;
 }
