@@ -154,7 +154,8 @@ Test(messages_doc, header)
             continue;
         }
         memcpy(word, at, length);
-        cr_assert(strstr(header, word) != NULL, "the header has no %s", word);
+        /* What --emit fuzz writes is in another file. */
+        cr_assert(strstr(header, word) != NULL || strncmp(word, "shop_psy_fuzz", 13) == 0, "the header has no %s", word);
         seen++;
         at += length - 1;
     }
