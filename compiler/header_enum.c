@@ -31,7 +31,8 @@ static void put_value(psc_header *w, const psc_field *value)
     if (value->deprecated) {
         psc_header_doc(w, *value->deprecated ? TEXT("Deprecated: %s", value->deprecated) : "Deprecated.");
     }
-    put(w, "value", PSC_PAIRS({"NAME", name}, {"ctype", psc_header_ctype(value->layout.dtype)}, {"value", value_text(w, value)}));
+    put(w, "value",
+        PSC_PAIRS({"NAME", name}, {"ctype", psc_header_ctype(value->layout.dtype)}, {"value", value_text(w, value)}));
 }
 
 /* One line for each value, with its name as it is written and its macro. */

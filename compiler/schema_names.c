@@ -214,9 +214,8 @@ static void check_type(names *n, const psc_schema *schema, const char *prefix, c
     if (m->layout.kind == PSY_TYPE_UNION) {
         return; /* the message that has it has its names */
     }
-    if (!*prefix &&
-        (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
-         is_among(type, ctypes, COUNT(ctypes)) || strncmp(type, "psy_", 4) == 0)) {
+    if (!*prefix && (is_among(type, keywords, COUNT(keywords)) || is_among(type, functions_of_c, COUNT(functions_of_c)) ||
+                     is_among(type, ctypes, COUNT(ctypes)) || strncmp(type, "psy_", 4) == 0)) {
         psc_help(psc_error(n->diags, PSC_E_DUPLICATE, m->span, "the C type of `%s` would be `%s`, a word of C or of Psyne",
                            m->name, type),
                  "give the schema a `namespace`");
