@@ -59,6 +59,7 @@ ok 'is its types' is "$(sed -n 's/^type \([a-zA-Z.]*\).*/\1/p' types/nearest.psy
 run types/nearest.psy.hra -o types/again && ok 'and nothing else' cmp -s types/nearest.psy.psm types/again/nearest.psy.psm
 printf 'const A = 1;\n' >numbers.psy && run numbers.psy --emit fuzz -o none && ok 'a fuzz target of no message' both is "$status" 1 says 'there is nothing to fuzz: no message is declared here'
 rm numbers.psy
+run nearest.hrm --emit fuzz -o none && ok 'fuzz targets of a program' both is "$status" 1 says 'its messages come from a schema'
 run nearest.hrm --emit header -o none && ok 'a header of a program' both is "$status" 1 says 'its messages come from a schema'
 run nearest.psy nearest.hrm --emit header,bytecode -o mixed && ok '--emit header,bytecode of both' both is "$status" 0 is "$(names mixed)" 'nearest.psm nearest.psy.h nearest.psy.psm'
 run asm/nearest.hra -o again && ok 'assembly gives a module' both is "$status" 0 is "$(names again)" 'nearest.psm'

@@ -12,7 +12,7 @@ quietly $PSYNE_CC -std=c11 $PSYNE_SANITIZE_CFLAGS "$here/random_schema.c" -o ran
 for seed in $(seq "$first" $((first + count - 1))); do
     ./random_schema "$seed" >random.psy
     rm -rf gen
-    run random.psy -o gen
+    run random.psy -o gen --emit header,fuzz
     ok "schema $seed" is "$status" 0
     printf '#include "random.psy.h"\n' >use.c
     cp use.c use.cc
@@ -20,6 +20,8 @@ for seed in $(seq "$first" $((first + count - 1))); do
     ok "schema $seed as C11" quietly $PSYNE_CC -std=c11 $warnings -I"$source/runtime/include" -Igen -c use.c -o use.o
     # shellcheck disable=SC2086
     ok "schema $seed as C++17" quietly $CXX -std=c++17 $warnings -I"$source/runtime/include" -Igen -c use.cc -o use.o
+    # shellcheck disable=SC2086
+    ok "schema $seed fuzzed" quietly $PSYNE_CC -std=c11 $warnings -I"$source/runtime/include" -Igen -c gen/random.psy.fuzz.c -o use.o
     for message in m0 m1 m2 m3 m4 m5 m6 m7; do
         if grep -q "r_${message}_view_init" gen/random.psy.h; then echo "TAILED($message)"; else echo "M($message)"; fi
     done >gen/rows.h

@@ -78,5 +78,39 @@ for type in $types; do
     ok "$type is encoded" quietly "$psyne" encode example.json -m "gen/$module.psm" -t "$type" -o example.bin
     "$psyne" inspect example.bin -m "gen/$module.psm" -t "$type" >out 2>err
     ok "$type is printed as it was" same_text example.json out
+    cp example.bin "$type.bin"
 done
+
+# What --emit fuzz writes finds a header that takes too much: of a text that is longer than its room.
+cat >drive.c <<'END'
+#include <stdio.h>
+int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n);
+int main(void)
+{
+    static unsigned char bytes[65536];
+    return LLVMFuzzerTestOneInput(bytes, fread(bytes, 1, sizeof bytes, stdin));
+}
+END
+printf '{"hop": "broker"}' >span.json
+"$psyne" encode span.json -m gen/telemetry.psy.psm -t psyne.Span -o span.bin || exit 1
+{ head -c 8 span.bin && tail -c +9 span.bin | tr '\006' '\051'; } >long.bin # 6 bytes become 41
+fuzzer() { # name, flags
+    # shellcheck disable=SC2086
+    quietly $PSYNE_CC -std=c11 -I"$include" "${@:2}" gen/telemetry.psy.fuzz.c drive.c -o "$1" $library
+}
+ok 'a fuzz target alone' fuzzer right -Igen -DPSY_FUZZ_TYPE=psyne_span
+takes() { "./$1" <"$2" 2>err; }
+ok 'takes a message' takes right span.bin
+ok 'and what is none' takes right long.bin
+mkdir loose && cp gen/*.h loose && sed -i 's/length > 40 ||/length > 41 ||/' loose/telemetry.psy.h
+ok 'the header is another one' test "$(cmp -s gen/telemetry.psy.h loose/telemetry.psy.h; echo $?)" = 1
+cp gen/telemetry.psy.fuzz.c loose
+ok 'a target of a header that is wrong' quietly $PSYNE_CC -std=c11 -I"$include" -Iloose -DPSY_FUZZ_TYPE=psyne_span loose/telemetry.psy.fuzz.c drive.c \
+    -o wrong $library
+refuses() { ! (ulimit -c 0 && ./wrong <"$1") 2>err && says 'psyne.Span: the header and the library do not both take it'; }
+ok 'takes a message too' takes wrong span.bin
+ok 'and says what is wrong' refuses long.bin
+ok 'the first byte chooses' fuzzer chosen -Igen
+{ printf '\004' && cat span.bin; } >numbered.bin
+ok 'one of them' takes chosen numbered.bin
 finish
