@@ -7,6 +7,13 @@
 #include "base/near.h"
 #include "isa/layout.h"
 
+/* Whether it is called so, but for its namespace. */
+static bool is_last_word(const char *name, const char *word)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && strcmp(dot + 1, word) == 0;
+}
+
 psy_status psy_reflect_find(const psy_reflection *r, const char *name, psy_type *out)
 {
     const char *near = NULL;
@@ -16,7 +23,12 @@ psy_status psy_reflect_find(const psy_reflection *r, const char *name, psy_type 
             return PSY_OK;
         }
     }
-    for (uint32_t i = 0; i < r->type_count; i++) {
+    for (uint32_t i = 0; i < r->type_count && !near; i++) {
+        const char *full = psy_reflect_string(r, r->types[i].name);
+        near = is_last_word(full, name) ? full : NULL;
+    }
+    const bool known = near != NULL;
+    for (uint32_t i = 0; i < r->type_count && !known; i++) {
         /* The nearer of the nearest so far and this one. */
         const char *const two[2] = {near ? near : "", psy_reflect_string(r, r->types[i].name)};
         bool only;

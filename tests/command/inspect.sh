@@ -20,6 +20,7 @@ ok 'standard input by name' is "$(cat whole.bin | "$psynec" inspect - -m $module
 
 # ---- wrong use ----
 run inspect whole.bin -m $module -t store.Documend && ok 'a type that there is not' both is "$status" 1 says 'did you mean `store.Document`?'
+run inspect whole.bin -m $module -t Page && ok 'a type without its namespace' both is "$status" 1 says 'did you mean `store.Page`?'
 run inspect whole.bin -m $module && ok 'no type, of several' both is "$status" 2 says '--type names it: store.Page, store.Document'
 run inspect whole.bin -m $module -t store.Point && ok 'a type that is no message' both is "$status" 1 says '`store.Point` is no message'
 run inspect whole.bin -t store.Document && ok 'no module' both is "$status" 2 says '--emit=bytecode'

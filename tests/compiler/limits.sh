@@ -35,7 +35,7 @@ bounded kernels.hrm --no-kernels && ok 'seventeen thousand operations' is "$stat
 { printf 'import "m.psy"\n' && printf 'const C%d = 1\n' {1..1024} && echo 'param b: f32[MANY] = "bias.npy"' && pipeline p && echo 'Out { y: sum(b) } }'; } >sizes.hrm
 bounded sizes.hrm -I "$source/examples/language" && ok 'a size more than there may be' both is "$status" 1 says 'there are more than 1024 constants and sizes'
 
-run m.psy --emit bytecode && ok 'an output that a schema does not give' both is "$status" 1 says 'nothing of it is bytecode'
+run m.psy --emit graph && ok 'an output that a schema does not give' both is "$status" 1 says 'nothing of it is spirv, glsl, c, graph or ir'
 printf 'import "m.psy"\npipeline p(q: In) -> Out { Out { y: q.x + 1 } }\n' >p.hrm
 run p.hrm --emit spirv --no-kernels && ok 'kernels of no kind' both is "$status" 1 says 'there is no kernel to write'
 cp m.psy m.txt && run fmt m.txt && ok 'a file of no language' both is "$status" 1 says 'm.txt has no canonical layout'
