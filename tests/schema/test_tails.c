@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include <psyne/ring.h>
+
 #include "tests/test.h"
 
 #include "guarded.h"
@@ -251,4 +253,49 @@ Test(tails, are_rewritten_meanwhile)
     cr_assert(accepted > 0 && refused > 0 && sum > 0, "%u accepted, %u refused", accepted, refused);
     guarded_free(r.bytes, n);
     guarded_free(to, n + TAILS_DOCUMENT_BYTES);
+}
+
+/* Where a producer writes: slots of a ring, claimed, filled, published, read by the consumer where they lie. */
+Test(tails, built_in_claimed_slots)
+{
+    enum { STRIDE = 1024, SLOTS = 4, MESSAGES = 50 };
+    static PSY_ALIGNAS(64) uint8_t memory[PSY_RING_HEADER_BYTES + STRIDE * SLOTS];
+    psy_ring producer, consumer;
+    psy_builder b;
+    uint32_t got, n;
+    cr_assert_eq(psy_ring_init(&producer, memory, sizeof memory, STRIDE, SLOTS), PSY_OK);
+    cr_assert_eq(psy_ring_attach(&consumer, PSY_RING_CONSUMER, memory, sizeof memory, STRIDE, SLOTS), PSY_OK);
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        void *slot = psy_ring_claim(&producer, 1, &got);
+        cr_assert(slot != NULL && got == 1);
+        tails_section *m = tails_section_begin(&b, slot, STRIDE);
+        cr_assert_not_null(m);
+        tails_section_set_level(m, (uint8_t)i);
+        cr_assert(tails_section_set_title(&b, m, "slot", 4));
+        /* Every tenth is too long for a slot: it is not committed, and the slot is claimed again. */
+        const bool fits = i % 10 != 9;
+        float *body = tails_section_set_body(&b, m, fits ? i : STRIDE / sizeof(float));
+        cr_assert(i == 0 || (body == NULL) == !fits);
+        for (unsigned k = 0; body && k < i; k++) {
+            body[k] = (float)(i + k);
+        }
+        const size_t bytes = psy_builder_finish(&b);
+        cr_assert(fits ? bytes % 64 == 0 && bytes > 0 && bytes <= STRIDE : bytes == 0 && b.status == PSY_TOO_LARGE);
+        if (!fits) {
+            psy_ring_abort(&producer);
+            continue;
+        }
+        psy_ring_commit(&producer, 1);
+        psy_ring_flush(&producer);
+        slot = psy_ring_peek(&consumer, 1, &got);
+        cr_assert(slot != NULL && got == 1);
+        tails_section_view v;
+        cr_assert_eq(tails_section_view_init(&v, slot, STRIDE), PSY_OK, "%s", psy_detail());
+        const float *read = tails_section_body(v, &n);
+        cr_assert(tails_section_level(v.message) == (uint8_t)i && is(tails_section_title(v), "slot") && n == i &&
+                  (i == 0 || read[i - 1] == (float)(2 * i - 1)));
+        psy_ring_release(&consumer, 1);
+        psy_ring_settle(&consumer);
+    }
+    cr_assert_eq(psy_ring_fill(&producer), 0);
 }
