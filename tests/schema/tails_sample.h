@@ -202,8 +202,8 @@ static inline unsigned read_arrays(tails_document_view v)
     unsigned sum = 0;
     const double *values = tails_document_values(v, &n);
     sum += sum_of(values, n * sizeof *values);
-    sum += sum_of(tails_document_langs(v, &n), 0) + n;
-    sum += sum_of(tails_document_langs(v, &n), n);
+    const tails_lang *langs = tails_document_langs(v, &n); /* its own statement: n is what came with this pointer */
+    sum += sum_of(langs, n * sizeof *langs);
     const uint8_t *flags = tails_document_flags(v, &n);
     sum += sum_of(flags, n);
     const tails_point *path = tails_document_path(v, &n);
