@@ -1,135 +1,236 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* How rings are formatted, joined and left. */
 #define _GNU_SOURCE
 #include <psyne/ring.h>
 
-#include <errno.h>
-#include <linux/futex.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "base/clock.h"
+#include "mem/ring_state.h"
 
-static psy_status handle(psy_ring *ring, void *memory, uint64_t bytes, uint32_t stride, uint32_t slots)
+static psy_status check_shape(const void *memory, uint64_t bytes, const psy_ring_shape *shape)
 {
-    uint64_t need = psy_ring_bytes(stride, slots);
-    if (!ring || !memory || need == 0 || bytes < need || (uintptr_t)memory % 64 != 0) {
+    uint64_t need = shape ? psy_ring_shape_bytes(shape) : 0;
+    if (!memory || need == 0 || bytes < need || (uintptr_t)memory % 64 != 0) {
         return psy_fail(PSY_INVALID,
                         "a ring of %u slots of %u bytes in %llu bytes: slots are a power of two, strides a multiple "
                         "of 8, memory aligned to 64",
-                        slots, stride, (unsigned long long)bytes);
+                        shape ? shape->slots : 0, shape ? shape->stride : 0, (unsigned long long)bytes);
     }
-    *ring =
-        (psy_ring){.header = memory, .slots_at = (uint8_t *)memory + PSY_RING_HEADER_BYTES, .stride = stride, .slots = slots};
-    /* Hold back until a line is full, or a batch; never more than a quarter of the ring. */
-    uint32_t defer = stride < 64 ? 64 / stride : PSY_RING_BATCH;
-    ring->defer = defer < slots / 4 ? defer : slots / 4;
-    ring->defer = ring->defer ? ring->defer : 1;
     return PSY_OK;
 }
 
-psy_status psy_ring_init(psy_ring *ring, void *memory, uint64_t bytes, uint32_t stride, uint32_t slots)
+psy_status psy_ring_format(void *memory, uint64_t bytes, const psy_ring_shape *shape)
 {
-    psy_status status = handle(ring, memory, bytes, stride, slots);
+    psy_status status = check_shape(memory, bytes, shape);
     if (status == PSY_OK) {
-        memset(memory, 0, PSY_RING_HEADER_BYTES);
-        ring->header->stride = stride;
-        ring->header->slots = slots;
-        ring->header->abi = PSY_RING_ABI;
-        ring->header->magic = PSY_RING_MAGIC;
+        psy_ring_header *header = memory;
+        memset(memory, 0, PSY_RING_HEADER_BYTES + (shape->kind == PSY_RING_SPSC ? 0 : (size_t)shape->slots * 8));
+        header->stride = shape->stride;
+        header->slots = shape->slots;
+        header->kind = (uint32_t)shape->kind;
+        header->abi = PSY_RING_ABI;
+        header->magic = PSY_RING_MAGIC;
     }
     return status;
 }
 
-psy_status psy_ring_attach(psy_ring *ring, psy_ring_side side, void *memory, uint64_t bytes, uint32_t stride, uint32_t slots)
+static psy_status check_header(const void *memory, const psy_ring_shape *shape)
 {
-    psy_status status = handle(ring, memory, bytes, stride, slots);
-    if (status != PSY_OK) {
-        return status;
-    }
     struct {
-        uint32_t magic, abi, stride, slots;
+        uint32_t magic, abi, stride, slots, kind;
     } says;
-    memcpy(&says, memory, sizeof says);
+    memcpy(&says, memory, sizeof says); /* read once */
     if (says.magic != PSY_RING_MAGIC) {
         return psy_fail(PSY_CORRUPT, "not a ring: its first word is %08x", says.magic);
     }
     if (says.abi != PSY_RING_ABI) {
         return psy_fail(PSY_VERSION, "the ring has ABI %u, this library %u", says.abi, PSY_RING_ABI);
     }
-    if (says.stride != stride || says.slots != slots) {
-        return psy_fail(PSY_CORRUPT, "the ring says %u slots of %u bytes; agreed were %u of %u", says.slots, says.stride, slots,
-                        stride);
+    if (says.stride != shape->stride || says.slots != shape->slots || says.kind != (uint32_t)shape->kind) {
+        return psy_fail(PSY_CORRUPT, "the ring says %u slots of %u bytes, kind %u; agreed were %u of %u, kind %u", says.slots,
+                        says.stride, says.kind, shape->slots, shape->stride, (unsigned)shape->kind);
     }
-    uint64_t published = atomic_load_explicit(&ring->header->published, memory_order_acquire);
+    return PSY_OK;
+}
+
+static bool one_of_several(const psy_ring *ring)
+{
+    return ring->side == PSY_RING_PRODUCER ? psy_ring_many_producers(ring) : psy_ring_many_consumers(ring);
+}
+static PSY_ATOMIC(uint32_t) * single_seat(psy_ring *ring)
+{
+    return ring->side == PSY_RING_PRODUCER ? &ring->header->producer_seat : &ring->header->consumer_seat;
+}
+static PSY_ATOMIC(uint64_t) * seat_bits(psy_ring *ring)
+{
+    return ring->side == PSY_RING_PRODUCER ? ring->header->producer_seats : ring->header->consumer_seats;
+}
+
+/* Where this side goes on. */
+static psy_status find_place(psy_ring *ring)
+{
     uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_acquire);
-    if (published - released > slots) {
-        return psy_fail(PSY_CORRUPT, "the ring's positions are impossible");
+    uint64_t published = atomic_load_explicit(&ring->header->published, memory_order_acquire);
+    uint64_t taken = atomic_load_explicit(&ring->header->taken, memory_order_acquire);
+    if (!one_of_several(ring) && ring->kind != PSY_RING_MPSC && published - released > ring->slots) {
+        /* The single producer of many consumers may have died between its run and its cursor. */
+        if (ring->kind == PSY_RING_SPSC || released - published > ring->slots) {
+            return psy_fail(PSY_CORRUPT, "the ring's positions are impossible");
+        }
     }
-    ring->position = ring->shown = side == PSY_RING_PRODUCER ? published : released;
-    ring->other = side == PSY_RING_PRODUCER ? released : published;
+    if (ring->side == PSY_RING_PRODUCER && psy_ring_many_producers(ring)) {
+        ring->seen = released;
+        ring->position = ring->shown = 0;
+        ring->other = 0 - (uint64_t)ring->slots;
+        ring->defer = 0; /* each commit ends its claim */
+        return PSY_OK;
+    }
+    if (ring->side == PSY_RING_PRODUCER) {
+        for (uint32_t i = 0; ring->states && i < ring->slots; i++) {
+            uint64_t state = state_load(ring, published);
+            uint32_t n;
+            if (!state_tells(ring, state, published) || (n = state_extent(ring, state)) == 0) {
+                break;
+            }
+            published += n;
+        }
+        ring->position = ring->shown = published;
+        ring->other = released;
+        if (ring->states) {
+            atomic_store_explicit(&ring->header->published, published, memory_order_release);
+        }
+        if (ring->broken || published - released > ring->slots) {
+            return psy_fail(PSY_CORRUPT, "the ring's positions are impossible");
+        }
+        return PSY_OK;
+    }
+    if (psy_ring_many_consumers(ring)) {
+        ring->position = ring->shown = ring->other = taken;
+        ring->defer = 1; /* a run is shown as soon as it is given back whole */
+        return PSY_OK;
+    }
+    ring->position = ring->shown = released;
+    ring->other = ring->states ? released : published;
     return PSY_OK;
 }
 
-static long futex(PSY_ATOMIC(uint32_t) * word, int op, uint32_t value, const struct timespec *timeout)
+/* Says who it is; the single place of a side is taken by one who lives at a time. */
+static psy_status sit_down(psy_ring *ring)
 {
-    return syscall(SYS_futex, word, op, value, timeout, NULL, 0);
-}
-
-static psy_status sleep_on(PSY_ATOMIC(uint32_t) * word, uint64_t deadline_ns)
-{
-    uint64_t now = psy__now_ns();
-    if (now >= deadline_ns) {
-        return PSY_TIMEOUT;
+    uint32_t mine = ring->seat.number;
+    if (one_of_several(ring)) {
+        (void)atomic_fetch_or_explicit(&seat_bits(ring)[mine / 64], UINT64_C(1) << mine % 64, memory_order_acq_rel);
+    } else {
+        PSY_ATOMIC(uint32_t) *place = single_seat(ring);
+        uint32_t before = atomic_load_explicit(place, memory_order_acquire);
+        bool lives = before != 0 && before != mine && before < 256 && ring->seat.fd >= 0 && psy_seat_lives(&ring->seat, before);
+        if (lives || !atomic_compare_exchange_strong_explicit(place, &before, mine, memory_order_acq_rel, memory_order_acquire)) {
+            return psy_fail(PSY_FULL, "the ring's single %s lives, in seat %u",
+                            ring->side == PSY_RING_PRODUCER ? "producer" : "consumer", before);
+        }
     }
-    uint64_t left = deadline_ns - now;
-    struct timespec t = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
-    futex(word, FUTEX_WAIT, 1, &t);
+    (void)atomic_fetch_add_explicit(
+        ring->side == PSY_RING_PRODUCER ? &ring->header->producer_epoch : &ring->header->consumer_epoch, 1u,
+        memory_order_acq_rel);
     return PSY_OK;
 }
 
-psy_status psy_ring_wait(psy_ring *ring, uint64_t timeout_ns)
+psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint64_t bytes, const psy_ring_shape *shape,
+                         const psy_seat *seat)
 {
-    uint64_t deadline = psy__add_ns(psy__now_ns(), timeout_ns);
-    psy_status status = PSY_OK;
-    while (status == PSY_OK && psy_ring_sleep_begin(ring)) {
-        if (ring->broken) {
-            status = psy_fail(PSY_CORRUPT, "the ring's producer broke it");
-            break;
-        }
-        psy_ring_wake_producer(ring); /* what was released is shown now, and it may sleep for that */
-        status = sleep_on(&ring->header->consumer_waits, deadline);
+    if (!ring || (seat && (seat->number == 0 || seat->number > 255))) {
+        return psy_fail(PSY_INVALID, "psy_ring_join: no handle, or a seat that is none");
     }
-    psy_ring_sleep_end(ring);
+    psy_status status = check_shape(memory, bytes, shape);
+    if (status == PSY_OK) {
+        status = check_header(memory, shape);
+    }
+    if (status != PSY_OK) {
+        return status;
+    }
+    psy_ring r = {.header = memory,
+                  .slots_at = (uint8_t *)memory + PSY_RING_HEADER_BYTES,
+                  .stride = shape->stride,
+                  .slots = shape->slots,
+                  .kind = (uint8_t)shape->kind,
+                  .side = (uint8_t)side,
+                  .bell = -1,
+                  .seat = psy_seat_bare(0)};
+    while ((UINT32_C(1) << r.bits) != r.slots) {
+        r.bits++;
+    }
+    if (shape->kind != PSY_RING_SPSC) {
+        r.states = (PSY_ATOMIC(uint64_t) *)(void *)r.slots_at;
+        r.slots_at += ((uint64_t)r.slots * 8 + 127) & ~UINT64_C(127);
+    }
+    if (side == PSY_RING_PRODUCER) {
+        /* Hold back until a line is full, or a batch; never more than a quarter of the ring. */
+        r.defer = r.stride < 64 ? 64 / r.stride : PSY_RING_BATCH;
+        r.defer = r.defer < r.slots / 4 ? r.defer : r.slots / 4;
+    } else {
+        r.defer = r.slots / 4;
+    }
+    r.defer = r.defer ? r.defer : 1;
+    if (seat) {
+        r.seat = *seat;
+    } else if (one_of_several(&r)) {
+        return psy_fail(PSY_INVALID, "one of several %s needs a seat", side == PSY_RING_PRODUCER ? "producers" : "consumers");
+    }
+    status = find_place(&r);
+    if (status == PSY_OK && seat) {
+        status = sit_down(&r);
+        if (status == PSY_OK && one_of_several(&r)) {
+            psy__ring_inherit(&r);
+        } else if (status == PSY_OK) {
+            status = find_place(&r); /* a predecessor may have gone on until it was found dead */
+        }
+    }
+    if (status == PSY_OK) {
+        *ring = r;
+        psy_ring_set_store(ring, PSY_STORE_AUTO);
+    }
     return status;
 }
 
-psy_status psy_ring_wait_room(psy_ring *ring, uint64_t timeout_ns)
+psy_status psy_ring_init(psy_ring *ring, void *memory, uint64_t bytes, uint32_t stride, uint32_t slots)
 {
-    uint64_t deadline = psy__add_ns(psy__now_ns(), timeout_ns);
-    psy_status status = PSY_OK;
-    while (status == PSY_OK && psy_ring_room_begin(ring)) {
-        if (ring->broken) {
-            status = psy_fail(PSY_CORRUPT, "the ring's consumer broke it");
-            break;
+    psy_ring_shape shape = {PSY_RING_SPSC, stride, slots};
+    psy_status status = psy_ring_format(memory, bytes, &shape);
+    return status == PSY_OK ? psy_ring_join(ring, PSY_RING_PRODUCER, memory, bytes, &shape, NULL) : status;
+}
+
+psy_status psy_ring_attach(psy_ring *ring, psy_ring_side side, void *memory, uint64_t bytes, uint32_t stride, uint32_t slots)
+{
+    psy_ring_shape shape = {PSY_RING_SPSC, stride, slots};
+    return psy_ring_join(ring, side, memory, bytes, &shape, NULL);
+}
+
+void psy_ring_leave(psy_ring *ring)
+{
+    if (ring->side == PSY_RING_PRODUCER) {
+        psy_ring_flush(ring);
+        psy_ring_abort(ring);
+        psy_ring_wake_consumer(ring);
+    } else {
+        psy_ring_settle(ring);
+        if (psy_ring_many_consumers(ring)) {
+            psy__ring_hand_over(ring);
         }
-        psy_ring_wake_consumer(ring); /* what was committed is visible now, and it may sleep for that */
-        status = sleep_on(&ring->header->producer_waits, deadline);
+        psy_ring_wake_producer(ring);
     }
-    psy_ring_room_end(ring);
-    return status;
+    uint32_t mine = ring->seat.number;
+    if (one_of_several(ring)) {
+        (void)atomic_fetch_and_explicit(&seat_bits(ring)[mine / 64], ~(UINT64_C(1) << mine % 64), memory_order_acq_rel);
+    } else if (mine != 0) {
+        (void)atomic_compare_exchange_strong_explicit(single_seat(ring), &mine, 0u, memory_order_acq_rel, memory_order_relaxed);
+    }
+    ring->broken = true;
 }
 
-void psy_ring_wake_consumer(psy_ring *ring)
+void psy_ring_set_store(psy_ring *ring, psy_store store)
 {
-    if (psy_ring_take_wake(ring)) {
-        futex(&ring->header->consumer_waits, FUTEX_WAKE, 1, NULL);
-    }
-}
-
-void psy_ring_wake_producer(psy_ring *ring)
-{
-    if (psy_ring_take_room_wake(ring)) {
-        futex(&ring->header->producer_waits, FUTEX_WAKE, 1, NULL);
-    }
+    /* Past the caches where a slot is overwritten long after it was read, and each store fills lines. */
+    uint64_t bytes = (uint64_t)ring->stride * ring->slots;
+    bool pays = ring->stride >= 64 && bytes >= (UINT64_C(1) << 20);
+    ring->stream_min = store == PSY_STORE_STREAM || (store == PSY_STORE_AUTO && pays) ? 16 : UINT32_MAX;
 }

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ring: one producer, one consumer, slots of one stride, in place and in batches.
+/* Rings: slots of one stride in shared memory, written and read in place and in batches, by one or several producers and one or
+ * several consumers. Four kinds, one set of verbs.
  *
- *   byte 0     magic u32, ABI u32, stride u32, slots u32
- *   byte 128   published u64          written by the producer: slots made so far
- *   byte 256   released u64           written by the consumer: slots given back so far
- *   byte 384   consumer_waits u32     set by a consumer that is about to sleep; taken by the producer
- *   byte 388   producer_waits u32     the same for room
- *   byte 512   slots x stride
+ *   byte 0     magic u32, ABI u32, stride u32, slots u32, kind u32
+ *   byte 128   published u64      SPSC: slots made so far; the other kinds: where the next claim begins
+ *   byte 256   released u64       slots given back so far, in order
+ *   byte 384   consumer_waits u32 set by a consumer that is about to sleep; taken by a producer
+ *   byte 388   producer_waits u32 the same for room
+ *   byte 392   producer_seat u32, consumer_seat u32     who is the single producer, the single consumer (psyne/seat.h); 0: not said
+ *   byte 400   producer_epoch u32, consumer_epoch u32   how often somebody joined as one
+ *   byte 416   producer_seats u64[4], consumer_seats u64[4]   a bit for each seat that joined as one of several
+ *   byte 512   taken u64          SPMC and MPMC: where the next take begins
+ *   byte 640   all but SPSC: slots x state u64, rounded up to 128
+ *              slots x stride
  *
- * Positions only grow; a position's slot is position mod slots (a power of two). Lines of the two sides are 128 bytes apart,
+ * Positions only grow; a position's slot is position mod slots (a power of two). What different sides write is 128 bytes apart,
  * since processors fetch lines in pairs.
  *
  *   uint32_t got;
@@ -20,51 +26,67 @@
  *   uint8_t *slot = psy_ring_peek(&ring, 8, &got);      // up to 8 waiting slots that lie together, or NULL: empty
  *   ... read in place ...
  *   psy_ring_release(&ring, got);
- *   psy_ring_settle(&ring);                             // the producer sees the room at the latest now
+ *   psy_ring_settle(&ring);                             // the producers see the room at the latest now
  *
- * Publishing is deferred: commit publishes by itself when a cache line's worth of small slots, or PSY_RING_BATCH slots, are
- * pending; whoever is about to wait flushes first, so what was accepted is always published.
+ * Publishing is deferred where there is one producer: commit publishes by itself when a cache line's worth of small slots, or
+ * PSY_RING_BATCH slots, are pending; whoever is about to wait flushes first, so what was accepted is always published. Where
+ * there are several, commit publishes at once, since a claim held back would hold back what others published behind it; there,
+ * commit ends the claim: slots that were claimed and not committed become padding, which consumers skip.
  *
- * Memory order. `published` is stored with release after the slots were written and loaded with acquire before they are read;
- * `released` likewise in the other direction, after the slots were read and before they are written again. Each side keeps the
- * other's position in its own handle and looks again only when that is used up (as in rigtorp's SPSCQueue). Sleeping is
- * Dekker's protocol: the consumer stores consumer_waits, then loads `published`; the producer stores `published`, then loads
- * consumer_waits, with a sequentially consistent fence between on both sides: at least one of them sees the other. Waiting for
- * room is the same with the sides swapped. Whoever is about to sleep has shown its own position just before, and must wake the
- * other side for that, or both would sleep: psy_ring_wait* do so, users of a doorbell call take_wake or take_room_wake.
+ * Runs. With several producers or consumers a state word tells of each run of slots that was claimed together. It lies at the
+ * index of the run's first slot and holds its phase, the seat that owns it, its length and the lap of the ring (position / slots):
  *
- * Hostile peers: geometry is agreed elsewhere and kept in the handle. A position of the other side that is impossible marks the
- * ring broken: claim and peek give nothing from then on, and psy_ring_broken says so. A peer can spoil what it sends, nothing
- * else.
+ *   free --claim: CAS--> CLAIMED --commit--> PUBLISHED --take: CAS--> TAKEN --release--> RELEASED --> free, the next lap
+ *                           \--- abort, death ---> PADDING --skipped: CAS---------------/
  *
- * Thread safety: one thread at a time on each side. Never blocks, never allocates (psy_ring_wait* block).
- * ABI version: 1.
+ * A word of another lap says nothing. Ownership and extent are set by one instruction, so that at whatever instruction a process
+ * dies, its run is either not begun or known with its owner. `published`, `taken` and `released` are then moved on by whoever
+ * finds them behind, as in the queue of Michael and Scott. A single consumer (MPSC) neither takes nor marks, it moves `released`;
+ * a single producer (SPMC) does not claim, it publishes one run per flush.
+ *
+ * Memory order. Positions and states are stored with release after the slots were written, or read, and loaded with acquire
+ * before they are read, or written again: slots are handed over along published -> (states) -> released, and each step on the way
+ * is read with acquire by who makes the next one with release. Each side keeps the other's position in its own handle and looks
+ * again only when that is used up (as in rigtorp's SPSCQueue). Two places need a store to be seen before a later load, and have
+ * a sequentially consistent fence between:
+ *   - Sleeping is Dekker's protocol: the consumer stores consumer_waits, then looks at the ring; the producer publishes, then
+ *     loads consumer_waits: at least one of them sees the other. Waiting for room is the same with the sides swapped. Whoever is
+ *     about to sleep has shown its own position just before, and must wake the other side for that, or both would sleep:
+ *     psy_ring_wait* do so, users of a doorbell call take_wake or take_room_wake.
+ *   - A consumer among several stores RELEASED, then looks whether `released` has come to its run; the one before it moves
+ *     `released`, then looks at the run behind: at least one of them moves it on.
+ * tests/models holds the protocols as models for spin.
+ *
+ * Death. psy_ring_join takes a seat (psyne/seat.h), whose lock tells the living from the dead. psy_ring_recover, which the
+ * waiting calls use by themselves, turns what dead producers had claimed into padding and gives what dead consumers had taken to
+ * a living one, a second time. Whoever waits for a single producer or consumer that is dead is told so (PEER_DIED), and a new
+ * process may join in its place.
+ *
+ * Hostile peers: geometry is agreed elsewhere and kept in the handle. A position or a state that is impossible marks the handle
+ * broken: claim and peek give nothing from then on, and psy_ring_broken says so. Nothing that a peer writes makes a call touch
+ * memory outside the ring, or run without end. Producers of one ring can spoil each other's messages: who does not trust another
+ * does not share a ring with it.
+ *
+ * Laps are compared modulo 2^37: a process that is stopped between two instructions of a claim while others send exactly a
+ * multiple of slots x 2^37 messages through the ring would take the old word for the new.
+ *
+ * Thread safety: one thread at a time for each handle. Never blocks, never allocates (psy_ring_wait* block; join, recover and wait
+ * make system calls). ABI version: 2.
  */
 #ifndef PSYNE_RING_H
 #define PSYNE_RING_H
 
-#ifdef __cplusplus
-#include <atomic>
-#define PSY_ATOMIC(type) std::atomic<type>
-extern "C++" {
-using std::atomic_exchange_explicit;
-using std::atomic_load_explicit;
-using std::atomic_store_explicit;
-using std::atomic_thread_fence;
-using std::memory_order_acquire;
-using std::memory_order_relaxed;
-using std::memory_order_release;
-using std::memory_order_seq_cst;
-}
-#else
-#include <stdatomic.h>
-#define PSY_ATOMIC(type) _Atomic type
-#endif
 #include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
+#include <psyne/atomic.h>
+#include <psyne/seat.h>
 #include <psyne/status.h>
 
 #ifdef __cplusplus
@@ -72,63 +94,134 @@ extern "C" {
 #endif
 
 #define PSY_RING_MAGIC UINT32_C(0x52595350) /* "PSYR" */
-enum { PSY_RING_ABI = 1, PSY_RING_HEADER_BYTES = 512, PSY_RING_BATCH = 32 };
+enum { PSY_RING_ABI = 2, PSY_RING_HEADER_BYTES = 640, PSY_RING_BATCH = 32, PSY_RING_RUN_MAX = 65535 };
+
+/* Producers and consumers, single or multiple. Bit 0: several producers; bit 1: several consumers. ABI. */
+typedef enum psy_ring_kind { PSY_RING_SPSC = 0, PSY_RING_MPSC = 1, PSY_RING_SPMC = 2, PSY_RING_MPMC = 3 } psy_ring_kind;
+typedef enum psy_ring_side { PSY_RING_PRODUCER, PSY_RING_CONSUMER } psy_ring_side;
 
 typedef struct psy_ring_header {
-    uint32_t magic, abi, stride, slots;
-    uint8_t pad0[112];
+    uint32_t magic, abi, stride, slots, kind;
+    uint8_t pad0[108];
     PSY_ATOMIC(uint64_t) published;
     uint8_t pad1[120];
     PSY_ATOMIC(uint64_t) released;
     uint8_t pad2[120];
     PSY_ATOMIC(uint32_t) consumer_waits;
     PSY_ATOMIC(uint32_t) producer_waits;
-    uint8_t pad3[120];
+    PSY_ATOMIC(uint32_t) producer_seat;
+    PSY_ATOMIC(uint32_t) consumer_seat;
+    PSY_ATOMIC(uint32_t) producer_epoch;
+    PSY_ATOMIC(uint32_t) consumer_epoch;
+    uint8_t pad3[8];
+    PSY_ATOMIC(uint64_t) producer_seats[4];
+    PSY_ATOMIC(uint64_t) consumer_seats[4];
+    uint8_t pad4[32];
+    PSY_ATOMIC(uint64_t) taken;
+    uint8_t pad5[120];
 } psy_ring_header;
 static_assert(sizeof(psy_ring_header) == PSY_RING_HEADER_BYTES, "the ring header is ABI");
 static_assert(offsetof(psy_ring_header, magic) == 0 && offsetof(psy_ring_header, abi) == 4, "the ring header is ABI");
 static_assert(offsetof(psy_ring_header, stride) == 8 && offsetof(psy_ring_header, slots) == 12, "the ring header is ABI");
+static_assert(offsetof(psy_ring_header, kind) == 16 && offsetof(psy_ring_header, taken) == 512, "the ring header is ABI");
 static_assert(offsetof(psy_ring_header, published) == 128 && offsetof(psy_ring_header, released) == 256,
               "the ring header is ABI");
 static_assert(offsetof(psy_ring_header, consumer_waits) == 384 && offsetof(psy_ring_header, producer_waits) == 388,
               "the ring header is ABI");
+static_assert(offsetof(psy_ring_header, producer_seat) == 392 && offsetof(psy_ring_header, consumer_seat) == 396,
+              "the ring header is ABI");
+static_assert(offsetof(psy_ring_header, producer_epoch) == 400 && offsetof(psy_ring_header, consumer_epoch) == 404,
+              "the ring header is ABI");
+static_assert(offsetof(psy_ring_header, producer_seats) == 416 && offsetof(psy_ring_header, consumer_seats) == 448,
+              "the ring header is ABI");
 
-/* One side's handle; plain memory of its process. Use one for the producer and another for the consumer, on cache lines of
- * their own: each is written at every message. */
+typedef struct psy_ring_shape {
+    psy_ring_kind kind;
+    uint32_t stride; /* bytes: a multiple of 8 up to 2^31 - 8 */
+    uint32_t slots;  /* a power of two up to 2^24 */
+} psy_ring_shape;
+
+/* One side's handle; plain memory of its process. Give each side one of its own, on cache lines of its own: it is written at
+ * every message. */
 typedef struct psy_ring {
     psy_ring_header *header;
     uint8_t *slots_at;
     uint32_t stride, slots;
-    uint32_t defer; /* slots that commit may hold back */
+    uint32_t defer; /* slots that commit, or release, may hold back */
     bool broken;
-    uint64_t position; /* this side's: committed, or released */
-    uint64_t shown;    /* what the other side has been told of it */
-    uint64_t other;    /* the other side's position as last seen */
+    bool streamed;     /* non-temporal stores were made that no fence followed yet */
+    uint8_t kind;      /* psy_ring_kind */
+    uint8_t side;      /* psy_ring_side */
+    uint64_t position; /* this side's: committed, or given back */
+    uint64_t shown;    /* what the other side has been told of it; where this handle's claim, or its take, began */
+    uint64_t other;    /* the end of what it may use: waiting slots, or (less slots) free ones */
     uint64_t stalls;   /* claims that found the ring full, or peeks that found it empty */
+    PSY_ATOMIC(uint64_t) * states; /* NULL: SPSC */
+    struct psy_ring_counters *counters; /* NULL: none (psyne/counters.h) */
+    uint64_t seen;       /* `released` as a producer among several last saw it */
+    uint64_t skipped;    /* slots of padding so far */
+    uint32_t stream_min; /* psy_ring_store: from so many bytes on past the caches */
+    uint8_t waiting;     /* psy_ring_waiting */
+    uint8_t bits;        /* slots are 1 << bits */
+    bool adopts;         /* there may be runs to adopt */
+    int bell;            /* rung for sleepers of the other side; -1: none */
+    psy_seat seat;       /* who uses this handle; fd -1: nobody can tell whether it lives */
 } psy_ring;
 
-/* Bytes of memory that a ring needs; 0 if the geometry is impossible: stride is a multiple of 8 up to 2^31 - 8, slots a power
- * of two up to 2^24. */
-static inline uint64_t psy_ring_bytes(uint32_t stride, uint32_t slots)
+typedef struct psy_ring_span {
+    void *at;
+    uint32_t count; /* slots that lie together there */
+} psy_ring_span;
+
+/* Bytes of memory that a ring needs; 0 if the shape is impossible. */
+static inline uint64_t psy_ring_shape_bytes(const psy_ring_shape *shape)
 {
+    uint64_t stride = shape->stride, slots = shape->slots;
     if (stride == 0 || stride % 8 != 0 || stride > (UINT32_C(1) << 31) - 8 || slots == 0 || (slots & (slots - 1)) != 0 ||
-        slots > (UINT32_C(1) << 24)) {
+        slots > (UINT32_C(1) << 24) || (unsigned)shape->kind > PSY_RING_MPMC) {
         return 0;
     }
-    return PSY_RING_HEADER_BYTES + (((uint64_t)stride * slots + 127) & ~UINT64_C(127));
+    uint64_t states = shape->kind == PSY_RING_SPSC ? 0 : (slots * 8 + 127) & ~UINT64_C(127);
+    return PSY_RING_HEADER_BYTES + states + ((stride * slots + 127) & ~UINT64_C(127));
+}
+
+/* The same for one producer and one consumer. */
+static inline uint64_t psy_ring_bytes(uint32_t stride, uint32_t slots)
+{
+    psy_ring_shape shape = {PSY_RING_SPSC, stride, slots};
+    return psy_ring_shape_bytes(&shape);
 }
 
 /* Formats `memory` (64-byte aligned, zeroed or not) as an empty ring. INVALID. */
+PSY_NODISCARD psy_status psy_ring_format(void *memory, uint64_t bytes, const psy_ring_shape *shape);
+
+/* A handle for one side of a ring that somebody formatted, in the shape that was agreed. `seat` (copied; it must outlive the
+ * handle) says who uses it: needed on a side of several, where each handle of a ring has a seat of its own; NULL otherwise
+ * means that nobody will ask whether this side lives. What a dead predecessor in the same seat had claimed or taken is cleared
+ * away, or adopted, first; a single side whose process died is taken over where it had shown to be. INVALID, CORRUPT (another
+ * shape, impossible positions), VERSION, FULL (somebody who lives is the single producer or consumer). */
+PSY_NODISCARD psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint64_t bytes,
+                                       const psy_ring_shape *shape, const psy_seat *seat);
+
+/* Leaves what joined: flushes, settles, makes an open claim padding and hands what was taken and not given back to another
+ * consumer. The handle is of no use after. */
+void psy_ring_leave(psy_ring *ring);
+
+/* How often somebody joined as the other, single side: it changes when a restarted peer takes over. */
+static inline uint32_t psy_ring_peer_epoch(const psy_ring *ring)
+{
+    return atomic_load_explicit(ring->side == PSY_RING_PRODUCER ? &ring->header->consumer_epoch : &ring->header->producer_epoch,
+                                memory_order_acquire);
+}
+
+/* One producer, one consumer, no seats: format and join as producer; join. INVALID, CORRUPT, VERSION. */
 PSY_NODISCARD psy_status psy_ring_init(psy_ring *ring, void *memory, uint64_t bytes, uint32_t stride, uint32_t slots);
-
-typedef enum psy_ring_side { PSY_RING_PRODUCER, PSY_RING_CONSUMER } psy_ring_side;
-
-/* A handle for one side of a ring that somebody formatted, in the geometry that was agreed. A side whose process died is taken
- * over where it had shown to be. INVALID, CORRUPT (another geometry, impossible positions), VERSION. */
 PSY_NODISCARD psy_status psy_ring_attach(psy_ring *ring, psy_ring_side side, void *memory, uint64_t bytes, uint32_t stride,
                                          uint32_t slots);
 
 static inline bool psy_ring_broken(const psy_ring *ring) { return ring->broken; }
+static inline bool psy_ring_many_producers(const psy_ring *ring) { return ring->kind & PSY_RING_MPSC; }
+static inline bool psy_ring_many_consumers(const psy_ring *ring) { return ring->kind & PSY_RING_SPMC; }
 
 /* What stands between "I sleep" and a last look, and between "I published" and "does it sleep?". */
 static inline void psy_ring_fence(void)
@@ -141,15 +234,70 @@ static inline void psy_ring_fence(void)
 #endif
 }
 
+/* Private: the slow paths of rings that have states. Room, or something waiting, after a look at the shared words. */
+bool psy_ring_see_free(psy_ring *ring, uint32_t want, bool spans);
+bool psy_ring_see_waiting(psy_ring *ring, uint32_t want);
+void psy_ring_publish_runs(psy_ring *ring);
+void psy_ring_publish_padding(psy_ring *ring);
+void psy_ring_give_back_run(psy_ring *ring);
+
 /* ---- producer ---- */
+
+/* Copies `bytes` into claimed slots: by plain stores, or past the caches where psy_ring_set_store found that better for
+ * messages that stay away long. `to` is aligned to 16 there. */
+static inline void psy_ring_store(psy_ring *ring, void *to, const void *from, size_t bytes)
+{
+#if defined(__SSE2__)
+    if (bytes >= ring->stream_min && ((uintptr_t)to | bytes) % 16 == 0) {
+        for (size_t i = 0; i < bytes / 16; i++) {
+            _mm_stream_si128((__m128i *)to + i, _mm_loadu_si128((const __m128i *)from + i));
+        }
+        ring->streamed = true;
+        return;
+    }
+#endif
+    memcpy(to, from, bytes);
+}
+
+static inline void psy_ring_store_fence(psy_ring *ring)
+{
+#if defined(__SSE2__)
+    if (ring->streamed) {
+        _mm_sfence();
+        ring->streamed = false;
+    }
+#else
+    (void)ring;
+#endif
+}
 
 /* Makes committed slots visible. */
 static inline void psy_ring_flush(psy_ring *ring)
 {
     if (ring->shown != ring->position) {
-        ring->shown = ring->position;
-        atomic_store_explicit(&ring->header->published, ring->position, memory_order_release);
+        psy_ring_store_fence(ring);
+        if (ring->states) {
+            psy_ring_publish_runs(ring);
+        } else {
+            ring->shown = ring->position;
+            atomic_store_explicit(&ring->header->published, ring->position, memory_order_release);
+        }
     }
+}
+
+static inline bool psy_ring_see_room(psy_ring *ring, uint32_t want, bool spans)
+{
+    if (ring->states || ring->broken) {
+        return psy_ring_see_free(ring, want, spans);
+    }
+    uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_acquire);
+    /* It only grows, and never beyond what was shown. */
+    if (released - ring->other > ring->shown - ring->other) {
+        ring->broken = true;
+        return false;
+    }
+    ring->other = released;
+    return ring->position - released < ring->slots;
 }
 
 /* Up to `want` (1 or more) free slots that lie together; NULL when there is none. Claiming again gives the same slots. */
@@ -157,19 +305,12 @@ static inline void *psy_ring_claim(psy_ring *ring, uint32_t want, uint32_t *got)
 {
     uint64_t used = ring->position - ring->other;
     if (ring->slots - used < want || ring->broken) {
-        uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_acquire);
-        /* It only grows, and never beyond what was shown. */
-        if (released - ring->other > ring->shown - ring->other) {
-            ring->broken = true;
-        } else {
-            ring->other = released;
-        }
-        used = ring->position - ring->other;
-        if (ring->broken || used >= ring->slots) {
+        if (!psy_ring_see_room(ring, want, false)) {
             ring->stalls++;
             *got = 0;
             return NULL;
         }
+        used = ring->position - ring->other;
     }
     uint32_t index = (uint32_t)ring->position & (ring->slots - 1);
     uint32_t room = ring->slots - (uint32_t)used, run = ring->slots - index;
@@ -178,7 +319,35 @@ static inline void *psy_ring_claim(psy_ring *ring, uint32_t want, uint32_t *got)
     return ring->slots_at + (uint64_t)index * ring->stride;
 }
 
-/* The first `n` claimed slots are written. */
+/* The same in two parts where the ring wraps around: how many slots `spans` have together, up to `want`; 0: full. The second
+ * part is at the ring's start, and empty most of the time. */
+static inline uint32_t psy_ring_claim_spans(psy_ring *ring, uint32_t want, psy_ring_span spans[2])
+{
+    uint64_t used = ring->position - ring->other;
+    spans[0].at = spans[1].at = NULL;
+    spans[0].count = spans[1].count = 0;
+    if (ring->slots - used < want || ring->broken) {
+        if (!psy_ring_see_room(ring, want, true)) {
+            ring->stalls++;
+            return 0;
+        }
+        used = ring->position - ring->other;
+    }
+    uint32_t index = (uint32_t)ring->position & (ring->slots - 1);
+    uint32_t room = ring->slots - (uint32_t)used, run = ring->slots - index;
+    room = want < room ? want : room;
+    spans[0].at = ring->slots_at + (uint64_t)index * ring->stride;
+    spans[0].count = room < run ? room : run;
+    spans[1].at = ring->slots_at;
+    spans[1].count = room - spans[0].count;
+    return room;
+}
+
+/* Exactly `n` (up to PSY_RING_RUN_MAX) free slots that lie together, on a ring with several producers; those before the ring's
+ * end that are too few become padding. NULL when there is no room for them. */
+void *psy_ring_claim_run(psy_ring *ring, uint32_t n);
+
+/* The first `n` claimed slots are written. With several producers the others become padding. */
 static inline void psy_ring_commit(psy_ring *ring, uint32_t n)
 {
     ring->position += n;
@@ -187,10 +356,15 @@ static inline void psy_ring_commit(psy_ring *ring, uint32_t n)
     }
 }
 
-/* A claim that is not committed is simply forgotten. */
-static inline void psy_ring_abort(psy_ring *ring) { (void)ring; }
+/* A claim that is not committed is simply forgotten; with several producers it becomes padding. */
+static inline void psy_ring_abort(psy_ring *ring)
+{
+    if (psy_ring_many_producers(ring)) {
+        psy_ring_publish_padding(ring);
+    }
+}
 
-/* After a flush: whether the consumer sleeps and must be woken. Costs a fence. */
+/* After a flush: whether a consumer sleeps and must be woken. Costs a fence. */
 static inline bool psy_ring_take_wake(psy_ring *ring)
 {
     psy_ring_fence();
@@ -198,44 +372,61 @@ static inline bool psy_ring_take_wake(psy_ring *ring)
            atomic_exchange_explicit(&ring->header->consumer_waits, 0u, memory_order_relaxed) != 0;
 }
 
+/* Whether there is no free slot now; claims nothing. */
+bool psy_ring_full(psy_ring *ring);
+
 /* Before a producer sleeps for room: true if the ring is still full (or broken). Flushes, so ask take_wake before sleeping.
  * Always end with room_end. */
 static inline bool psy_ring_room_begin(psy_ring *ring)
 {
-    uint32_t got;
     psy_ring_flush(ring);
     atomic_store_explicit(&ring->header->producer_waits, 1u, memory_order_relaxed);
     psy_ring_fence();
-    return psy_ring_claim(ring, 1, &got) == NULL;
+    return psy_ring_full(ring);
 }
 static inline void psy_ring_room_end(psy_ring *ring)
 {
-    atomic_store_explicit(&ring->header->producer_waits, 0u, memory_order_relaxed);
+    if (!psy_ring_many_producers(ring)) { /* others may sleep on it */
+        atomic_store_explicit(&ring->header->producer_waits, 0u, memory_order_relaxed);
+    }
 }
 
 /* ---- consumer ---- */
 
-/* Shows the producer what was released. */
+/* Shows the producers what was released. With several consumers, once all that a peek took has been given back. */
 static inline void psy_ring_settle(psy_ring *ring)
 {
     if (ring->shown != ring->position) {
-        ring->shown = ring->position;
-        atomic_store_explicit(&ring->header->released, ring->position, memory_order_release);
+        if (psy_ring_many_consumers(ring)) {
+            psy_ring_give_back_run(ring);
+        } else {
+            ring->shown = ring->position;
+            atomic_store_explicit(&ring->header->released, ring->position, memory_order_release);
+        }
     }
 }
 
-/* Up to `want` (1 or more) waiting slots that lie together; NULL when there is none. Peeking again gives the same slots. */
+static inline bool psy_ring_see_more(psy_ring *ring, uint32_t want)
+{
+    if (ring->states || ring->broken) {
+        return psy_ring_see_waiting(ring, want);
+    }
+    uint64_t published = atomic_load_explicit(&ring->header->published, memory_order_acquire);
+    /* It only grows, and never more than the slots beyond what was shown. */
+    if (published - ring->other > ring->shown + ring->slots - ring->other) {
+        ring->broken = true;
+        return false;
+    }
+    ring->other = published;
+    return ring->other != ring->position;
+}
+
+/* Up to `want` (1 or more) waiting slots that lie together; NULL when there is none. Peeking again gives the same slots. With
+ * several consumers they are this one's alone from now on, to be given back by release. */
 static inline void *psy_ring_peek(psy_ring *ring, uint32_t want, uint32_t *got)
 {
     if (ring->other - ring->position < want || ring->broken) {
-        uint64_t published = atomic_load_explicit(&ring->header->published, memory_order_acquire);
-        /* It only grows, and never more than the slots beyond what was shown. */
-        if (published - ring->other > ring->shown + ring->slots - ring->other) {
-            ring->broken = true;
-        } else {
-            ring->other = published;
-        }
-        if (ring->broken || ring->other == ring->position) {
+        if (!psy_ring_see_more(ring, want)) {
             ring->stalls++;
             *got = 0;
             return NULL;
@@ -249,16 +440,33 @@ static inline void *psy_ring_peek(psy_ring *ring, uint32_t want, uint32_t *got)
     return ring->slots_at + (uint64_t)index * ring->stride;
 }
 
+/* The same in two parts where the ring wraps around: how many slots `spans` have together, up to `want`; 0: empty. */
+static inline uint32_t psy_ring_peek_spans(psy_ring *ring, uint32_t want, psy_ring_span spans[2])
+{
+    uint32_t first;
+    spans[0].at = psy_ring_peek(ring, want, &first);
+    spans[0].count = first;
+    spans[1].at = ring->slots_at;
+    spans[1].count = 0;
+    if (first == 0) {
+        return 0;
+    }
+    uint64_t waiting = ring->other - ring->position;
+    uint32_t all = want < waiting ? want : (uint32_t)waiting;
+    spans[1].count = all - first; /* beyond `first` only where that was cut at the ring's end */
+    return all;
+}
+
 /* The first `n` slots that were peeked are not needed any more. */
 static inline void psy_ring_release(psy_ring *ring, uint32_t n)
 {
     ring->position += n;
-    if (ring->position - ring->shown >= ring->slots / 4) {
+    if (ring->position - ring->shown >= ring->defer) {
         psy_ring_settle(ring);
     }
 }
 
-/* After a settle: whether the producer sleeps for room and must be woken. */
+/* After a settle: whether a producer sleeps for room and must be woken. */
 static inline bool psy_ring_take_room_wake(psy_ring *ring)
 {
     psy_ring_fence();
@@ -266,37 +474,72 @@ static inline bool psy_ring_take_room_wake(psy_ring *ring)
            atomic_exchange_explicit(&ring->header->producer_waits, 0u, memory_order_relaxed) != 0;
 }
 
+/* Whether nothing waits now; takes nothing. */
+bool psy_ring_empty(psy_ring *ring);
+
 /* Before a consumer sleeps: true if the ring is still empty (or broken), then it may block until it is woken. Settles, so ask
  * take_room_wake before sleeping where the producer may wait for room. Always end with sleep_end. */
 static inline bool psy_ring_sleep_begin(psy_ring *ring)
 {
-    uint32_t got;
     psy_ring_settle(ring);
     atomic_store_explicit(&ring->header->consumer_waits, 1u, memory_order_relaxed);
     psy_ring_fence();
-    return psy_ring_peek(ring, 1, &got) == NULL;
+    return psy_ring_empty(ring);
 }
 static inline void psy_ring_sleep_end(psy_ring *ring)
 {
-    atomic_store_explicit(&ring->header->consumer_waits, 0u, memory_order_relaxed);
+    if (!psy_ring_many_consumers(ring)) { /* others may sleep on it */
+        atomic_store_explicit(&ring->header->consumer_waits, 0u, memory_order_relaxed);
+    }
 }
 
 /* ---- either side ---- */
 
-/* Slots between producer and consumer: a snapshot, for gauges; never more than `slots`. */
+/* Slots between producers and consumers: a snapshot, for gauges; never more than `slots`. */
 static inline uint64_t psy_ring_fill(const psy_ring *ring)
 {
     uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_relaxed);
     uint64_t published = atomic_load_explicit(&ring->header->published, memory_order_relaxed);
-    return published - released <= ring->slots ? published - released : ring->slots; /* it moved between the two looks */
+    /* They moved between the two looks. */
+    return released > published ? 0 : published - released <= ring->slots ? published - released : ring->slots;
 }
 
-/* Sleeps on the waiting words themselves (futex), for rings without a doorbell: OK, TIMEOUT, or CORRUPT for a broken ring. The
- * other side calls psy_ring_wake_consumer after a flush, psy_ring_wake_producer after a settle. */
+/* How the waiting calls wait. PARK, the default: a few looks, then asleep (futex) until woken. YIELD: looks, and leaves the
+ * processor to others in between. SPIN: looks all the time, on a processor that has nothing else to do. */
+typedef enum psy_ring_waiting { PSY_RING_PARK, PSY_RING_YIELD, PSY_RING_SPIN } psy_ring_waiting;
+static inline void psy_ring_set_waiting(psy_ring *ring, psy_ring_waiting how) { ring->waiting = (uint8_t)how; }
+
+/* Also rings a bell when it wakes a sleeper of the other side, for one that sleeps in epoll: an event descriptor, or an end of a
+ * pair of sockets (which a hostile peer cannot make block). -1: none. The sleeper calls sleep_begin or room_begin before, and
+ * _end after. The descriptor stays the caller's. */
+static inline void psy_ring_set_bell(psy_ring *ring, int fd) { ring->bell = fd; }
+
+/* Until something waits, or until there is room: OK, TIMEOUT, CORRUPT for a broken ring, or PEER_DIED when all who joined the
+ * other side with seats are dead (and nothing waits that they left). Recovers what the dead hold now and then. Flushes, or
+ * settles, first, and wakes the other side for that. The other side calls psy_ring_wake_consumer after a flush,
+ * psy_ring_wake_producer after a settle: those cost a fence while nobody sleeps. */
 PSY_NODISCARD psy_status psy_ring_wait(psy_ring *ring, uint64_t timeout_ns);
 PSY_NODISCARD psy_status psy_ring_wait_room(psy_ring *ring, uint64_t timeout_ns);
 void psy_ring_wake_consumer(psy_ring *ring);
 void psy_ring_wake_producer(psy_ring *ring);
+
+typedef struct psy_ring_report {
+    uint32_t padded;   /* runs of dead producers that became padding */
+    uint32_t adopted;  /* runs of dead consumers that this handle will deliver again */
+    uint32_t orphaned; /* runs of dead consumers that only another consumer can adopt */
+    uint32_t held;     /* runs that living ones hold */
+    uint32_t holder;   /* the seat of the first of those, 0: none */
+} psy_ring_report;
+
+/* Looks through a ring with several producers or consumers for what dead ones hold. OK, PEER_DIED (all who joined the other side
+ * are dead), UNSUPPORTED (this handle has no seat that could tell), CORRUPT. Makes system calls: not for the hot path, call
+ * it when nothing moves. `report` may be NULL. */
+PSY_NODISCARD psy_status psy_ring_recover(psy_ring *ring, psy_ring_report *report);
+
+typedef enum psy_store { PSY_STORE_AUTO, PSY_STORE_PLAIN, PSY_STORE_STREAM } psy_store;
+
+/* How psy_ring_store writes: AUTO, the default, by the sizes of message and ring. */
+void psy_ring_set_store(psy_ring *ring, psy_store store);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the dead hold of a ring: their claims become padding, what they took goes to the living. */
+#include "mem/ring_state.h"
+
+/* What is known of seats during one look through the ring. */
+typedef struct census {
+    enum { UNKNOWN, LIVES, SEIZED } of[256];
+} census;
+
+static bool is_dead(psy_ring *ring, census *c, uint32_t seat)
+{
+    if (seat == 0) {
+        return true; /* handed over */
+    }
+    if (seat == ring->seat.number) {
+        return false;
+    }
+    if (c->of[seat] == UNKNOWN) {
+        c->of[seat] = !psy_seat_lives(&ring->seat, seat) && psy_seat_seize(&ring->seat, seat) ? SEIZED : LIVES;
+    }
+    return c->of[seat] == SEIZED;
+}
+
+static void end_census(psy_ring *ring, const census *c)
+{
+    for (uint32_t seat = 1; seat < 256; seat++) {
+        if (c->of[seat] == SEIZED) {
+            psy_seat_unseize(&ring->seat, seat);
+        }
+    }
+}
+
+/* Whether somebody joined the other side, and none of them lives. */
+static bool peers_are_dead(psy_ring *ring)
+{
+    bool producer = ring->side == PSY_RING_PRODUCER;
+    if (producer ? !psy_ring_many_consumers(ring) : !psy_ring_many_producers(ring)) {
+        uint32_t seat = atomic_load_explicit(producer ? &ring->header->consumer_seat : &ring->header->producer_seat,
+                                             memory_order_acquire);
+        return seat != 0 && seat < 256 && !psy_seat_lives(&ring->seat, seat);
+    }
+    bool joined = false;
+    for (uint32_t word = 0; word < 4; word++) {
+        uint64_t seats = atomic_load_explicit(
+            producer ? &ring->header->consumer_seats[word] : &ring->header->producer_seats[word], memory_order_acquire);
+        for (uint32_t i = 0; i < 64; i++) {
+            if (seats >> i & 1) {
+                joined = true;
+                if (word * 64 + i != 0 && psy_seat_lives(&ring->seat, word * 64 + i)) {
+                    return false;
+                }
+            }
+        }
+    }
+    return joined;
+}
+
+static bool is_current(const psy_ring *ring, uint64_t at) { return ring->shown == at && ring->other != ring->shown; }
+
+/* What to do about one run. */
+static void look_at(psy_ring *ring, census *c, uint64_t at, uint64_t state, uint32_t n, psy_ring_report *report)
+{
+    uint32_t seat = state_seat(state), phase = state_phase(state);
+    bool consumer = ring->side == PSY_RING_CONSUMER && psy_ring_many_consumers(ring);
+    if (phase == STATE_CLAIMED && is_dead(ring, c, seat)) {
+        report->padded += state_swap(ring, at, state, state_of(ring, at, STATE_PADDING, seat, n));
+    } else if (phase == STATE_TAKEN && is_dead(ring, c, seat)) {
+        if (!consumer) {
+            report->orphaned++;
+        } else if (state_swap(ring, at, state, state_of(ring, at, STATE_TAKEN, ring->seat.number, n))) {
+            report->adopted++;
+            ring->adopts = true;
+        }
+    } else if (phase == STATE_CLAIMED || (phase == STATE_TAKEN && !(consumer && is_current(ring, at)))) {
+        report->holder = report->held++ ? report->holder : seat;
+    }
+}
+
+psy_status psy_ring_recover(psy_ring *ring, psy_ring_report *report)
+{
+    psy_ring_report unasked;
+    report = report ? report : &unasked;
+    *report = (psy_ring_report){0};
+    if (ring->broken) {
+        return psy_fail(PSY_CORRUPT, "the ring is broken");
+    }
+    if (ring->seat.fd < 0) {
+        return psy_fail(PSY_UNSUPPORTED, "this side of the ring has no seat that could tell who lives");
+    }
+    if (ring->states) {
+        census c = {{UNKNOWN}};
+        uint64_t at = atomic_load_explicit(&ring->header->released, memory_order_acquire);
+        for (uint32_t i = 0; i < ring->slots; i++) {
+            uint64_t state = state_load(ring, at);
+            uint32_t n = state_count(state);
+            if (!state_tells(ring, state, at) || n == 0 || n > ring->slots) {
+                break;
+            }
+            look_at(ring, &c, at, state, n, report);
+            at += n;
+        }
+        end_census(ring, &c);
+        if (report->padded) {
+            psy_ring_wake_consumer(ring);
+        }
+    }
+    if (peers_are_dead(ring)) {
+        return psy_fail(PSY_PEER_DIED, "whoever joined the ring as %s is dead",
+                        ring->side == PSY_RING_PRODUCER ? "consumer" : "producer");
+    }
+    return PSY_OK;
+}
+
+void psy__ring_inherit(psy_ring *ring)
+{
+    bool producer = ring->side == PSY_RING_PRODUCER;
+    uint64_t at = atomic_load_explicit(&ring->header->released, memory_order_acquire);
+    for (uint32_t i = 0; i < ring->slots; i++) {
+        uint64_t state = state_load(ring, at);
+        uint32_t n = state_count(state);
+        if (!state_tells(ring, state, at) || n == 0 || n > ring->slots) {
+            return;
+        }
+        if (state_seat(state) == ring->seat.number) {
+            if (producer && state_phase(state) == STATE_CLAIMED) {
+                (void)state_swap(ring, at, state, state_of(ring, at, STATE_PADDING, ring->seat.number, n));
+            } else if (!producer && state_phase(state) == STATE_TAKEN) {
+                ring->adopts = true;
+            }
+        }
+        at += n;
+    }
+}
+
+bool psy__ring_adopt(psy_ring *ring)
+{
+    uint64_t at = atomic_load_explicit(&ring->header->released, memory_order_acquire);
+    for (uint32_t i = 0; i < ring->slots; i++) {
+        uint64_t state = state_load(ring, at);
+        uint32_t n = state_count(state);
+        if (!state_tells(ring, state, at) || n == 0 || n > ring->slots) {
+            break;
+        }
+        if (state_phase(state) == STATE_TAKEN && state_seat(state) == ring->seat.number) {
+            ring->position = ring->shown = at;
+            ring->other = at + n;
+            return true;
+        }
+        at += n;
+    }
+    ring->adopts = false;
+    return false;
+}
+
+void psy__ring_hand_over(psy_ring *ring)
+{
+    uint64_t done = ring->position - ring->shown, rest = ring->other - ring->position;
+    if (rest == 0) {
+        return;
+    }
+    uint64_t rest_word = state_of(ring, ring->position, STATE_TAKEN, 0, rest);
+    atomic_store_explicit(state_at(ring, ring->position), rest_word, memory_order_release);
+    if (done) {
+        atomic_store_explicit(state_at(ring, ring->shown), state_of(ring, ring->shown, STATE_RELEASED, ring->seat.number, done),
+                              memory_order_release);
+        psy_ring_fence();
+        psy__ring_walk(ring);
+    }
+}
