@@ -192,3 +192,4 @@ void *psy_slab_base(const psy_slab *slab) { return slab->base; }
 uint64_t psy_slab_bytes(const psy_slab *slab) { return slab->bytes; }
 int psy_slab_fd(const psy_slab *slab) { return slab->fd; }
 uint64_t psy_slab_epoch(const psy_slab *slab) { return slab->epoch; }
+bool psy_slab_writable(const psy_slab *slab) { return slab->base != NULL; }

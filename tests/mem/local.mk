@@ -12,3 +12,7 @@ check_PROGRAMS += %D%/test_ring_flow
 check_PROGRAMS += %D%/test_slab
 %C%_test_slab_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_slab_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_seat
+%C%_test_seat_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_seat_LDADD = $(TEST_LDADD)

@@ -211,7 +211,7 @@ Test(slab, memory_with_the_wrong_header)
     header.abi_major = 7;
     header.abi_minor = 3;
     refuses(forge(&header, 8192, SIZE_SEALS, 0), UINT64_MAX, PSY_VERSION, "7.3");
-    refuses(forge(&header, 8192, SIZE_SEALS, 0), UINT64_MAX, PSY_VERSION, "library 1.0");
+    refuses(forge(&header, 8192, SIZE_SEALS, 0), UINT64_MAX, PSY_VERSION, "library 1.1");
     header = good_header(8192);
     header.abi_minor = 200; /* a newer minor version only adds */
     psy_slab *slab;

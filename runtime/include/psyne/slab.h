@@ -2,11 +2,13 @@
 /* Slabs: contiguous shared memory, handed from process to process as a file descriptor.
  *
  *   byte 0       psy_slab_header (magic, ABI version, size, owner, epoch)
+ *   byte 1024    256 seats {epoch u32, pid u32}: who is here (seat.h)
  *   byte 4096    data
  *
  * A slab is a memfd with its size sealed (shrink, grow, seal), so that a peer can never make an access fault by
  * truncating it. A foreign slab is checked for its seals, size, file system and header before it is mapped; nothing in it is
- * trusted after. Handles are offsets, never pointers. ABI version: 1.0.
+ * trusted after. Handles are offsets, never pointers. ABI version: 1.1 (1.0 had
+ * no seats; its bytes there are zero, and either reads the other).
  *
  * Thread safety: the handle belongs to one thread at a time; the memory is shared with everyone who maps it.
  */
@@ -25,7 +27,7 @@ extern "C" {
 #endif
 
 #define PSY_SLAB_MAGIC UINT32_C(0x42595350) /* "PSYB" */
-enum { PSY_SLAB_ABI_MAJOR = 1, PSY_SLAB_ABI_MINOR = 0, PSY_SLAB_DATA_OFFSET = 4096 };
+enum { PSY_SLAB_ABI_MAJOR = 1, PSY_SLAB_ABI_MINOR = 1, PSY_SLAB_DATA_OFFSET = 4096, PSY_SLAB_SEATS = 256 };
 
 typedef struct psy_slab_header {
     uint32_t magic;
@@ -40,6 +42,23 @@ static_assert(offsetof(psy_slab_header, magic) == 0 && offsetof(psy_slab_header,
 static_assert(offsetof(psy_slab_header, abi_minor) == 6 && offsetof(psy_slab_header, bytes) == 8, "the slab header is ABI");
 static_assert(offsetof(psy_slab_header, data_offset) == 16 && offsetof(psy_slab_header, owner) == 24, "the slab header is ABI");
 static_assert(offsetof(psy_slab_header, epoch) == 32, "the slab header is ABI");
+
+typedef struct psy_slab_seat {
+    uint32_t epoch; /* how often it was taken */
+    uint32_t pid;   /* by whom last, for people */
+} psy_slab_seat;
+static_assert(sizeof(psy_slab_seat) == 8 && offsetof(psy_slab_seat, epoch) == 0 && offsetof(psy_slab_seat, pid) == 4,
+              "the slab's table of seats is ABI");
+
+/* What precedes the data. */
+typedef struct psy_slab_page {
+    psy_slab_header header;
+    uint8_t pad0[984];
+    psy_slab_seat seats[PSY_SLAB_SEATS];
+    uint8_t pad1[1024];
+} psy_slab_page;
+static_assert(sizeof(psy_slab_page) == PSY_SLAB_DATA_OFFSET, "the slab's first page is ABI");
+static_assert(offsetof(psy_slab_page, header) == 0 && offsetof(psy_slab_page, seats) == 1024, "the slab's first page is ABI");
 
 typedef struct psy_slab psy_slab;
 
@@ -66,6 +85,7 @@ void *psy_slab_base(const psy_slab *slab); /* the whole mapping */
 uint64_t psy_slab_bytes(const psy_slab *slab);
 int psy_slab_fd(const psy_slab *slab); /* stays the slab's */
 uint64_t psy_slab_epoch(const psy_slab *slab);
+bool psy_slab_writable(const psy_slab *slab); /* false: mapped for reading only */
 
 #ifdef __cplusplus
 }
