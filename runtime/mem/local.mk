@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 
-runtime_sources += %D%/ring.c
+runtime_sources += %D%/ring.c %D%/ring_recover.c %D%/ring_shared.c %D%/ring_state.h %D%/ring_wait.c
 runtime_sources += %D%/seat.c
 runtime_sources += %D%/slab.c

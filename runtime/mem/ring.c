@@ -4,8 +4,11 @@
 #include <psyne/ring.h>
 
 #include <string.h>
+#include <time.h>
 
 #include "mem/ring_state.h"
+
+enum { JOIN_TRIES = 2000 };
 
 static psy_status check_shape(const void *memory, uint64_t bytes, const psy_ring_shape *shape)
 {
@@ -24,7 +27,8 @@ psy_status psy_ring_format(void *memory, uint64_t bytes, const psy_ring_shape *s
     psy_status status = check_shape(memory, bytes, shape);
     if (status == PSY_OK) {
         psy_ring_header *header = memory;
-        memset(memory, 0, PSY_RING_HEADER_BYTES + (shape->kind == PSY_RING_SPSC ? 0 : (size_t)shape->slots * 8));
+        memset(memory, 0,
+               PSY_RING_HEADER_BYTES + (shape->kind == PSY_RING_SPSC ? 0 : PSY_RING_JOINED_BYTES + (size_t)shape->slots * 8));
         header->stride = shape->stride;
         header->slots = shape->slots;
         header->kind = (uint32_t)shape->kind;
@@ -57,7 +61,7 @@ static bool one_of_several(const psy_ring *ring)
 {
     return ring->side == PSY_RING_PRODUCER ? psy_ring_many_producers(ring) : psy_ring_many_consumers(ring);
 }
-static PSY_ATOMIC(uint32_t) * single_seat(psy_ring *ring)
+static PSY_ATOMIC(uint64_t) * single_seat(psy_ring *ring)
 {
     return ring->side == PSY_RING_PRODUCER ? &ring->header->producer_seat : &ring->header->consumer_seat;
 }
@@ -114,25 +118,52 @@ static psy_status find_place(psy_ring *ring)
     return PSY_OK;
 }
 
-/* Says who it is; the single place of a side is taken by one who lives at a time. */
+/* Says who it is; the single place of a side is taken by one who lives at a time. What a dead predecessor in the seat left is
+ * cleared away. All that under the slab's lock for it, where there is one: nobody clears up meanwhile. */
 static psy_status sit_down(psy_ring *ring)
 {
     uint32_t mine = ring->seat.number;
+    if (!one_of_several(ring)) {
+        PSY_ATOMIC(uint64_t) *place = single_seat(ring);
+        uint64_t before = atomic_load_explicit(place, memory_order_acquire);
+        if (before != 0 && !psy__ring_gone(ring, before) && (before & 255) != mine) {
+            return psy_fail(PSY_FULL, "the ring's single %s lives, in seat %u",
+                            ring->side == PSY_RING_PRODUCER ? "producer" : "consumer", (unsigned)(before & 255));
+        }
+        atomic_store_explicit(place, seat_word(mine, ring->seat.epoch), memory_order_release);
+    }
+    if (ring->joined) {
+        psy__ring_inherit(ring);
+        atomic_store_explicit(&ring->joined[mine], ring->seat.epoch, memory_order_release);
+    }
     if (one_of_several(ring)) {
         (void)atomic_fetch_or_explicit(&seat_bits(ring)[mine / 64], UINT64_C(1) << mine % 64, memory_order_acq_rel);
-    } else {
-        PSY_ATOMIC(uint32_t) *place = single_seat(ring);
-        uint32_t before = atomic_load_explicit(place, memory_order_acquire);
-        bool lives = before != 0 && before != mine && before < 256 && ring->seat.fd >= 0 && psy_seat_lives(&ring->seat, before);
-        if (lives || !atomic_compare_exchange_strong_explicit(place, &before, mine, memory_order_acq_rel, memory_order_acquire)) {
-            return psy_fail(PSY_FULL, "the ring's single %s lives, in seat %u",
-                            ring->side == PSY_RING_PRODUCER ? "producer" : "consumer", before);
-        }
     }
-    (void)atomic_fetch_add_explicit(
-        ring->side == PSY_RING_PRODUCER ? &ring->header->producer_epoch : &ring->header->consumer_epoch, 1u,
-        memory_order_acq_rel);
+    (void)atomic_fetch_add_explicit(ring->side == PSY_RING_PRODUCER ? &ring->header->producer_epoch
+                                                                    : &ring->header->consumer_epoch,
+                                    1u, memory_order_acq_rel);
     return PSY_OK;
+}
+
+/* Waits for the right to clear up, which others have for moments. */
+static psy_status join_with_seat(psy_ring *ring)
+{
+    static const struct timespec moment = {0, 1000000};
+    bool mortal = ring->seat.fd >= 0;
+    for (uint32_t tries = 0; mortal && !psy_seat_seize(&ring->seat, 0); tries++) {
+        if (tries == JOIN_TRIES) {
+            return psy_fail(PSY_TIMEOUT, "somebody has been clearing up the slab's rings for two seconds");
+        }
+        (void)nanosleep(&moment, NULL);
+    }
+    psy_status status = sit_down(ring);
+    if (status == PSY_OK) {
+        status = find_place(ring); /* now that nobody else moves it */
+    }
+    if (mortal) {
+        psy_seat_unseize(&ring->seat, 0);
+    }
+    return status;
 }
 
 psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint64_t bytes, const psy_ring_shape *shape,
@@ -160,6 +191,8 @@ psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint6
         r.bits++;
     }
     if (shape->kind != PSY_RING_SPSC) {
+        r.joined = (PSY_ATOMIC(uint32_t) *)(void *)r.slots_at;
+        r.slots_at += PSY_RING_JOINED_BYTES;
         r.states = (PSY_ATOMIC(uint64_t) *)(void *)r.slots_at;
         r.slots_at += ((uint64_t)r.slots * 8 + 127) & ~UINT64_C(127);
     }
@@ -176,14 +209,11 @@ psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint6
     } else if (one_of_several(&r)) {
         return psy_fail(PSY_INVALID, "one of several %s needs a seat", side == PSY_RING_PRODUCER ? "producers" : "consumers");
     }
-    status = find_place(&r);
-    if (status == PSY_OK && seat) {
-        status = sit_down(&r);
-        if (status == PSY_OK && one_of_several(&r)) {
-            psy__ring_inherit(&r);
-        } else if (status == PSY_OK) {
-            status = find_place(&r); /* a predecessor may have gone on until it was found dead */
-        }
+    if (seat) {
+        status = join_with_seat(&r);
+    } else {
+        atomic_store_explicit(single_seat(&r), UINT64_C(0), memory_order_release);
+        status = find_place(&r);
     }
     if (status == PSY_OK) {
         *ring = r;
@@ -219,10 +249,12 @@ void psy_ring_leave(psy_ring *ring)
         psy_ring_wake_producer(ring);
     }
     uint32_t mine = ring->seat.number;
+    uint64_t word = seat_word(mine, ring->seat.epoch);
     if (one_of_several(ring)) {
         (void)atomic_fetch_and_explicit(&seat_bits(ring)[mine / 64], ~(UINT64_C(1) << mine % 64), memory_order_acq_rel);
     } else if (mine != 0) {
-        (void)atomic_compare_exchange_strong_explicit(single_seat(ring), &mine, 0u, memory_order_acq_rel, memory_order_relaxed);
+        (void)atomic_compare_exchange_strong_explicit(single_seat(ring), &word, UINT64_C(0), memory_order_acq_rel,
+                                                      memory_order_relaxed);
     }
     ring->broken = true;
 }

@@ -4,10 +4,21 @@
 
 /* What is known of seats during one look through the ring. */
 typedef struct census {
-    enum { UNKNOWN, LIVES, SEIZED } of[256];
+    enum { UNKNOWN, LIVES, GONE } of[256];
+    bool news; /* somebody was found to be gone: what was read before is stale */
 } census;
 
-static bool is_dead(psy_ring *ring, census *c, uint32_t seat)
+bool psy__ring_gone(const psy_ring *ring, uint64_t seat)
+{
+    uint32_t number = (uint32_t)seat & 255;
+    if (number == ring->seat.number || ring->seat.fd < 0) {
+        return false;
+    }
+    /* Where somebody sits, he may have come after the one who joined this ring. */
+    return !psy_seat_lives(&ring->seat, number) || psy_seat_epoch(ring->seat.slab, number) != seat >> 32;
+}
+
+static bool is_gone(psy_ring *ring, census *c, uint32_t seat)
 {
     if (seat == 0) {
         return true; /* handed over */
@@ -16,39 +27,28 @@ static bool is_dead(psy_ring *ring, census *c, uint32_t seat)
         return false;
     }
     if (c->of[seat] == UNKNOWN) {
-        c->of[seat] = !psy_seat_lives(&ring->seat, seat) && psy_seat_seize(&ring->seat, seat) ? SEIZED : LIVES;
+        c->of[seat] = psy__ring_gone(ring, seat_joined(ring, seat)) ? GONE : LIVES;
+        c->news = c->news || c->of[seat] == GONE;
     }
-    return c->of[seat] == SEIZED;
-}
-
-static void end_census(psy_ring *ring, const census *c)
-{
-    for (uint32_t seat = 1; seat < 256; seat++) {
-        if (c->of[seat] == SEIZED) {
-            psy_seat_unseize(&ring->seat, seat);
-        }
-    }
+    return c->of[seat] == GONE;
 }
 
 /* Whether somebody joined the other side, and none of them lives. */
 static bool peers_are_dead(psy_ring *ring)
 {
     bool producer = ring->side == PSY_RING_PRODUCER;
+    psy_ring_header *h = ring->header;
     if (producer ? !psy_ring_many_consumers(ring) : !psy_ring_many_producers(ring)) {
-        uint32_t seat = atomic_load_explicit(producer ? &ring->header->consumer_seat : &ring->header->producer_seat,
-                                             memory_order_acquire);
-        return seat != 0 && seat < 256 && !psy_seat_lives(&ring->seat, seat);
+        uint64_t seat = atomic_load_explicit(producer ? &h->consumer_seat : &h->producer_seat, memory_order_acquire);
+        return seat != 0 && psy__ring_gone(ring, seat);
     }
+    PSY_ATOMIC(uint64_t) *seats = producer ? h->consumer_seats : h->producer_seats;
     bool joined = false;
-    for (uint32_t word = 0; word < 4; word++) {
-        uint64_t seats = atomic_load_explicit(
-            producer ? &ring->header->consumer_seats[word] : &ring->header->producer_seats[word], memory_order_acquire);
-        for (uint32_t i = 0; i < 64; i++) {
-            if (seats >> i & 1) {
-                joined = true;
-                if (word * 64 + i != 0 && psy_seat_lives(&ring->seat, word * 64 + i)) {
-                    return false;
-                }
+    for (uint32_t seat = 1; seat < 256; seat++) {
+        if (atomic_load_explicit(&seats[seat / 64], memory_order_acquire) >> seat % 64 & 1) {
+            joined = true;
+            if (!psy__ring_gone(ring, seat_joined(ring, seat))) {
+                return false;
             }
         }
     }
@@ -62,18 +62,48 @@ static void look_at(psy_ring *ring, census *c, uint64_t at, uint64_t state, uint
 {
     uint32_t seat = state_seat(state), phase = state_phase(state);
     bool consumer = ring->side == PSY_RING_CONSUMER && psy_ring_many_consumers(ring);
-    if (phase == STATE_CLAIMED && is_dead(ring, c, seat)) {
+    if (phase != STATE_CLAIMED && phase != STATE_TAKEN) {
+        return;
+    }
+    bool gone = is_gone(ring, c, seat);
+    if (c->news) {
+        return;
+    }
+    if (phase == STATE_CLAIMED && gone) {
+        cursor_move(&ring->header->published, at, n); /* before consumers may pass it */
         report->padded += state_swap(ring, at, state, state_of(ring, at, STATE_PADDING, seat, n));
-    } else if (phase == STATE_TAKEN && is_dead(ring, c, seat)) {
-        if (!consumer) {
-            report->orphaned++;
-        } else if (state_swap(ring, at, state, state_of(ring, at, STATE_TAKEN, ring->seat.number, n))) {
+    } else if (phase == STATE_TAKEN && gone && !consumer) {
+        report->orphaned++;
+    } else if (phase == STATE_TAKEN && gone) {
+        cursor_move(&ring->header->taken, at, n);
+        if (state_swap(ring, at, state, state_of(ring, at, STATE_TAKEN, ring->seat.number, n))) {
             report->adopted++;
             ring->adopts = true;
         }
-    } else if (phase == STATE_CLAIMED || (phase == STATE_TAKEN && !(consumer && is_current(ring, at)))) {
+    } else if (!(is_current(ring, at) && seat == ring->seat.number)) {
         report->holder = report->held++ ? report->holder : seat;
     }
+}
+
+/* Looks at all runs, from the oldest. Words of the dead change no more, but those read before a death was known may: begin anew
+ * then. */
+static void look_through(psy_ring *ring, psy_ring_report *report)
+{
+    census c = {{UNKNOWN}, false};
+    do {
+        uint64_t at = atomic_load_explicit(&ring->header->released, memory_order_acquire);
+        c.news = false;
+        report->held = report->orphaned = report->holder = 0;
+        for (uint32_t i = 0; i < ring->slots && !c.news; i++) {
+            uint64_t state = state_load(ring, at);
+            uint32_t n = state_count(state);
+            if (!state_tells(ring, state, at) || n == 0 || n > ring->slots) {
+                break;
+            }
+            look_at(ring, &c, at, state, n, report);
+            at += n;
+        }
+    } while (c.news); /* once for each of 255 at most */
 }
 
 psy_status psy_ring_recover(psy_ring *ring, psy_ring_report *report)
@@ -87,19 +117,10 @@ psy_status psy_ring_recover(psy_ring *ring, psy_ring_report *report)
     if (ring->seat.fd < 0) {
         return psy_fail(PSY_UNSUPPORTED, "this side of the ring has no seat that could tell who lives");
     }
-    if (ring->states) {
-        census c = {{UNKNOWN}};
-        uint64_t at = atomic_load_explicit(&ring->header->released, memory_order_acquire);
-        for (uint32_t i = 0; i < ring->slots; i++) {
-            uint64_t state = state_load(ring, at);
-            uint32_t n = state_count(state);
-            if (!state_tells(ring, state, at) || n == 0 || n > ring->slots) {
-                break;
-            }
-            look_at(ring, &c, at, state, n, report);
-            at += n;
-        }
-        end_census(ring, &c);
+    /* One at a time for all rings of the slab; the system frees the lock of one who dies over it. */
+    if (ring->states && psy_seat_seize(&ring->seat, 0)) {
+        look_through(ring, report);
+        psy_seat_unseize(&ring->seat, 0);
         if (report->padded) {
             psy_ring_wake_consumer(ring);
         }
@@ -122,9 +143,10 @@ void psy__ring_inherit(psy_ring *ring)
             return;
         }
         if (state_seat(state) == ring->seat.number) {
-            if (producer && state_phase(state) == STATE_CLAIMED) {
+            if (producer && psy_ring_many_producers(ring) && state_phase(state) == STATE_CLAIMED) {
+                cursor_move(&ring->header->published, at, n);
                 (void)state_swap(ring, at, state, state_of(ring, at, STATE_PADDING, ring->seat.number, n));
-            } else if (!producer && state_phase(state) == STATE_TAKEN) {
+            } else if (!producer && psy_ring_many_consumers(ring) && state_phase(state) == STATE_TAKEN) {
                 ring->adopts = true;
             }
         }

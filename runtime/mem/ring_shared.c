@@ -11,7 +11,8 @@ static bool break_ring(psy_ring *ring)
 void psy__ring_walk(psy_ring *ring)
 {
     for (uint32_t tries = 0; tries < ring->slots; tries++) {
-        uint64_t at = atomic_load_explicit(&ring->header->released, memory_order_acquire), state = state_load(ring, at);
+        uint64_t at = atomic_load_explicit(&ring->header->released, memory_order_seq_cst);
+        uint64_t state = atomic_load_explicit(state_at(ring, at), memory_order_seq_cst);
         uint32_t n;
         if (!state_tells(ring, state, at) || state_phase(state) != STATE_RELEASED || (n = state_extent(ring, state)) == 0) {
             return;
@@ -20,7 +21,10 @@ void psy__ring_walk(psy_ring *ring)
         if (psy_ring_many_consumers(ring)) {
             cursor_move(&ring->header->taken, at, n);
         }
-        cursor_move(&ring->header->released, at, n);
+        /* The run behind is looked at after this, as seen by who releases it: sequentially consistent. */
+        uint64_t from = at;
+        (void)atomic_compare_exchange_strong_explicit(&ring->header->released, &from, at + n, memory_order_seq_cst,
+                                                      memory_order_relaxed);
     }
 }
 
@@ -33,6 +37,9 @@ static bool claim(psy_ring *ring, uint32_t want, bool spans, bool exact)
     want = want < PSY_RING_RUN_MAX ? want : PSY_RING_RUN_MAX;
     for (uint32_t tries = 0; tries < RING_TRIES; tries++) {
         uint64_t at = atomic_load_explicit(&ring->header->published, memory_order_acquire), state = state_load(ring, at);
+        if (atomic_load_explicit(&ring->header->published, memory_order_acquire) != at) {
+            continue; /* the word may be of a later lap */
+        }
         if (state_tells(ring, state, at)) { /* somebody's: help */
             uint32_t n = state_extent(ring, state);
             if (n == 0) {
@@ -50,7 +57,8 @@ static bool claim(psy_ring *ring, uint32_t want, bool spans, bool exact)
             used = at - released;
             if (used > ring->slots) {
                 state = state_load(ring, at);
-                if (atomic_load_explicit(&ring->header->published, memory_order_acquire) == at && !state_tells(ring, state, at)) {
+                if (atomic_load_explicit(&ring->header->published, memory_order_acquire) == at &&
+                    !state_tells(ring, state, at)) {
                     return break_ring(ring); /* nothing beyond it can have been released, nor so little */
                 }
                 continue; /* others went on since */
@@ -127,10 +135,10 @@ static void end_claim(psy_ring *ring)
         atomic_store_explicit(state_at(ring, ring->position),
                               state_of(ring, ring->position, STATE_PADDING, ring->seat.number, rest), memory_order_release);
     }
-    atomic_store_explicit(state_at(ring, ring->shown),
-                          state_of(ring, ring->shown, done ? STATE_PUBLISHED : STATE_PADDING, ring->seat.number,
-                                   done ? done : rest),
-                          memory_order_release);
+    atomic_store_explicit(
+        state_at(ring, ring->shown),
+        state_of(ring, ring->shown, done ? STATE_PUBLISHED : STATE_PADDING, ring->seat.number, done ? done : rest),
+        memory_order_release);
     ring->skipped += rest;
     ring->shown = ring->position;
     ring->other = ring->position - ring->slots;
@@ -153,8 +161,8 @@ void psy_ring_publish_runs(psy_ring *ring)
     while (ring->shown != ring->position) {
         uint64_t n = ring->position - ring->shown;
         n = n < PSY_RING_RUN_MAX ? n : PSY_RING_RUN_MAX;
-        atomic_store_explicit(state_at(ring, ring->shown),
-                              state_of(ring, ring->shown, STATE_PUBLISHED, ring->seat.number, n), memory_order_release);
+        atomic_store_explicit(state_at(ring, ring->shown), state_of(ring, ring->shown, STATE_PUBLISHED, ring->seat.number, n),
+                              memory_order_release);
         ring->shown += n;
     }
     atomic_store_explicit(&ring->header->published, ring->position, memory_order_release);
@@ -184,6 +192,7 @@ bool psy_ring_full(psy_ring *ring)
 /* The single consumer: follows the runs from where it is. */
 static bool see_published(psy_ring *ring, uint32_t want)
 {
+    uint64_t skipped = ring->skipped;
     while (ring->other - ring->position < want) {
         uint64_t at = ring->other, state = state_load(ring, at);
         if (!state_tells(ring, state, at)) {
@@ -198,14 +207,17 @@ static bool see_published(psy_ring *ring, uint32_t want)
         } else if (state_phase(state) == STATE_PADDING && ring->position == at) {
             ring->position = ring->other = at + n;
             ring->skipped += n;
-            if (ring->position - ring->shown >= ring->defer) {
-                psy_ring_settle(ring);
-            }
         } else if (state_phase(state) == STATE_PADDING || state_phase(state) == STATE_CLAIMED) {
             break;
         } else {
             return break_ring(ring);
         }
+    }
+    if (ring->skipped != skipped || ring->other == ring->position) {
+        psy_ring_settle(ring); /* nobody calls release for padding */
+    }
+    if (ring->skipped != skipped) {
+        psy_ring_wake_producer(ring);
     }
     return ring->other != ring->position;
 }
@@ -228,9 +240,9 @@ static void take_more(psy_ring *ring, uint32_t want)
         more = true;
     }
     if (more) {
-        atomic_store_explicit(
-            state_at(ring, ring->position),
-            state_of(ring, ring->position, STATE_TAKEN, ring->seat.number, ring->other - ring->position), memory_order_release);
+        atomic_store_explicit(state_at(ring, ring->position),
+                              state_of(ring, ring->position, STATE_TAKEN, ring->seat.number, ring->other - ring->position),
+                              memory_order_release);
     }
 }
 
@@ -241,6 +253,7 @@ static void skip(psy_ring *ring, uint64_t at, uint64_t state, uint32_t n)
         ring->skipped += n;
         psy_ring_fence();
         psy__ring_walk(ring);
+        psy_ring_wake_producer(ring); /* nobody calls release for padding */
     }
 }
 
@@ -294,14 +307,35 @@ bool psy_ring_see_waiting(psy_ring *ring, uint32_t want)
     return (ring->adopts && psy__ring_adopt(ring)) || take(ring, want);
 }
 
-void psy_ring_give_back_run(psy_ring *ring)
+/* The single consumer: whole runs only, since whoever comes after it must find words where `released` stands. */
+static void give_back_single(psy_ring *ring)
 {
+    uint64_t to = ring->position == ring->other ? ring->position : ring->shown;
+    while (to != ring->position) {
+        uint32_t n = state_extent(ring, state_load(ring, to));
+        if (n == 0 || n > ring->position - to) {
+            break;
+        }
+        to += n;
+    }
+    if (to != ring->shown) {
+        ring->shown = to;
+        atomic_store_explicit(&ring->header->released, to, memory_order_release);
+    }
+}
+
+void psy_ring_give_back_runs(psy_ring *ring)
+{
+    if (!psy_ring_many_consumers(ring)) {
+        give_back_single(ring);
+        return;
+    }
     if (ring->position != ring->other) {
         return;
     }
-    atomic_store_explicit(
-        state_at(ring, ring->shown),
-        state_of(ring, ring->shown, STATE_RELEASED, ring->seat.number, ring->position - ring->shown), memory_order_release);
+    atomic_store_explicit(state_at(ring, ring->shown),
+                          state_of(ring, ring->shown, STATE_RELEASED, ring->seat.number, ring->position - ring->shown),
+                          memory_order_release);
     psy_ring_fence();
     ring->shown = ring->position;
     psy__ring_walk(ring);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state words of rings with several producers or consumers, private to the rings. The word of a run lies at the index of its
- * first slot: bits 0-2 phase, 3-10 seat, 11-26 slots of the run, 27-63 lap (position / slots, modulo 2^37). */
+/* The state words of rings with several producers or consumers, private to the rings. The word of a run lies at the index of
+ * its first slot: bits 0-2 phase, 3-10 seat, 11-26 slots of the run, 27-63 lap (position / slots, modulo 2^37). */
 #ifndef PSY_MEM_RING_STATE_H
 #define PSY_MEM_RING_STATE_H
 
@@ -11,10 +11,7 @@ enum { STATE_FREE, STATE_CLAIMED, STATE_PUBLISHED, STATE_PADDING, STATE_TAKEN, S
 /* Tries of a loop that only a crowd, or a liar, keeps going. */
 enum { RING_TRIES = 1 << 14 };
 
-static inline uint64_t state_lap(const psy_ring *ring, uint64_t position)
-{
-    return position >> ring->bits << 27;
-}
+static inline uint64_t state_lap(const psy_ring *ring, uint64_t position) { return position >> ring->bits << 27; }
 static inline uint64_t state_of(const psy_ring *ring, uint64_t position, uint32_t phase, uint32_t seat, uint64_t count)
 {
     return phase | (uint64_t)seat << 3 | count << 11 | state_lap(ring, position);
@@ -58,6 +55,14 @@ static inline uint32_t state_extent(psy_ring *ring, uint64_t state)
 
 /* Moves `released` over the runs that were given back. */
 void psy__ring_walk(psy_ring *ring);
+/* A seat as a single side says it in the header, and as one of several joined from it; 0: nobody. */
+static inline uint64_t seat_word(uint32_t number, uint32_t epoch) { return number ? (uint64_t)epoch << 32 | number : 0; }
+static inline uint64_t seat_joined(const psy_ring *ring, uint32_t number)
+{
+    return seat_word(number, atomic_load_explicit(&ring->joined[number & 255], memory_order_acquire));
+}
+/* Whether who sat there then is gone. One system call. */
+bool psy__ring_gone(const psy_ring *ring, uint64_t seat);
 /* What a dead predecessor in this seat has left in the ring. */
 void psy__ring_inherit(psy_ring *ring);
 /* What was taken and not given back goes to another consumer. */

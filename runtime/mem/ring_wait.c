@@ -22,10 +22,10 @@ static long futex(PSY_ATOMIC(uint32_t) * word, int op, uint32_t value, const str
     return syscall(SYS_futex, word, op, value, timeout, NULL, 0);
 }
 
-static void sleep_on(PSY_ATOMIC(uint32_t) * word, uint64_t ns)
+static void sleep_on(PSY_ATOMIC(uint32_t) * word, uint32_t ticket, uint64_t ns)
 {
     struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
-    futex(word, FUTEX_WAIT, 1, &t);
+    futex(word, FUTEX_WAIT, ticket, &t);
 }
 
 static void relax(void)
@@ -55,12 +55,11 @@ static void show_flushed(psy_ring *ring)
     psy_ring_flush(ring);
     psy_ring_wake_consumer(ring);
 }
-static const turn consumer_turn = {psy_ring_empty, psy_ring_sleep_begin,
-                                   psy_ring_sleep_end, show_settled,
-                                   offsetof(psy_ring_header, consumer_waits), "producer"};
-static const turn producer_turn = {psy_ring_full, psy_ring_room_begin,
-                                   psy_ring_room_end, show_flushed,
-                                   offsetof(psy_ring_header, producer_waits), "consumer"};
+static const turn consumer_turn = {
+    psy_ring_empty, psy_ring_sleep_begin, psy_ring_sleep_end, show_settled, offsetof(psy_ring_header, consumer_waits),
+    "producer"};
+static const turn producer_turn = {
+    psy_ring_full, psy_ring_room_begin, psy_ring_room_end, show_flushed, offsetof(psy_ring_header, producer_waits), "consumer"};
 
 /* Until the time is up; true when there is something to do. */
 static bool look_until(psy_ring *ring, const turn *t, uint64_t until_ns)
@@ -93,8 +92,9 @@ static bool park_until(psy_ring *ring, const turn *t, uint64_t until_ns)
         if (found || now >= until_ns) {
             break;
         }
+        uint32_t ticket = ring->ticket;
         t->show(ring); /* what was held back is shown now, and the other side may sleep for that */
-        sleep_on((PSY_ATOMIC(uint32_t) *)(void *)((uint8_t *)ring->header + t->word), until_ns - now);
+        sleep_on((PSY_ATOMIC(uint32_t) *)(void *)((uint8_t *)ring->header + t->word), ticket, until_ns - now);
     }
     t->end(ring);
     return found;

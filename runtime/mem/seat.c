@@ -59,7 +59,7 @@ static void sit_down(const psy_slab *slab, int fd, uint32_t number, psy_seat *ou
     epoch += epoch == 0; /* 0 is: never */
     __atomic_store_n(&r->pid, (uint32_t)getpid(), __ATOMIC_RELAXED);
     __atomic_store_n(&r->epoch, epoch, __ATOMIC_RELEASE);
-    *out = (psy_seat){fd, number, epoch};
+    *out = (psy_seat){fd, number, epoch, slab};
 }
 
 psy_status psy_seat_take(psy_slab *slab, psy_seat *out)
@@ -131,12 +131,12 @@ bool psy_seat_lives(const psy_seat *mine, uint32_t number)
 
 bool psy_seat_seize(const psy_seat *mine, uint32_t number)
 {
-    return mine->fd >= 0 && is_seat(number) && number != mine->number && lock(mine->fd, number) == 0;
+    return mine->fd >= 0 && number <= PSY_SEAT_LAST && number != mine->number && lock(mine->fd, number) == 0;
 }
 
 void psy_seat_unseize(const psy_seat *mine, uint32_t number)
 {
-    if (mine->fd >= 0 && is_seat(number) && number != mine->number) {
+    if (mine->fd >= 0 && number <= PSY_SEAT_LAST && number != mine->number) {
         struct flock l = lock_of(F_UNLCK, number);
         (void)fcntl(mine->fd, F_OFD_SETLK, &l);
     }

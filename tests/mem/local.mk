@@ -16,3 +16,8 @@ check_PROGRAMS += %D%/test_slab
 check_PROGRAMS += %D%/test_seat
 %C%_test_seat_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_seat_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_ring_kinds
+%C%_test_ring_kinds_SOURCES = %D%/test_ring_kinds.c %D%/pair.h
+%C%_test_ring_kinds_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_ring_kinds_LDADD = $(TEST_LDADD)

@@ -7,8 +7,8 @@ static const uint64_t second_ns = 1000000000;
 
 Test(ring, geometry)
 {
-    cr_assert_eq(psy_ring_bytes(8, 1), 512u + 128u);
-    cr_assert_eq(psy_ring_bytes(64, 16), 512u + 1024u);
+    cr_assert_eq(psy_ring_bytes(8, 1), 640u + 128u);
+    cr_assert_eq(psy_ring_bytes(64, 16), 640u + 1024u);
     cr_assert_eq(psy_ring_bytes(0, 16), 0u);
     cr_assert_eq(psy_ring_bytes(12, 16), 0u);
     cr_assert_eq(psy_ring_bytes(64, 0), 0u);
@@ -239,7 +239,7 @@ Test(ring, attach_refuses_what_was_not_agreed)
     cr_assert_eq(psy_ring_init(&r, p.memory, 100, 64, 16), PSY_INVALID);
     h->abi = 9;
     cr_assert_eq(psy_ring_attach(&r, PSY_RING_CONSUMER, p.memory, p.bytes, 64, 16), PSY_VERSION);
-    cr_assert(strstr(psy_detail(), "9") && strstr(psy_detail(), "1"), "both versions are named: %s", psy_detail());
+    cr_assert(strstr(psy_detail(), "9") && strstr(psy_detail(), "2"), "both versions are named: %s", psy_detail());
     h->abi = PSY_RING_ABI;
     h->magic ^= 1;
     cr_assert_eq(psy_ring_attach(&r, PSY_RING_CONSUMER, p.memory, p.bytes, 64, 16), PSY_CORRUPT);

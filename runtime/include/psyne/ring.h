@@ -5,13 +5,13 @@
  *   byte 0     magic u32, ABI u32, stride u32, slots u32, kind u32
  *   byte 128   published u64      SPSC: slots made so far; the other kinds: where the next claim begins
  *   byte 256   released u64       slots given back so far, in order
- *   byte 384   consumer_waits u32 set by a consumer that is about to sleep; taken by a producer
- *   byte 388   producer_waits u32 the same for room
- *   byte 392   producer_seat u32, consumer_seat u32     who is the single producer, the single consumer (psyne/seat.h); 0: not said
+ *   byte 384   consumer_waits u32 bit 0 is set by a consumer that is about to sleep and taken by a producer, which counts up
+ * the rest: who went to sleep before is woken, or finds the word changed byte 388   producer_waits u32 the same for room byte
+ * 392   producer_seat u32, consumer_seat u32     who is the single producer, the single consumer (psyne/seat.h); 0: not said
  *   byte 400   producer_epoch u32, consumer_epoch u32   how often somebody joined as one
  *   byte 416   producer_seats u64[4], consumer_seats u64[4]   a bit for each seat that joined as one of several
  *   byte 512   taken u64          SPMC and MPMC: where the next take begins
- *   byte 640   all but SPSC: slots x state u64, rounded up to 128
+ *   byte 640   all but SPSC: 256 x epoch u32 of the seat when it joined, then slots x state u64, rounded up to 128
  *              slots x stride
  *
  * Positions only grow; a position's slot is position mod slots (a power of two). What different sides write is 128 bytes apart,
@@ -34,44 +34,46 @@
  * commit ends the claim: slots that were claimed and not committed become padding, which consumers skip.
  *
  * Runs. With several producers or consumers a state word tells of each run of slots that was claimed together. It lies at the
- * index of the run's first slot and holds its phase, the seat that owns it, its length and the lap of the ring (position / slots):
+ * index of the run's first slot and holds its phase, the seat that owns it, its length and the lap of the ring (position /
+ * slots):
  *
  *   free --claim: CAS--> CLAIMED --commit--> PUBLISHED --take: CAS--> TAKEN --release--> RELEASED --> free, the next lap
  *                           \--- abort, death ---> PADDING --skipped: CAS---------------/
  *
- * A word of another lap says nothing. Ownership and extent are set by one instruction, so that at whatever instruction a process
- * dies, its run is either not begun or known with its owner. `published`, `taken` and `released` are then moved on by whoever
- * finds them behind, as in the queue of Michael and Scott. A single consumer (MPSC) neither takes nor marks, it moves `released`;
- * a single producer (SPMC) does not claim, it publishes one run per flush.
+ * A word of another lap says nothing. Ownership and extent are set by one instruction, so that at whatever instruction a
+ * process dies, its run is either not begun or known with its owner. `published`, `taken` and `released` are then moved on by
+ * whoever finds them behind, as in the queue of Michael and Scott. A single consumer (MPSC) neither takes nor marks, it moves
+ * `released`; a single producer (SPMC) does not claim, it publishes one run per flush. `released` always stands where a run
+ * begins.
  *
  * Memory order. Positions and states are stored with release after the slots were written, or read, and loaded with acquire
- * before they are read, or written again: slots are handed over along published -> (states) -> released, and each step on the way
- * is read with acquire by who makes the next one with release. Each side keeps the other's position in its own handle and looks
- * again only when that is used up (as in rigtorp's SPSCQueue). Two places need a store to be seen before a later load, and have
- * a sequentially consistent fence between:
+ * before they are read, or written again: slots are handed over along published -> (states) -> released, and each step on the
+ * way is read with acquire by who makes the next one with release. Each side keeps the other's position in its own handle and
+ * looks again only when that is used up (as in rigtorp's SPSCQueue). Two places need a store to be seen before a later load,
+ * and have a sequentially consistent fence between:
  *   - Sleeping is Dekker's protocol: the consumer stores consumer_waits, then looks at the ring; the producer publishes, then
- *     loads consumer_waits: at least one of them sees the other. Waiting for room is the same with the sides swapped. Whoever is
- *     about to sleep has shown its own position just before, and must wake the other side for that, or both would sleep:
+ *     loads consumer_waits: at least one of them sees the other. Waiting for room is the same with the sides swapped. Whoever
+ * is about to sleep has shown its own position just before, and must wake the other side for that, or both would sleep:
  *     psy_ring_wait* do so, users of a doorbell call take_wake or take_room_wake.
  *   - A consumer among several stores RELEASED, then looks whether `released` has come to its run; the one before it moves
  *     `released`, then looks at the run behind: at least one of them moves it on.
  * tests/models holds the protocols as models for spin.
  *
  * Death. psy_ring_join takes a seat (psyne/seat.h), whose lock tells the living from the dead. psy_ring_recover, which the
- * waiting calls use by themselves, turns what dead producers had claimed into padding and gives what dead consumers had taken to
- * a living one, a second time. Whoever waits for a single producer or consumer that is dead is told so (PEER_DIED), and a new
- * process may join in its place.
+ * waiting calls use by themselves, turns what dead producers had claimed into padding and gives what dead consumers had taken
+ * to a living one, a second time. Whoever waits for a single producer or consumer that is dead is told so (PEER_DIED), and a
+ * new process may join in its place.
  *
  * Hostile peers: geometry is agreed elsewhere and kept in the handle. A position or a state that is impossible marks the handle
  * broken: claim and peek give nothing from then on, and psy_ring_broken says so. Nothing that a peer writes makes a call touch
- * memory outside the ring, or run without end. Producers of one ring can spoil each other's messages: who does not trust another
- * does not share a ring with it.
+ * memory outside the ring, or run without end. Producers of one ring can spoil each other's messages: who does not trust
+ * another does not share a ring with it.
  *
  * Laps are compared modulo 2^37: a process that is stopped between two instructions of a claim while others send exactly a
  * multiple of slots x 2^37 messages through the ring would take the old word for the new.
  *
- * Thread safety: one thread at a time for each handle. Never blocks, never allocates (psy_ring_wait* block; join, recover and wait
- * make system calls). ABI version: 2.
+ * Thread safety: one thread at a time for each handle. Never blocks, never allocates (psy_ring_wait* block; join, recover and
+ * wait make system calls). ABI version: 2.
  */
 #ifndef PSYNE_RING_H
 #define PSYNE_RING_H
@@ -94,7 +96,13 @@ extern "C" {
 #endif
 
 #define PSY_RING_MAGIC UINT32_C(0x52595350) /* "PSYR" */
-enum { PSY_RING_ABI = 2, PSY_RING_HEADER_BYTES = 640, PSY_RING_BATCH = 32, PSY_RING_RUN_MAX = 65535 };
+enum {
+    PSY_RING_ABI = 2,
+    PSY_RING_HEADER_BYTES = 640,
+    PSY_RING_JOINED_BYTES = 1024,
+    PSY_RING_BATCH = 32,
+    PSY_RING_RUN_MAX = 65535
+};
 
 /* Producers and consumers, single or multiple. Bit 0: several producers; bit 1: several consumers. ABI. */
 typedef enum psy_ring_kind { PSY_RING_SPSC = 0, PSY_RING_MPSC = 1, PSY_RING_SPMC = 2, PSY_RING_MPMC = 3 } psy_ring_kind;
@@ -109,11 +117,10 @@ typedef struct psy_ring_header {
     uint8_t pad2[120];
     PSY_ATOMIC(uint32_t) consumer_waits;
     PSY_ATOMIC(uint32_t) producer_waits;
-    PSY_ATOMIC(uint32_t) producer_seat;
-    PSY_ATOMIC(uint32_t) consumer_seat;
+    PSY_ATOMIC(uint64_t) producer_seat;
+    PSY_ATOMIC(uint64_t) consumer_seat;
     PSY_ATOMIC(uint32_t) producer_epoch;
     PSY_ATOMIC(uint32_t) consumer_epoch;
-    uint8_t pad3[8];
     PSY_ATOMIC(uint64_t) producer_seats[4];
     PSY_ATOMIC(uint64_t) consumer_seats[4];
     uint8_t pad4[32];
@@ -128,9 +135,9 @@ static_assert(offsetof(psy_ring_header, published) == 128 && offsetof(psy_ring_h
               "the ring header is ABI");
 static_assert(offsetof(psy_ring_header, consumer_waits) == 384 && offsetof(psy_ring_header, producer_waits) == 388,
               "the ring header is ABI");
-static_assert(offsetof(psy_ring_header, producer_seat) == 392 && offsetof(psy_ring_header, consumer_seat) == 396,
+static_assert(offsetof(psy_ring_header, producer_seat) == 392 && offsetof(psy_ring_header, consumer_seat) == 400,
               "the ring header is ABI");
-static_assert(offsetof(psy_ring_header, producer_epoch) == 400 && offsetof(psy_ring_header, consumer_epoch) == 404,
+static_assert(offsetof(psy_ring_header, producer_epoch) == 408 && offsetof(psy_ring_header, consumer_epoch) == 412,
               "the ring header is ABI");
 static_assert(offsetof(psy_ring_header, producer_seats) == 416 && offsetof(psy_ring_header, consumer_seats) == 448,
               "the ring header is ABI");
@@ -149,23 +156,25 @@ typedef struct psy_ring {
     uint32_t stride, slots;
     uint32_t defer; /* slots that commit, or release, may hold back */
     bool broken;
-    bool streamed;     /* non-temporal stores were made that no fence followed yet */
-    uint8_t kind;      /* psy_ring_kind */
-    uint8_t side;      /* psy_ring_side */
-    uint64_t position; /* this side's: committed, or given back */
-    uint64_t shown;    /* what the other side has been told of it; where this handle's claim, or its take, began */
-    uint64_t other;    /* the end of what it may use: waiting slots, or (less slots) free ones */
-    uint64_t stalls;   /* claims that found the ring full, or peeks that found it empty */
+    bool streamed;                 /* non-temporal stores were made that no fence followed yet */
+    uint8_t kind;                  /* psy_ring_kind */
+    uint8_t side;                  /* psy_ring_side */
+    uint64_t position;             /* this side's: committed, or given back */
+    uint64_t shown;                /* what the other side has been told of it; where this handle's claim, or its take, began */
+    uint64_t other;                /* the end of what it may use: waiting slots, or (less slots) free ones */
+    uint64_t stalls;               /* claims that found the ring full, or peeks that found it empty */
     PSY_ATOMIC(uint64_t) * states; /* NULL: SPSC */
+    PSY_ATOMIC(uint32_t) * joined; /* by seat; NULL: SPSC */
     struct psy_ring_counters *counters; /* NULL: none (psyne/counters.h) */
-    uint64_t seen;       /* `released` as a producer among several last saw it */
-    uint64_t skipped;    /* slots of padding so far */
-    uint32_t stream_min; /* psy_ring_store: from so many bytes on past the caches */
-    uint8_t waiting;     /* psy_ring_waiting */
-    uint8_t bits;        /* slots are 1 << bits */
-    bool adopts;         /* there may be runs to adopt */
-    int bell;            /* rung for sleepers of the other side; -1: none */
-    psy_seat seat;       /* who uses this handle; fd -1: nobody can tell whether it lives */
+    uint32_t ticket;                    /* the word that this side sleeps on, as it was before the last look */
+    uint64_t seen;                      /* `released` as a producer among several last saw it */
+    uint64_t skipped;                   /* slots of padding so far */
+    uint32_t stream_min;                /* psy_ring_store: from so many bytes on past the caches */
+    uint8_t waiting;                    /* psy_ring_waiting */
+    uint8_t bits;                       /* slots are 1 << bits */
+    bool adopts;                        /* there may be runs to adopt */
+    int bell;                           /* rung for sleepers of the other side; -1: none */
+    psy_seat seat;                      /* who uses this handle; fd -1: nobody can tell whether it lives */
 } psy_ring;
 
 typedef struct psy_ring_span {
@@ -181,7 +190,7 @@ static inline uint64_t psy_ring_shape_bytes(const psy_ring_shape *shape)
         slots > (UINT32_C(1) << 24) || (unsigned)shape->kind > PSY_RING_MPMC) {
         return 0;
     }
-    uint64_t states = shape->kind == PSY_RING_SPSC ? 0 : (slots * 8 + 127) & ~UINT64_C(127);
+    uint64_t states = shape->kind == PSY_RING_SPSC ? 0 : PSY_RING_JOINED_BYTES + ((slots * 8 + 127) & ~UINT64_C(127));
     return PSY_RING_HEADER_BYTES + states + ((stride * slots + 127) & ~UINT64_C(127));
 }
 
@@ -239,7 +248,7 @@ bool psy_ring_see_free(psy_ring *ring, uint32_t want, bool spans);
 bool psy_ring_see_waiting(psy_ring *ring, uint32_t want);
 void psy_ring_publish_runs(psy_ring *ring);
 void psy_ring_publish_padding(psy_ring *ring);
-void psy_ring_give_back_run(psy_ring *ring);
+void psy_ring_give_back_runs(psy_ring *ring);
 
 /* ---- producer ---- */
 
@@ -364,13 +373,17 @@ static inline void psy_ring_abort(psy_ring *ring)
     }
 }
 
-/* After a flush: whether a consumer sleeps and must be woken. Costs a fence. */
-static inline bool psy_ring_take_wake(psy_ring *ring)
+/* Takes the bit of a waiting word: true if somebody sleeps on it and must be woken. Costs a fence. */
+static inline bool psy_ring_take_waiters(PSY_ATOMIC(uint32_t) * word)
 {
     psy_ring_fence();
-    return atomic_load_explicit(&ring->header->consumer_waits, memory_order_relaxed) != 0 &&
-           atomic_exchange_explicit(&ring->header->consumer_waits, 0u, memory_order_relaxed) != 0;
+    uint32_t now = atomic_load_explicit(word, memory_order_relaxed);
+    return (now & 1) != 0 &&
+           atomic_compare_exchange_strong_explicit(word, &now, now + 1, memory_order_acq_rel, memory_order_relaxed);
 }
+
+/* After a flush: whether a consumer sleeps and must be woken. */
+static inline bool psy_ring_take_wake(psy_ring *ring) { return psy_ring_take_waiters(&ring->header->consumer_waits); }
 
 /* Whether there is no free slot now; claims nothing. */
 bool psy_ring_full(psy_ring *ring);
@@ -380,25 +393,26 @@ bool psy_ring_full(psy_ring *ring);
 static inline bool psy_ring_room_begin(psy_ring *ring)
 {
     psy_ring_flush(ring);
-    atomic_store_explicit(&ring->header->producer_waits, 1u, memory_order_relaxed);
+    ring->ticket = atomic_fetch_or_explicit(&ring->header->producer_waits, 1u, memory_order_relaxed) | 1;
     psy_ring_fence();
     return psy_ring_full(ring);
 }
 static inline void psy_ring_room_end(psy_ring *ring)
 {
     if (!psy_ring_many_producers(ring)) { /* others may sleep on it */
-        atomic_store_explicit(&ring->header->producer_waits, 0u, memory_order_relaxed);
+        (void)atomic_fetch_and_explicit(&ring->header->producer_waits, ~1u, memory_order_relaxed);
     }
 }
 
 /* ---- consumer ---- */
 
-/* Shows the producers what was released. With several consumers, once all that a peek took has been given back. */
+/* Shows the producers what was released: with several producers or consumers, up to the end of the last run that was given back
+ * whole. */
 static inline void psy_ring_settle(psy_ring *ring)
 {
     if (ring->shown != ring->position) {
-        if (psy_ring_many_consumers(ring)) {
-            psy_ring_give_back_run(ring);
+        if (ring->states) {
+            psy_ring_give_back_runs(ring);
         } else {
             ring->shown = ring->position;
             atomic_store_explicit(&ring->header->released, ring->position, memory_order_release);
@@ -467,12 +481,7 @@ static inline void psy_ring_release(psy_ring *ring, uint32_t n)
 }
 
 /* After a settle: whether a producer sleeps for room and must be woken. */
-static inline bool psy_ring_take_room_wake(psy_ring *ring)
-{
-    psy_ring_fence();
-    return atomic_load_explicit(&ring->header->producer_waits, memory_order_relaxed) != 0 &&
-           atomic_exchange_explicit(&ring->header->producer_waits, 0u, memory_order_relaxed) != 0;
-}
+static inline bool psy_ring_take_room_wake(psy_ring *ring) { return psy_ring_take_waiters(&ring->header->producer_waits); }
 
 /* Whether nothing waits now; takes nothing. */
 bool psy_ring_empty(psy_ring *ring);
@@ -482,14 +491,14 @@ bool psy_ring_empty(psy_ring *ring);
 static inline bool psy_ring_sleep_begin(psy_ring *ring)
 {
     psy_ring_settle(ring);
-    atomic_store_explicit(&ring->header->consumer_waits, 1u, memory_order_relaxed);
+    ring->ticket = atomic_fetch_or_explicit(&ring->header->consumer_waits, 1u, memory_order_relaxed) | 1;
     psy_ring_fence();
     return psy_ring_empty(ring);
 }
 static inline void psy_ring_sleep_end(psy_ring *ring)
 {
     if (!psy_ring_many_consumers(ring)) { /* others may sleep on it */
-        atomic_store_explicit(&ring->header->consumer_waits, 0u, memory_order_relaxed);
+        (void)atomic_fetch_and_explicit(&ring->header->consumer_waits, ~1u, memory_order_relaxed);
     }
 }
 
@@ -509,8 +518,8 @@ static inline uint64_t psy_ring_fill(const psy_ring *ring)
 typedef enum psy_ring_waiting { PSY_RING_PARK, PSY_RING_YIELD, PSY_RING_SPIN } psy_ring_waiting;
 static inline void psy_ring_set_waiting(psy_ring *ring, psy_ring_waiting how) { ring->waiting = (uint8_t)how; }
 
-/* Also rings a bell when it wakes a sleeper of the other side, for one that sleeps in epoll: an event descriptor, or an end of a
- * pair of sockets (which a hostile peer cannot make block). -1: none. The sleeper calls sleep_begin or room_begin before, and
+/* Also rings a bell when it wakes a sleeper of the other side, for one that sleeps in epoll: an event descriptor, or an end of
+ * a pair of sockets (which a hostile peer cannot make block). -1: none. The sleeper calls sleep_begin or room_begin before, and
  * _end after. The descriptor stays the caller's. */
 static inline void psy_ring_set_bell(psy_ring *ring, int fd) { ring->bell = fd; }
 
@@ -531,9 +540,9 @@ typedef struct psy_ring_report {
     uint32_t holder;   /* the seat of the first of those, 0: none */
 } psy_ring_report;
 
-/* Looks through a ring with several producers or consumers for what dead ones hold. OK, PEER_DIED (all who joined the other side
- * are dead), UNSUPPORTED (this handle has no seat that could tell), CORRUPT. Makes system calls: not for the hot path, call
- * it when nothing moves. `report` may be NULL. */
+/* Looks through a ring with several producers or consumers for what dead ones hold. OK, PEER_DIED (all who joined the other
+ * side are dead), UNSUPPORTED (this handle has no seat that could tell), CORRUPT. Makes system calls: not for the hot path,
+ * call it when nothing moves. `report` may be NULL. */
 PSY_NODISCARD psy_status psy_ring_recover(psy_ring *ring, psy_ring_report *report);
 
 typedef enum psy_store { PSY_STORE_AUTO, PSY_STORE_PLAIN, PSY_STORE_STREAM } psy_store;

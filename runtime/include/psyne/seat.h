@@ -47,9 +47,10 @@ enum { PSY_SEAT_FIRST = 1, PSY_SEAT_LAST = 255 };
 static_assert(PSY_SEAT_LAST + 1 == PSY_SLAB_SEATS, "the slab's table has a row for every seat");
 
 typedef struct psy_seat {
-    int fd;          /* -1: a seat without liveness */
-    uint32_t number; /* PSY_SEAT_FIRST to PSY_SEAT_LAST */
-    uint32_t epoch;  /* of this stay; 0 without liveness */
+    int fd;               /* -1: a seat without liveness */
+    uint32_t number;      /* PSY_SEAT_FIRST to PSY_SEAT_LAST */
+    uint32_t epoch;       /* of this stay; 0 without liveness */
+    const psy_slab *slab; /* NULL without liveness; it must outlive the seat */
 } psy_seat;
 
 /* Takes the lowest free seat. LIMIT (all are taken, or the process has no more descriptors), UNSUPPORTED (a slab without a
@@ -70,14 +71,14 @@ bool psy_seat_lives(const psy_seat *mine, uint32_t number);
 
 /* The exclusive right over a dead one's seat while its remains are cleared away, until psy_seat_unseize or the death of the
  * caller: false if somebody lives there, another is at it, `mine` has no liveness or `number` is its own. Until then nobody can
- * take the seat. */
+ * take the seat. Number 0 is nobody's seat but a lock of the slab's, for whoever clears away what any of the dead left. */
 PSY_NODISCARD bool psy_seat_seize(const psy_seat *mine, uint32_t number);
 void psy_seat_unseize(const psy_seat *mine, uint32_t number);
 
 /* A number that was agreed on, without liveness: its holder never dies alone. */
 static inline psy_seat psy_seat_bare(uint32_t number)
 {
-    psy_seat seat = {-1, number, 0};
+    psy_seat seat = {-1, number, 0, NULL};
     return seat;
 }
 
