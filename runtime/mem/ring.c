@@ -69,6 +69,10 @@ static PSY_ATOMIC(uint64_t) * seat_bits(psy_ring *ring)
 {
     return ring->side == PSY_RING_PRODUCER ? ring->header->producer_seats : ring->header->consumer_seats;
 }
+static void clear_bit(PSY_ATOMIC(uint64_t) * bits, uint32_t seat)
+{
+    (void)atomic_fetch_and_explicit(&bits[seat / 64], ~(UINT64_C(1) << seat % 64), memory_order_acq_rel);
+}
 
 /* Where this side goes on. */
 static psy_status find_place(psy_ring *ring)
@@ -133,7 +137,12 @@ static psy_status sit_down(psy_ring *ring)
         atomic_store_explicit(place, seat_word(mine, ring->seat.epoch), memory_order_release);
     }
     if (ring->joined) {
-        psy__ring_inherit(ring);
+        bool first = atomic_load_explicit(&ring->joined[mine], memory_order_acquire) != ring->seat.epoch;
+        psy__ring_inherit(ring, first);
+        if (first) {
+            clear_bit(ring->header->producer_seats, mine);
+            clear_bit(ring->header->consumer_seats, mine);
+        }
         atomic_store_explicit(&ring->joined[mine], ring->seat.epoch, memory_order_release);
     }
     if (one_of_several(ring)) {
@@ -251,7 +260,7 @@ void psy_ring_leave(psy_ring *ring)
     uint32_t mine = ring->seat.number;
     uint64_t word = seat_word(mine, ring->seat.epoch);
     if (one_of_several(ring)) {
-        (void)atomic_fetch_and_explicit(&seat_bits(ring)[mine / 64], ~(UINT64_C(1) << mine % 64), memory_order_acq_rel);
+        clear_bit(seat_bits(ring), mine);
     } else if (mine != 0) {
         (void)atomic_compare_exchange_strong_explicit(single_seat(ring), &word, UINT64_C(0), memory_order_acq_rel,
                                                       memory_order_relaxed);

@@ -10,12 +10,15 @@ typedef struct census {
 
 bool psy__ring_gone(const psy_ring *ring, uint64_t seat)
 {
-    uint32_t number = (uint32_t)seat & 255;
-    if (number == ring->seat.number || ring->seat.fd < 0) {
-        return false;
+    uint32_t number = (uint32_t)seat & 255, epoch = (uint32_t)(seat >> 32);
+    if (ring->seat.fd < 0 || epoch == 0) {
+        return false; /* nobody can tell */
+    }
+    if (number == ring->seat.number) {
+        return epoch != ring->seat.epoch;
     }
     /* Where somebody sits, he may have come after the one who joined this ring. */
-    return !psy_seat_lives(&ring->seat, number) || psy_seat_epoch(ring->seat.slab, number) != seat >> 32;
+    return !psy_seat_lives(&ring->seat, number) || psy_seat_epoch(ring->seat.slab, number) != epoch;
 }
 
 static bool is_gone(psy_ring *ring, census *c, uint32_t seat)
@@ -55,8 +58,6 @@ static bool peers_are_dead(psy_ring *ring)
     return joined;
 }
 
-static bool is_current(const psy_ring *ring, uint64_t at) { return ring->shown == at && ring->other != ring->shown; }
-
 /* What to do about one run. */
 static void look_at(psy_ring *ring, census *c, uint64_t at, uint64_t state, uint32_t n, psy_ring_report *report)
 {
@@ -80,7 +81,7 @@ static void look_at(psy_ring *ring, census *c, uint64_t at, uint64_t state, uint
             report->adopted++;
             ring->adopts = true;
         }
-    } else if (!(is_current(ring, at) && seat == ring->seat.number)) {
+    } else if (seat != ring->seat.number) {
         report->holder = report->held++ ? report->holder : seat;
     }
 }
@@ -115,10 +116,16 @@ psy_status psy_ring_recover(psy_ring *ring, psy_ring_report *report)
         return psy_fail(PSY_CORRUPT, "the ring is broken");
     }
     if (ring->seat.fd < 0) {
+        if (ring->states) {
+            look_through(ring, report); /* what others handed over needs no leave of the system */
+        }
         return psy_fail(PSY_UNSUPPORTED, "this side of the ring has no seat that could tell who lives");
     }
     /* One at a time for all rings of the slab; the system frees the lock of one who dies over it. */
-    if (ring->states && psy_seat_seize(&ring->seat, 0)) {
+    if (ring->states) {
+        if (!psy_seat_seize(&ring->seat, 0)) {
+            return PSY_OK; /* another is at it: until he is through, there may be something left of the dead */
+        }
         look_through(ring, report);
         psy_seat_unseize(&ring->seat, 0);
         if (report->padded) {
@@ -132,25 +139,32 @@ psy_status psy_ring_recover(psy_ring *ring, psy_ring_report *report)
     return PSY_OK;
 }
 
-void psy__ring_inherit(psy_ring *ring)
+void psy__ring_inherit(psy_ring *ring, bool first)
 {
-    bool producer = ring->side == PSY_RING_PRODUCER;
+    bool producer = ring->side == PSY_RING_PRODUCER, padded = false;
     uint64_t at = atomic_load_explicit(&ring->header->released, memory_order_acquire);
     for (uint32_t i = 0; i < ring->slots; i++) {
         uint64_t state = state_load(ring, at);
-        uint32_t n = state_count(state);
+        uint32_t n = state_count(state), phase = state_phase(state);
         if (!state_tells(ring, state, at) || n == 0 || n > ring->slots) {
-            return;
+            break;
         }
-        if (state_seat(state) == ring->seat.number) {
-            if (producer && psy_ring_many_producers(ring) && state_phase(state) == STATE_CLAIMED) {
-                cursor_move(&ring->header->published, at, n);
-                (void)state_swap(ring, at, state, state_of(ring, at, STATE_PADDING, ring->seat.number, n));
-            } else if (!producer && psy_ring_many_consumers(ring) && state_phase(state) == STATE_TAKEN) {
+        bool mine = state_seat(state) == ring->seat.number;
+        if (mine && phase == STATE_CLAIMED && psy_ring_many_producers(ring) && (producer || first)) {
+            cursor_move(&ring->header->published, at, n);
+            padded = state_swap(ring, at, state, state_of(ring, at, STATE_PADDING, ring->seat.number, n)) || padded;
+        } else if (mine && phase == STATE_TAKEN && psy_ring_many_consumers(ring)) {
+            cursor_move(&ring->header->taken, at, n);
+            if (!producer) {
                 ring->adopts = true;
+            } else if (first) { /* for any consumer */
+                (void)state_swap(ring, at, state, state_of(ring, at, STATE_TAKEN, 0, n));
             }
         }
         at += n;
+    }
+    if (padded) {
+        psy_ring_wake_consumer(ring);
     }
 }
 
@@ -174,18 +188,33 @@ bool psy__ring_adopt(psy_ring *ring)
     return false;
 }
 
-void psy__ring_hand_over(psy_ring *ring)
+/* The rest of the run that this handle works on. It is given to nobody before what precedes it is released: until then, whoever
+ * looks through the ring after a death finds the whole run under this seat, or both parts. */
+static void hand_over_current(psy_ring *ring)
 {
     uint64_t done = ring->position - ring->shown, rest = ring->other - ring->position;
     if (rest == 0) {
         return;
     }
-    uint64_t rest_word = state_of(ring, ring->position, STATE_TAKEN, 0, rest);
-    atomic_store_explicit(state_at(ring, ring->position), rest_word, memory_order_release);
     if (done) {
+        atomic_store_explicit(state_at(ring, ring->position),
+                              state_of(ring, ring->position, STATE_TAKEN, ring->seat.number, rest), memory_order_release);
         atomic_store_explicit(state_at(ring, ring->shown), state_of(ring, ring->shown, STATE_RELEASED, ring->seat.number, done),
                               memory_order_release);
         psy_ring_fence();
         psy__ring_walk(ring);
     }
+    atomic_store_explicit(state_at(ring, ring->position), state_of(ring, ring->position, STATE_TAKEN, 0, rest),
+                          memory_order_release);
+    ring->position = ring->shown = ring->other;
+}
+
+void psy__ring_hand_over(psy_ring *ring)
+{
+    hand_over_current(ring);
+    /* And those that were adopted and not looked at yet. */
+    for (uint32_t i = 0; i < ring->slots && ring->adopts && psy__ring_adopt(ring); i++) {
+        hand_over_current(ring);
+    }
+    psy_ring_wake_consumer(ring);
 }

@@ -63,8 +63,9 @@ static inline uint64_t seat_joined(const psy_ring *ring, uint32_t number)
 }
 /* Whether who sat there then is gone. One system call. */
 bool psy__ring_gone(const psy_ring *ring, uint64_t seat);
-/* What a dead predecessor in this seat has left in the ring. */
-void psy__ring_inherit(psy_ring *ring);
+/* What a dead predecessor in this seat has left in the ring; `first`: on either side, since whoever sits there now has not been
+ * here before. */
+void psy__ring_inherit(psy_ring *ring, bool first);
 /* What was taken and not given back goes to another consumer. */
 void psy__ring_hand_over(psy_ring *ring);
 /* Takes a run that this seat has taken and this handle does not know of. */

@@ -103,11 +103,12 @@ static bool park_until(psy_ring *ring, const turn *t, uint64_t until_ns)
 static psy_status wait_turn(psy_ring *ring, const turn *t, uint64_t timeout_ns)
 {
     uint64_t deadline = psy__add_ns(psy__now_ns(), timeout_ns);
-    bool mortal = ring->seat.fd >= 0;
+    /* Among several consumers, one without a seat that dies may be handed what another left. */
+    bool looks = ring->seat.fd >= 0 || (ring->side == PSY_RING_CONSUMER && psy_ring_many_consumers(ring));
     t->show(ring);
     for (;;) {
         uint64_t now = psy__now_ns(), until = deadline;
-        if (mortal && deadline > now && deadline - now > slice_ns) {
+        if (looks && deadline > now && deadline - now > slice_ns) {
             until = now + slice_ns;
         }
         bool found = ring->waiting == PSY_RING_PARK ? park_until(ring, t, until) : look_until(ring, t, until);
@@ -117,7 +118,7 @@ static psy_status wait_turn(psy_ring *ring, const turn *t, uint64_t timeout_ns)
         if (found) {
             return PSY_OK;
         }
-        if (mortal) {
+        if (looks) {
             psy_status status = psy_ring_recover(ring, NULL);
             if (!t->nothing(ring)) {
                 return PSY_OK;

@@ -21,3 +21,8 @@ check_PROGRAMS += %D%/test_ring_kinds
 %C%_test_ring_kinds_SOURCES = %D%/test_ring_kinds.c %D%/pair.h
 %C%_test_ring_kinds_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_ring_kinds_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_ring_bounds
+%C%_test_ring_bounds_SOURCES = %D%/test_ring_bounds.c %D%/pair.h %D%/world.h
+%C%_test_ring_bounds_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_ring_bounds_LDADD = $(TEST_LDADD)
