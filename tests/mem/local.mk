@@ -26,3 +26,8 @@ check_PROGRAMS += %D%/test_ring_bounds
 %C%_test_ring_bounds_SOURCES = %D%/test_ring_bounds.c %D%/pair.h %D%/world.h
 %C%_test_ring_bounds_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_ring_bounds_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_ring_steps
+%C%_test_ring_steps_SOURCES = %D%/test_ring_steps.c %D%/pair.h %D%/world.h
+%C%_test_ring_steps_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_ring_steps_LDADD = $(TEST_LDADD)
