@@ -50,8 +50,8 @@ static char socket_path[560];
 static void remove_folder(void)
 {
     if (folder[0]) {
-        char lock[sizeof socket_path + 8]; /* a broker that was killed leaves both */
-        snprintf(lock, sizeof lock, "%s.lock", socket_path);
+        char lock[sizeof socket_path + 16]; /* a broker that was killed leaves both */
+        snprintf(lock, sizeof lock, "%s.psyne-lock", socket_path);
         unlink(socket_path);
         unlink(lock);
         rmdir(folder);

@@ -1,29 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between processes: a Unix socket at a path. A lock file beside it (PATH.lock, held with flock) says whether its server lives,
- * so that the socket of a dead one is replaced and that of a living one never. */
+/* Between processes: a Unix socket at a path. A lock file beside it says whether its server lives, so that the socket of a dead
+ * one is replaced and that of a living one never. */
 #define _GNU_SOURCE
+#include "transport/ipc.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/failure.h"
+#include "base/lock_file.h"
 #include "transport/local_link.h"
 
-enum { LOCK_TRIES = 16 };
+enum { PATH_BYTES = sizeof((struct sockaddr_un *)0)->sun_path, LOCK_PATH_BYTES = PATH_BYTES + sizeof PSY__IPC_LOCK_SUFFIX };
+
+/* How long a server waits for somebody who holds its lock and does not answer: another that is about to serve, or that clears
+ * away what a dead one left. Both take less than a millisecond. */
+static const uint64_t lock_wait_ns = 1000000000;
 
 typedef struct ipc_listener {
     psy__listener base;
     int lock;
+    pid_t owner;
     ino_t inode;
-    char path[sizeof((struct sockaddr_un *)0)->sun_path];
-    char lock_path[sizeof((struct sockaddr_un *)0)->sun_path + 8];
+    char path[PATH_BYTES], lock_path[LOCK_PATH_BYTES];
 } ipc_listener;
 
 static psy_status address_of(const char *path, struct sockaddr_un *to)
@@ -42,59 +50,77 @@ static psy_status address_of(const char *path, struct sockaddr_un *to)
 static psy_status system_failure(const char *path, const char *call)
 {
     int error = errno;
-    return psy_fail(error == EACCES || error == EPERM ? PSY_DENIED : PSY_IO, "ipc://%s: %s: %s", path, call, strerror(error));
+    char what[PATH_BYTES + 8];
+    snprintf(what, sizeof what, "ipc://%s", path);
+    return psy__system_failure(what, call, error);
 }
 
-/* Takes the lock of the address. Its last holder removes the file, so what was locked may not be what others will find. */
-static psy_status take_lock(ipc_listener *l)
+static void lock_path_of(const char *path, char to[LOCK_PATH_BYTES])
 {
-    for (int tries = 0; tries < LOCK_TRIES; tries++) {
-        struct stat locked, found;
-        l->lock = open(l->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (l->lock < 0) {
-            return system_failure(l->path, "cannot make the lock file");
-        }
-        bool taken = flock(l->lock, LOCK_EX | LOCK_NB) == 0;
-        if (taken && fstat(l->lock, &locked) == 0 && lstat(l->lock_path, &found) == 0 && locked.st_ino == found.st_ino &&
-            locked.st_dev == found.st_dev) {
-            return PSY_OK;
-        }
-        close(l->lock);
-        l->lock = -1; /* not ours: must not be removed */
-        if (!taken) {
-            break;
-        }
-    }
-    return psy_fail(PSY_IO, "ipc://%s: in use: another broker serves it", l->path);
+    snprintf(to, LOCK_PATH_BYTES, "%s" PSY__IPC_LOCK_SUFFIX, path);
 }
 
-/* What lies at the path is removed only if it is a socket that nobody listens on any more, whoever made it. */
-static psy_status clear_path(ipc_listener *l, const struct sockaddr_un *address)
+typedef enum what_is_there { NOTHING, DEAD_SOCKET, ANSWERS, NO_SOCKET, UNKNOWN } what_is_there;
+
+static what_is_there look_at(const struct sockaddr_un *address)
 {
     struct stat st;
-    if (lstat(l->path, &st) != 0) {
-        return PSY_OK;
+    if (lstat(address->sun_path, &st) != 0) {
+        return errno == ENOENT ? NOTHING : UNKNOWN;
     }
     if (!S_ISSOCK(st.st_mode)) {
-        return psy_fail(PSY_IO, "ipc://%s: there is a file of that name which is no socket", l->path);
+        return NO_SOCKET;
     }
     int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (probe < 0) {
-        return system_failure(l->path, "socket");
+        return UNKNOWN;
     }
     int error = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
     close(probe);
-    if (error != ECONNREFUSED && error != ENOENT) {
-        return psy_fail(PSY_IO, "ipc://%s: in use: another program listens there", l->path);
+    return error == ECONNREFUSED ? DEAD_SOCKET : error == ENOENT ? NOTHING : ANSWERS;
+}
+
+/* For who holds the lock: what lies at the path is removed only if it is a socket that nobody listens on any more, whoever made
+ * it. */
+static psy_status clear_path(const struct sockaddr_un *address)
+{
+    const char *path = address->sun_path;
+    switch (look_at(address)) {
+    case NOTHING: return PSY_OK;
+    case DEAD_SOCKET:
+        return unlink(path) == 0 || errno == ENOENT ? PSY_OK : system_failure(path, "cannot remove the old socket");
+    case ANSWERS: return psy_fail(PSY_IO, "ipc://%s: in use: another program listens there", path);
+    case NO_SOCKET: return psy_fail(PSY_IO, "ipc://%s: there is a file of that name which is no socket", path);
+    case UNKNOWN: break;
     }
-    return unlink(l->path) == 0 || errno == ENOENT ? PSY_OK : system_failure(l->path, "cannot remove the old socket");
+    return system_failure(path, "cannot see what is there");
+}
+
+static psy_status take_lock(ipc_listener *l)
+{
+    uint64_t deadline = psy__add_ns(psy__now_ns(), lock_wait_ns);
+    for (;;) {
+        psy_status status = psy__lock_file_take(l->lock_path, true, &l->lock);
+        if (status != PSY_FULL) {
+            /* Of a directory that is not there, or closed to us, one rather hears by the address. */
+            return status == PSY_OK ? PSY_OK : psy_fail(status, "ipc://%s", psy_detail());
+        }
+        if (psy__lock_file_settled(l->lock_path)) { /* connecting instead would disturb it */
+            return psy_fail(PSY_IO, "ipc://%s: in use: another process serves it", l->path);
+        }
+        if (psy__now_ns() >= deadline) {
+            return psy_fail(PSY_IO, "ipc://%s: in use: another process holds %s and does not answer", l->path, l->lock_path);
+        }
+        struct timespec t = {0, 1000000};
+        nanosleep(&t, NULL);
+    }
 }
 
 static psy_status serve(ipc_listener *l, const struct sockaddr_un *address)
 {
     psy_status status = take_lock(l);
     if (status == PSY_OK) {
-        status = clear_path(l, address);
+        status = clear_path(address);
     }
     if (status != PSY_OK) {
         return status;
@@ -114,21 +140,51 @@ static psy_status serve(ipc_listener *l, const struct sockaddr_un *address)
     if (chmod(l->path, 0600) != 0) { /* nobody can connect before listen */
         return system_failure(l->path, "chmod");
     }
-    return listen(l->base.fd, 64) == 0 ? PSY_OK : system_failure(l->path, "listen");
+    if (listen(l->base.fd, 64) != 0) {
+        return system_failure(l->path, "listen");
+    }
+    return psy__lock_file_settle(l->lock_path, l->lock);
+}
+
+psy_status psy__ipc_clean(const char *path)
+{
+    struct sockaddr_un address;
+    char lock_path[LOCK_PATH_BYTES];
+    int lock;
+    psy_status status = address_of(path, &address);
+    if (status != PSY_OK) {
+        return status;
+    }
+    lock_path_of(path, lock_path);
+    status = psy__lock_file_take(lock_path, false, &lock);
+    if (status != PSY_OK) {
+        return status;
+    }
+    /* Its server is dead, and no other starts while the lock is ours. What lies at the path now may be somebody else's. */
+    what_is_there what = look_at(&address);
+    if (what == UNKNOWN || (what == DEAD_SOCKET && unlink(path) != 0 && errno != ENOENT)) {
+        status = system_failure(path, "cannot remove the old socket");
+        close(lock);
+        return status;
+    }
+    psy__lock_file_remove(lock_path, lock);
+    return PSY_OK;
 }
 
 static void ipc_unbind(psy__listener *base)
 {
     ipc_listener *l = (ipc_listener *)base;
     struct stat st;
-    if (l->inode && lstat(l->path, &st) == 0 && st.st_ino == l->inode) {
+    bool owner = l->owner == getpid(); /* what a forked child inherited is its parent's */
+    if (owner && l->inode && lstat(l->path, &st) == 0 && st.st_ino == l->inode) {
         (void)unlink(l->path);
     }
     if (l->base.fd >= 0) {
         close(l->base.fd);
     }
-    if (l->lock >= 0) {
-        (void)unlink(l->lock_path);
+    if (l->lock >= 0 && owner) {
+        psy__lock_file_remove(l->lock_path, l->lock);
+    } else if (l->lock >= 0) {
         close(l->lock);
     }
     free(l);
@@ -147,8 +203,9 @@ static psy_status ipc_bind(const char *path, psy__listener **out)
     }
     l->base = (psy__listener){&psy__transport_ipc, -1};
     l->lock = -1;
+    l->owner = getpid();
     memcpy(l->path, address.sun_path, sizeof l->path);
-    snprintf(l->lock_path, sizeof l->lock_path, "%s.lock", l->path);
+    lock_path_of(l->path, l->lock_path);
     status = serve(l, &address);
     if (status != PSY_OK) {
         ipc_unbind(&l->base);

@@ -4,7 +4,7 @@
  *
  * Control messages are small, ordered, whole, and may carry descriptors. Bulk data does not go this way: it lies in slabs,
  * which a shared-memory transport maps, and which a network transport will mirror with `put` and `publish`. Nothing here blocks
- * but psy__connect.
+ * but psy__connect, and psy__bind for at most a second while somebody clears away what a dead server left.
  *
  * Thread safety: a link or listener belongs to one thread at a time.
  */

@@ -41,7 +41,7 @@ check 'a new one takes its place' finds_all
 set -- $service
 kill -TERM "$1"
 wait "$1"
-check 'a broker that is stopped takes its socket with it' eval "[ $? = 0 ] && [ ! -e '$folder/socket' ] && [ ! -e '$folder/socket.lock' ]"
+check 'a broker that is stopped takes its socket with it' eval "[ $? = 0 ] && [ ! -e '$folder/socket' ] && [ ! -e '$folder/socket.psyne-lock' ]"
 wait "$2"
 one=$?
 wait "$3"

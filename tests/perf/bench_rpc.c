@@ -71,7 +71,7 @@ static void open_folder(void)
 /* Nobody needs the sockets' names once all are connected. */
 static void close_folder(void)
 {
-    static const char *const names[] = {"psyne", "psyne.lock", "front", "back"};
+    static const char *const names[] = {"psyne", "psyne.psyne-lock", "front", "back"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *path = rpc_path(names[i]);
         unlink(path);

@@ -46,9 +46,9 @@ Test(transport, addresses_that_are_none)
 Test(ipc_files, only_the_owner_may_connect_and_nothing_is_left)
 {
     make_directory();
-    char uri[160], path[128], lock[136];
+    char uri[160], path[128], lock[144];
     snprintf(path, sizeof path, "%s/s", directory);
-    snprintf(lock, sizeof lock, "%s.lock", path);
+    snprintf(lock, sizeof lock, "%s.psyne-lock", path);
     snprintf(uri, sizeof uri, "ipc://%s", path);
     psy__listener *listener;
     struct stat st;
