@@ -89,13 +89,14 @@ static psy__counters_burial bury(int folder, const char *name, int fd, bool *was
     if (opened.st_dev != named.st_dev || opened.st_ino != named.st_ino) {
         return PSY_COUNTERS_BURIED; /* by another; whose name it is now is found when it is wanted */
     }
-    if (unlinkat(folder, name, 0) != 0) {
-        return PSY_COUNTERS_FAILED;
+    if (unlinkat(folder, name, 0) == 0) {
+        if (was) {
+            *was = true;
+        }
+        return PSY_COUNTERS_BURIED;
     }
-    if (was) {
-        *was = true;
-    }
-    return PSY_COUNTERS_BURIED;
+    /* A process that finds its new file locked takes the name away itself, and tries another. */
+    return errno == ENOENT ? PSY_COUNTERS_BURIED : PSY_COUNTERS_FAILED;
 }
 
 psy__counters_burial psy__counters_bury(int folder, const char *name, bool *was)
