@@ -195,6 +195,7 @@ psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint6
                   .kind = (uint8_t)shape->kind,
                   .side = (uint8_t)side,
                   .bell = -1,
+                  .found = true,
                   .seat = psy_seat_bare(0)};
     while ((UINT32_C(1) << r.bits) != r.slots) {
         r.bits++;
@@ -206,13 +207,14 @@ psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint6
         r.slots_at += ((uint64_t)r.slots * 8 + 127) & ~UINT64_C(127);
     }
     if (side == PSY_RING_PRODUCER) {
-        /* Hold back until a line is full, or a batch; never more than a quarter of the ring. */
-        r.defer = r.stride < 64 ? 64 / r.stride : PSY_RING_BATCH;
+        /* Hold back a batch, or 512 bytes of smaller messages; never more than a quarter of the ring. */
+        r.defer = r.stride < 512 / PSY_RING_BATCH ? 512 / r.stride : PSY_RING_BATCH;
         r.defer = r.defer < r.slots / 4 ? r.defer : r.slots / 4;
     } else {
         r.defer = r.slots / 4;
     }
     r.defer = r.defer ? r.defer : 1;
+    r.at = r.end = r.slots_at;
     if (seat) {
         r.seat = *seat;
     } else if (one_of_several(&r)) {
@@ -226,7 +228,6 @@ psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint6
     }
     if (status == PSY_OK) {
         *ring = r;
-        psy_ring_set_store(ring, PSY_STORE_AUTO);
     }
     return status;
 }
@@ -266,12 +267,5 @@ void psy_ring_leave(psy_ring *ring)
                                                       memory_order_relaxed);
     }
     ring->broken = true;
-}
-
-void psy_ring_set_store(psy_ring *ring, psy_store store)
-{
-    /* Past the caches where a slot is overwritten long after it was read, and each store fills lines. */
-    uint64_t bytes = (uint64_t)ring->stride * ring->slots;
-    bool pays = ring->stride >= 64 && bytes >= (UINT64_C(1) << 20);
-    ring->stream_min = store == PSY_STORE_STREAM || (store == PSY_STORE_AUTO && pays) ? 16 : UINT32_MAX;
+    ring->end = ring->at;
 }

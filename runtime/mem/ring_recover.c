@@ -128,6 +128,9 @@ psy_status psy_ring_recover(psy_ring *ring, psy_ring_report *report)
         }
         look_through(ring, report);
         psy_seat_unseize(&ring->seat, 0);
+        if (ring->counters) {
+            psy_counter_add(&ring->counters->recovered, report->padded + report->adopted);
+        }
         if (report->padded) {
             psy_ring_wake_consumer(ring);
         }

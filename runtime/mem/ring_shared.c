@@ -78,6 +78,9 @@ static bool claim(psy_ring *ring, uint32_t want, bool spans, bool exact)
             continue;
         }
         cursor_move(&ring->header->published, at, n);
+        if (ring->counters) {
+            psy_counter_raise(&ring->counters->high_water, used + n);
+        }
         if (pad) {
             ring->skipped += n;
             continue;
@@ -106,15 +109,19 @@ static bool see_free_single(psy_ring *ring)
     return ring->position - released < ring->slots;
 }
 
-bool psy_ring_see_free(psy_ring *ring, uint32_t want, bool spans)
+bool psy__ring_see_free(psy_ring *ring, uint32_t want, bool spans)
 {
     if (ring->broken) {
         return false;
     }
-    if (!psy_ring_many_producers(ring)) {
-        return see_free_single(ring);
+    if (psy_ring_many_producers(ring)) {
+        return claimed(ring) || claim(ring, want, spans, false);
     }
-    return claimed(ring) || claim(ring, want, spans, false);
+    bool free = see_free_single(ring);
+    if (ring->counters) {
+        psy_counter_raise(&ring->counters->high_water, ring->position - ring->other);
+    }
+    return free;
 }
 
 void *psy_ring_claim_run(psy_ring *ring, uint32_t n)
@@ -140,8 +147,10 @@ static void end_claim(psy_ring *ring)
         state_of(ring, ring->shown, done ? STATE_PUBLISHED : STATE_PADDING, ring->seat.number, done ? done : rest),
         memory_order_release);
     ring->skipped += rest;
+    ring->counted += done;
     ring->shown = ring->position;
     ring->other = ring->position - ring->slots;
+    ring->end = ring->at;
 }
 
 void psy_ring_publish_padding(psy_ring *ring)
@@ -168,13 +177,13 @@ void psy_ring_publish_runs(psy_ring *ring)
     atomic_store_explicit(&ring->header->published, ring->position, memory_order_release);
 }
 
-bool psy_ring_full(psy_ring *ring)
+bool psy__ring_full(psy_ring *ring)
 {
     if (ring->broken) {
         return true;
     }
     if (!psy_ring_many_producers(ring)) {
-        return !psy_ring_see_room(ring, 1, false);
+        return !see_free_single(ring);
     }
     if (claimed(ring)) {
         return false;
@@ -218,6 +227,9 @@ static bool see_published(psy_ring *ring, uint32_t want)
     }
     if (ring->skipped != skipped) {
         psy_ring_wake_producer(ring);
+    }
+    if (ring->counters) {
+        psy_counter_raise(&ring->counters->high_water, ring->other - ring->shown);
     }
     return ring->other != ring->position;
 }
@@ -292,7 +304,7 @@ static bool take(psy_ring *ring, uint32_t want)
     return false;
 }
 
-bool psy_ring_see_waiting(psy_ring *ring, uint32_t want)
+bool psy__ring_see_waiting(psy_ring *ring, uint32_t want)
 {
     if (ring->broken) {
         return false;
@@ -337,17 +349,15 @@ void psy_ring_give_back_runs(psy_ring *ring)
                           state_of(ring, ring->shown, STATE_RELEASED, ring->seat.number, ring->position - ring->shown),
                           memory_order_release);
     psy_ring_fence();
+    ring->counted += ring->position - ring->shown;
     ring->shown = ring->position;
     psy__ring_walk(ring);
 }
 
-bool psy_ring_empty(psy_ring *ring)
+bool psy__ring_empty(psy_ring *ring)
 {
     if (ring->broken) {
         return true;
-    }
-    if (!ring->states) {
-        return !psy_ring_see_more(ring, 1);
     }
     if (!psy_ring_many_consumers(ring)) {
         return !see_published(ring, 1);

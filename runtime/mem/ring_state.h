@@ -48,11 +48,18 @@ static inline uint32_t state_extent(psy_ring *ring, uint64_t state)
     uint32_t n = state_count(state);
     if (n == 0 || n > ring->slots) {
         ring->broken = true;
+        ring->end = ring->at;
         return 0;
     }
     return n;
 }
 
+/* Room, or something waiting, after a look at the shared words of a ring that has states. */
+bool psy__ring_see_free(psy_ring *ring, uint32_t want, bool spans);
+bool psy__ring_see_waiting(psy_ring *ring, uint32_t want);
+/* The same for looks that neither claim nor take. */
+bool psy__ring_full(psy_ring *ring);
+bool psy__ring_empty(psy_ring *ring);
 /* Moves `released` over the runs that were given back. */
 void psy__ring_walk(psy_ring *ring);
 /* A seat as a single side says it in the header, and as one of several joined from it; 0: nobody. */

@@ -48,11 +48,17 @@ typedef struct turn {
 static void show_settled(psy_ring *ring)
 {
     psy_ring_settle(ring);
+    if (ring->counters) {
+        psy_ring_count(ring); /* in vain, too */
+    }
     psy_ring_wake_producer(ring);
 }
 static void show_flushed(psy_ring *ring)
 {
     psy_ring_flush(ring);
+    if (ring->counters) {
+        psy_ring_count(ring);
+    }
     psy_ring_wake_consumer(ring);
 }
 static const turn consumer_turn = {
@@ -138,6 +144,9 @@ psy_status psy_ring_wait_room(psy_ring *ring, uint64_t timeout_ns) { return wait
 
 static void wake(psy_ring *ring, PSY_ATOMIC(uint32_t) * word, bool all)
 {
+    if (ring->counters) {
+        psy_counter_add(&ring->counters->wakes, 1);
+    }
     futex(word, FUTEX_WAKE, all ? INT_MAX : 1, NULL);
     if (ring->bell >= 0) {
         psy__bell_ring(ring->bell);

@@ -99,9 +99,9 @@ Test(ring, claims_can_be_partial_repeated_and_aborted)
     free(p.memory);
 }
 
-Test(ring, publishing_is_deferred_until_a_line_or_a_flush)
+Test(ring, publishing_is_deferred_until_a_batch_or_a_flush)
 {
-    pair p = make(8, 64); /* eight slots to a line */
+    pair p = make(8, 32); /* held back: a quarter of the ring */
     for (uint64_t i = 0; i < 7; i++) {
         push(&p.producer, i);
         cr_assert(is_empty(&p.consumer), "slot %u is held back", (unsigned)i);
@@ -113,8 +113,17 @@ Test(ring, publishing_is_deferred_until_a_line_or_a_flush)
     for (uint64_t i = 0; i < 8; i++) {
         push(&p.producer, 100 + i);
     }
-    cr_assert_not(is_empty(&p.consumer), "a full line is published without a flush");
+    cr_assert_not(is_empty(&p.consumer), "a quarter of the ring is published without a flush");
     free(p.memory);
+
+    pair small = make(8, 1024);
+    for (uint64_t i = 0; i < 63; i++) {
+        push(&small.producer, i);
+    }
+    cr_assert(is_empty(&small.consumer));
+    push(&small.producer, 63);
+    cr_assert_not(is_empty(&small.consumer), "512 bytes are published without a flush");
+    free(small.memory);
 
     pair q = make(128, 1024);
     for (uint64_t i = 0; i < PSY_RING_BATCH - 1; i++) {

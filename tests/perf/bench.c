@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tests/perf/cores.h"
 
@@ -30,10 +31,15 @@ void bench_fail(const char *format, ...)
 
 void *bench_memory(size_t bytes)
 {
-    size_t rounded = (bytes + 127) / 128 * 128;
-    void *memory = aligned_alloc(128, rounded ? rounded : 128);
+    enum { HUGE_PAGE = 2 << 20 };
+    size_t unit = bytes < HUGE_PAGE / 2 ? 128 : HUGE_PAGE;
+    size_t rounded = bytes ? (bytes + unit - 1) / unit * unit : unit;
+    void *memory = aligned_alloc(unit, rounded);
     if (!memory) {
         bench_fail("no memory");
+    }
+    if (unit == HUGE_PAGE) {
+        (void)madvise(memory, rounded, MADV_HUGEPAGE); /* for subject and peers alike */
     }
     return memset(memory, 0, rounded);
 }

@@ -63,7 +63,7 @@ int bench_end(void);
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The middle of `n` (1 or more) values, which are sorted. */
 double bench_median(double *values, size_t n);
-/* At least 1 byte of zeroes, present in memory, aligned to 128; for free(). */
+/* At least 1 byte of zeroes, present in memory, aligned to 128, on huge pages from 1 MiB on where there are some; for free(). */
 void *bench_memory(size_t bytes);
 
 #endif

@@ -4,10 +4,10 @@
  *   ring/8B/one       8-byte messages, one a call
  *   ring/8B/batch32   8-byte messages, 32 a call
  *   ring/64B/batch32  64-byte messages, 32 a call
- *   ring/64B/L3       64-byte messages, 512 a call, in a ring larger than a core's own cache; the peers' ring is small or as
- * large ring/4KiB         4 KiB messages, 32 a call, likewise ring/64B/rtt      a 64-byte message there and back through two
- * rings: the median ring/ipc/64B      64-byte messages, 32 a call, between two processes; the peer is the same between two
- * threads
+ *   ring/64B/L3       64-byte messages, 512 a call, in a large ring; the peers' ring is small or as large
+ *   ring/4KiB         4 KiB messages, 32 a call, likewise
+ *   ring/64B/rtt      a 64-byte message there and back through two rings: the median
+ *   ring/ipc/64B      64-byte messages, 32 a call, between two processes; the peer is the same between two threads
  */
 #include "tests/perf/ring_race.h"
 
@@ -42,6 +42,7 @@ static lane *open_lane(void *memory, uint32_t stride, uint32_t slots)
         memory = l->memory = bench_memory(bytes);
     }
     check(psy_ring_init(&l->producer, memory, bytes, stride, slots));
+    psy_ring_set_store(&l->producer, PSY_STORE_AUTO);
     check(psy_ring_attach(&l->consumer, PSY_RING_CONSUMER, memory, bytes, stride, slots));
     return l;
 }
@@ -61,8 +62,15 @@ RING_INLINE void produce(psy_ring *r, uint64_t amount, uint32_t stride, uint32_t
             psy__relax();
             continue;
         }
-        for (uint32_t k = 0; k < got; k++, i++) {
-            message_write(slots + k * stride, i, stride);
+        if (batch > 1 && stride % 64 == 0 && psy_ring_streams(r)) {
+            for (uint32_t k = 0; k < got; k++, i++) {
+                message_stream(slots + k * stride, i, stride);
+            }
+            psy_ring_streamed(r);
+        } else {
+            for (uint32_t k = 0; k < got; k++, i++) {
+                message_write(slots + k * stride, i, stride);
+            }
         }
         psy_ring_commit(r, got);
     }

@@ -28,8 +28,8 @@
  *   psy_ring_release(&ring, got);
  *   psy_ring_settle(&ring);                             // the producers see the room at the latest now
  *
- * Publishing is deferred where there is one producer: commit publishes by itself when a cache line's worth of small slots, or
- * PSY_RING_BATCH slots, are pending; whoever is about to wait flushes first, so what was accepted is always published. Where
+ * Publishing is deferred where there is one producer: commit publishes by itself when PSY_RING_BATCH slots, or 512
+ * bytes of smaller ones, are pending; whoever is about to wait flushes first, so what was accepted is always published. Where
  * there are several, commit publishes at once, since a claim held back would hold back what others published behind it; there,
  * commit ends the claim: slots that were claimed and not committed become padding, which consumers skip.
  *
@@ -88,6 +88,7 @@
 #endif
 
 #include <psyne/atomic.h>
+#include <psyne/counters.h>
 #include <psyne/seat.h>
 #include <psyne/status.h>
 
@@ -151,30 +152,40 @@ typedef struct psy_ring_shape {
 /* One side's handle; plain memory of its process. Give each side one of its own, on cache lines of its own: it is written at
  * every message. */
 typedef struct psy_ring {
+    uint8_t *at;       /* the slot of this side's position */
+    uint8_t *end;      /* of those that lie together there and are this side's without another look */
+    uint64_t position; /* this side's: committed, or given back */
+    uint64_t shown;    /* what the other side has been told of it; where this handle's claim, or its take, began */
+    uint32_t defer;    /* slots that commit, or release, may hold back */
+    uint32_t stride;
     psy_ring_header *header;
-    uint8_t *slots_at;
-    uint32_t stride, slots;
-    uint32_t defer; /* slots that commit, or release, may hold back */
-    bool broken;
-    bool streamed;                 /* non-temporal stores were made that no fence followed yet */
-    uint8_t kind;                  /* psy_ring_kind */
-    uint8_t side;                  /* psy_ring_side */
-    uint64_t position;             /* this side's: committed, or given back */
-    uint64_t shown;                /* what the other side has been told of it; where this handle's claim, or its take, began */
-    uint64_t other;                /* the end of what it may use: waiting slots, or (less slots) free ones */
-    uint64_t stalls;               /* claims that found the ring full, or peeks that found it empty */
     PSY_ATOMIC(uint64_t) * states; /* NULL: SPSC */
+    psy_ring_counters *counters;   /* NULL: none (psy_ring_set_counters) */
+
+    uint64_t other;   /* the end of what it may use: waiting slots, or (less slots) free ones */
+    uint64_t stalls;  /* how often it found the ring full, or empty, having found something before */
+    uint64_t seen;    /* `released` as a producer among several last saw it */
+    uint64_t skipped; /* slots of padding so far */
+    uint64_t counted; /* where a single side began to count; messages so far of one among several */
+    uint8_t *slots_at;
     PSY_ATOMIC(uint32_t) * joined; /* by seat; NULL: SPSC */
-    struct psy_ring_counters *counters; /* NULL: none (psyne/counters.h) */
-    uint32_t ticket;                    /* the word that this side sleeps on, as it was before the last look */
-    uint64_t seen;                      /* `released` as a producer among several last saw it */
-    uint64_t skipped;                   /* slots of padding so far */
-    uint32_t stream_min;                /* psy_ring_store: from so many bytes on past the caches */
-    uint8_t waiting;                    /* psy_ring_waiting */
-    uint8_t bits;                       /* slots are 1 << bits */
-    bool adopts;                        /* there may be runs to adopt */
-    int bell;                           /* rung for sleepers of the other side; -1: none */
-    psy_seat seat;                      /* who uses this handle; fd -1: nobody can tell whether it lives */
+    uint32_t slots;
+    uint32_t ticket; /* the word that this side sleeps on, as it was before the last look */
+    int bell;        /* rung for sleepers of the other side; -1: none */
+    uint8_t kind;    /* psy_ring_kind */
+    uint8_t side;    /* psy_ring_side */
+    uint8_t waiting; /* psy_ring_waiting */
+    uint8_t bits;    /* slots are 1 << bits */
+    bool broken;
+    bool found;       /* something, at the last look */
+    bool idle;        /* nothing, on a ring of one producer and one consumer, which was counted */
+    bool adopts;        /* there may be runs to adopt */
+    bool streams;       /* psy_ring_store: past the caches */
+    bool streamed;      /* that was done, and no fence followed yet */
+    uint32_t tune_left; /* flushes until the next look at which way of storing is faster; 0: none */
+    uint32_t tune_step;
+    uint64_t tune_position, tune_began, tune_best[2];
+    psy_seat seat; /* who uses this handle; fd -1: nobody can tell whether it lives */
 } psy_ring;
 
 typedef struct psy_ring_span {
@@ -244,21 +255,61 @@ static inline void psy_ring_fence(void)
 #endif
 }
 
-/* Private: the slow paths of rings that have states. Room, or something waiting, after a look at the shared words. */
-bool psy_ring_see_free(psy_ring *ring, uint32_t want, bool spans);
-bool psy_ring_see_waiting(psy_ring *ring, uint32_t want);
+/* Counts in a row of its own (psyne/counters.h), from now on: whenever the other side is shown something, and in the waiting
+ * calls. The row must outlive the handle; NULL: no more. */
+static inline void psy_ring_set_counters(psy_ring *ring, psy_ring_counters *counters)
+{
+    bool several = ring->side == PSY_RING_PRODUCER ? psy_ring_many_producers(ring) : psy_ring_many_consumers(ring);
+    ring->counters = counters;
+    ring->counted = several ? 0 : ring->position - ring->skipped;
+}
+
+/* Private: what the handle knows, to its row. */
+static inline void psy_ring_count(psy_ring *ring)
+{
+    bool several = ring->side == PSY_RING_PRODUCER ? psy_ring_many_producers(ring) : psy_ring_many_consumers(ring);
+    uint64_t messages = several ? ring->counted : ring->position - ring->skipped - ring->counted;
+    psy_counter_set(&ring->counters->position, ring->position);
+    psy_counter_set(&ring->counters->messages, messages);
+    psy_counter_set(&ring->counters->bytes, messages * ring->stride);
+    psy_counter_set(&ring->counters->stalls, ring->stalls);
+}
+
+/* Private: what is left when the handle's slots are used up. */
+void *psy_ring_claim_more(psy_ring *ring, uint32_t want, uint32_t *got);
+void *psy_ring_peek_more(psy_ring *ring, uint32_t want, uint32_t *got);
 void psy_ring_publish_runs(psy_ring *ring);
 void psy_ring_publish_padding(psy_ring *ring);
 void psy_ring_give_back_runs(psy_ring *ring);
 
+/* Private: whether the handle has so many slots together, and n slots further (more than it has together, if they were had as
+ * spans). One pointer is all that changes from message to message besides the position. */
+static inline bool psy_ring_has(const psy_ring *ring, uint32_t want)
+{
+    return (uint64_t)want * ring->stride <= (uint64_t)(ring->end - ring->at);
+}
+static inline void psy_ring_advance(psy_ring *ring, uint32_t n)
+{
+    uint8_t *at = ring->at + (uint64_t)n * ring->stride;
+    ring->position += n;
+    ring->at = at;
+    if (at > ring->end) {
+        ring->end = at;
+    }
+}
+
 /* ---- producer ---- */
 
-/* Copies `bytes` into claimed slots: by plain stores, or past the caches where psy_ring_set_store found that better for
- * messages that stay away long. `to` is aligned to 16 there. */
+/* Whether claimed slots are best written past the caches now, by non-temporal stores of whole lines (see psy_ring_set_store).
+ * Whoever does so says psy_ring_streamed before the commit. */
+static inline bool psy_ring_streams(const psy_ring *ring) { return ring->streams; }
+static inline void psy_ring_streamed(psy_ring *ring) { ring->streamed = true; }
+
+/* Copies `bytes` into claimed slots, in the way that is best now. */
 static inline void psy_ring_store(psy_ring *ring, void *to, const void *from, size_t bytes)
 {
 #if defined(__SSE2__)
-    if (bytes >= ring->stream_min && ((uintptr_t)to | bytes) % 16 == 0) {
+    if (ring->streams && ((uintptr_t)to | bytes) % 16 == 0) {
         for (size_t i = 0; i < bytes / 16; i++) {
             _mm_stream_si128((__m128i *)to + i, _mm_loadu_si128((const __m128i *)from + i));
         }
@@ -269,6 +320,9 @@ static inline void psy_ring_store(psy_ring *ring, void *to, const void *from, si
     memcpy(to, from, bytes);
 }
 
+void psy_ring_tune(psy_ring *ring);
+
+/* Private: before slots are shown. */
 static inline void psy_ring_store_fence(psy_ring *ring)
 {
 #if defined(__SSE2__)
@@ -276,9 +330,10 @@ static inline void psy_ring_store_fence(psy_ring *ring)
         _mm_sfence();
         ring->streamed = false;
     }
-#else
-    (void)ring;
 #endif
+    if (ring->tune_left && --ring->tune_left == 0) {
+        psy_ring_tune(ring);
+    }
 }
 
 /* Makes committed slots visible. */
@@ -292,66 +347,29 @@ static inline void psy_ring_flush(psy_ring *ring)
             ring->shown = ring->position;
             atomic_store_explicit(&ring->header->published, ring->position, memory_order_release);
         }
+        if (ring->counters) {
+            psy_ring_count(ring);
+        }
     }
-}
-
-static inline bool psy_ring_see_room(psy_ring *ring, uint32_t want, bool spans)
-{
-    if (ring->states || ring->broken) {
-        return psy_ring_see_free(ring, want, spans);
-    }
-    uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_acquire);
-    /* It only grows, and never beyond what was shown. */
-    if (released - ring->other > ring->shown - ring->other) {
-        ring->broken = true;
-        return false;
-    }
-    ring->other = released;
-    return ring->position - released < ring->slots;
 }
 
 /* Up to `want` (1 or more) free slots that lie together; NULL when there is none. Claiming again gives the same slots. */
 static inline void *psy_ring_claim(psy_ring *ring, uint32_t want, uint32_t *got)
 {
-    uint64_t used = ring->position - ring->other;
-    if (ring->slots - used < want || ring->broken) {
-        if (!psy_ring_see_room(ring, want, false)) {
-            ring->stalls++;
-            *got = 0;
-            return NULL;
-        }
-        used = ring->position - ring->other;
+    if (psy_ring_has(ring, want)) {
+        *got = want;
+        return ring->at;
     }
-    uint32_t index = (uint32_t)ring->position & (ring->slots - 1);
-    uint32_t room = ring->slots - (uint32_t)used, run = ring->slots - index;
-    room = room < run ? room : run;
-    *got = want < room ? want : room;
-    return ring->slots_at + (uint64_t)index * ring->stride;
+    if (ring->idle && atomic_load_explicit(&ring->header->released, memory_order_acquire) == ring->other) {
+        *got = 0;
+        return NULL;
+    }
+    return psy_ring_claim_more(ring, want, got);
 }
 
 /* The same in two parts where the ring wraps around: how many slots `spans` have together, up to `want`; 0: full. The second
  * part is at the ring's start, and empty most of the time. */
-static inline uint32_t psy_ring_claim_spans(psy_ring *ring, uint32_t want, psy_ring_span spans[2])
-{
-    uint64_t used = ring->position - ring->other;
-    spans[0].at = spans[1].at = NULL;
-    spans[0].count = spans[1].count = 0;
-    if (ring->slots - used < want || ring->broken) {
-        if (!psy_ring_see_room(ring, want, true)) {
-            ring->stalls++;
-            return 0;
-        }
-        used = ring->position - ring->other;
-    }
-    uint32_t index = (uint32_t)ring->position & (ring->slots - 1);
-    uint32_t room = ring->slots - (uint32_t)used, run = ring->slots - index;
-    room = want < room ? want : room;
-    spans[0].at = ring->slots_at + (uint64_t)index * ring->stride;
-    spans[0].count = room < run ? room : run;
-    spans[1].at = ring->slots_at;
-    spans[1].count = room - spans[0].count;
-    return room;
-}
+uint32_t psy_ring_claim_spans(psy_ring *ring, uint32_t want, psy_ring_span spans[2]);
 
 /* Exactly `n` (up to PSY_RING_RUN_MAX) free slots that lie together, on a ring with several producers; those before the ring's
  * end that are too few become padding. NULL when there is no room for them. */
@@ -360,7 +378,7 @@ void *psy_ring_claim_run(psy_ring *ring, uint32_t n);
 /* The first `n` claimed slots are written. With several producers the others become padding. */
 static inline void psy_ring_commit(psy_ring *ring, uint32_t n)
 {
-    ring->position += n;
+    psy_ring_advance(ring, n);
     if (ring->position - ring->shown >= ring->defer) {
         psy_ring_flush(ring);
     }
@@ -418,64 +436,35 @@ static inline void psy_ring_settle(psy_ring *ring)
             ring->shown = ring->position;
             atomic_store_explicit(&ring->header->released, ring->position, memory_order_release);
         }
+        if (ring->counters) {
+            psy_ring_count(ring);
+        }
     }
-}
-
-static inline bool psy_ring_see_more(psy_ring *ring, uint32_t want)
-{
-    if (ring->states || ring->broken) {
-        return psy_ring_see_waiting(ring, want);
-    }
-    uint64_t published = atomic_load_explicit(&ring->header->published, memory_order_acquire);
-    /* It only grows, and never more than the slots beyond what was shown. */
-    if (published - ring->other > ring->shown + ring->slots - ring->other) {
-        ring->broken = true;
-        return false;
-    }
-    ring->other = published;
-    return ring->other != ring->position;
 }
 
 /* Up to `want` (1 or more) waiting slots that lie together; NULL when there is none. Peeking again gives the same slots. With
  * several consumers they are this one's alone from now on, to be given back by release. */
 static inline void *psy_ring_peek(psy_ring *ring, uint32_t want, uint32_t *got)
 {
-    if (ring->other - ring->position < want || ring->broken) {
-        if (!psy_ring_see_more(ring, want)) {
-            ring->stalls++;
-            *got = 0;
-            return NULL;
-        }
+    if (psy_ring_has(ring, want)) {
+        *got = want;
+        return ring->at;
     }
-    uint32_t index = (uint32_t)ring->position & (ring->slots - 1);
-    uint64_t waiting = ring->other - ring->position;
-    uint32_t run = ring->slots - index;
-    run = waiting < run ? (uint32_t)waiting : run;
-    *got = want < run ? want : run;
-    return ring->slots_at + (uint64_t)index * ring->stride;
+    /* Looked at again and again while nothing comes: nothing is stored, which would wait behind what this side sends. */
+    if (ring->idle && atomic_load_explicit(&ring->header->published, memory_order_acquire) == ring->position) {
+        *got = 0;
+        return NULL;
+    }
+    return psy_ring_peek_more(ring, want, got);
 }
 
 /* The same in two parts where the ring wraps around: how many slots `spans` have together, up to `want`; 0: empty. */
-static inline uint32_t psy_ring_peek_spans(psy_ring *ring, uint32_t want, psy_ring_span spans[2])
-{
-    uint32_t first;
-    spans[0].at = psy_ring_peek(ring, want, &first);
-    spans[0].count = first;
-    spans[1].at = ring->slots_at;
-    spans[1].count = 0;
-    if (first == 0) {
-        return 0;
-    }
-    uint64_t waiting = ring->other - ring->position;
-    uint32_t all = want < waiting ? want : (uint32_t)waiting;
-    spans[1].count = all - first; /* beyond `first` only where that was cut at the ring's end */
-    return all;
-}
+uint32_t psy_ring_peek_spans(psy_ring *ring, uint32_t want, psy_ring_span spans[2]);
 
 /* The first `n` slots that were peeked are not needed any more. */
 static inline void psy_ring_release(psy_ring *ring, uint32_t n)
 {
-    ring->position += n;
+    psy_ring_advance(ring, n);
     if (ring->position - ring->shown >= ring->defer) {
         psy_ring_settle(ring);
     }
@@ -546,9 +535,12 @@ typedef struct psy_ring_report {
  * call it when nothing moves. `report` may be NULL. */
 PSY_NODISCARD psy_status psy_ring_recover(psy_ring *ring, psy_ring_report *report);
 
-typedef enum psy_store { PSY_STORE_AUTO, PSY_STORE_PLAIN, PSY_STORE_STREAM } psy_store;
+typedef enum psy_store { PSY_STORE_PLAIN, PSY_STORE_STREAM, PSY_STORE_AUTO } psy_store;
 
-/* How psy_ring_store writes: AUTO, the default, by the sizes of message and ring. */
+/* How psy_ring_store writes, and what psy_ring_streams says. PLAIN, the default. STREAM: past the caches. AUTO: for messages of
+ * whole lines, tries both ways for some flushes now and then, and goes on with the one that moved more bytes in the time: near
+ * cores share caches, and plain stores are faster; far ones wait for each line that the other still holds, and streaming is.
+ * Decided by measuring, since virtual processors move. */
 void psy_ring_set_store(psy_ring *ring, psy_store store);
 
 #ifdef __cplusplus
