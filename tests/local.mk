@@ -20,6 +20,7 @@ endif
 
 include %D%/isa/local.mk
 include %D%/mem/local.mk
+include %D%/models/local.mk
 include %D%/transport/local.mk
 include %D%/schema/local.mk
 include %D%/message/local.mk
