@@ -10,10 +10,17 @@ check_PROGRAMS += %D%/test_ring_flow
 %C%_test_ring_flow_LDADD = $(TEST_LDADD)
 
 check_PROGRAMS += %D%/test_slab
+%C%_test_slab_SOURCES = %D%/test_slab.c tests/opened.h
 %C%_test_slab_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_slab_LDADD = $(TEST_LDADD)
 
+check_PROGRAMS += %D%/test_slab_memory
+%C%_test_slab_memory_SOURCES = %D%/test_slab_memory.c tests/opened.h
+%C%_test_slab_memory_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_slab_memory_LDADD = $(TEST_LDADD)
+
 check_PROGRAMS += %D%/test_seat
+%C%_test_seat_SOURCES = %D%/test_seat.c tests/opened.h
 %C%_test_seat_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_seat_LDADD = $(TEST_LDADD)
 

@@ -11,7 +11,7 @@
 
 #include <psyne/seat.h>
 
-#include "tests/test.h"
+#include "tests/opened.h"
 
 static psy_slab *make_slab(void)
 {
@@ -61,15 +61,6 @@ static void end(pid_t child, int signal)
     int how;
     cr_assert_eq(kill(child, signal), 0);
     cr_assert_eq(waitpid(child, &how, 0), child);
-}
-
-static unsigned open_files(void)
-{
-    unsigned n = 0;
-    for (int fd = 0; fd < 1024; fd++) {
-        n += fcntl(fd, F_GETFD) >= 0;
-    }
-    return n;
 }
 
 Test(seat, numbers_from_the_lowest_and_epochs_that_grow)
