@@ -63,15 +63,10 @@ static psy_status make_file(psy_slab *slab, const psy_slab_options *o, bool huge
     return PSY_OK;
 }
 
-static uint64_t alignment(const psy_slab *slab, bool huge, psy_slab_huge kind)
+static uint64_t alignment(const psy_slab *slab, bool huge)
 {
     struct statfs fs;
-    uint64_t least = (uint64_t)sysconf(_SC_PAGESIZE);
-    if (huge && fstatfs(slab->fd, &fs) == 0) {
-        return (uint64_t)fs.f_bsize;
-    }
-    uint64_t page = kind == PSY_SLAB_HUGE_NONE ? 0 : psy__slab_transparent_bytes();
-    return page > least && slab->bytes >= page ? page : least;
+    return huge && fstatfs(slab->fd, &fs) == 0 ? (uint64_t)fs.f_bsize : psy__slab_alignment(slab->bytes);
 }
 
 static psy_status fill(psy_slab *slab, const psy_slab_options *o, psy_slab_huge kind)
@@ -79,7 +74,7 @@ static psy_status fill(psy_slab *slab, const psy_slab_options *o, psy_slab_huge 
     bool huge = kind == PSY_SLAB_HUGE_TLB;
     psy_status status = o->anonymous && !huge ? PSY_OK : make_file(slab, o, huge);
     if (status == PSY_OK) {
-        status = psy__slab_map(slab, alignment(slab, huge, kind));
+        status = psy__slab_map(slab, alignment(slab, huge));
     }
     if (status == PSY_OK && kind == PSY_SLAB_HUGE_TRANSPARENT) {
         (void)madvise(slab->base, slab->bytes, MADV_HUGEPAGE); /* a wish */

@@ -117,11 +117,11 @@ static psy_status adopt(psy_slab *slab, const psy_slab_adopt_options *o)
     if (status == PSY_OK && o->holes == PSY_SLAB_HOLES_REFUSED) {
         status = check_holes(slab);
     }
+    bool huge = page_bytes > (uint64_t)sysconf(_SC_PAGESIZE);
     if (status == PSY_OK) {
-        status = psy__slab_map(slab, page_bytes);
+        status = psy__slab_map(slab, huge ? page_bytes : psy__slab_alignment(slab->bytes));
     }
     /* Huge pages are all there before one is touched: the pool may be dry, and that would be a fault. */
-    bool huge = page_bytes > (uint64_t)sysconf(_SC_PAGESIZE);
     if (status == PSY_OK && (o->holes == PSY_SLAB_HOLES_FILLED || huge)) {
         status = psy__slab_populate(slab);
     }

@@ -81,7 +81,7 @@ static int32_t node_of(const void *at)
 
 /* ---- pages ---- */
 
-uint64_t psy__slab_transparent_bytes(void)
+static uint64_t transparent_bytes(void)
 {
     FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "re");
     unsigned long long bytes = 0;
@@ -92,6 +92,12 @@ uint64_t psy__slab_transparent_bytes(void)
         fclose(f);
     }
     return bytes;
+}
+
+uint64_t psy__slab_alignment(uint64_t bytes)
+{
+    uint64_t least = (uint64_t)sysconf(_SC_PAGESIZE), huge = transparent_bytes();
+    return huge > least && bytes >= huge ? huge : least;
 }
 
 /* The kilobytes of a line "NAME:   N kB". */
@@ -141,7 +147,7 @@ psy_status psy_slab_examine(const psy_slab *slab, psy_slab_placement *out)
     fclose(f);
     p.present_bytes = resident + pool_bytes; /* the pool's pages are not in Rss */
     p.huge_bytes = table_bytes + pool_bytes;
-    p.page_bytes = table_bytes * 2 > p.present_bytes ? psy__slab_transparent_bytes() : page_bytes;
+    p.page_bytes = table_bytes * 2 > p.present_bytes ? transparent_bytes() : page_bytes;
     *out = p;
     return PSY_OK;
 }

@@ -34,7 +34,7 @@ PSY_NODISCARD psy_status psy__slab_populate(psy_slab *slab);
 /* Before the first touch. INVALID: no such node. */
 PSY_NODISCARD psy_status psy__slab_bind(psy_slab *slab, uint32_t numa_node);
 
-/* Of transparent huge pages, as the system says; 0: it has none. */
-uint64_t psy__slab_transparent_bytes(void);
+/* Where a mapping of so many bytes may have transparent huge pages: multiples of theirs, or of the smallest page. */
+uint64_t psy__slab_alignment(uint64_t bytes);
 
 #endif

@@ -326,6 +326,12 @@ Test(slab_memory, transparent_huge_pages)
     cr_assert_eq(psy_slab_page_bytes(slab), p.page_bytes);
     cr_assert_eq(p.page_bytes, p.huge_bytes * 2 > p.present_bytes ? page : 4096u);
     memset(psy_slab_data(slab), 5, psy_slab_data_bytes(slab));
+    psy_slab *theirs = take(dup(psy_slab_fd(slab)), (psy_slab_adopt_options){.holes = PSY_SLAB_HOLES_FILLED});
+    psy_slab_placement q;
+    cr_assert_eq(psy_slab_examine(theirs, &q), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(q.present_bytes, p.present_bytes);
+    cr_assert_eq(q.huge_bytes, p.huge_bytes, "they are huge for who adopts them as well");
+    psy_slab_destroy(theirs);
     psy_slab_destroy(slab);
     if (p.huge_bytes == 0) {
         cr_skip_test("the system gives no huge pages for shared memory: shmem_enabled is `never`");

@@ -380,6 +380,55 @@ Test(slab_server, a_server_without_descriptors_still_answers)
     remove_folder();
 }
 
+/* Clients that take what they were sent and never look at it: the system lets so many descriptors be on their way, and no more,
+ * for a user without privileges. The rest hears that, and nobody is kept waiting. */
+static int unread_offers(void)
+{
+    enum { CROWD = 60, MOST = 30 };
+    int clients[CROWD], code = 0;
+    unsigned got = 0, limited = 0;
+    make_folder_in("/tmp");
+    psy_slab *mine = slab_to_serve();
+    psy_slab_server *server = serve((psy_slab_server_options){.path = served, .slab = mine});
+    for (int i = 0; i < CROWD; i++) {
+        clients[i] = silent_client();
+    }
+    limit_files(MOST);
+    unsigned answered = psy_slab_server_work(server);
+    give_back_files(NULL, 0);
+    for (int i = 0; i < CROWD; i++) {
+        psy_slab_offer offer = {0};
+        if (recv(clients[i], &offer, sizeof offer, 0) != (ssize_t)sizeof offer) {
+            code = 1;
+        } else if (offer.status == PSY_OK) {
+            got++;
+        } else if (offer.status == PSY_LIMIT && strstr(offer.reason, "not looked at")) {
+            limited++;
+        } else {
+            code = 2;
+        }
+        close(clients[i]);
+    }
+    psy_slab_server_counts counts;
+    psy_slab_server_get_counts(server, &counts);
+    psy_slab_server_destroy(server);
+    psy_slab_destroy(mine);
+    remove_folder();
+    return code                                                   ? code
+           : answered != CROWD                                    ? 3
+           : got < MOST || limited == 0 || got + limited != CROWD ? 4
+           : counts.served != got || counts.failed != CROWD - got ? 5
+                                                                  : 0;
+}
+
+Test(slab_server, clients_that_never_look_at_what_they_were_sent)
+{
+    if (PSY_THIN_RUNNER_ACTIVE) {
+        cr_skip_test("forks");
+    }
+    cr_assert_eq(geteuid() == 0 ? as_user(54321, unread_offers) : unread_offers(), 0);
+}
+
 /* Fails at each of the descriptors that it needs in turn: never is anything left. */
 Test(slab_server, too_few_descriptors_leave_nothing)
 {
