@@ -241,9 +241,9 @@ static psy_status ipc_connect(const char *path, psy__link **out)
         return system_failure(path, "socket");
     }
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        status = errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN
-                     ? psy_fail(PSY_UNREACHABLE, "nobody serves ipc://%s", path)
-                     : system_failure(path, "connect");
+        status = errno == ENOENT || errno == ECONNREFUSED ? psy_fail(PSY_UNREACHABLE, "nobody serves ipc://%s", path)
+                 : errno == EAGAIN                        ? psy_fail(PSY_FULL, "ipc://%s: too many wait for its server", path)
+                                                          : system_failure(path, "connect");
         close(fd);
         return status;
     }

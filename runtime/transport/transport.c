@@ -48,11 +48,13 @@ psy_status psy__connect(const char *uri, uint64_t timeout_ns, psy__link **out)
     uint64_t deadline = psy__add_ns(psy__now_ns(), timeout_ns);
     while (status == PSY_OK) {
         status = transport->connect(address, out);
-        if (status != PSY_UNREACHABLE) {
+        if (status != PSY_UNREACHABLE && status != PSY_FULL) {
             return status;
         }
         if (psy__now_ns() >= deadline) {
-            return psy_fail(PSY_UNREACHABLE, "nobody serves %s: is the broker running, and is the address the same?", uri);
+            return status == PSY_FULL ? PSY_UNREACHABLE
+                                      : psy_fail(PSY_UNREACHABLE,
+                                                 "nobody serves %s: is the broker running, and is the address the same?", uri);
         }
         struct timespec t = {0, (long)retry_ns};
         nanosleep(&t, NULL);

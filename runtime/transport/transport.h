@@ -36,7 +36,7 @@ typedef struct psy__transport {
     /* `address` is what follows "SCHEME://". */
     psy_status (*bind)(const char *address, psy__listener **out);
     psy_status (*accept)(psy__listener *listener, psy__link **out);
-    psy_status (*connect)(const char *address, psy__link **out); /* one try */
+    psy_status (*connect)(const char *address, psy__link **out); /* one try; FULL: too many wait to be accepted */
     void (*unbind)(psy__listener *listener);
     psy_status (*send)(psy__link *link, const psy__control *message);
     psy__event (*poll)(psy__link *link, psy__control *out);

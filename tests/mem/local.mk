@@ -10,10 +10,17 @@ check_PROGRAMS += %D%/test_ring_flow
 %C%_test_ring_flow_LDADD = $(TEST_LDADD)
 
 check_PROGRAMS += %D%/test_slab
+%C%_test_slab_SOURCES = %D%/test_slab.c tests/opened.h
 %C%_test_slab_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_slab_LDADD = $(TEST_LDADD)
 
+check_PROGRAMS += %D%/test_slab_memory
+%C%_test_slab_memory_SOURCES = %D%/test_slab_memory.c tests/opened.h
+%C%_test_slab_memory_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_slab_memory_LDADD = $(TEST_LDADD)
+
 check_PROGRAMS += %D%/test_seat
+%C%_test_seat_SOURCES = %D%/test_seat.c tests/opened.h
 %C%_test_seat_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_seat_LDADD = $(TEST_LDADD)
 
@@ -41,3 +48,17 @@ check_PROGRAMS += %D%/test_counters_life
 %C%_test_counters_life_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters_life.c
 %C%_test_counters_life_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_counters_life_LDADD = $(TEST_LDADD)
+check_PROGRAMS += %D%/test_slab_server
+%C%_test_slab_server_SOURCES = %D%/test_slab_server.c %D%/serving.h tests/opened.h
+%C%_test_slab_server_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_slab_server_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_slab_clean
+%C%_test_slab_clean_SOURCES = %D%/test_slab_clean.c %D%/serving.h tests/opened.h
+%C%_test_slab_clean_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_slab_clean_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_slab_open
+%C%_test_slab_open_SOURCES = %D%/test_slab_open.c %D%/serving.h tests/opened.h
+%C%_test_slab_open_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_slab_open_LDADD = $(TEST_LDADD)

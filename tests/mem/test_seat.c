@@ -11,7 +11,7 @@
 
 #include <psyne/seat.h>
 
-#include "tests/test.h"
+#include "tests/opened.h"
 
 static psy_slab *make_slab(void)
 {
@@ -61,15 +61,6 @@ static void end(pid_t child, int signal)
     int how;
     cr_assert_eq(kill(child, signal), 0);
     cr_assert_eq(waitpid(child, &how, 0), child);
-}
-
-static unsigned open_files(void)
-{
-    unsigned n = 0;
-    for (int fd = 0; fd < 1024; fd++) {
-        n += fcntl(fd, F_GETFD) >= 0;
-    }
-    return n;
 }
 
 Test(seat, numbers_from_the_lowest_and_epochs_that_grow)
@@ -375,6 +366,43 @@ Test(seat, who_clears_a_dead_seat_has_it_alone)
     cr_assert(!psy_seat_lives(&a, 200));
     psy_seat_leave(&a);
     psy_seat_leave(&b);
+    psy_slab_destroy(slab);
+}
+
+/* What a peer can do that lies: scribble over the table, unlock what is not its own, lock what is nobody's. */
+Test(seat, liars_can_only_pretend_that_somebody_lives)
+{
+    psy_slab *slab = make_slab();
+    psy_seat mine = take(slab), other = take(slab), none = {-1, 0, 0};
+    memset(((psy_slab_page *)psy_slab_base(slab))->seats, 0, sizeof((psy_slab_page *)psy_slab_base(slab))->seats);
+    cr_assert(psy_seat_lives(&mine, 2));
+    memset(((psy_slab_page *)psy_slab_base(slab))->seats, 0xff, sizeof((psy_slab_page *)psy_slab_base(slab))->seats);
+    cr_assert(!psy_seat_lives(&mine, 3));
+
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", psy_slab_fd(slab));
+    int liar = open(path, O_RDWR | O_CLOEXEC), reader = open(path, O_RDONLY | O_CLOEXEC);
+    cr_assert(liar >= 0 && reader >= 0);
+    struct flock l = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = PSY_SEAT_LOCK_OFFSET, .l_len = 256};
+    cr_assert_eq(fcntl(liar, F_OFD_SETLK, &l), 0);
+    cr_assert_eq(fcntl(liar, F_SETLK, &l), 0, "locks of the other kind, too");
+    cr_assert(psy_seat_lives(&mine, 2) && psy_seat_lives(&other, 1));
+    l.l_type = F_WRLCK;
+    cr_assert(fcntl(liar, F_OFD_SETLK, &l) != 0, "not over the living");
+    l.l_start = PSY_SEAT_LOCK_OFFSET + 9;
+    l.l_len = 1;
+    cr_assert_eq(fcntl(liar, F_OFD_SETLK, &l), 0);
+    cr_assert(psy_seat_lives(&mine, 9));
+    cr_assert(!psy_seat_seize(&mine, 9));
+    cr_assert_eq(psy_seat_take_number(slab, 9, &none), PSY_FULL);
+    close(liar);
+    cr_assert(!psy_seat_lives(&mine, 9));
+    l.l_type = F_RDLCK;
+    cr_assert_eq(fcntl(reader, F_OFD_SETLK, &l), 0);
+    cr_assert(psy_seat_lives(&mine, 9), "one that may only read can do it as well");
+    close(reader);
+    psy_seat_leave(&mine);
+    psy_seat_leave(&other);
     psy_slab_destroy(slab);
 }
 
