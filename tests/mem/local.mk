@@ -41,3 +41,7 @@ check_PROGRAMS += %D%/test_counters_life
 %C%_test_counters_life_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters_life.c
 %C%_test_counters_life_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_counters_life_LDADD = $(TEST_LDADD)
+check_PROGRAMS += %D%/test_ring_kills
+%C%_test_ring_kills_SOURCES = %D%/test_ring_kills.c %D%/pair.h %D%/world.h
+%C%_test_ring_kills_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_ring_kills_LDADD = $(TEST_LDADD)
