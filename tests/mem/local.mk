@@ -45,3 +45,8 @@ check_PROGRAMS += %D%/test_ring_kills
 %C%_test_ring_kills_SOURCES = %D%/test_ring_kills.c %D%/pair.h %D%/world.h
 %C%_test_ring_kills_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_ring_kills_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_ring_hostile
+%C%_test_ring_hostile_SOURCES = %D%/hostile.c %D%/hostile.h %D%/test_ring_hostile.c %D%/pair.h %D%/world.h
+%C%_test_ring_hostile_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_ring_hostile_LDADD = $(TEST_LDADD)
