@@ -194,7 +194,6 @@ psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint6
                   .slots = shape->slots,
                   .kind = (uint8_t)shape->kind,
                   .side = (uint8_t)side,
-                  .bell = -1,
                   .seat = psy_seat_bare(0)};
     while ((UINT32_C(1) << r.bits) != r.slots) {
         r.bits++;

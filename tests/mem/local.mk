@@ -41,3 +41,7 @@ check_PROGRAMS += %D%/test_counters_life
 %C%_test_counters_life_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters_life.c
 %C%_test_counters_life_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_counters_life_LDADD = $(TEST_LDADD)
+check_PROGRAMS += %D%/test_bell
+%C%_test_bell_SOURCES = %D%/test_bell.c %D%/pair.h
+%C%_test_bell_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_bell_LDADD = $(TEST_LDADD)
