@@ -176,6 +176,7 @@ typedef struct psy_ring {
     bool adopts;                        /* there may be runs to adopt */
     psy_bell bell;                      /* rung for sleepers of the other side */
     psy_seat seat;                      /* who uses this handle; fd -1: nobody can tell whether it lives */
+    uint32_t room_want;   /* slots that the claim of a run which failed last had wanted, together; 0: one will do */
 } psy_ring;
 
 typedef struct psy_ring_span {
@@ -354,8 +355,9 @@ static inline uint32_t psy_ring_claim_spans(psy_ring *ring, uint32_t want, psy_r
     return room;
 }
 
-/* Exactly `n` (up to PSY_RING_RUN_MAX) free slots that lie together, on a ring with several producers; those before the ring's
- * end that are too few become padding. NULL when there is no room for them. */
+/* Exactly `n` (up to PSY_RING_RUN_MAX, and half of the ring: the rest may be padding or held back) free slots that lie
+ * together, on a ring with several producers; those before the ring's end that are too few become padding. NULL when there is
+ * no room for them: psy_ring_wait_room waits for that many then. */
 void *psy_ring_claim_run(psy_ring *ring, uint32_t n);
 
 /* The first `n` claimed slots are written. With several producers the others become padding. */
