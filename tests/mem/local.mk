@@ -45,3 +45,13 @@ check_PROGRAMS += %D%/test_bell
 %C%_test_bell_SOURCES = %D%/test_bell.c %D%/pair.h
 %C%_test_bell_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_bell_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_frame
+%C%_test_frame_SOURCES = %D%/test_frame.c %D%/pair.h
+%C%_test_frame_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_frame_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_frame_flow
+%C%_test_frame_flow_SOURCES = %D%/test_frame_flow.c %D%/pair.h
+%C%_test_frame_flow_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_frame_flow_LDADD = $(TEST_LDADD)

@@ -177,6 +177,10 @@ typedef struct psy_ring {
     psy_bell bell;                      /* rung for sleepers of the other side */
     psy_seat seat;                      /* who uses this handle; fd -1: nobody can tell whether it lives */
     uint32_t room_want;   /* slots that the claim of a run which failed last had wanted, together; 0: one will do */
+    uint32_t frame_slots; /* of the largest frame; 0: the stride is no power of two (psyne/frame.h) */
+    uint32_t payload_at;  /* of the frames to be claimed, behind the head's begin */
+    uint32_t looked;      /* slots of frames that were looked at and not released */
+    uint8_t stride_bits;  /* the stride is 1 << stride_bits; 0: it is no power of two */
 } psy_ring;
 
 typedef struct psy_ring_span {
