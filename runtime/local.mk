@@ -10,7 +10,7 @@ pkginclude_HEADERS = \
     %D%/include/psyne/kernel.h %D%/include/psyne/kernel_scalar.h %D%/include/psyne/message.h \
     %D%/include/psyne/module.h %D%/include/psyne/reflect.h %D%/include/psyne/ring.h %D%/include/psyne/seat.h \
     %D%/include/psyne/slab.h \
-    %D%/include/psyne/status.def %D%/include/psyne/status.h %D%/include/psyne/tail.h %D%/include/psyne/utf8.h \
+    %D%/include/psyne/status.def %D%/include/psyne/status.h %D%/include/psyne/stream.h %D%/include/psyne/tail.h %D%/include/psyne/utf8.h \
     %D%/include/psyne/variant.h %D%/include/psyne/verify.h %D%/include/psyne/worker.h
 
 include %D%/base/local.mk

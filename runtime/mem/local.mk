@@ -5,4 +5,4 @@ runtime_sources += %D%/counters.c %D%/counters_folder.c %D%/counters_folder.h %D
 runtime_sources += %D%/bell.c %D%/frame.c
 runtime_sources += %D%/ring.c %D%/ring_recover.c %D%/ring_shared.c %D%/ring_state.h %D%/ring_wait.c
 runtime_sources += %D%/seat.c
-runtime_sources += %D%/slab.c
+runtime_sources += %D%/slab.c %D%/stream.c

@@ -55,3 +55,8 @@ check_PROGRAMS += %D%/test_frame_flow
 %C%_test_frame_flow_SOURCES = %D%/test_frame_flow.c %D%/pair.h
 %C%_test_frame_flow_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_frame_flow_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_stream
+%C%_test_stream_SOURCES = %D%/test_stream.c %D%/pair.h
+%C%_test_stream_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_stream_LDADD = $(TEST_LDADD)
