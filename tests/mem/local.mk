@@ -60,3 +60,8 @@ check_PROGRAMS += %D%/test_stream
 %C%_test_stream_SOURCES = %D%/test_stream.c %D%/pair.h
 %C%_test_stream_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_stream_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_ring_wait
+%C%_test_ring_wait_SOURCES = %D%/test_ring_wait.c %D%/pair.h
+%C%_test_ring_wait_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_ring_wait_LDADD = $(TEST_LDADD)
