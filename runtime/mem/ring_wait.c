@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "transport/transport.h"
 
 /* Where somebody may be dead, nobody sleeps longer than a slice without a look after him. */
 static const uint64_t slice_ns = 20000000;
@@ -139,9 +138,7 @@ psy_status psy_ring_wait_room(psy_ring *ring, uint64_t timeout_ns) { return wait
 static void wake(psy_ring *ring, PSY_ATOMIC(uint32_t) * word, bool all)
 {
     futex(word, FUTEX_WAKE, all ? INT_MAX : 1, NULL);
-    if (ring->bell >= 0) {
-        psy__bell_ring(ring->bell);
-    }
+    psy_bell_ring(&ring->bell);
 }
 
 void psy_ring_wake_consumer(psy_ring *ring)

@@ -88,17 +88,4 @@ static inline int psy__link_fd(const psy__link *link) { return link->fd; }
 void psy__link_close(psy__link *link); /* NULL is allowed */
 void psy__listener_close(psy__listener *listener);
 
-/* Doorbells: event descriptors that wake a sleeper of the same process; they are never handed to a peer, since whether they
- * block is up to everyone who holds one. create gives -1 where there are no descriptors left. ring is async-signal-safe. */
-int psy__doorbell_create(void);
-void psy__doorbell_ring(int fd);
-void psy__doorbell_clear(int fd);
-
-/* Bells: doorbells between peers. Two ends, each rings the other and polls readable when it was rung; nothing that a peer does
- * with its end, or that it hands over instead of one, makes ring or clear block, fail loudly or run without bound. */
-PSY_NODISCARD psy_status psy__bell_create(int ends[2]); /* LIMIT */
-PSY_NODISCARD psy_status psy__bell_check(int fd);       /* PROTOCOL: what a peer handed over is no bell */
-void psy__bell_ring(int fd);
-void psy__bell_clear(int fd);
-
 #endif

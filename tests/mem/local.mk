@@ -88,3 +88,27 @@ soak:
 	@$(SOAK_BUILD)/%D%/soak$(EXEEXT) $(SECONDS) $(RATE) >soak.out; status=$$?; cat soak.out; grep '^{' soak.out >soak.json; exit $$status
 .PHONY: soak
 CLEANFILES += %D%/soak$(EXEEXT) soak.out soak.json
+check_PROGRAMS += %D%/test_bell
+%C%_test_bell_SOURCES = %D%/test_bell.c %D%/pair.h
+%C%_test_bell_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_bell_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_frame
+%C%_test_frame_SOURCES = %D%/test_frame.c %D%/pair.h
+%C%_test_frame_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_frame_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_frame_flow
+%C%_test_frame_flow_SOURCES = %D%/test_frame_flow.c %D%/pair.h
+%C%_test_frame_flow_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_frame_flow_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_stream
+%C%_test_stream_SOURCES = %D%/test_stream.c %D%/pair.h
+%C%_test_stream_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_stream_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_ring_wait
+%C%_test_ring_wait_SOURCES = %D%/test_ring_wait.c %D%/pair.h
+%C%_test_ring_wait_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_ring_wait_LDADD = $(TEST_LDADD)

@@ -54,7 +54,7 @@
  *   - Sleeping is Dekker's protocol: the consumer stores consumer_waits, then looks at the ring; the producer publishes, then
  *     loads consumer_waits: at least one of them sees the other. Waiting for room is the same with the sides swapped. Whoever
  * is about to sleep has shown its own position just before, and must wake the other side for that, or both would sleep:
- *     psy_ring_wait* do so, users of a doorbell call take_wake or take_room_wake.
+ *     psy_ring_wait* do so, users of a bell call take_wake or take_room_wake.
  *   - A consumer among several stores RELEASED, then looks whether `released` has come to its run; the one before it moves
  *     `released`, then looks at the run behind: at least one of them moves it on.
  * tests/models holds the protocols as models for spin.
@@ -88,6 +88,7 @@
 #endif
 
 #include <psyne/atomic.h>
+#include <psyne/bell.h>
 #include <psyne/seat.h>
 #include <psyne/status.h>
 
@@ -173,8 +174,13 @@ typedef struct psy_ring {
     uint8_t waiting;                    /* psy_ring_waiting */
     uint8_t bits;                       /* slots are 1 << bits */
     bool adopts;                        /* there may be runs to adopt */
-    int bell;                           /* rung for sleepers of the other side; -1: none */
+    psy_bell bell;                      /* rung for sleepers of the other side */
     psy_seat seat;                      /* who uses this handle; fd -1: nobody can tell whether it lives */
+    uint32_t room_want;   /* slots that the claim of a run which failed last had wanted, together; 0: one will do */
+    uint32_t frame_slots; /* of the largest frame; 0: the stride is no power of two (psyne/frame.h) */
+    uint32_t payload_at;  /* of the frames to be claimed, behind the head's begin */
+    uint32_t looked;      /* slots of frames that were looked at and not released */
+    uint8_t stride_bits;  /* the stride is 1 << stride_bits; 0: it is no power of two */
 } psy_ring;
 
 typedef struct psy_ring_span {
@@ -353,8 +359,9 @@ static inline uint32_t psy_ring_claim_spans(psy_ring *ring, uint32_t want, psy_r
     return room;
 }
 
-/* Exactly `n` (up to PSY_RING_RUN_MAX) free slots that lie together, on a ring with several producers; those before the ring's
- * end that are too few become padding. NULL when there is no room for them. */
+/* Exactly `n` (up to PSY_RING_RUN_MAX, and half of the ring: the rest may be padding or held back) free slots that lie
+ * together, on a ring with several producers; those before the ring's end that are too few become padding. NULL when there is
+ * no room for them: psy_ring_wait_room waits for that many then. */
 void *psy_ring_claim_run(psy_ring *ring, uint32_t n);
 
 /* The first `n` claimed slots are written. With several producers the others become padding. */
@@ -519,10 +526,9 @@ static inline uint64_t psy_ring_fill(const psy_ring *ring)
 typedef enum psy_ring_waiting { PSY_RING_PARK, PSY_RING_YIELD, PSY_RING_SPIN } psy_ring_waiting;
 static inline void psy_ring_set_waiting(psy_ring *ring, psy_ring_waiting how) { ring->waiting = (uint8_t)how; }
 
-/* Also rings a bell when it wakes a sleeper of the other side, for one that sleeps in epoll: an event descriptor, or an end of
- * a pair of sockets (which a hostile peer cannot make block). -1: none. The sleeper calls sleep_begin or room_begin before, and
- * _end after. The descriptor stays the caller's. */
-static inline void psy_ring_set_bell(psy_ring *ring, int fd) { ring->bell = fd; }
+/* Also rings a bell (copied) when it wakes a sleeper of the other side, for one that sleeps in epoll. The sleeper calls
+ * sleep_begin or room_begin before, and _end after (psyne/bell.h). */
+static inline void psy_ring_set_bell(psy_ring *ring, psy_bell bell) { ring->bell = bell; }
 
 /* Until something waits, or until there is room: OK, TIMEOUT, CORRUPT for a broken ring, or PEER_DIED when all who joined the
  * other side with seats are dead (and nothing waits that they left). Recovers what the dead hold now and then. Flushes, or
