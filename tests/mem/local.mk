@@ -48,6 +48,7 @@ check_PROGRAMS += %D%/test_counters_life
 %C%_test_counters_life_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters_life.c
 %C%_test_counters_life_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_counters_life_LDADD = $(TEST_LDADD)
+
 check_PROGRAMS += %D%/test_slab_server
 %C%_test_slab_server_SOURCES = %D%/test_slab_server.c %D%/serving.h tests/opened.h
 %C%_test_slab_server_CPPFLAGS = $(TEST_CPPFLAGS)
