@@ -134,7 +134,9 @@ static psy_status serve(ipc_listener *l, const struct sockaddr_un *address)
         return system_failure(l->path, "bind");
     }
     if (lstat(l->path, &st) != 0) {
-        return system_failure(l->path, "lstat");
+        status = system_failure(l->path, "lstat");
+        (void)unlink(l->path); /* made under our lock, so it is ours */
+        return status;
     }
     l->inode = st.st_ino;
     if (chmod(l->path, 0600) != 0) { /* nobody can connect before listen */
