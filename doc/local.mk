@@ -2,7 +2,8 @@
 # Every page is distributed and installed; none is listed by name, so that none is forgotten.
 dist_doc_DATA = $(wildcard $(srcdir)/%D%/*.md)
 docimagesdir = $(docdir)/images
-dist_docimages_DATA = %D%/images/dataflow.svg %D%/images/message-tail.svg %D%/images/nearest-graph.svg %D%/images/nearest-graph-O0.svg
+dist_docimages_DATA = %D%/images/dataflow.svg %D%/images/message-tail.svg %D%/images/nearest-graph.svg %D%/images/nearest-graph-O0.svg \
+    %D%/images/ring-crossover.svg
 dist_man1_MANS = %D%/man/psyne.1 %D%/man/psynec.1
 
 # For Vim and VS Code to take from there: doc/editors.md.

@@ -20,6 +20,7 @@ endif
 
 include %D%/isa/local.mk
 include %D%/mem/local.mk
+include %D%/models/local.mk
 include %D%/transport/local.mk
 include %D%/schema/local.mk
 include %D%/message/local.mk
@@ -54,7 +55,8 @@ check-local: $(check_PROGRAMS) $(check_tools)
 EXTRA_PROGRAMS += $(check_tools) $(long_programs)
 LONG = 1
 long_wanted = $(if $(TESTS),$(TESTS),$(long_programs) tests/compiler/test_random_hrm tests/compiler/numpy_random.sh tests/codegen/test_codegen \
-    tests/fuzz/test_fuzz_compiler tests/message/test_random_messages tests/vulkan/test_language)
+    tests/fuzz/test_fuzz_compiler tests/message/test_random_messages tests/mem/test_ring_steps tests/mem/test_ring_kills \
+    tests/mem/test_ring_hostile tests/vulkan/test_language)
 check-long: $(check_PROGRAMS) $(check_tools) $(long_programs)
 	@env $(test_environment) PSYNE_TEST_SECONDS=$$((14400 * $(LONG))) PSYNE_TEST_SEED=1000 PSYNE_TEST_RANDOM=$$((5000 * $(LONG))) \
 	    PSYNE_FUZZ_ROUNDS=$$((30 * $(LONG))) PSYNE_LANGUAGE_WAYS=all bash $(srcdir)/tests/runner/run test-logs-long \
@@ -63,7 +65,7 @@ check-long: $(check_PROGRAMS) $(check_tools) $(long_programs)
 CLEANFILES += $(check_tools) $(long_programs)
 
 clean-local:
-	rm -rf test-logs test-logs-long
+	rm -rf test-logs test-logs-long soak-build
 
 check-programs: $(BUILT_SOURCES)
 	@$(MAKE) $(AM_MAKEFLAGS) $(check_LTLIBRARIES) $(check_PROGRAMS)

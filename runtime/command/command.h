@@ -98,5 +98,6 @@ void psy__room_grow(psy__room *room, size_t bytes, size_t used);
 int psy__inspect(int argc, char **argv);
 int psy__encode(int argc, char **argv);
 int psy__types(int argc, char **argv);
+int psy__counters(int argc, char **argv);
 
 #endif

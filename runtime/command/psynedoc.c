@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes what is made of the table of commands: `psynedoc <TEMPLATE`, for `make update-docs`. Lines of
+/* Writes what is made of the tables of commands and counters: `psynedoc <TEMPLATE`, for `make update-docs`. Lines of
  * the template that are @{NAME} alone are replaced. */
 #include <string.h>
+
+#include <psyne/counters.h>
 
 #include "command/command.h"
 
@@ -125,11 +127,26 @@ static void write_options(FILE *to)
     }
 }
 
+static void write_counters(FILE *to)
+{
+    static const char *const kinds[] = {"", "counter", "gauge", "position", "peak"};
+    const psy_counters_descriptor *d;
+    for (unsigned i = 0; (d = psy_counters_table(i)) != NULL; i++) {
+        if (d->kind == PSY_COUNTERS_SECTION) {
+            fprintf(to, "| `%s`: %s | kind | unit | |\n|---|---|---|---|\n", d->name, d->help);
+        } else {
+            fprintf(to, "| `%s` | %s | %s | %s |\n", d->name, kinds[d->kind], d->unit, d->help);
+        }
+    }
+    fputc('\n', to);
+}
+
 static const struct {
     const char *name;
     void (*write)(FILE *to);
 } parts[] = {{"@{SYNOPSIS}\n", write_synopsis}, {"@{OPTIONS}\n", write_roff_options}, {"@{WORDS}\n", write_words},
-             {"@{VALUES}\n", write_values},     {"@{LISTS}\n", write_lists},          {"@{TABLES}\n", write_options}};
+             {"@{VALUES}\n", write_values},     {"@{LISTS}\n", write_lists},          {"@{TABLES}\n", write_options},
+             {"@{COUNTERS}\n", write_counters}};
 
 int main(void)
 {

@@ -14,16 +14,20 @@
 
 #include <psyne/utf8.h>
 
+#include "base/failure.h"
+
 psy_status psy__counters_failure(const char *call, const char *name)
 {
     const int error = errno;
-    const psy_status status = error == ENOMEM || error == ENOSPC || error == EDQUOT ? PSY_NO_MEMORY
-                              : error == ENOENT || error == ENOTDIR                 ? PSY_NOT_FOUND
-                              : error == EACCES || error == EPERM || error == EROFS ? PSY_DENIED
-                              : error == EFBIG                                      ? PSY_LIMIT
-                                                                                    : PSY_IO;
-    return psy_fail(status, "%s: %s: %s%s", name, call, strerror(error),
-                    error == EMFILE ? " (raise the limit of open files)" : "");
+    const psy_status status = psy__system_failure(name, call, error);
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR: return PSY_NOT_FOUND;
+    case EROFS: return PSY_DENIED;
+    case EDQUOT: return PSY_NO_MEMORY;
+    case EFBIG: return PSY_LIMIT;
+    default: return status;
+    }
 }
 
 /* ---- who lives ---- */

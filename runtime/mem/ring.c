@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How rings are formatted, joined and left. */
 #define _GNU_SOURCE
-#include <psyne/ring.h>
+#include <psyne/frame.h>
 
 #include <string.h>
 #include <time.h>
 
 #include "mem/ring_state.h"
 
-enum { JOIN_TRIES = 2000 };
+enum { JOIN_TRIES = 2000, FRAME_SLOTS_MAX = PSY_RING_RUN_MAX - PSY_RING_BATCH };
 
 static psy_status check_shape(const void *memory, uint64_t bytes, const psy_ring_shape *shape)
 {
@@ -194,11 +194,19 @@ psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint6
                   .slots = shape->slots,
                   .kind = (uint8_t)shape->kind,
                   .side = (uint8_t)side,
-                  .bell = -1,
                   .found = true,
                   .seat = psy_seat_bare(0)};
     while ((UINT32_C(1) << r.bits) != r.slots) {
         r.bits++;
+    }
+    r.payload_at = PSY_FRAME_HEAD_BYTES;
+    if ((r.stride & (r.stride - 1)) == 0) {
+        while ((UINT32_C(1) << r.stride_bits) != r.stride) {
+            r.stride_bits++;
+        }
+        /* Half, and what is committed besides, held back, fits into one run. */
+        r.frame_slots = r.slots > 1 ? r.slots / 2 : 1;
+        r.frame_slots = r.frame_slots < FRAME_SLOTS_MAX ? r.frame_slots : FRAME_SLOTS_MAX;
     }
     if (shape->kind != PSY_RING_SPSC) {
         r.joined = (PSY_ATOMIC(uint32_t) *)(void *)r.slots_at;

@@ -115,6 +115,7 @@ bool psy__ring_see_free(psy_ring *ring, uint32_t want, bool spans)
         return false;
     }
     if (psy_ring_many_producers(ring)) {
+        ring->room_want = 0;
         return claimed(ring) || claim(ring, want, spans, false);
     }
     bool free = see_free_single(ring);
@@ -128,7 +129,8 @@ void *psy_ring_claim_run(psy_ring *ring, uint32_t n)
 {
     if (ring->broken || !psy_ring_many_producers(ring) || n == 0 || n > PSY_RING_RUN_MAX || claimed(ring) ||
         !claim(ring, n, false, true)) {
-        ring->stalls++;
+        psy__ring_stall(ring);
+        ring->room_want = n;
         return NULL;
     }
     return ring->slots_at + (uint64_t)((uint32_t)ring->position & (ring->slots - 1)) * ring->stride;
@@ -182,8 +184,9 @@ bool psy__ring_full(psy_ring *ring)
     if (ring->broken) {
         return true;
     }
+    uint32_t want = ring->room_want ? ring->room_want : 1;
     if (!psy_ring_many_producers(ring)) {
-        return !see_free_single(ring);
+        return !see_free_single(ring) || ring->slots - (ring->position - ring->other) < want;
     }
     if (claimed(ring)) {
         return false;
@@ -193,7 +196,8 @@ bool psy__ring_full(psy_ring *ring)
     }
     uint64_t at = atomic_load_explicit(&ring->header->published, memory_order_acquire);
     uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_acquire), state = state_load(ring, at);
-    return at - released == ring->slots && !state_tells(ring, state, at);
+    uint64_t used = at - released;
+    return used <= ring->slots && ring->slots - used < want && !state_tells(ring, state, at);
 }
 
 /* ---- consumers ---- */

@@ -3,7 +3,7 @@
 #include "mem/ring_state.h"
 
 /* Room for a producer. */
-static bool see_room(psy_ring *ring, uint32_t want, bool spans)
+bool psy__ring_see_room(psy_ring *ring, uint32_t want, bool spans)
 {
     if (ring->broken) {
         return false;
@@ -25,7 +25,7 @@ static bool see_room(psy_ring *ring, uint32_t want, bool spans)
 }
 
 /* Something for a consumer. */
-static bool see_more(psy_ring *ring, uint32_t want)
+bool psy__ring_see_more(psy_ring *ring, uint32_t want)
 {
     if (ring->broken) {
         return false;
@@ -59,8 +59,7 @@ static void *place(psy_ring *ring, uint64_t n, uint32_t want, uint32_t *got)
     return ring->at;
 }
 
-/* Nothing there: one stall, until something is. */
-static void *stall(psy_ring *ring, uint32_t *got)
+void psy__ring_stall(psy_ring *ring)
 {
     if (ring->found) {
         ring->found = false;
@@ -68,6 +67,11 @@ static void *stall(psy_ring *ring, uint32_t *got)
         ring->end = ring->at;
         ring->idle = !ring->states && !ring->broken;
     }
+}
+
+static void *stall(psy_ring *ring, uint32_t *got)
+{
+    psy__ring_stall(ring);
     *got = 0;
     return NULL;
 }
@@ -77,7 +81,7 @@ static uint64_t waiting(const psy_ring *ring) { return ring->other - ring->posit
 
 void *psy_ring_claim_more(psy_ring *ring, uint32_t want, uint32_t *got)
 {
-    if ((room(ring) < want || ring->broken) && !see_room(ring, want, false)) {
+    if ((room(ring) < want || ring->broken) && !psy__ring_see_room(ring, want, false)) {
         return stall(ring, got);
     }
     return place(ring, room(ring), want, got);
@@ -85,7 +89,7 @@ void *psy_ring_claim_more(psy_ring *ring, uint32_t want, uint32_t *got)
 
 void *psy_ring_peek_more(psy_ring *ring, uint32_t want, uint32_t *got)
 {
-    if ((waiting(ring) < want || ring->broken) && !see_more(ring, want)) {
+    if ((waiting(ring) < want || ring->broken) && !psy__ring_see_more(ring, want)) {
         return stall(ring, got);
     }
     return place(ring, waiting(ring), want, got);
@@ -109,7 +113,7 @@ static uint32_t no_parts(psy_ring *ring, psy_ring_span spans[2])
 
 uint32_t psy_ring_claim_spans(psy_ring *ring, uint32_t want, psy_ring_span spans[2])
 {
-    if ((room(ring) < want || ring->broken) && !see_room(ring, want, true)) {
+    if ((room(ring) < want || ring->broken) && !psy__ring_see_room(ring, want, true)) {
         return no_parts(ring, spans);
     }
     return two_parts(ring, room(ring), want, spans);
@@ -117,11 +121,15 @@ uint32_t psy_ring_claim_spans(psy_ring *ring, uint32_t want, psy_ring_span spans
 
 uint32_t psy_ring_peek_spans(psy_ring *ring, uint32_t want, psy_ring_span spans[2])
 {
-    if ((waiting(ring) < want || ring->broken) && !see_more(ring, want)) {
+    if ((waiting(ring) < want || ring->broken) && !psy__ring_see_more(ring, want)) {
         return no_parts(ring, spans);
     }
     return two_parts(ring, waiting(ring), want, spans);
 }
 
-bool psy_ring_full(psy_ring *ring) { return ring->states ? psy__ring_full(ring) : !see_room(ring, 1, false); }
-bool psy_ring_empty(psy_ring *ring) { return ring->states ? psy__ring_empty(ring) : !see_more(ring, 1); }
+bool psy_ring_full(psy_ring *ring)
+{
+    uint32_t want = ring->room_want ? ring->room_want : 1;
+    return ring->states ? psy__ring_full(ring) : !psy__ring_see_room(ring, want, false) || room(ring) < want;
+}
+bool psy_ring_empty(psy_ring *ring) { return ring->states ? psy__ring_empty(ring) : !psy__ring_see_more(ring, 1); }

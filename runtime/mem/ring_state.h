@@ -54,9 +54,14 @@ static inline uint32_t state_extent(psy_ring *ring, uint64_t state)
     return n;
 }
 
-/* Room, or something waiting, after a look at the shared words of a ring that has states. */
+/* Room for a producer, or something for a consumer, after a look at the shared words; the second pair on a ring that has
+ * states. */
+bool psy__ring_see_room(psy_ring *ring, uint32_t want, bool spans);
+bool psy__ring_see_more(psy_ring *ring, uint32_t want);
 bool psy__ring_see_free(psy_ring *ring, uint32_t want, bool spans);
 bool psy__ring_see_waiting(psy_ring *ring, uint32_t want);
+/* Nothing was there: one stall, until something is. */
+void psy__ring_stall(psy_ring *ring);
 /* The same for looks that neither claim nor take. */
 bool psy__ring_full(psy_ring *ring);
 bool psy__ring_empty(psy_ring *ring);

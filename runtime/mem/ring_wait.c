@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "transport/transport.h"
 
 /* Where somebody may be dead, nobody sleeps longer than a slice without a look after him. */
 static const uint64_t slice_ns = 20000000;
@@ -148,9 +147,7 @@ static void wake(psy_ring *ring, PSY_ATOMIC(uint32_t) * word, bool all)
         psy_counter_add(&ring->counters->wakes, 1);
     }
     futex(word, FUTEX_WAKE, all ? INT_MAX : 1, NULL);
-    if (ring->bell >= 0) {
-        psy__bell_ring(ring->bell);
-    }
+    psy_bell_ring(&ring->bell);
 }
 
 void psy_ring_wake_consumer(psy_ring *ring)

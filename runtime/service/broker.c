@@ -47,12 +47,6 @@ static psy_status make_tables(psy_broker *b, uint32_t in_flight)
     if (!b->clients || !b->shards || !b->tickets || !b->free_tickets || !b->polls) {
         return psy_fail(PSY_NO_MEMORY, "no memory for %u requests", b->ticket_count);
     }
-    for (uint32_t i = 0; i < b->client_room; i++) {
-        b->clients[i].bell = -1;
-    }
-    for (uint32_t i = 0; i < b->shard_count; i++) {
-        b->shards[i].bell = -1;
-    }
     for (uint32_t i = 0; i < b->ticket_count; i++) {
         b->free_tickets[b->free_count++] = b->ticket_count - 1 - i;
     }
@@ -76,7 +70,6 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
     if (!b) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a broker");
     }
-    b->doorbell = -1;
     b->module = o->module;
     b->shard_count = o->shards ? o->shards : 1;
     b->client_room = o->clients ? o->clients : CLIENTS_DEFAULT;
@@ -84,8 +77,8 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
     if (status == PSY_OK && getrandom(b->route_salt, sizeof b->route_salt, 0) != (ssize_t)sizeof b->route_salt) {
         status = psy_fail(PSY_IO, "getrandom failed");
     }
-    if (status == PSY_OK && (b->doorbell = psy__doorbell_create()) < 0) {
-        status = psy_fail(PSY_IO, "no event descriptor: too many open files?");
+    if (status == PSY_OK) {
+        status = psy_bell_open(&b->doorbell);
     }
     if (status == PSY_OK) {
         status = psy__bind(o->uri, &b->listener);
@@ -171,12 +164,17 @@ static const psy__link *link_at(const psy_broker *b, uint32_t place)
     return place < b->shard_count ? b->shards[place].link : b->clients[place - b->shard_count].link;
 }
 
+static const psy_bell *bell_at(const psy_broker *b, uint32_t place)
+{
+    return place < b->shard_count ? &b->shards[place].bell : &b->clients[place - b->shard_count].bell;
+}
+
 void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
 {
     /* Guests, then two for each peer that is there, shards first: bell and link. */
     struct pollfd *p = b->polls, *peers = b->polls + 2 + PSY_GUESTS_MAX;
     uint32_t place_count = b->shard_count + b->client_top, peer_count = 0;
-    p[0] = (struct pollfd){.fd = b->doorbell, .events = POLLIN};
+    p[0] = (struct pollfd){.fd = psy_bell_fd(&b->doorbell), .events = POLLIN};
     p[1] = (struct pollfd){.fd = b->crowded ? -1 : psy__listener_fd(b->listener), .events = POLLIN};
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
         p[2 + i] = (struct pollfd){.fd = b->guests[i] ? psy__link_fd(b->guests[i]) : -1, .events = POLLIN};
@@ -184,8 +182,7 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
     for (uint32_t i = 0; i < place_count; i++) {
         const psy__link *link = link_at(b, i);
         if (link) {
-            int bell = i < b->shard_count ? b->shards[i].bell : b->clients[i - b->shard_count].bell;
-            peers[2 * peer_count] = (struct pollfd){.fd = bell, .events = POLLIN};
+            peers[2 * peer_count] = (struct pollfd){.fd = psy_bell_fd(bell_at(b, i)), .events = POLLIN};
             peers[2 * peer_count + 1] = (struct pollfd){.fd = psy__link_fd(link), .events = POLLIN};
             peer_count++;
         }
@@ -195,7 +192,7 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
         timeout_ns = timeout_ns < sleep_ns_max ? timeout_ns : sleep_ns_max;
         struct timespec t = {0, (long)timeout_ns};
         slept = ppoll(p, 2 + PSY_GUESTS_MAX + 2 * (nfds_t)peer_count, &t, NULL) > 0;
-        psy__doorbell_clear(b->doorbell);
+        psy_bell_clear(&b->doorbell);
         b->tick_due_ns = 0;
     }
     awake(b);
@@ -212,7 +209,7 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
                 psy__broker_drop_client(b, i - b->shard_count);
             }
         } else if (bell->revents) {
-            psy__bell_clear(bell->fd);
+            psy_bell_clear(bell_at(b, i));
         }
     }
 }
@@ -236,7 +233,7 @@ void psy_broker_run(psy_broker *b)
 void psy_broker_stop(psy_broker *b)
 {
     atomic_store_explicit(&b->stop, true, memory_order_release);
-    psy__doorbell_ring(b->doorbell);
+    psy_bell_ring(&b->doorbell);
 }
 
 void psy_broker_get_counts(const psy_broker *b, psy_broker_counts *out)
@@ -272,9 +269,7 @@ void psy_broker_destroy(psy_broker *b)
         psy__listener_close(b->listener);
     }
     psy_slab_destroy(b->gather_slab);
-    if (b->doorbell >= 0) {
-        close(b->doorbell);
-    }
+    psy_bell_close(&b->doorbell);
     free(b->clients);
     free(b->shards);
     free(b->tickets);

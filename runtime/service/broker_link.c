@@ -42,7 +42,7 @@ static psy_status tell_clients(psy_broker *b, uint32_t shard)
         }
         psy__channel_said said = {
             .channel = i, .epoch = c->epoch, .reply_slots = c->responses.slots, .reply_stride = c->responses.stride};
-        int fds[2] = {psy_slab_fd(c->response_slab), c->bell};
+        int fds[2] = {psy_slab_fd(c->response_slab), psy_bell_fd(&c->bell)};
         psy_status status = psy__say(b->shards[shard].link, PSY_SAY_CHANNEL, &said, sizeof said, fds, 2);
         if (status != PSY_OK) {
             return status == PSY_FULL ? PSY_OK : status;
@@ -81,7 +81,8 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
         (said->request_slots & (said->request_slots - 1)) != 0) {
         return psy_fail(PSY_PROTOCOL, "the client's slab geometry is not the one agreed");
     }
-    psy_status status = psy__bell_check(fds[2]);
+    psy_bell bell; /* closed with fds if the rest fails */
+    psy_status status = psy_bell_adopt(fds[2], &bell);
     if (status == PSY_OK) {
         status = psy_slab_adopt(fds[0], UINT64_C(1) << 36, &c->request_slab);
         fds[0] = -1;
@@ -108,7 +109,7 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
     if (status != PSY_OK) {
         return status;
     }
-    c->bell = fds[2];
+    c->bell = bell;
     fds[2] = -1;
     c->phase = CLIENT_SERVED;
     for (uint32_t s = 0; s < b->shard_count; s++) {
@@ -213,10 +214,8 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
     psy__link_close(c->link);
     psy_slab_destroy(c->request_slab);
     psy_slab_destroy(c->response_slab);
-    if (c->bell >= 0) {
-        close(c->bell);
-    }
-    *c = (psy__client){.epoch = c->epoch + 1, .bell = -1};
+    psy_bell_close(&c->bell);
+    *c = (psy__client){.epoch = c->epoch + 1};
     while (b->client_top > 0 && b->clients[b->client_top - 1].phase == CLIENT_NONE) {
         b->client_top--;
     }
@@ -279,7 +278,6 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
     }
     s->link = link;
     s->phase = SHARD_HIRED;
-    s->bell = -1;
     for (uint32_t i = 0; i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_SERVED) {
             remember_untold(b, hello->shard, i);
@@ -329,7 +327,8 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     if (s->phase != SHARD_HIRED || s->loaded || said.symbol_count != m->symbol_count) {
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
-    status = psy__bell_check(control->fds[0]);
+    psy_bell bell;
+    status = psy_bell_adopt(control->fds[0], &bell);
     if (status != PSY_OK) {
         return status;
     }
@@ -345,7 +344,7 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
         }
     }
     memcpy(s->symbols, said.symbols, sizeof s->symbols);
-    s->bell = control->fds[0];
+    s->bell = bell;
     control->fds[0] = -1;
     s->loaded = true;
     settle_shard(b, index);
@@ -368,10 +367,8 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
     }
     psy__link_close(s->link);
     psy_slab_destroy(s->slab);
-    if (s->bell >= 0) {
-        close(s->bell);
-    }
-    *s = (psy__shard){.bell = -1};
+    psy_bell_close(&s->bell);
+    *s = (psy__shard){0};
 }
 
 /* ---- guests ---- */
@@ -395,7 +392,7 @@ static bool introduce(psy_broker *b, psy__link *link, psy__control *control)
         for (uint32_t i = 0; i < b->client_room; i++) {
             psy__client *c = &b->clients[i];
             if (c->phase == CLIENT_NONE) {
-                *c = (psy__client){.phase = CLIENT_CALLED, .epoch = c->epoch, .link = link, .bell = -1};
+                *c = (psy__client){.phase = CLIENT_CALLED, .epoch = c->epoch, .link = link};
                 b->client_top = i >= b->client_top ? i + 1 : b->client_top;
                 welcome_callers(b);
                 return true;

@@ -293,7 +293,7 @@ void psy__broker_flush(psy_broker *b)
             shard->sent = false;
             psy_ring_flush(&shard->requests);
             if (psy_ring_take_wake(&shard->requests)) {
-                psy__bell_ring(shard->bell);
+                psy_bell_ring(&shard->bell);
             }
         }
     }
@@ -303,7 +303,7 @@ void psy__broker_flush(psy_broker *b)
             c->completed = false;
             psy_ring_flush(&c->completions);
             if (psy_ring_take_wake(&c->completions)) {
-                psy__bell_ring(c->bell);
+                psy_bell_ring(&c->bell);
             }
         }
     }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include <psyne/bell.h>
 #include <psyne/broker.h>
 #include <psyne/ring.h>
 #include <psyne/slab.h>
@@ -31,7 +32,7 @@ typedef struct psy__client {
     psy_ring completions; /* the broker's own, for errors */
     bool completed;       /* something was put there in this round */
     uint64_t untold;      /* shards (bits) that have not been told of this client yet */
-    int bell;
+    psy_bell bell;
     uint64_t sequence;
     uint64_t attach_due_ns; /* WELCOMED: it has handed over its slabs by then */
 } psy__client;
@@ -43,7 +44,7 @@ typedef struct psy__shard {
     psy__link *link;
     psy_slab *slab; /* its request ring, then its finish ring */
     psy_ring requests, finished;
-    int bell;
+    psy_bell bell;
     uint32_t late;   /* failed tickets that it has not reported on: it stalls */
     uint32_t untold; /* clients that it has not been told of: its link was full */
     bool loaded;     /* said READY; it is when nobody is untold */
@@ -82,7 +83,7 @@ struct psy_broker {
     uint64_t now_ns, tick_due_ns;
     uint64_t overdue_ns; /* no deadline passes before */
     struct pollfd *polls;
-    int doorbell; /* for psy_broker_stop; peers ring their bells */
+    psy_bell doorbell; /* for psy_broker_stop; peers ring their bells */
     _Atomic bool stop;
     psy_broker_counts counts;
 };

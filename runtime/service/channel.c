@@ -85,15 +85,15 @@ static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
     if (status != PSY_OK) {
         return status;
     }
-    int bell[2];
-    status = psy__bell_create(bell);
+    psy_bell bell[2];
+    status = psy_bell_open_pair(bell);
     if (status != PSY_OK) {
         return status;
     }
     c->bell = bell[0];
-    int fds[3] = {psy_slab_fd(c->request_slab), psy_slab_fd(c->response_slab), bell[1]};
+    int fds[3] = {psy_slab_fd(c->request_slab), psy_slab_fd(c->response_slab), psy_bell_fd(&bell[1])};
     status = psy__say(c->link, PSY_SAY_ATTACH, &request, sizeof request, fds, 3);
-    close(bell[1]);
+    psy_bell_close(&bell[1]);
     psy__attached attached;
     return status != PSY_OK ? status : psy__hear(c->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0, deadline_ns);
 }
@@ -109,7 +109,6 @@ psy_status psy_channel_connect(const char *uri, const psy_channel_options *optio
     if (!c) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a channel");
     }
-    c->bell = -1;
     c->in_flight = o.in_flight ? o.in_flight : IN_FLIGHT_DEFAULT;
     c->call_timeout_ms = o.call_timeout_ms ? o.call_timeout_ms : CALL_TIMEOUT_MS_DEFAULT;
     c->connect_timeout_ns = o.connect_timeout_ns ? o.connect_timeout_ns : connect_timeout_default_ns;
@@ -197,9 +196,7 @@ void psy_channel_close(psy_channel *c)
     }
     psy_slab_destroy(c->request_slab);
     psy_slab_destroy(c->response_slab);
-    if (c->bell >= 0) {
-        close(c->bell);
-    }
+    psy_bell_close(&c->bell);
     free(c->completions);
     free(c->calls);
     free(c->idle);

@@ -95,7 +95,7 @@ void psy_channel_flush(psy_channel *c)
 {
     psy_ring_flush(&c->requests);
     if (psy_ring_take_wake(&c->requests)) {
-        psy__bell_ring(c->bell);
+        psy_bell_ring(&c->bell);
     }
 }
 

@@ -214,11 +214,11 @@ static void sleep_for_completions(psy_channel *c, uint64_t timeout_ns)
         empty = psy_ring_sleep_begin(&c->completions[w]) && empty;
     }
     if (empty) {
-        struct pollfd p[2] = {{.fd = c->bell, .events = POLLIN}, {.fd = psy__link_fd(c->link), .events = POLLIN}};
+        struct pollfd p[2] = {{.fd = psy_bell_fd(&c->bell), .events = POLLIN}, {.fd = psy__link_fd(c->link), .events = POLLIN}};
         struct timespec t = {(time_t)(timeout_ns / second_ns), (long)(timeout_ns % second_ns)};
         (void)ppoll(p, 2, &t, NULL);
         if (p[0].revents) {
-            psy__bell_clear(c->bell);
+            psy_bell_clear(&c->bell);
         }
         c->tick_due_ns = 0;
     }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include <psyne/bell.h>
 #include <psyne/channel.h>
 #include <psyne/ring.h>
 #include <psyne/slab.h>
@@ -38,7 +39,7 @@ struct psy_channel {
     uint64_t request_salt[2], route_salt[2], sequence;
     uint64_t tick_due_ns;
     uint64_t connect_timeout_ns;
-    int bell; /* the broker and the workers ring it, and it rings the broker */
+    psy_bell bell; /* the broker and the workers ring it, and it rings the broker */
     bool claimed, dead;
     char end_text[512]; /* why it is dead, where that is known */
 };

@@ -164,13 +164,12 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     if (!w) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a worker");
     }
-    w->doorbell = w->bell = -1;
     w->module = o->module;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = join(w, o->uri, o->shard);
-    if (status == PSY_OK && (w->doorbell = psy__doorbell_create()) < 0) {
-        status = psy_fail(PSY_IO, "no event descriptor: too many open files?");
+    if (status == PSY_OK) {
+        status = psy_bell_open(&w->doorbell);
     }
     if (status == PSY_OK) {
         status = make_tables(w);
@@ -197,15 +196,16 @@ static psy_status report_ready(psy_worker *w)
     for (uint32_t i = 0; i < m->symbol_count; i++) {
         said.symbols[i] = m->symbols[i].kind == PSY_SYMBOL_GLOBAL ? w->symbols[i] : 0;
     }
-    int bell[2];
-    psy_status status = psy__bell_create(bell);
+    psy_bell bell[2];
+    psy_status status = psy_bell_open_pair(bell);
     if (status != PSY_OK) {
         return status;
     }
-    status = psy__say(w->link, PSY_SAY_READY, &said, sizeof said, &bell[1], 1);
-    close(bell[1]);
+    int theirs = psy_bell_fd(&bell[1]);
+    status = psy__say(w->link, PSY_SAY_READY, &said, sizeof said, &theirs, 1);
+    psy_bell_close(&bell[1]);
     if (status != PSY_OK) {
-        close(bell[0]);
+        psy_bell_close(&bell[0]);
         return status;
     }
     w->bell = bell[0];
@@ -304,14 +304,14 @@ uint32_t psy_worker_do_work(psy_worker *w)
 void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
 {
     if (psy_ring_sleep_begin(&w->requests) && !atomic_load_explicit(&w->stop, memory_order_acquire)) {
-        struct pollfd p[3] = {{.fd = w->bell, .events = POLLIN},
+        struct pollfd p[3] = {{.fd = psy_bell_fd(&w->bell), .events = POLLIN},
                               {.fd = psy__link_fd(w->link), .events = POLLIN},
-                              {.fd = w->doorbell, .events = POLLIN}};
+                              {.fd = psy_bell_fd(&w->doorbell), .events = POLLIN}};
         struct timespec t = {0, (long)(timeout_ns < sleep_ns_max ? timeout_ns : sleep_ns_max)};
         (void)ppoll(p, 3, &t, NULL);
-        psy__doorbell_clear(w->doorbell);
+        psy_bell_clear(&w->doorbell);
         if (p[0].revents) {
-            psy__bell_clear(w->bell);
+            psy_bell_clear(&w->bell);
         }
         w->tick_due_ns = 0;
     }
@@ -343,7 +343,7 @@ psy_status psy_worker_run(psy_worker *w)
 void psy_worker_stop(psy_worker *w)
 {
     atomic_store_explicit(&w->stop, true, memory_order_release);
-    psy__doorbell_ring(w->doorbell);
+    psy_bell_ring(&w->doorbell);
 }
 
 const char *psy_worker_describe(const psy_worker *w) { return w->description; }
@@ -376,12 +376,8 @@ void psy_worker_destroy(psy_worker *w)
         psy__engine_close(w->cpu);
     }
     psy__engine_close(w->engine);
-    if (w->doorbell >= 0) {
-        close(w->doorbell);
-    }
-    if (w->bell >= 0) {
-        close(w->bell);
-    }
+    psy_bell_close(&w->doorbell);
+    psy_bell_close(&w->bell);
     void *tables[] = {w->residents, w->lanes,  w->symbols, w->bases,   w->symbol_bound, w->inputs,  w->outputs,
                       w->partials,  w->owners, w->merges,  w->waiting, w->jobs,         w->statuses};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {

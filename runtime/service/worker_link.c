@@ -24,7 +24,7 @@ void psy__worker_sweep(psy_worker *w)
         w->retired = patron->next_retired;
         w->engine->interface->detach(w->engine, psy_slab_base(patron->slab));
         psy_slab_destroy(patron->slab);
-        close(patron->bell);
+        psy_bell_close(&patron->bell);
         free(patron);
     }
 }
@@ -52,6 +52,9 @@ static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int f
     }
     psy_status status = psy_slab_adopt(fds[0], UINT64_C(1) << 36, &patron->slab);
     fds[0] = -1;
+    if (status == PSY_OK) {
+        status = psy_bell_adopt(fds[1], &patron->bell); /* closed with fds if the rest fails */
+    }
     if (status == PSY_OK && psy_slab_data_bytes(patron->slab) < need) {
         status = psy_fail(PSY_PROTOCOL, "a client's response slab is smaller than agreed");
     }
@@ -71,7 +74,6 @@ static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int f
         return status;
     }
     patron->epoch = said->epoch;
-    patron->bell = fds[1];
     fds[1] = -1;
     retire(w, said->channel);
     w->patrons[said->channel] = patron;

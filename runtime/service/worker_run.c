@@ -158,12 +158,12 @@ void psy__worker_flush(psy_worker *w)
             patron->completed = false;
             psy_ring_flush(&patron->completions);
             if (psy_ring_take_wake(&patron->completions)) {
-                psy__bell_ring(patron->bell);
+                psy_bell_ring(&patron->bell);
             }
         }
     }
     psy_ring_flush(&w->finished);
     if (psy_ring_take_wake(&w->finished)) {
-        psy__bell_ring(w->bell);
+        psy_bell_ring(&w->bell);
     }
 }

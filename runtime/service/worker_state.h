@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include <psyne/bell.h>
 #include <psyne/ring.h>
 #include <psyne/slab.h>
 #include <psyne/worker.h>
@@ -27,7 +28,7 @@ typedef struct psy__patron {
     psy__responses responses;
     psy_ring completions;
     bool completed;
-    int bell;
+    psy_bell bell;
 } psy__patron;
 
 typedef struct psy__resident {
@@ -93,8 +94,8 @@ struct psy_worker {
     psy__job *merges;         /* those that this worker finished as the last shard: it answers */
     uint8_t *statuses;
     uint64_t tick_due_ns;
-    int doorbell; /* for psy_worker_stop */
-    int bell;     /* the broker rings it, and it rings the broker; -1 until the worker is started */
+    psy_bell doorbell; /* for psy_worker_stop */
+    psy_bell bell;     /* the broker rings it, and it rings the broker; none until the worker is started */
     bool started, dead;
     psy_status end; /* why it is dead, where the broker said so; else OK */
     char end_text[512];

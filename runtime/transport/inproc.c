@@ -9,12 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <psyne/bell.h>
+
 #include "transport/local_link.h"
 
 enum { PENDING_MAX = 64, NAME_MAX_BYTES = 128 };
 
 typedef struct inproc_listener {
-    psy__listener base; /* fd: a doorbell, rung for each connection */
+    psy__listener base; /* fd: that of the bell */
+    psy_bell bell;      /* rung for each connection */
     struct inproc_listener *next;
     int pending[PENDING_MAX];
     uint32_t pending_count;
@@ -40,15 +43,15 @@ static psy_status inproc_bind(const char *name, psy__listener **out)
         return psy_fail(PSY_INVALID, "inproc://%s: a name has 1 to %d bytes", name, NAME_MAX_BYTES - 1);
     }
     inproc_listener *l = calloc(1, sizeof *l);
-    int fd = psy__doorbell_create();
-    if (!l || fd < 0) {
-        free(l);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return psy_fail(PSY_NO_MEMORY, "no memory or descriptor for a listener");
+    if (!l) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for a listener");
     }
-    l->base = (psy__listener){&psy__transport_inproc, fd};
+    psy_status status = psy_bell_open(&l->bell);
+    if (status != PSY_OK) {
+        free(l);
+        return status;
+    }
+    l->base = (psy__listener){&psy__transport_inproc, psy_bell_fd(&l->bell)};
     memcpy(l->name, name, n + 1);
     pthread_mutex_lock(&lock);
     bool taken = find(name) != NULL;
@@ -58,7 +61,7 @@ static psy_status inproc_bind(const char *name, psy__listener **out)
     }
     pthread_mutex_unlock(&lock);
     if (taken) {
-        close(fd);
+        psy_bell_close(&l->bell);
         free(l);
         return psy_fail(PSY_IO, "inproc://%s: in use: another broker of this process serves it", name);
     }
@@ -75,7 +78,7 @@ static psy_status inproc_accept(psy__listener *listener, psy__link **out)
         fd = l->pending[0];
         memmove(l->pending, l->pending + 1, --l->pending_count * sizeof *l->pending);
         if (l->pending_count == 0) {
-            psy__doorbell_clear(l->base.fd);
+            psy_bell_clear(&l->bell);
         }
     }
     pthread_mutex_unlock(&lock);
@@ -93,7 +96,7 @@ static psy_status inproc_connect(const char *name, psy__link **out)
     bool served_here = l != NULL, queued = l && l->pending_count < PENDING_MAX;
     if (queued) {
         l->pending[l->pending_count++] = pair[1];
-        psy__doorbell_ring(l->base.fd);
+        psy_bell_ring(&l->bell);
     }
     pthread_mutex_unlock(&lock);
     if (!queued) {
@@ -121,7 +124,7 @@ static void inproc_unbind(psy__listener *listener)
     for (uint32_t i = 0; i < l->pending_count; i++) {
         close(l->pending[i]);
     }
-    close(l->base.fd);
+    psy_bell_close(&l->bell);
     free(l);
 }
 

@@ -134,7 +134,9 @@ static psy_status serve(ipc_listener *l, const struct sockaddr_un *address)
         return system_failure(l->path, "bind");
     }
     if (lstat(l->path, &st) != 0) {
-        return system_failure(l->path, "lstat");
+        status = system_failure(l->path, "lstat");
+        (void)unlink(l->path); /* made under our lock, so it is ours */
+        return status;
     }
     l->inode = st.st_ino;
     if (chmod(l->path, 0600) != 0) { /* nobody can connect before listen */
@@ -241,9 +243,9 @@ static psy_status ipc_connect(const char *path, psy__link **out)
         return system_failure(path, "socket");
     }
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        status = errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN
-                     ? psy_fail(PSY_UNREACHABLE, "nobody serves ipc://%s", path)
-                     : system_failure(path, "connect");
+        status = errno == ENOENT || errno == ECONNREFUSED ? psy_fail(PSY_UNREACHABLE, "nobody serves ipc://%s", path)
+                 : errno == EAGAIN                        ? psy_fail(PSY_FULL, "ipc://%s: too many wait for its server", path)
+                                                          : system_failure(path, "connect");
         close(fd);
         return status;
     }

@@ -5,8 +5,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,11 +46,13 @@ psy_status psy__connect(const char *uri, uint64_t timeout_ns, psy__link **out)
     uint64_t deadline = psy__add_ns(psy__now_ns(), timeout_ns);
     while (status == PSY_OK) {
         status = transport->connect(address, out);
-        if (status != PSY_UNREACHABLE) {
+        if (status != PSY_UNREACHABLE && status != PSY_FULL) {
             return status;
         }
         if (psy__now_ns() >= deadline) {
-            return psy_fail(PSY_UNREACHABLE, "nobody serves %s: is the broker running, and is the address the same?", uri);
+            return status == PSY_FULL ? PSY_UNREACHABLE
+                                      : psy_fail(PSY_UNREACHABLE,
+                                                 "nobody serves %s: is the broker running, and is the address the same?", uri);
         }
         struct timespec t = {0, (long)retry_ns};
         nanosleep(&t, NULL);
@@ -106,65 +106,5 @@ void psy__listener_close(psy__listener *listener)
 {
     if (listener) {
         listener->transport->unbind(listener);
-    }
-}
-
-int psy__doorbell_create(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
-
-void psy__doorbell_ring(int fd)
-{
-    uint64_t one = 1;
-    int before = errno; /* that of whoever a signal has interrupted */
-    while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
-    }
-    errno = before;
-}
-
-void psy__doorbell_clear(int fd)
-{
-    uint64_t count;
-    while (read(fd, &count, sizeof count) < 0 && errno == EINTR) {
-    }
-}
-
-/* Datagram sockets: they queue a few rings and refuse more, know no end of file, and obey the flags of the call. */
-psy_status psy__bell_create(int ends[2])
-{
-    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
-        ends[0] = ends[1] = -1;
-        return psy_fail(PSY_LIMIT, "no bell: %s", strerror(errno));
-    }
-    for (int i = 0; i < 2; i++) {
-        int least = 1;
-        (void)setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &least, sizeof least); /* a few rings wait, not hundreds */
-    }
-    return PSY_OK;
-}
-
-psy_status psy__bell_check(int fd)
-{
-    int domain = 0, type = 0;
-    socklen_t n = sizeof domain, m = sizeof type;
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) != 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &m) != 0 ||
-        domain != AF_UNIX || type != SOCK_DGRAM) {
-        return psy_fail(PSY_PROTOCOL, "the peer handed over something else for its bell");
-    }
-    return PSY_OK;
-}
-
-void psy__bell_ring(int fd)
-{
-    static const uint8_t one = 1;
-    while (send(fd, &one, sizeof one, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
-    }
-}
-
-void psy__bell_clear(int fd)
-{
-    uint8_t rings[8];
-    for (int i = 0; i < 64; i++) { /* more than wait; a peer that never stops just wakes us again */
-        if (recv(fd, rings, sizeof rings, MSG_DONTWAIT) < 0 && errno != EINTR) {
-            return;
-        }
     }
 }

@@ -36,7 +36,7 @@ typedef struct psy__transport {
     /* `address` is what follows "SCHEME://". */
     psy_status (*bind)(const char *address, psy__listener **out);
     psy_status (*accept)(psy__listener *listener, psy__link **out);
-    psy_status (*connect)(const char *address, psy__link **out); /* one try */
+    psy_status (*connect)(const char *address, psy__link **out); /* one try; FULL: too many wait to be accepted */
     void (*unbind)(psy__listener *listener);
     psy_status (*send)(psy__link *link, const psy__control *message);
     psy__event (*poll)(psy__link *link, psy__control *out);
@@ -87,18 +87,5 @@ static inline int psy__link_fd(const psy__link *link) { return link->fd; }
 
 void psy__link_close(psy__link *link); /* NULL is allowed */
 void psy__listener_close(psy__listener *listener);
-
-/* Doorbells: event descriptors that wake a sleeper of the same process; they are never handed to a peer, since whether they
- * block is up to everyone who holds one. create gives -1 where there are no descriptors left. ring is async-signal-safe. */
-int psy__doorbell_create(void);
-void psy__doorbell_ring(int fd);
-void psy__doorbell_clear(int fd);
-
-/* Bells: doorbells between peers. Two ends, each rings the other and polls readable when it was rung; nothing that a peer does
- * with its end, or that it hands over instead of one, makes ring or clear block, fail loudly or run without bound. */
-PSY_NODISCARD psy_status psy__bell_create(int ends[2]); /* LIMIT */
-PSY_NODISCARD psy_status psy__bell_check(int fd);       /* PROTOCOL: what a peer handed over is no bell */
-void psy__bell_ring(int fd);
-void psy__bell_clear(int fd);
 
 #endif

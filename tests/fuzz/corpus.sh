@@ -12,7 +12,7 @@ runs() { # kind, files: by name, since a fuzzer would fuzz in a folder
 }
 has_inputs() { [ "$(find "$source/tests/fuzz/corpus/$1" -type f | wc -l)" -ge "$2" ]; }
 
-for kind in schema program assembly module message; do
+for kind in schema program assembly module message ring; do
     ok "the corpus of $kind is there" has_inputs $kind 20
     ok "the corpus of $kind breaks nothing" runs $kind "$source/tests/fuzz/corpus/$kind"
 done

@@ -43,7 +43,7 @@ nodist_%C%_libmessages_la_SOURCES = $(FUZZ_MESSAGES)
 $(%C%_libmessages_la_OBJECTS): %D%/gen/messages.inc
 
 # A target for each kind of input. With --enable-fuzzers a fuzzer drives them, otherwise they run files: corpus.sh is the test.
-FUZZ_TARGETS = %D%/fuzz_schema %D%/fuzz_program %D%/fuzz_assembly %D%/fuzz_module %D%/fuzz_weights %D%/fuzz_message
+FUZZ_TARGETS = %D%/fuzz_schema %D%/fuzz_program %D%/fuzz_assembly %D%/fuzz_module %D%/fuzz_weights %D%/fuzz_message %D%/fuzz_ring
 FUZZ_TARGET_SOURCES = %D%/target.c $(FUZZ_SOURCES)
 if FUZZERS
 FUZZ_CPPFLAGS = $(COMPILER_TEST_CPPFLAGS) -DPSY_FUZZER
@@ -82,7 +82,14 @@ endif
 %C%_fuzz_message_CPPFLAGS = $(FUZZ_CPPFLAGS)
 %C%_fuzz_message_LDFLAGS = $(fuzz_target_flags)
 %C%_fuzz_message_LDADD = %D%/libmessages.la $(fuzz_target_libs)
-$(%C%_fuzz_message_OBJECTS): %D%/gen/keywords.inc
+%C%_fuzz_ring_SOURCES = %D%/fuzz_ring.c tests/mem/hostile.c tests/mem/hostile.h
+if !FUZZERS
+%C%_fuzz_ring_SOURCES += %D%/driver.c %D%/words.c %D%/words.h
+endif
+%C%_fuzz_ring_CPPFLAGS = $(FUZZ_CPPFLAGS)
+%C%_fuzz_ring_LDFLAGS = $(fuzz_target_flags)
+%C%_fuzz_ring_LDADD = $(fuzz_target_libs)
+$(%C%_fuzz_message_OBJECTS) $(%C%_fuzz_ring_OBJECTS): %D%/gen/keywords.inc
 test_scripts += %D%/corpus.sh
 EXTRA_DIST += %D%/corpus %D%/run
 

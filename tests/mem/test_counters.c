@@ -546,7 +546,9 @@ Test(counters, rows_change_hands_under_a_reader)
     pthread_t thread;
     cr_assert_eq(pthread_create(&thread, NULL, reuse_rows, &w), 0);
     unsigned whole = 0, changing = 0;
-    for (const uint64_t until = psy__now_ns() + 700000000u; psy__now_ns() < until;) {
+    /* Until both were seen often; on a machine with other work that takes longer. */
+    for (const uint64_t begin = psy__now_ns();
+         psy__now_ns() - begin < (whole > 20 && changing > 20 ? 700000000u : 20000000000u);) {
         psy_counters_snapshot *snapshot = read_counters(path.text);
         changing += psy_counters_file_at(snapshot, 0)->changing;
         const psy_counters_row *r;
@@ -568,7 +570,7 @@ Test(counters, rows_change_hands_under_a_reader)
     void *complaint;
     cr_assert_eq(pthread_join(thread, &complaint), 0);
     cr_assert_null(complaint, "%s", (const char *)complaint);
-    cr_assert(whole > 100 && changing > 100 && w.rows > 1000, "%u rows were read whole, %u changed hands, of %llu", whole,
+    cr_assert(whole > 20 && changing > 20 && w.rows > 1000, "%u rows were read whole, %u changed hands, of %llu", whole,
               changing, (unsigned long long)w.rows);
     psy_counters_destroy(w.counters);
     scratch_end(&s);

@@ -438,7 +438,7 @@ Test(counters_life, limits)
     psy_counters_snapshot *snapshot = NULL;
     const psy_status read = psy_counters_read(s.path, &snapshot);
     limit(RLIMIT_NOFILE, before, &unused);
-    cr_assert(status == PSY_IO && read == PSY_IO, "%s", psy_detail());
+    cr_assert(status == PSY_LIMIT && read == PSY_LIMIT, "%s", psy_detail());
     cr_assert_not_null(strstr(psy_detail(), "raise the limit of open files"));
     cr_assert_eq(open_files(), open_now);
     scratch_end(&s);

@@ -15,13 +15,6 @@
 enum { SLOTS = 16, STRIDE = 16, VERBS = 24, STEPS_MAX = 400000, SEEDS = 4, GO_ON = 40, KILLS = 80 };
 static const uint64_t moment_ns = 20000;
 
-/* As many of them, or what the environment says. */
-static uint64_t test_many(uint64_t usual)
-{
-    const char *said = getenv("PSYNE_TEST_RANDOM");
-    return said ? strtoull(said, NULL, 10) : usual;
-}
-
 /* ---- what the victim does ---- */
 
 #define CHECK(condition)                                                                                                       \
@@ -470,7 +463,7 @@ static void every_step_of(psy_ring_kind kind, bool victim_sends, uint64_t seed)
 
 static void every_step(psy_ring_kind kind, bool victim_sends)
 {
-    for (uint64_t seed = 1; seed <= test_many(SEEDS); seed++) {
+    for (uint64_t seed = 1; seed <= test_many(SEEDS, 50); seed++) {
         every_step_of(kind, victim_sends, seed);
     }
 }
@@ -479,7 +472,7 @@ static void every_step(psy_ring_kind kind, bool victim_sends)
 static void really_dead(psy_ring_kind kind)
 {
     uint32_t killed = 0;
-    for (uint64_t seed = 1; seed <= test_many(KILLS); seed++) {
+    for (uint64_t seed = 1; seed <= test_many(KILLS, 5); seed++) {
         stage s;
         set_up(&s, kind, seed % 2, seed);
         s.j->stop_at = 1 + random_below(&s, 2 * VERBS);
@@ -500,7 +493,7 @@ static void really_dead(psy_ring_kind kind)
         expect_dead(&s.w, &s, seed % 4 < 2 ? VICTIM : ANOTHER);
         tear_down(&s);
     }
-    cr_assert_geq(killed, test_many(KILLS) / 2);
+    cr_assert_geq(killed, test_many(KILLS, 5) / 2);
 }
 
 Test(ring_steps, dead_of_spsc) { really_dead(PSY_RING_SPSC); }

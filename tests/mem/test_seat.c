@@ -11,7 +11,7 @@
 
 #include <psyne/seat.h>
 
-#include "tests/test.h"
+#include "tests/opened.h"
 
 static psy_slab *make_slab(void)
 {
@@ -23,7 +23,7 @@ static psy_slab *make_slab(void)
 
 static psy_seat take(psy_slab *slab)
 {
-    psy_seat seat = {-1, 0, 0};
+    psy_seat seat = {.fd = -1};
     cr_assert_eq(psy_seat_take(slab, &seat), PSY_OK, "%s", psy_detail());
     return seat;
 }
@@ -63,15 +63,6 @@ static void end(pid_t child, int signal)
     cr_assert_eq(waitpid(child, &how, 0), child);
 }
 
-static unsigned open_files(void)
-{
-    unsigned n = 0;
-    for (int fd = 0; fd < 1024; fd++) {
-        n += fcntl(fd, F_GETFD) >= 0;
-    }
-    return n;
-}
-
 Test(seat, numbers_from_the_lowest_and_epochs_that_grow)
 {
     psy_slab *slab = make_slab();
@@ -87,7 +78,7 @@ Test(seat, numbers_from_the_lowest_and_epochs_that_grow)
     cr_assert(!psy_seat_lives(&a, 3));
     cr_assert_eq(fcntl(a.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 
-    psy_seat c = {-1, 0, 0};
+    psy_seat c = {.fd = -1};
     cr_assert_eq(psy_seat_take_number(slab, 1, &c), PSY_FULL);
     cr_assert_not_null(strstr(psy_detail(), "seat 1 is taken"), "%s", psy_detail());
     psy_seat_leave(&a);
@@ -129,7 +120,7 @@ Test(seat, no_such_numbers)
         cr_assert_eq(psy_seat_take_number(slab, none[i], &other), PSY_INVALID);
         cr_assert_not_null(strstr(psy_detail(), "seats 1 to 255"), "%s", psy_detail());
         cr_assert(!psy_seat_lives(&seat, none[i]));
-        cr_assert(!psy_seat_seize(&seat, none[i]));
+        cr_assert_eq(psy_seat_seize(&seat, none[i]), none[i] == 0, "0 is a lock of the slab's");
         psy_seat_unseize(&seat, none[i]);
         cr_assert_eq(psy_seat_epoch(slab, none[i]), 0u);
         cr_assert_eq(psy_seat_pid(slab, none[i]), 0u);
@@ -163,7 +154,7 @@ Test(seat, where_the_system_cannot_say_all_live)
     int event = eventfd(0, EFD_CLOEXEC);
     int path_only = open("/", O_PATH | O_CLOEXEC);
     cr_assert(event >= 0 && path_only >= 0);
-    psy_seat seat = {path_only, 1, 1};
+    psy_seat seat = {.fd = path_only, .number = 1, .epoch = 1};
     cr_assert(psy_seat_lives(&seat, 2));
     cr_assert(!psy_seat_seize(&seat, 2));
     close(path_only);
@@ -313,7 +304,7 @@ Test(seat, all_seats_are_taken)
         cr_assert_eq(seats[i].number, i + 1);
     }
     unsigned before = open_files();
-    psy_seat more = {-1, 0, 0};
+    psy_seat more = {.fd = -1};
     cr_assert_eq(psy_seat_take(slab, &more), PSY_LIMIT);
     cr_assert_not_null(strstr(psy_detail(), "all 255"), "%s", psy_detail());
     cr_assert_eq(more.fd, -1);
@@ -357,6 +348,14 @@ Test(seat, who_clears_a_dead_seat_has_it_alone)
     cr_assert_eq(psy_seat_take_number(slab, 3, &c), PSY_OK);
     psy_seat_leave(&c);
 
+    /* The lock that is nobody's seat: one at a time as well. */
+    cr_assert(psy_seat_seize(&a, 0));
+    cr_assert(!psy_seat_seize(&b, 0));
+    cr_assert(!psy_seat_lives(&b, 0), "nobody sits there");
+    psy_seat_unseize(&a, 0);
+    cr_assert(psy_seat_seize(&b, 0));
+    psy_seat_unseize(&b, 0);
+
     /* Whoever dies while clearing frees the seat. */
     int tell = eventfd(0, EFD_CLOEXEC);
     child = fork();
@@ -378,10 +377,47 @@ Test(seat, who_clears_a_dead_seat_has_it_alone)
     psy_slab_destroy(slab);
 }
 
+/* What a peer can do that lies: scribble over the table, unlock what is not its own, lock what is nobody's. */
+Test(seat, liars_can_only_pretend_that_somebody_lives)
+{
+    psy_slab *slab = make_slab();
+    psy_seat mine = take(slab), other = take(slab), none = {.fd = -1};
+    memset(((psy_slab_page *)psy_slab_base(slab))->seats, 0, sizeof((psy_slab_page *)psy_slab_base(slab))->seats);
+    cr_assert(psy_seat_lives(&mine, 2));
+    memset(((psy_slab_page *)psy_slab_base(slab))->seats, 0xff, sizeof((psy_slab_page *)psy_slab_base(slab))->seats);
+    cr_assert(!psy_seat_lives(&mine, 3));
+
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", psy_slab_fd(slab));
+    int liar = open(path, O_RDWR | O_CLOEXEC), reader = open(path, O_RDONLY | O_CLOEXEC);
+    cr_assert(liar >= 0 && reader >= 0);
+    struct flock l = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = PSY_SEAT_LOCK_OFFSET, .l_len = 256};
+    cr_assert_eq(fcntl(liar, F_OFD_SETLK, &l), 0);
+    cr_assert_eq(fcntl(liar, F_SETLK, &l), 0, "locks of the other kind, too");
+    cr_assert(psy_seat_lives(&mine, 2) && psy_seat_lives(&other, 1));
+    l.l_type = F_WRLCK;
+    cr_assert(fcntl(liar, F_OFD_SETLK, &l) != 0, "not over the living");
+    l.l_start = PSY_SEAT_LOCK_OFFSET + 9;
+    l.l_len = 1;
+    cr_assert_eq(fcntl(liar, F_OFD_SETLK, &l), 0);
+    cr_assert(psy_seat_lives(&mine, 9));
+    cr_assert(!psy_seat_seize(&mine, 9));
+    cr_assert_eq(psy_seat_take_number(slab, 9, &none), PSY_FULL);
+    close(liar);
+    cr_assert(!psy_seat_lives(&mine, 9));
+    l.l_type = F_RDLCK;
+    cr_assert_eq(fcntl(reader, F_OFD_SETLK, &l), 0);
+    cr_assert(psy_seat_lives(&mine, 9), "one that may only read can do it as well");
+    close(reader);
+    psy_seat_leave(&mine);
+    psy_seat_leave(&other);
+    psy_slab_destroy(slab);
+}
+
 Test(seat, no_more_descriptors)
 {
     psy_slab *slab = make_slab();
-    psy_seat mine = take(slab), other = {-1, 0, 0};
+    psy_seat mine = take(slab), other = {.fd = -1};
     struct rlimit before, none;
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     none = before;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slabs: what is made, and what is refused from strangers. No refusal may leak a descriptor or a mapping. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -10,32 +9,7 @@
 
 #include <psyne/slab.h>
 
-#include "tests/test.h"
-
-static unsigned open_files(void)
-{
-    unsigned n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    cr_assert_not_null(d);
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        n += e->d_name[0] != '.';
-    }
-    closedir(d);
-    return n;
-}
-
-static unsigned mappings(const char *of)
-{
-    unsigned n = 0;
-    char line[1024];
-    FILE *f = fopen("/proc/self/maps", "r");
-    cr_assert_not_null(f);
-    while (fgets(line, sizeof line, f)) {
-        n += strstr(line, of) != NULL;
-    }
-    fclose(f);
-    return n;
-}
+#include "tests/opened.h"
 
 enum { SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
 
@@ -231,7 +205,7 @@ Test(slab, memory_that_may_only_be_read)
     int weak = open(path, O_RDONLY | O_CLOEXEC);
     close(fd);
     cr_assert_geq(weak, 0);
-    refuses(weak, UINT64_MAX, PSY_IO, "mmap");
+    refuses(weak, UINT64_MAX, PSY_DENIED, "only be read");
 }
 
 Test(slab, huge_page_file_systems)

@@ -43,6 +43,14 @@ typedef struct tally {
     uint64_t last;
 } tally;
 
+/* As many of them, or a part of what PSYNE_TEST_RANDOM says if that is more. */
+static inline uint64_t test_many(uint64_t usual, uint64_t part)
+{
+    const char *said = getenv("PSYNE_TEST_RANDOM");
+    uint64_t n = said ? strtoull(said, NULL, 10) / part : 0;
+    return n > usual ? n : usual;
+}
+
 static inline const char *kind_name(psy_ring_kind kind)
 {
     static const char *const names[] = {"SPSC", "MPSC", "SPMC", "MPMC"};

@@ -24,7 +24,11 @@ inline walk(q, w)
         };
         if
         :: w == AGAIN
-        :: else -> CAS(released, q, q + COUNT(w))
+        :: else ->
+            CAS(released, q, q + COUNT(w));
+#ifndef SINGLE /* where `published` is stored after the run is shown */
+            assert(released <= published) /* or who joins now takes the ring for a broken one */
+#endif
         fi;
         atomic { q = 0; w = 0 }
     od;
@@ -273,9 +277,7 @@ proctype consumer(byte me)
                     :: IS(s, h, PUBLISHED) -> goto take
                     :: IS(s, h, PADDING) -> goto skip_padding
                     :: IS(s, h, TAKEN) || IS(s, h, RELEASED) -> goto help
-#ifndef NO_LAP_CHECK
-                    :: LATER(s, h) -> goto onward
-#endif
+                    :: LATER(s, h) -> goto onward /* the position is old: this is not `empty` */
                     :: else -> goto nothing
                     fi
                 };
@@ -322,6 +324,7 @@ proctype consumer(byte me)
                 atomic { n = n + COUNT(s); states[INDEX(h)] = WORD(TAKEN, me, n, h) };
             given:
 #endif
+            progress:
                 s = 0;
                 release(h, n);
                 goto onward;

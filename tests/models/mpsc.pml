@@ -55,7 +55,9 @@ inline settle()
 {
     d_step {
         if
-        :: shown != position -> released = position; give(CONSUMER, shown, position - shown); shown = position
+        :: shown != position ->
+            assert(position <= published); /* or who joins now takes the ring for a broken one */
+            released = position; give(CONSUMER, shown, position - shown); shown = position
         :: else
         fi
     }
@@ -90,6 +92,8 @@ proctype consumer()
                     :: else -> goto nothing
                     fi
                 };
+            progress:
+                skip;
                 read_run(s);
 #ifdef SETTLE_INSIDE
                 if

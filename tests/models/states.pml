@@ -111,6 +111,7 @@ inline die(seat)
         ghost++
     :: else -> break
     od;
+    ghost = 0;
     do
     :: ghost < SEATS ->
         if

@@ -16,7 +16,7 @@ const bench_unit bench_millions = {"M/s", true, 1e-6}, bench_per_second = {"/s",
 
 static FILE *json;
 static char **wanted;
-static int wanted_count;
+static int wanted_count, runs = BENCH_RUNS;
 
 void bench_fail(const char *format, ...)
 {
@@ -48,12 +48,21 @@ void bench_begin(int argc, char **argv, const char *name)
 {
     wanted = malloc(((size_t)argc + 1) * sizeof *wanted);
     wanted_count = 0;
+    runs = BENCH_RUNS;
     json = NULL;
     if (!wanted) {
         bench_fail("no memory");
     }
     for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--json=", 7) != 0) {
+        if (strncmp(argv[i], "--runs=", 7) == 0) {
+            char *end;
+            long n = strtol(argv[i] + 7, &end, 10);
+            if (end == argv[i] + 7 || *end || n < 1 || n > BENCH_RUNS) {
+                fprintf(stderr, "bench: \"%s\": 1 to %d runs are possible\n", argv[i], BENCH_RUNS);
+                exit(2);
+            }
+            runs = (int)n;
+        } else if (strncmp(argv[i], "--json=", 7) != 0) {
             wanted[wanted_count++] = argv[i];
         } else if (!(json = fopen(argv[i] + 7, "a"))) {
             perror(argv[i] + 7);
@@ -62,7 +71,7 @@ void bench_begin(int argc, char **argv, const char *name)
     }
     double load = 0;
     (void)!getloadavg(&load, 1);
-    printf("\n%s (load average %.1f)\n%-20s %10s %-4s %10s  %-36s %5s  %s\n", name, load, "", "psyne", "", "peer", "", "ratio",
+    printf("\n%s (load average %.1f)\n%-30s %10s %-4s %10s  %-36s %5s  %s\n", name, load, "", "psyne", "", "peer", "", "ratio",
            "core to core, ns");
 }
 
@@ -123,9 +132,9 @@ static void report(const bench_figure *f, const bench_contestant *peer, double v
     double ratio = other <= 0 ? 0 : f->unit->higher_is_better ? value / other : other / value;
     bool first = !peer || peer == &f->peers[0];
     if (first) {
-        printf("%-20s %10.4g %-4s ", f->name, value, f->unit->text);
+        printf("%-30s %10.4g %-4s ", f->name, value, f->unit->text);
     } else {
-        printf("%-20s %10s %-4s ", "", "", "");
+        printf("%-30s %10s %-4s ", "", "", "");
     }
     if (!peer) {
         printf("%10s  %-36s %5s", "", "", "");
@@ -153,7 +162,7 @@ static void report(const bench_figure *f, const bench_contestant *peer, double v
     } else {
         fprintf(json, "\"peer\": \"%s\", \"peer_value\": null, \"ratio\": null, ", peer->name);
     }
-    fprintf(json, "\"core_distance_ns\": %.1f, \"runs\": %d}\n", (before + after) / 2, BENCH_RUNS);
+    fprintf(json, "\"core_distance_ns\": %.1f, \"runs\": %d}\n", (before + after) / 2, runs);
     fflush(json);
 }
 
@@ -174,7 +183,7 @@ void bench_measure(const bench_figure *f)
         amounts[c] = all[c]->run ? choose_amount(f, all[c]) : 0;
     }
     double before = cores_distance_ns();
-    for (int i = 0; i < BENCH_RUNS && amounts[0]; i++) {
+    for (int i = 0; i < runs && amounts[0]; i++) {
         for (size_t c = 0; c <= peers; c++) {
             values[c][i] = amounts[c] ? measure_once(f, all[c], amounts[c]) : -1;
             amounts[c] = values[c][i] < 0 ? 0 : amounts[c];
@@ -186,7 +195,7 @@ void bench_measure(const bench_figure *f)
     }
     double after = cores_distance_ns();
     for (size_t c = 0; c <= peers; c++) {
-        medians[c] = amounts[c] ? bench_median(values[c], BENCH_RUNS) : -1;
+        medians[c] = amounts[c] ? bench_median(values[c], (size_t)runs) : -1;
     }
     for (size_t c = 0; c < peers; c++) {
         report(f, &f->peers[c], medians[0], medians[1 + c], before, after);
@@ -199,7 +208,7 @@ void bench_measure(const bench_figure *f)
 void bench_skip(const char *name, const char *why)
 {
     if (bench_wants(name)) {
-        printf("%-20s skipped: %s\n", name, why);
+        printf("%-30s skipped: %s\n", name, why);
         fflush(stdout);
     }
 }

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BENCH_RUNS = 9, BENCH_PEERS_MAX = 4 };
+enum { BENCH_RUNS = 9, BENCH_PEERS_MAX = 5 };
 
 /* One run: `amount` pieces of work, with their results checked; the program ends when they are wrong. Returns the seconds that
  * it took, or less than 0 when it cannot run here, having said why on stderr. */
@@ -48,8 +48,8 @@ typedef struct bench_figure {
     void *context;                                    /* for every run */
 } bench_figure;
 
-/* `--json=FILE` in the arguments: objects are appended there, one a line. Other arguments choose the figures whose names begin
- * like one of them. `name` heads the table. */
+/* `--json=FILE` in the arguments: objects are appended there, one a line. `--runs=N`: fewer than BENCH_RUNS, for a quick look.
+ * Other arguments choose the figures whose names begin like one of them. `name` heads the table. */
 void bench_begin(int argc, char **argv, const char *name);
 /* Whether the arguments choose the figure, or one of those whose names begin so: what costs much to set up asks first. */
 bool bench_wants(const char *name);

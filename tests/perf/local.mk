@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
 # find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
-BENCHES = %D%/bench_ring %D%/bench_rpc %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
+BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
 EXTRA_PROGRAMS += $(BENCHES)
 bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
 
@@ -16,6 +16,27 @@ if HAVE_DPDK
 %C%_bench_ring_SOURCES += %D%/ring_dpdk.c
 %C%_bench_ring_CPPFLAGS += -DHAVE_DPDK $(DPDK_CPPFLAGS)
 endif
+
+%C%_bench_crowd_SOURCES = %D%/bench_crowd.c %D%/crowd.c %D%/crowd.h %D%/crowd_peers.h %D%/crowd_psyne.c %D%/crowd_psyne.h \
+    %D%/ring_peers.h %D%/ring_race.h $(bench_common)
+%C%_bench_crowd_CPPFLAGS = $(AM_CPPFLAGS)
+%C%_bench_crowd_LDADD = runtime/libpsyne-core.la
+if HAVE_CK
+%C%_bench_crowd_SOURCES += %D%/crowd_ck.c
+%C%_bench_crowd_CPPFLAGS += -DHAVE_CK
+endif
+if HAVE_DPDK
+%C%_bench_crowd_SOURCES += %D%/crowd_dpdk.c
+%C%_bench_crowd_CPPFLAGS += -DHAVE_DPDK $(DPDK_CPPFLAGS)
+endif
+
+%C%_bench_crossover_SOURCES = %D%/bench_crossover.c %D%/crowd.c %D%/crowd.h %D%/crowd_psyne.c %D%/crowd_psyne.h %D%/ring_race.h $(bench_common)
+%C%_bench_crossover_CPPFLAGS = $(AM_CPPFLAGS)
+%C%_bench_crossover_LDADD = runtime/libpsyne-core.la
+
+%C%_bench_wake_SOURCES = %D%/bench_wake.c $(bench_common)
+%C%_bench_wake_CPPFLAGS = $(AM_CPPFLAGS)
+%C%_bench_wake_LDADD = runtime/libpsyne-core.la
 
 %C%_bench_rpc_SOURCES = %D%/bench_rpc.c %D%/process.c %D%/process.h %D%/ring_race.c %D%/ring_race.h %D%/rpc.h $(bench_common)
 nodist_%C%_bench_rpc_SOURCES = %D%/gen/echo.psy.h
@@ -95,13 +116,17 @@ $(%C%_bench_printed_OBJECTS): %D%/gen/printed.kernels.c
 bench: $(BENCHES) $(ECHO_GENERATED) compiler/psynec$(EXEEXT) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
 	@bash $(srcdir)/%D%/run bench.json $${BENCH:-$(BENCHES)}
 .PHONY: bench
+# The plot and the table of doc/rings.md, from the figures that are in bench.json.
+bench-plot:
+	@python3 $(srcdir)/%D%/crossover.py bench.json --svg $(srcdir)/doc/images/ring-crossover.svg --page $(srcdir)/doc/rings.md
+.PHONY: bench-plot
 
 check_PROGRAMS += %D%/test_bench
 %C%_test_bench_SOURCES = %D%/test_bench.c $(bench_common)
 %C%_test_bench_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_bench_LDADD = $(TEST_LDADD)
-test_scripts += %D%/test_run.sh
+test_scripts += %D%/test_run.sh %D%/test_crossover.sh
 
-EXTRA_DIST += %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/run doc/benchmarks.md
+EXTRA_DIST += %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/run %D%/crossover.py doc/benchmarks.md
 CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED) $(PRINTED_GENERATED) %D%/printed-kernels.o %D%/schema_capnp.o %D%/gen/schema.psy.h \
     %D%/gen/schema.capnp.h %D%/gen/schema.capnp.c++ %D%/gen/schema.capnp.o

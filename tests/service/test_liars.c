@@ -51,7 +51,7 @@ typedef struct stranger {
     psy_slab *requests, *responses;
     psy__responses view;
     psy_ring ring, completions; /* those of the broker */
-    int bell[2];
+    psy_bell bell[2];
     psy__attach attach;
     int fds[3]; /* what it hands over */
 } stranger;
@@ -78,11 +78,11 @@ static bool call(stranger *s, const char *uri)
         void *at = psy__completions_at(&s->view, w, &bytes);
         cr_assert_eq(psy_ring_init(&s->completions, at, bytes, 8, s->view.completion_slots), PSY_OK);
     }
-    cr_assert_eq(psy__bell_create(s->bell), PSY_OK);
+    cr_assert_eq(psy_bell_open_pair(s->bell), PSY_OK);
     s->attach = (psy__attach){.request_slots = SLOTS, .request_stride = stride, .reply_slots = SLOTS};
     s->fds[0] = psy_slab_fd(s->requests);
     s->fds[1] = psy_slab_fd(s->responses);
-    s->fds[2] = s->bell[1];
+    s->fds[2] = psy_bell_fd(&s->bell[1]);
     return true;
 }
 
@@ -97,8 +97,8 @@ static psy_status attach(stranger *s)
 
 static void leave(stranger *s)
 {
-    close(s->bell[0]);
-    close(s->bell[1]);
+    psy_bell_close(&s->bell[0]);
+    psy_bell_close(&s->bell[1]);
     psy_slab_destroy(s->requests);
     psy_slab_destroy(s->responses);
     psy__link_close(s->link);
@@ -176,7 +176,7 @@ static void *lie_while_others_work(void *uri)
         usleep(3000);
         atomic_store(&s.completions.header->released, noise());
         atomic_store(&s.ring.header->published, noise());
-        (void)shutdown(s.bell[1], SHUT_RDWR);
+        (void)shutdown(s.bell[1].fd, SHUT_RDWR);
         cr_assert(ends(s.link));
         leave(&s);
     }
@@ -296,7 +296,8 @@ _Noreturn static void scribble_as_worker(const char *uri)
         psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = 1, .module_hash = psy_module_hash(&stand_in_module)};
         psy__hired hired;
         psy__ready ready = {0};
-        int fds[2], bell[2];
+        int fds[2];
+        psy_bell bell[2];
         seed = round * 977 + 7;
         if (psy__connect(uri, 5 * second_ns, &link) != PSY_OK) {
             continue;
@@ -305,8 +306,8 @@ _Noreturn static void scribble_as_worker(const char *uri)
             psy__hear(link, PSY_SAY_HIRED, &hired, sizeof hired, fds, 2, psy__now_ns() + 5 * second_ns) == PSY_OK) {
             psy_slab *ring, *gather;
             if (psy_slab_adopt(fds[0], UINT64_C(1) << 32, &ring) == PSY_OK &&
-                psy_slab_adopt(fds[1], UINT64_C(1) << 32, &gather) == PSY_OK && psy__bell_create(bell) == PSY_OK &&
-                psy__say(link, PSY_SAY_READY, &ready, sizeof ready, &bell[1], 1) == PSY_OK) {
+                psy_slab_adopt(fds[1], UINT64_C(1) << 32, &gather) == PSY_OK && psy_bell_open_pair(bell) == PSY_OK &&
+                psy__say(link, PSY_SAY_READY, &ready, sizeof ready, &bell[1].fd, 1) == PSY_OK) {
                 uint64_t finish_at = (psy_ring_bytes(hired.ring_stride, hired.ring_slots) + 4096) / 8;
                 psy__control m;
                 for (int i = 0; i < 3000; i++) {
@@ -322,8 +323,8 @@ _Noreturn static void scribble_as_worker(const char *uri)
                 }
                 psy_slab_destroy(ring);
                 psy_slab_destroy(gather);
-                close(bell[0]);
-                close(bell[1]);
+                psy_bell_close(&bell[0]);
+                psy_bell_close(&bell[1]);
             }
         }
         psy__link_close(link);

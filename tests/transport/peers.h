@@ -3,26 +3,13 @@
 #ifndef PSY_TESTS_TRANSPORT_PEERS_H
 #define PSY_TESTS_TRANSPORT_PEERS_H
 
-#include <dirent.h>
 #include <poll.h>
 #include <unistd.h>
 
-#include "tests/test.h"
+#include "tests/opened.h"
 #include "transport/transport.h"
 
 static const uint64_t second_ns = 1000000000;
-
-static inline unsigned open_files(void)
-{
-    unsigned n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    cr_assert_not_null(d);
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        n += e->d_name[0] != '.';
-    }
-    closedir(d);
-    return n;
-}
 
 static char directory[80];
 

@@ -194,9 +194,9 @@ typedef struct psy_counters psy_counters;
 /* Makes a file with room for `rows` (1 to 65536), mapped, with all of its space reserved. `path` should end in
  * PSY_COUNTERS_SUFFIX; NULL: "PID-EPOCH.counters" in psy_counters_directory(), which is made (0755) where it is not there, and
  * where the files of the dead are cleaned away first. A file of a dead process at `path` gives way. The file is 0644.
- * INVALID, LIMIT (rows; RLIMIT_FSIZE), FULL (a living process has its counters at `path`), DENIED (permissions; the default
- * directory is somebody else's, or open to others; something at `path` is no file of counters), NOT_FOUND (no such folder),
- * NO_MEMORY (memory, or space), IO. Nothing is left behind when it fails. Allocates. */
+ * INVALID, LIMIT (rows; RLIMIT_FSIZE; open files), FULL (a living process has its counters at `path`), DENIED (permissions; the
+ * default directory is somebody else's, or open to others; something at `path` is no file of counters), NOT_FOUND (no such
+ * folder), NO_MEMORY (memory, or space), IO. Nothing is left behind when it fails. Allocates. */
 PSY_NODISCARD psy_status psy_counters_create(const char *path, uint32_t rows, psy_counters **out);
 
 /* Takes the file's name away, if this is the process that made it, and unmaps it: no row may be used any more. NULL is
@@ -288,7 +288,7 @@ typedef struct psy_counters_ring_view {
 
 /* Reads one file, or all in a directory whose names end in PSY_COUNTERS_SUFFIX (NULL: psy_counters_directory()). Nothing waits
  * for it. A single file must be sound: CORRUPT, VERSION (both named); in a directory, what is wrong with one stands in its
- * psy_counters_file. NOT_FOUND, DENIED, LIMIT (more than 4096 files), NO_MEMORY, IO. Allocates. */
+ * psy_counters_file. NOT_FOUND, DENIED, LIMIT (more than 4096 files; open files), NO_MEMORY, IO. Allocates. */
 PSY_NODISCARD psy_status psy_counters_read(const char *path, psy_counters_snapshot **out);
 void psy_counters_release(psy_counters_snapshot *snapshot); /* NULL is allowed */
 

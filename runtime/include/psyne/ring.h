@@ -54,7 +54,7 @@
  *   - Sleeping is Dekker's protocol: the consumer stores consumer_waits, then looks at the ring; the producer publishes, then
  *     loads consumer_waits: at least one of them sees the other. Waiting for room is the same with the sides swapped. Whoever
  * is about to sleep has shown its own position just before, and must wake the other side for that, or both would sleep:
- *     psy_ring_wait* do so, users of a doorbell call take_wake or take_room_wake.
+ *     psy_ring_wait* do so, users of a bell call take_wake or take_room_wake.
  *   - A consumer among several stores RELEASED, then looks whether `released` has come to its run; the one before it moves
  *     `released`, then looks at the run behind: at least one of them moves it on.
  * tests/models holds the protocols as models for spin.
@@ -88,6 +88,7 @@
 #endif
 
 #include <psyne/atomic.h>
+#include <psyne/bell.h>
 #include <psyne/counters.h>
 #include <psyne/seat.h>
 #include <psyne/status.h>
@@ -171,7 +172,6 @@ typedef struct psy_ring {
     PSY_ATOMIC(uint32_t) * joined; /* by seat; NULL: SPSC */
     uint32_t slots;
     uint32_t ticket; /* the word that this side sleeps on, as it was before the last look */
-    int bell;        /* rung for sleepers of the other side; -1: none */
     uint8_t kind;    /* psy_ring_kind */
     uint8_t side;    /* psy_ring_side */
     uint8_t waiting; /* psy_ring_waiting */
@@ -185,7 +185,16 @@ typedef struct psy_ring {
     uint32_t tune_left; /* flushes until the next look at which way of storing is faster; 0: none */
     uint32_t tune_step;
     uint64_t tune_position, tune_began, tune_best[2];
+    psy_bell bell; /* rung for sleepers of the other side */
     psy_seat seat; /* who uses this handle; fd -1: nobody can tell whether it lives */
+    uint32_t room_want;   /* slots that the claim of a run which failed last had wanted, together; 0: one will do */
+    uint32_t frame_slots; /* of the largest frame; 0: the stride is no power of two (psyne/frame.h) */
+    uint32_t payload_at;  /* of the frames to be claimed, behind the head's begin */
+    uint32_t looked;      /* slots of frames that were looked at and not released */
+    uint32_t looked_frames;
+    uint64_t looked_bytes;
+    uint64_t frames, frame_bytes; /* sent, or released, so far */
+    uint8_t stride_bits;  /* the stride is 1 << stride_bits; 0: it is no power of two */
 } psy_ring;
 
 typedef struct psy_ring_span {
@@ -270,8 +279,8 @@ static inline void psy_ring_count(psy_ring *ring)
     bool several = ring->side == PSY_RING_PRODUCER ? psy_ring_many_producers(ring) : psy_ring_many_consumers(ring);
     uint64_t messages = several ? ring->counted : ring->position - ring->skipped - ring->counted;
     psy_counter_set(&ring->counters->position, ring->position);
-    psy_counter_set(&ring->counters->messages, messages);
-    psy_counter_set(&ring->counters->bytes, messages * ring->stride);
+    psy_counter_set(&ring->counters->messages, ring->frames ? ring->frames : messages);
+    psy_counter_set(&ring->counters->bytes, ring->frames ? ring->frame_bytes : messages * ring->stride);
     psy_counter_set(&ring->counters->stalls, ring->stalls);
 }
 
@@ -371,8 +380,9 @@ static inline void *psy_ring_claim(psy_ring *ring, uint32_t want, uint32_t *got)
  * part is at the ring's start, and empty most of the time. */
 uint32_t psy_ring_claim_spans(psy_ring *ring, uint32_t want, psy_ring_span spans[2]);
 
-/* Exactly `n` (up to PSY_RING_RUN_MAX) free slots that lie together, on a ring with several producers; those before the ring's
- * end that are too few become padding. NULL when there is no room for them. */
+/* Exactly `n` (up to PSY_RING_RUN_MAX, and half of the ring: the rest may be padding or held back) free slots that lie
+ * together, on a ring with several producers; those before the ring's end that are too few become padding. NULL when there is
+ * no room for them: psy_ring_wait_room waits for that many then. */
 void *psy_ring_claim_run(psy_ring *ring, uint32_t n);
 
 /* The first `n` claimed slots are written. With several producers the others become padding. */
@@ -508,10 +518,9 @@ static inline uint64_t psy_ring_fill(const psy_ring *ring)
 typedef enum psy_ring_waiting { PSY_RING_PARK, PSY_RING_YIELD, PSY_RING_SPIN } psy_ring_waiting;
 static inline void psy_ring_set_waiting(psy_ring *ring, psy_ring_waiting how) { ring->waiting = (uint8_t)how; }
 
-/* Also rings a bell when it wakes a sleeper of the other side, for one that sleeps in epoll: an event descriptor, or an end of
- * a pair of sockets (which a hostile peer cannot make block). -1: none. The sleeper calls sleep_begin or room_begin before, and
- * _end after. The descriptor stays the caller's. */
-static inline void psy_ring_set_bell(psy_ring *ring, int fd) { ring->bell = fd; }
+/* Also rings a bell (copied) when it wakes a sleeper of the other side, for one that sleeps in epoll. The sleeper calls
+ * sleep_begin or room_begin before, and _end after (psyne/bell.h). */
+static inline void psy_ring_set_bell(psy_ring *ring, psy_bell bell) { ring->bell = bell; }
 
 /* Until something waits, or until there is room: OK, TIMEOUT, CORRUPT for a broken ring, or PEER_DIED when all who joined the
  * other side with seats are dead (and nothing waits that they left). Recovers what the dead hold now and then. Flushes, or

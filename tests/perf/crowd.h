@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the benchmarks with several producers share: threads that pass numbered messages on through one or more rings, with
+ * every message checked.
+ *
+ * All words of a message are producer << 48 | sequence. A consumer compares each word, and the sequence, which only grows for
+ * each producer; in the end the count, the sum and the sum of squares of all that were received must be those of all that were
+ * sent, so that nothing was lost, doubled or made up.
+ *
+ * Threads are dealt out to the first two processors in turn: consumer k to k, producer k to k + 1. Where these are more threads
+ * than processors, whoever finds nothing to do looks a few times and then leaves the processor to others (crowd_pause), in
+ * everyone's loops alike. A run is timed in groups, as in ring_race.h, but of all messages that the consumers receive together,
+ * and large ones: each group sees the ring filled and drained, and the threads switched, several times. Include this first, as
+ * ring_race.h. */
+#ifndef PSY_TESTS_PERF_CROWD_H
+#define PSY_TESTS_PERF_CROWD_H
+
+#include "tests/perf/ring_race.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+
+/* Looks before the processor is left to others, and before a consumer with nothing to do tells what it has. A consumer tells at
+ * the latest after so many messages. */
+enum { CROWD_MAX = 8, CROWD_LOOKS = 64, CROWD_LOOKS_TELL = 8, CROWD_TELL = 512, CROWD_SEQUENCE_BITS = 48 };
+/* Messages of one timed group are so many times the slots of the ring, or of all rings. */
+enum { CROWD_GROUP = 8 };
+
+typedef struct crowd crowd;
+
+/* One consumer's: what it has received. */
+typedef struct crowd_tally {
+    _Alignas(128) uint64_t next[CROWD_MAX]; /* by producer: the least sequence that may come */
+    uint64_t count, sum, squares, wrong;
+    uint64_t told;     /* of `count`, to the others */
+    uint64_t quiet_ns; /* since when nothing came; 0: something did */
+    uint32_t looks;    /* that found nothing */
+    crowd *crowd;
+} crowd_tally;
+
+/* Sends the messages 0 to `amount` - 1 of a producer. */
+typedef void crowd_produce(void *queue, uint32_t producer, uint64_t amount);
+/* Receives until crowd_over says that it is over. */
+typedef void crowd_consume(void *queue, uint32_t consumer, crowd_tally *tally);
+
+/* Sends `amount` messages, dealt out to the producers, through the queue. Returns the median time of a group times their
+ * number, in seconds. The first consumer is the calling thread. Ends the program when messages were lost, doubled or changed.
+ * The amount is a multiple of the group, and that of the producers. */
+double crowd_race(crowd_produce *produce, crowd_consume *consume, void *queue, uint32_t producers, uint32_t consumers,
+                  uint64_t amount, uint64_t group);
+
+/* Adds what a consumer has received since to what all have; true when that is all. Ends the program when nothing moves any
+ * more. */
+bool crowd_tell(crowd_tally *tally);
+
+/* Whether there are more threads in this run than processors. */
+extern bool crowd_shares;
+
+/* The courtesy of everybody who finds a ring full or empty: some looks, then others of the crowd may have the processor. */
+RING_INLINE void crowd_pause(uint32_t *looks)
+{
+    if (++*looks % CROWD_LOOKS == 0 && crowd_shares) {
+        sched_yield();
+    } else {
+        psy__relax();
+    }
+}
+
+/* For a consumer that found nothing: whether that will stay so. */
+RING_INLINE bool crowd_over(crowd_tally *t)
+{
+    if (t->looks % CROWD_LOOKS == CROWD_LOOKS_TELL && crowd_tell(t)) {
+        return true;
+    }
+    crowd_pause(&t->looks);
+    return false;
+}
+
+RING_INLINE uint64_t crowd_number(uint32_t producer, uint64_t sequence)
+{
+    return (uint64_t)producer << CROWD_SEQUENCE_BITS | sequence;
+}
+
+/* One message. */
+RING_INLINE void crowd_receive(crowd_tally *t, const void *message, size_t stride)
+{
+    uint64_t number = *(const uint64_t *)message, producer = number >> CROWD_SEQUENCE_BITS;
+    uint64_t sequence = number & ((UINT64_C(1) << CROWD_SEQUENCE_BITS) - 1);
+    uint64_t *next = &t->next[producer % CROWD_MAX];
+    t->wrong |= message_differs(message, number, stride) | (producer >= CROWD_MAX) | (sequence < *next);
+    *next = sequence + 1;
+    t->sum += number;
+    t->squares += number * number;
+}
+
+/* After `n` of them: they have come. */
+RING_INLINE void crowd_received(crowd_tally *t, uint32_t n)
+{
+    t->count += n;
+    t->looks = 0;
+    if (t->count - t->told >= CROWD_TELL) {
+        (void)crowd_tell(t);
+    }
+}
+
+#endif
