@@ -133,6 +133,7 @@ void *psy_ring_claim_run(psy_ring *ring, uint32_t n)
         ring->room_want = n;
         return NULL;
     }
+    ring->found = true;
     return ring->slots_at + (uint64_t)((uint32_t)ring->position & (ring->slots - 1)) * ring->stride;
 }
 

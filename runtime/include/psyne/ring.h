@@ -177,16 +177,16 @@ typedef struct psy_ring {
     uint8_t waiting; /* psy_ring_waiting */
     uint8_t bits;    /* slots are 1 << bits */
     bool broken;
-    bool found;       /* something, at the last look */
-    bool idle;        /* nothing, on a ring of one producer and one consumer, which was counted */
+    bool found;         /* something, at the last look */
+    bool idle;          /* nothing, on a ring of one producer and one consumer, which was counted */
     bool adopts;        /* there may be runs to adopt */
     bool streams;       /* psy_ring_store: past the caches */
     bool streamed;      /* that was done, and no fence followed yet */
     uint32_t tune_left; /* flushes until the next look at which way of storing is faster; 0: none */
     uint32_t tune_step;
     uint64_t tune_position, tune_began, tune_best[2];
-    psy_bell bell; /* rung for sleepers of the other side */
-    psy_seat seat; /* who uses this handle; fd -1: nobody can tell whether it lives */
+    psy_bell bell;        /* rung for sleepers of the other side */
+    psy_seat seat;        /* who uses this handle; fd -1: nobody can tell whether it lives */
     uint32_t room_want;   /* slots that the claim of a run which failed last had wanted, together; 0: one will do */
     uint32_t frame_slots; /* of the largest frame; 0: the stride is no power of two (psyne/frame.h) */
     uint32_t payload_at;  /* of the frames to be claimed, behind the head's begin */
@@ -194,7 +194,7 @@ typedef struct psy_ring {
     uint32_t looked_frames;
     uint64_t looked_bytes;
     uint64_t frames, frame_bytes; /* sent, or released, so far */
-    uint8_t stride_bits;  /* the stride is 1 << stride_bits; 0: it is no power of two */
+    uint8_t stride_bits;          /* the stride is 1 << stride_bits; 0: it is no power of two */
 } psy_ring;
 
 typedef struct psy_ring_span {
