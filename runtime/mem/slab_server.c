@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <psyne/bell.h>
+
 #include "base/failure.h"
 #include "transport/transport.h"
 
@@ -31,7 +33,7 @@ struct psy_slab_server {
     _Atomic uint64_t served, denied, failed;
     pid_t process; /* whose thread it is */
     bool threaded;
-    int stop;
+    psy_bell stop;
     pthread_t thread;
 };
 static_assert(sizeof(psy_slab_offer) <= PSY_CONTROL_BYTES_MAX, "an offer is one control message");
@@ -131,7 +133,7 @@ uint32_t psy_slab_server_work(psy_slab_server *server) { return server->threaded
 static void *serve(void *argument)
 {
     psy_slab_server *s = argument;
-    struct pollfd on[2] = {{s->stop, POLLIN, 0}, {psy__listener_fd(s->listener), POLLIN, 0}};
+    struct pollfd on[2] = {{psy_bell_fd(&s->stop), POLLIN, 0}, {psy__listener_fd(s->listener), POLLIN, 0}};
     for (;;) {
         if (poll(on, 2, -1) < 0 && errno != EINTR) {
             return NULL;
@@ -217,9 +219,9 @@ static psy_status bind_path(psy_slab_server *s, const psy_slab_server_options *o
 static psy_status start_thread(psy_slab_server *s)
 {
     sigset_t all, before;
-    s->stop = psy__doorbell_create();
-    if (s->stop < 0) {
-        return psy__system_failure("a thread to serve a slab", "eventfd", errno);
+    psy_status status = psy_bell_open(&s->stop);
+    if (status != PSY_OK) {
+        return status;
     }
     sigfillset(&all); /* signals are the program's own threads' */
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -255,7 +257,7 @@ psy_status psy_slab_server_create(const psy_slab_server_options *options, psy_sl
     if (!s) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a slab's server");
     }
-    s->fd = s->spare = s->stop = -1;
+    s->fd = s->spare = -1;
     status = start(s, options);
     if (status != PSY_OK) {
         psy_slab_server_destroy(s);
@@ -278,11 +280,12 @@ void psy_slab_server_destroy(psy_slab_server *s)
         return;
     }
     if (s->threaded && s->process == getpid()) {
-        psy__doorbell_ring(s->stop);
+        psy_bell_ring(&s->stop);
         pthread_join(s->thread, NULL);
     }
     psy__listener_close(s->listener);
-    const int fds[] = {s->fd, s->spare, s->stop};
+    psy_bell_close(&s->stop);
+    const int fds[] = {s->fd, s->spare};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (fds[i] >= 0) {
             close(fds[i]);

@@ -3,8 +3,9 @@
  * two from 8 bytes on; a frame takes as many slots that lie together as it needs:
  *
  *   byte 0     length u32     of the payload
- *   byte 4     kind u32       bits 0-7: 1 message, 2 padding up to the ring's end; bit 8: the payload begins a granule behind
- * the head, not 8 bytes; the others are 0 byte 8     payload, then whatever fills the last slot
+ *   byte 4     kind u32       bits 0-7: 1 message, 2 padding up to the ring's end; bit 8: the payload begins
+ *                             a granule behind the head, not 8 bytes; the others are 0
+ *   byte 8     payload, then whatever fills the last slot
  *
  *   void *message = psy_frame_claim(&ring, 1000);   // room for 1000 bytes; NULL: full, or too large
  *   ... write up to 1000 bytes ...
