@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/failure.h"
 
 /* More rings than wait in an end; a peer that never stops just wakes us again. */
 enum { CLEARS = 64 };
@@ -18,7 +19,7 @@ psy_status psy_bell_open(psy_bell *out)
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0) {
         *out = (psy_bell){PSY_BELL_NONE, -1};
-        return psy_fail(PSY_LIMIT, "no event descriptor: %s", strerror(errno));
+        return psy__system_failure("a bell", "eventfd", errno);
     }
     *out = (psy_bell){PSY_BELL_EVENT, fd};
     return PSY_OK;
@@ -29,7 +30,7 @@ psy_status psy_bell_open_pair(psy_bell ends[2])
     int fds[2];
     ends[0] = ends[1] = (psy_bell){PSY_BELL_NONE, -1};
     if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) {
-        return psy_fail(PSY_LIMIT, "no bell: %s", strerror(errno));
+        return psy__system_failure("a bell", "socketpair", errno);
     }
     for (int i = 0; i < 2; i++) {
         int least = 1;

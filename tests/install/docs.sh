@@ -22,6 +22,26 @@ sample_compiles() {
         $PSYNE_CXX -x c++ -std=c++17 -Wall -Wextra -Werror -I"$work/gen" -Iruntime/include -fsyntax-only "$blocks/shop.c"
 }
 
+# The programs of a page, with warnings as errors, and what each prints.
+frames_run() {
+    local library=$PSYNE_BUILD/runtime/.libs name
+    [ -e "$library/libpsyne-rt.so" ] || skip 'the shared library was not built' || return
+    extract doc/frames.md
+    for name in frames stream bells; do
+        $PSYNE_CC $PSYNE_SANITIZE_CFLAGS -std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Wconversion -Werror -pthread -Iruntime/include \
+            "$work/blocks/all/$name.c" -o "$work/$name" "$library/libpsyne-rt.so" || return
+        LD_LIBRARY_PATH=$library "$work/$name" >>"$work/printed" || return
+    done
+    diff -u - "$work/printed" <<'END'
+message 1 of any length
+message 2 of any length
+message 3 of any length
+84 lost, then 84 to 91
+0 lost, then 92 to 99
+all came
+END
+}
+
 # The anchors that a page's headings give.
 anchors() { sed -n 's/^##* //p' "$1" | tr 'A-Z ' 'a-z-' | sed 's/[^a-z0-9_-]//g'; }
 
@@ -51,8 +71,9 @@ every_page_is_listed() {
     return $bad
 }
 
-echo 1..4
+echo 1..5
 check 'the README opens with the two commands' opens_with_the_commands
 check "the README's sample compiles" sample_compiles
+check 'the programs of doc/frames.md run' frames_run
 check 'links lead somewhere' links_lead_somewhere
 check 'every page is in the list of the README' every_page_is_listed

@@ -244,6 +244,7 @@ Test(frame, padding_that_lies)
         psy_frame_head *heads = psy_ring_claim(&e.producer, 16, &room);
         cr_assert_eq(room, 16u);
         heads[0] = (psy_frame_head){lie == 0 ? 0 : 15 * 8, lie == 3 ? PSY_FRAME_PADDING | PSY_FRAME_WIDE : PSY_FRAME_PADDING};
+        heads[1] = (psy_frame_head){0, PSY_FRAME_MESSAGE}; /* what follows padding that is too short looks well */
         if (lie == 1) {
             heads[0].length += 8; /* one slot more than there is */
         }

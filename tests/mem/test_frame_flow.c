@@ -12,6 +12,7 @@
 #include <psyne/frame.h>
 #include <psyne/slab.h>
 
+#include "base/clock.h"
 #include "tests/mem/pair.h"
 
 enum { SIDES = 3, SEEN_MAX = 1 << 20 };
@@ -379,5 +380,72 @@ Test(frame_flow, what_a_dead_producer_claimed_is_skipped)
         psy_seat_leave(&seats[0]);
         psy_seat_leave(&seats[1]);
         psy_slab_destroy(slab);
+    }
+}
+
+/* ---- a producer that lies while it is listened to ---- */
+
+typedef struct liar {
+    crowd *c;
+    _Atomic bool over;
+} liar;
+
+static void *lie(void *argument)
+{
+    liar *l = argument;
+    uint64_t seed = 5, words = l->c->bytes / 8, begins = words - (uint64_t)l->c->shape.slots * l->c->shape.stride / 8;
+    volatile uint64_t *memory = l->c->memory;
+    while (!l->over) {
+        /* Heads mostly, of plausible lengths and kinds; at times any word. */
+        uint64_t length = random_next(&seed) % 4 ? random_next(&seed) % 64 : random_next(&seed);
+        uint64_t kind = random_next(&seed) % 4 ? 1 + random_next(&seed) % 2 : random_next(&seed) % 1024;
+        uint64_t at = random_next(&seed) % 64 ? begins + random_next(&seed) % (words - begins) : random_next(&seed) % words;
+        memory[at] = at < begins ? random_next(&seed) % 512 : kind << 32 | (uint32_t)length;
+    }
+    return NULL;
+}
+
+Test(frame_flow, heads_that_change_while_they_are_read)
+{
+    if (PSY_THIN_RUNNER_ACTIVE) {
+        cr_skip_test("races on purpose");
+    }
+    uint64_t sum = 0, heard[4] = {0};
+    for (int kind = PSY_RING_SPSC; kind <= PSY_RING_MPMC; kind++) {
+        crowd *c = gather((psy_ring_kind)kind, 8, 64, 0, false);
+        liar l = {.c = c};
+        pthread_t thread;
+        cr_assert_eq(pthread_create(&thread, NULL, lie, &l), 0);
+        uint64_t end_ns = psy__now_ns() + second_ns / 4;
+        for (uint32_t round = 0; round < 20000 || psy__now_ns() < end_ns; round++) {
+            psy_ring ring;
+            psy_seat seat = psy_seat_bare(101);
+            cr_assert_eq(psy_ring_format(c->memory, c->bytes, &c->shape), PSY_OK);
+            if (psy_ring_join(&ring, PSY_RING_CONSUMER, c->memory, c->bytes, &c->shape, &seat) != PSY_OK) {
+                continue;
+            }
+            const uint8_t *begin = ring.slots_at, *end = begin + (size_t)c->shape.slots * c->shape.stride, *message;
+            uint64_t n = 1 + round % 64;
+            if (ring.states) { /* one run of that many: published, in seat 1, in the first lap */
+                atomic_store(&ring.states[0], n << 11 | 1 << 3 | 2);
+            } else {
+                atomic_store(&ring.header->published, n);
+            }
+            uint32_t bytes, frames = 0;
+            while (frames++ < 200 && (message = psy_frame_next(&ring, &bytes)) != NULL) {
+                cr_assert(message >= begin && message <= end && bytes <= (uint64_t)(end - message));
+                for (uint32_t i = 0; i < bytes; i++) {
+                    sum += message[i];
+                }
+                heard[kind]++;
+                if (frames % 3 == 0) {
+                    psy_frame_release(&ring);
+                }
+            }
+        }
+        l.over = true;
+        pthread_join(thread, NULL);
+        munmap(c, (size_t)((uint8_t *)c->memory - (uint8_t *)c) + c->bytes);
+        cr_assert_gt(heard[kind], 100u, "kind %d: %lu", kind, (unsigned long)sum);
     }
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Streams: what slow readers lose is counted to the message and what they get is whole, whatever becomes of the writer. */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -387,16 +385,15 @@ Test(stream, writers_killed_at_random_and_a_mapping_for_reading)
     psy_stream_shape shape = {256, 64};
     psy_slab *slab;
     psy_slab_options options = {.bytes = psy_stream_bytes(&shape)};
-    char path[64];
+    psy_slab_adopt_options for_reading = {.access = PSY_SLAB_READ_ONLY};
+    psy_slab *mapped;
     cr_assert_eq(psy_slab_create(&options, &slab), PSY_OK);
     uint64_t bytes = psy_slab_data_bytes(slab), *out = malloc(64 * 256);
     cr_assert_eq(psy_stream_format(psy_slab_data(slab), bytes, &shape), PSY_OK);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", psy_slab_fd(slab));
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const uint8_t *mapped = mmap(NULL, psy_slab_bytes(slab), PROT_READ, MAP_SHARED, fd, 0);
-    cr_assert_neq((const void *)mapped, MAP_FAILED);
+    cr_assert_eq(psy_slab_adopt_with(dup(psy_slab_fd(slab)), &for_reading, &mapped), PSY_OK, "%s", psy_detail());
+    cr_assert_not(psy_slab_writable(mapped));
     psy_stream_reader reader;
-    cr_assert_eq(psy_stream_join(&reader, mapped + PSY_SLAB_DATA_OFFSET, bytes, &shape, PSY_STREAM_OLDEST), PSY_OK);
+    cr_assert_eq(psy_stream_join(&reader, psy_slab_data(mapped), bytes, &shape, PSY_STREAM_OLDEST), PSY_OK);
     uint64_t received = 0, lost = 0, seed = 21;
     for (uint32_t life = 1; life <= 60; life++) {
         uint64_t before = atomic_load(&reader.header->published); /* nobody writes now */
@@ -428,8 +425,7 @@ Test(stream, writers_killed_at_random_and_a_mapping_for_reading)
         cr_assert_eq(psy_stream_writer_epoch(&reader), life);
     }
     cr_assert_eq(received + lost, reader.position);
-    munmap((void *)(uintptr_t)mapped, psy_slab_bytes(slab));
-    close(fd);
+    psy_slab_destroy(mapped);
     free(out);
     psy_slab_destroy(slab);
 }

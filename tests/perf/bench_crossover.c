@@ -63,7 +63,7 @@ static void measure(size_t size, uint32_t producers, int batched)
     snprintf(name, sizeof name, "ring/crossover/%s/p%u/%s", sizes[size].name, producers, batched ? "batch32" : "one");
     bench_figure figure = {.name = name,
                            .unit = &bench_millions,
-                           .step = 4 * CROWD_GROUP * (uint64_t)slots_of(c.stride),
+                           .step = 16 * CROWD_GROUP * (uint64_t)slots_of(c.stride),
                            .seconds = 0.03,
                            .subject = {"a ring each", run_spsc},
                            .peers = {{.name = "MPSC", .run = run_mpsc}, {.name = "MPMC", .run = run_mpmc}},

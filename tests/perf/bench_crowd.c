@@ -5,8 +5,7 @@
  *   ring/mpsc/64B/pN   N producers, one consumer
  *   ring/mpmc/64B/pN   N producers, two consumers
  *
- * On two processors (tests/perf/crowd.h says who is where). The peers are rte_ring in each of its modes and, for one and two
- * producers, ck_ring. */
+ * On two processors (tests/perf/crowd.h says who is where). The peers are rte_ring in each of its modes and ck_ring. */
 #include "tests/perf/crowd_psyne.h"
 
 #include <stdio.h>
@@ -35,17 +34,13 @@ static void measure(uint32_t producers, uint32_t consumers)
     snprintf(name, sizeof name, "ring/%s/64B/p%u", consumers == 1 ? "mpsc" : "mpmc", producers);
     bench_figure figure = {.name = name,
                            .unit = &bench_millions,
-                           .step = 4 * CROWD_GROUP * SMALL_SLOTS,
+                           .step = 32 * CROWD_GROUP * SMALL_SLOTS,
                            .seconds = 0.03,
                            .subject = {"psyne", run},
                            .peers = {DPDK("rte_ring MT", crowd_dpdk_mt), DPDK("rte_ring RTS", crowd_dpdk_rts),
                                      DPDK("rte_ring HTS", crowd_dpdk_hts), DPDK("rte_ring HTS zero-copy", crowd_dpdk_hts_zc),
                                      CK("ck_ring, one a call", crowd_ck)},
                            .context = &size};
-    if (producers >
-        2) { /* ck_ring's spin for each other inside of a call, until the system takes their processor away: minutes */
-        figure.peers[4].name = NULL;
-    }
     bench_measure(&figure);
 }
 

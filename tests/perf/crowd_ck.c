@@ -30,18 +30,19 @@ static bool dequeue_several(ck_ring_t *ring, struct line *slots, struct line *ou
     return CK_RING_DEQUEUE_MPMC(line, ring, slots, out);
 }
 
-static void produce(void *lane_, uint32_t producer, uint64_t amount)
+static uint64_t produce(void *lane_, uint32_t producer, uint64_t amount)
 {
     lane *l = lane_;
     struct line message;
-    uint32_t looks = 0;
-    for (uint64_t i = 0; i < amount; i++) {
+    uint64_t i = 0;
+    for (uint32_t looks = 0; i < amount && !crowd_stopped(); i++) {
         message_write(message.words, crowd_number(producer, i), sizeof message);
         while (!CK_RING_ENQUEUE_MPMC(line, &l->ring, l->slots, &message)) { /* as MPSC's */
             crowd_pause(&looks);
         }
         looks = 0;
     }
+    return i;
 }
 
 RING_INLINE void consume(lane *l, crowd_tally *tally, dequeue_line *dequeue)

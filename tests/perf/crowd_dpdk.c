@@ -33,11 +33,11 @@ static struct rte_ring *open_ring(enum rte_ring_sync_type producers, enum rte_ri
     return r;
 }
 
-RING_INLINE void produce(struct rte_ring *r, uint32_t producer, uint64_t amount, enqueue_burst *enqueue)
+RING_INLINE uint64_t produce(struct rte_ring *r, uint32_t producer, uint64_t amount, enqueue_burst *enqueue)
 {
     _Alignas(64) uint8_t messages[CROWD_STRIDE * CROWD_BATCH];
-    uint32_t looks = 0;
-    for (uint64_t i = 0; i < amount;) {
+    uint64_t i = 0;
+    for (uint32_t looks = 0; i < amount && !crowd_stopped();) {
         uint32_t n = amount - i < CROWD_BATCH ? (uint32_t)(amount - i) : CROWD_BATCH;
         for (uint32_t k = 0; k < n; k++) {
             message_write(messages + k * CROWD_STRIDE, crowd_number(producer, i + k), CROWD_STRIDE);
@@ -53,12 +53,13 @@ RING_INLINE void produce(struct rte_ring *r, uint32_t producer, uint64_t amount,
         }
         i += n;
     }
+    return i;
 }
 
-RING_INLINE void produce_zc(struct rte_ring *r, uint32_t producer, uint64_t amount)
+RING_INLINE uint64_t produce_zc(struct rte_ring *r, uint32_t producer, uint64_t amount)
 {
-    uint32_t looks = 0;
-    for (uint64_t i = 0; i < amount;) {
+    uint64_t i = 0;
+    for (uint32_t looks = 0; i < amount && !crowd_stopped();) {
         struct rte_ring_zc_data at;
         uint32_t n = amount - i < CROWD_BATCH ? (uint32_t)(amount - i) : CROWD_BATCH;
         uint32_t got = rte_ring_enqueue_zc_burst_elem_start(r, CROWD_STRIDE, n, &at, NULL);
@@ -75,6 +76,7 @@ RING_INLINE void produce_zc(struct rte_ring *r, uint32_t producer, uint64_t amou
         rte_ring_enqueue_zc_elem_finish(r, got);
         looks = 0;
     }
+    return i;
 }
 
 RING_INLINE void receive(crowd_tally *tally, const void *messages, uint32_t n)
@@ -127,7 +129,10 @@ static double run(const crowd_size *size, uint64_t amount, enum rte_ring_sync_ty
 }
 
 #define MODE(name, sync, enqueue, dequeue)                                                                                     \
-    static void name##_produce(void *r, uint32_t producer, uint64_t amount) { produce(r, producer, amount, enqueue); }         \
+    static uint64_t name##_produce(void *r, uint32_t producer, uint64_t amount)                                                \
+    {                                                                                                                          \
+        return produce(r, producer, amount, enqueue);                                                                          \
+    }                                                                                                                          \
     static void name##_consume(void *r, uint32_t consumer, crowd_tally *tally)                                                 \
     {                                                                                                                          \
         (void)consumer;                                                                                                        \
@@ -139,7 +144,7 @@ MODE(mt, RTE_RING_SYNC_MT, rte_ring_mp_enqueue_burst_elem, rte_ring_mc_dequeue_b
 MODE(rts, RTE_RING_SYNC_MT_RTS, rte_ring_mp_rts_enqueue_burst_elem, rte_ring_mc_rts_dequeue_burst_elem)
 MODE(hts, RTE_RING_SYNC_MT_HTS, rte_ring_mp_hts_enqueue_burst_elem, rte_ring_mc_hts_dequeue_burst_elem)
 
-static void hts_zc_produce(void *r, uint32_t producer, uint64_t amount) { produce_zc(r, producer, amount); }
+static uint64_t hts_zc_produce(void *r, uint32_t producer, uint64_t amount) { return produce_zc(r, producer, amount); }
 
 double crowd_dpdk_hts_zc(void *size, uint64_t amount)
 {

@@ -23,11 +23,11 @@ typedef struct crowd_rings {
 crowd_rings *crowd_open(const psy_ring_shape *shape, uint32_t producers, uint32_t consumers);
 void crowd_close(crowd_rings *rings);
 
-RING_INLINE void crowd_send(crowd_rings *rings, uint32_t producer, uint64_t amount, uint32_t stride, uint32_t batch)
+RING_INLINE uint64_t crowd_send(crowd_rings *rings, uint32_t producer, uint64_t amount, uint32_t stride, uint32_t batch)
 {
     psy_ring *r = &rings->producers[producer].ring;
-    uint32_t looks = 0;
-    for (uint64_t i = 0; i < amount;) {
+    uint64_t i = 0;
+    for (uint32_t looks = 0; i < amount && !crowd_stopped();) {
         uint32_t got, n = amount - i < batch ? (uint32_t)(amount - i) : batch;
         uint8_t *slots = psy_ring_claim(r, n, &got);
         if (!slots) {
@@ -41,6 +41,7 @@ RING_INLINE void crowd_send(crowd_rings *rings, uint32_t producer, uint64_t amou
         looks = 0;
     }
     psy_ring_flush(r);
+    return i;
 }
 
 /* Up to a batch from each of its rings, in turn. */
@@ -69,9 +70,9 @@ RING_INLINE void crowd_drain(crowd_rings *rings, uint32_t consumer, crowd_tally 
 }
 
 #define CROWD_FLOW(name, stride, batch)                                                                                        \
-    static void name##_send(void *rings, uint32_t producer, uint64_t amount)                                                   \
+    static uint64_t name##_send(void *rings, uint32_t producer, uint64_t amount)                                               \
     {                                                                                                                          \
-        crowd_send(rings, producer, amount, stride, batch);                                                                    \
+        return crowd_send(rings, producer, amount, stride, batch);                                                             \
     }                                                                                                                          \
     static void name##_drain(void *rings, uint32_t consumer, crowd_tally *tally)                                               \
     {                                                                                                                          \

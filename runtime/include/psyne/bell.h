@@ -39,10 +39,10 @@ typedef struct psy_bell {
     int fd; /* an event descriptor that does not block, or a Unix datagram socket */
 } psy_bell;
 
-/* A bell for the threads of this process; never hand it to a peer. LIMIT (no more descriptors). */
+/* A bell for the threads of this process; never hand it to a peer. LIMIT (no more descriptors), NO_MEMORY, IO. */
 PSY_NODISCARD psy_status psy_bell_open(psy_bell *out);
 
-/* The two ends of a bell between peers. LIMIT. */
+/* The two ends of a bell between peers. LIMIT, NO_MEMORY, IO. */
 PSY_NODISCARD psy_status psy_bell_open_pair(psy_bell ends[2]);
 
 /* An end that a peer handed over: the descriptor is the bell's from then on. PROTOCOL (it is no end; the descriptor stays the

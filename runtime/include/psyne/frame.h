@@ -3,8 +3,9 @@
  * two from 8 bytes on; a frame takes as many slots that lie together as it needs:
  *
  *   byte 0     length u32     of the payload
- *   byte 4     kind u32       bits 0-7: 1 message, 2 padding up to the ring's end; bit 8: the payload begins a granule behind
- * the head, not 8 bytes; the others are 0 byte 8     payload, then whatever fills the last slot
+ *   byte 4     kind u32       bits 0-7: 1 message, 2 padding up to the ring's end; bit 8: the payload begins
+ *                             a granule behind the head, not 8 bytes; the others are 0
+ *   byte 8     payload, then whatever fills the last slot
  *
  *   void *message = psy_frame_claim(&ring, 1000);   // room for 1000 bytes; NULL: full, or too large
  *   ... write up to 1000 bytes ...
@@ -78,7 +79,7 @@ static inline uint64_t psy_frame_slots(const psy_ring *ring, uint32_t offset, ui
 /* Payloads that this handle claims from now on begin at a multiple of the granule (at most of 64 bytes), or of 8. */
 static inline void psy_frame_set_wide(psy_ring *ring, bool wide)
 {
-    ring->payload_at = wide ? ring->stride : PSY_FRAME_HEAD_BYTES;
+    ring->payload_at = wide ? ring->stride : (uint32_t)PSY_FRAME_HEAD_BYTES;
 }
 
 /* Room for a message of up to `bytes`, contiguous; NULL: ask psy_frame_refusal. Claiming again, with one producer, gives the
@@ -101,9 +102,9 @@ static inline void *psy_frame_claim(psy_ring *ring, uint32_t bytes)
 static inline void psy_frame_commit(psy_ring *ring, uint32_t bytes)
 {
     uint32_t index = (uint32_t)ring->position & (ring->slots - 1);
-    psy_frame_head *head = (psy_frame_head *)(void *)(ring->slots_at + (uint64_t)index * ring->stride);
-    head->length = bytes;
-    head->kind = PSY_FRAME_MESSAGE | (ring->payload_at != PSY_FRAME_HEAD_BYTES ? (uint32_t)PSY_FRAME_WIDE : 0);
+    uint64_t kind = PSY_FRAME_MESSAGE | (ring->payload_at != PSY_FRAME_HEAD_BYTES ? (uint32_t)PSY_FRAME_WIDE : 0);
+    uint64_t head = bytes | kind << 32; /* one store: it is read by one load */
+    memcpy(ring->slots_at + (uint64_t)index * ring->stride, &head, sizeof head);
     ring->frames++;
     ring->frame_bytes += bytes;
     psy_ring_commit(ring, (uint32_t)psy_frame_slots(ring, ring->payload_at, bytes));

@@ -5,10 +5,12 @@
  *   byte 0     magic u32, ABI u32, stride u32, slots u32, kind u32
  *   byte 128   published u64      SPSC: slots made so far; the other kinds: where the next claim begins
  *   byte 256   released u64       slots given back so far, in order
- *   byte 384   consumer_waits u32 bit 0 is set by a consumer that is about to sleep and taken by a producer, which counts up
- * the rest: who went to sleep before is woken, or finds the word changed byte 388   producer_waits u32 the same for room byte
- * 392   producer_seat u32, consumer_seat u32     who is the single producer, the single consumer (psyne/seat.h); 0: not said
- *   byte 400   producer_epoch u32, consumer_epoch u32   how often somebody joined as one
+ *   byte 384   consumer_waits u32 bit 0 is set by a consumer that is about to sleep and taken by a producer
+ *                                 that counts up the rest: who went to sleep before finds the word changed
+ *   byte 388   producer_waits u32 the same for room
+ *   byte 392   producer_seat u64, consumer_seat u64     who is the single producer, the single consumer: seat
+ *                                 (psyne/seat.h), epoch << 32; 0: not said
+ *   byte 408   producer_epoch u32, consumer_epoch u32   how often somebody joined as one
  *   byte 416   producer_seats u64[4], consumer_seats u64[4]   a bit for each seat that joined as one of several
  *   byte 512   taken u64          SPMC and MPMC: where the next take begins
  *   byte 640   all but SPSC: 256 x epoch u32 of the seat when it joined, then slots x state u64, rounded up to 128
@@ -369,7 +371,7 @@ static inline void *psy_ring_claim(psy_ring *ring, uint32_t want, uint32_t *got)
         *got = want;
         return ring->at;
     }
-    if (ring->idle && atomic_load_explicit(&ring->header->released, memory_order_acquire) == ring->other) {
+    if (ring->idle && atomic_load_explicit(&ring->header->released, memory_order_acquire) + ring->slots == ring->position) {
         *got = 0;
         return NULL;
     }
