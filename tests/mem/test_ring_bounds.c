@@ -374,6 +374,28 @@ static void pass_many(two *t, uint32_t messages, uint32_t batch, uint64_t seed)
     }
 }
 
+/* A consumer that only ever looks gives back what is skipped. */
+static void only_padding(psy_ring_kind kind)
+{
+    two t = start_at(kind, 8, 8, 3);
+    uint32_t got;
+    for (uint32_t round = 0; round < 5; round++) {
+        while (psy_ring_claim(&t.producer, 3, &got)) {
+            psy_ring_abort(&t.producer);
+        }
+        cr_assert(psy_ring_full(&t.producer));
+        cr_assert(is_empty(&t.consumer));
+        cr_assert(!psy_ring_full(&t.producer));
+        push(&t.producer, round);
+        cr_assert_eq(pop(&t.consumer), round);
+        cr_assert(is_empty(&t.consumer));
+    }
+    free(t.memory);
+}
+
+Test(ring_bounds, only_padding_in_mpsc) { only_padding(PSY_RING_MPSC); }
+Test(ring_bounds, only_padding_in_mpmc) { only_padding(PSY_RING_MPMC); }
+
 static void from_everywhere(uint32_t slots)
 {
     const uint64_t lap_end = (uint64_t)slots << 37;
