@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include <psyne/frame.h>
+
 enum { PAGE = 4096, FILLING = 0x5a, SLOTS_BITS_MAX = 7 };
 
 static _Noreturn void broken(const char *what, uint64_t about)
@@ -138,6 +140,7 @@ static uint64_t processor_ns(void)
 static void join(hostile *h, hostile_hand *hand)
 {
     hand->got = 0;
+    hand->frames = h->joins++ % 3 == 0 && (h->shape.stride & (h->shape.stride - 1)) == 0;
     hand->joined = psy_ring_join(&hand->ring, hand->side, h->memory, h->bytes, &h->shape, &hand->seat) == PSY_OK;
 }
 
@@ -246,6 +249,83 @@ static void consume(hostile *h, hostile_hand *hand, script *s, uint32_t what)
     }
 }
 
+/* A payload: it lies in one piece behind a head in the ring. */
+static void use_payload(hostile *h, const hostile_hand *hand, const void *at, uint32_t bytes)
+{
+    uint8_t *first = (uint8_t *)(uintptr_t)at, *slots = hand->ring.slots_at;
+    if (!at) {
+        return;
+    }
+    if (first < slots + PSY_FRAME_HEAD_BYTES ||
+        bytes > (uint64_t)(slots + (uint64_t)h->shape.slots * h->shape.stride - first) || (uintptr_t)at % 8 != 0) {
+        broken("a payload outside the ring", bytes);
+    }
+    if (hand->side == PSY_RING_PRODUCER) {
+        memset(first, (int)h->calls, bytes);
+    }
+    for (uint32_t i = 0; i < bytes; i++) {
+        h->sum += first[i];
+    }
+}
+
+static void produce_frame(hostile *h, hostile_hand *hand, script *s, uint32_t what)
+{
+    psy_ring *ring = &hand->ring;
+    uint32_t bytes = some(h, s) * (1 + below(s, 9));
+    void *at;
+    switch (what) {
+    case 0:
+    case 1:
+    case 2:
+        at = psy_frame_claim(ring, bytes);
+        use_payload(h, hand, at, bytes);
+        hand->got = at ? bytes + 1 : hand->got;
+        break;
+    case 3:
+    case 4:
+        bytes = hand->got ? hand->got - 1 : 0;
+        if (hand->got && what == 3) {
+            psy_frame_commit(ring, bytes);
+        } else if (hand->got && below(s, 4)) {
+            psy_frame_commit(ring, next_byte(s) % (bytes + 1));
+        } else {
+            psy_frame_abort(ring);
+        }
+        hand->got = 0;
+        break;
+    case 5: psy_frame_flush(ring); break;
+    default:
+        if (hand->got == 0) {
+            psy_frame_set_wide(ring, below(s, 2));
+        }
+        h->sum += (uint64_t)psy_frame_refusal(ring, bytes) + (uint64_t)psy_frame_wait_room(ring, bytes, 1000);
+        break;
+    }
+}
+
+static void consume_frame(hostile *h, hostile_hand *hand, uint32_t what)
+{
+    psy_ring *ring = &hand->ring;
+    uint32_t bytes = 0;
+    const void *at;
+    switch (what) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        at = what ? psy_frame_next(ring, &bytes) : psy_frame_peek(ring, &bytes);
+        use_payload(h, hand, at, bytes);
+        hand->got = at ? 1 : hand->got;
+        break;
+    case 4:
+        psy_frame_release(ring);
+        hand->got = 0;
+        break;
+    case 5: psy_frame_settle(ring); break;
+    default: h->sum += psy_ring_empty(ring); break;
+    }
+}
+
 static void wait(hostile_hand *hand, script *s)
 {
     uint64_t ns = (uint64_t)below(s, 4) * 20000;
@@ -281,7 +361,13 @@ static void one_call(hostile *h, script *s)
         return;
     }
     if (what < 56) {
-        (hand->side == PSY_RING_PRODUCER ? produce : consume)(h, hand, s, what % 7);
+        if (hand->frames && hand->side == PSY_RING_CONSUMER) {
+            consume_frame(h, hand, what % 7);
+        } else if (hand->side == PSY_RING_CONSUMER) {
+            consume(h, hand, s, what % 7);
+        } else {
+            (hand->frames ? produce_frame : produce)(h, hand, s, what % 7);
+        }
         h->found += hand->got != 0;
     } else if (what == 56) {
         wait(hand, s);

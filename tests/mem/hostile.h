@@ -26,8 +26,8 @@ typedef struct hostile_hand {
     psy_ring ring;
     psy_ring_side side;
     psy_seat seat;
-    uint32_t got; /* claimed, or peeked */
-    bool joined;
+    uint32_t got; /* claimed, or peeked; bytes of a frame */
+    bool joined, frames;
 } hostile_hand;
 
 typedef struct hostile {
@@ -42,6 +42,7 @@ typedef struct hostile {
         uint32_t word;
         uint64_t value;
     } stale[HOSTILE_STALE];
+    uint32_t joins;                    /* every third handle is used for frames */
     uint64_t calls, found, longest_ns; /* calls, those that gave slots, and the longest one's time on the processor */
     uint32_t longest;                  /* which that was */
     uint64_t sum;                      /* of what was read */

@@ -33,10 +33,14 @@ typedef struct lane {
 } lane;
 
 static const lane lanes[] = {
-    {"SPSC, 8 bytes", {PSY_RING_SPSC, 8, 65536}, 4096, false},       {"SPSC, 256 bytes", {PSY_RING_SPSC, 256, 4096}, 128, false},
-    {"SPSC, 4 KiB", {PSY_RING_SPSC, 4096, 128}, 8, false},           {"MPSC, 64 bytes", {PSY_RING_MPSC, 64, 16384}, 512, false},
-    {"MPSC, 64 to 320 bytes", {PSY_RING_MPSC, 64, 8192}, 128, true}, {"MPSC, 8 bytes", {PSY_RING_MPSC, 8, 65536}, 4096, false},
-    {"SPMC, 24 bytes", {PSY_RING_SPMC, 24, 16384}, 512, false},       {"MPMC, 16 bytes", {PSY_RING_MPMC, 16, 32768}, 2048, false},
+    {"SPSC, 8 bytes", {PSY_RING_SPSC, 8, 65536}, 4096, false},
+    {"SPSC, 256 bytes", {PSY_RING_SPSC, 256, 4096}, 128, false},
+    {"SPSC, 4 KiB", {PSY_RING_SPSC, 4096, 128}, 8, false},
+    {"MPSC, 64 bytes", {PSY_RING_MPSC, 64, 16384}, 512, false},
+    {"MPSC, 64 to 320 bytes", {PSY_RING_MPSC, 64, 8192}, 128, true},
+    {"MPSC, 8 bytes", {PSY_RING_MPSC, 8, 65536}, 4096, false},
+    {"SPMC, 24 bytes", {PSY_RING_SPMC, 24, 16384}, 512, false},
+    {"MPMC, 16 bytes", {PSY_RING_MPMC, 16, 32768}, 2048, false},
     {"MPMC, 512 bytes", {PSY_RING_MPMC, 512, 1024}, 64, false},
 };
 enum { LANES = sizeof lanes / sizeof *lanes };

@@ -374,6 +374,53 @@ static void pass_many(two *t, uint32_t messages, uint32_t batch, uint64_t seed)
     }
 }
 
+/* A consumer that only ever looks gives back what is skipped. */
+static void only_padding(psy_ring_kind kind)
+{
+    two t = start_at(kind, 8, 8, 3);
+    uint32_t got;
+    for (uint32_t round = 0; round < 5; round++) {
+        while (psy_ring_claim(&t.producer, 3, &got)) {
+            psy_ring_abort(&t.producer);
+        }
+        cr_assert(psy_ring_full(&t.producer));
+        cr_assert(is_empty(&t.consumer));
+        cr_assert(!psy_ring_full(&t.producer));
+        push(&t.producer, round);
+        cr_assert_eq(pop(&t.consumer), round);
+        cr_assert(is_empty(&t.consumer));
+    }
+    free(t.memory);
+}
+
+Test(ring_bounds, only_padding_in_mpsc) { only_padding(PSY_RING_MPSC); }
+Test(ring_bounds, only_padding_in_mpmc) { only_padding(PSY_RING_MPMC); }
+
+/* A consumer died when it had given a run back and moved no cursor on: producers that come by may not lap `taken`. */
+static void cursors_left_behind(psy_ring_kind kind)
+{
+    two t = start_at(kind, 8, 8, 5);
+    for (uint64_t round = 0; round < 20; round++) {
+        push(&t.producer, round);
+        psy_ring_flush(&t.producer);
+        cr_assert_eq(pop(&t.consumer), round);
+        t.producer.header->taken -= 1;
+        t.producer.header->released -= 1;
+        for (uint64_t i = 0; i < 8; i++) {
+            push(&t.producer, 100 + i);
+        }
+        psy_ring_flush(&t.producer);
+        for (uint64_t i = 0; i < 8; i++) {
+            cr_assert_eq(pop(&t.consumer), 100 + i);
+        }
+        cr_assert(is_empty(&t.consumer));
+    }
+    free(t.memory);
+}
+
+Test(ring_bounds, cursors_left_behind_in_spmc) { cursors_left_behind(PSY_RING_SPMC); }
+Test(ring_bounds, cursors_left_behind_in_mpmc) { cursors_left_behind(PSY_RING_MPMC); }
+
 static void from_everywhere(uint32_t slots)
 {
     const uint64_t lap_end = (uint64_t)slots << 37;
