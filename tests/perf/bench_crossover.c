@@ -28,7 +28,7 @@ static double run(const contest *c, uint64_t amount, psy_ring_kind kind)
 {
     const psy_ring_shape shape = {kind, c->stride, slots_of(c->stride)};
     crowd_rings *rings = crowd_open(&shape, c->producers, 1);
-    double seconds = crowd_race(c->send, c->drain, rings, c->producers, 1, amount, CROWD_GROUP * (uint64_t)slots_of(c->stride));
+    double seconds = crowd_race(c->send, c->drain, rings, c->producers, 1, amount);
     crowd_close(rings);
     return seconds;
 }
@@ -63,7 +63,7 @@ static void measure(size_t size, uint32_t producers, int batched)
     snprintf(name, sizeof name, "ring/crossover/%s/p%u/%s", sizes[size].name, producers, batched ? "batch32" : "one");
     bench_figure figure = {.name = name,
                            .unit = &bench_millions,
-                           .step = 16 * CROWD_GROUP * (uint64_t)slots_of(c.stride),
+                           .step = 8 * (uint64_t)slots_of(c.stride),
                            .seconds = 0.03,
                            .subject = {"a ring each", run_spsc},
                            .peers = {{.name = "MPSC", .run = run_mpsc}, {.name = "MPMC", .run = run_mpmc}},

@@ -21,8 +21,7 @@ static double run(void *size_, uint64_t amount)
     const crowd_size *size = size_;
     const psy_ring_shape shape = {size->consumers == 1 ? PSY_RING_MPSC : PSY_RING_MPMC, CROWD_STRIDE, SMALL_SLOTS};
     crowd_rings *rings = crowd_open(&shape, size->producers, size->consumers);
-    double seconds = crowd_race(crowd_64_32_send, crowd_64_32_drain, rings, size->producers, size->consumers, amount,
-                                CROWD_GROUP * SMALL_SLOTS);
+    double seconds = crowd_race(crowd_64_32_send, crowd_64_32_drain, rings, size->producers, size->consumers, amount);
     crowd_close(rings);
     return seconds;
 }
@@ -34,7 +33,7 @@ static void measure(uint32_t producers, uint32_t consumers)
     snprintf(name, sizeof name, "ring/%s/64B/p%u", consumers == 1 ? "mpsc" : "mpmc", producers);
     bench_figure figure = {.name = name,
                            .unit = &bench_millions,
-                           .step = 32 * CROWD_GROUP * SMALL_SLOTS,
+                           .step = 16 * SMALL_SLOTS,
                            .seconds = 0.03,
                            .subject = {"psyne", run},
                            .peers = {DPDK("rte_ring MT", crowd_dpdk_mt), DPDK("rte_ring RTS", crowd_dpdk_rts),

@@ -11,7 +11,6 @@ static const uint64_t limit_ns = 500000000;
 /* Nobody waits so long for a processor. */
 static const uint64_t patience_ns = 60000000000u;
 
-bool crowd_shares;
 _Alignas(128) _Atomic bool crowd_stop;
 
 struct crowd {
@@ -19,9 +18,7 @@ struct crowd {
     crowd_consume *consume;
     void *queue;
     uint32_t producers, consumers;
-    uint64_t each;     /* messages of one producer */
-    uint64_t group;    /* messages of one timed group */
-    uint64_t *ends_ns; /* when each group had come */
+    uint64_t each; /* messages of one producer */
     uint64_t start_ns;
     _Alignas(128) _Atomic uint32_t ready;
     _Alignas(128) _Atomic uint32_t go;
@@ -46,9 +43,6 @@ bool crowd_tell(crowd_tally *t)
     uint64_t before = atomic_fetch_add_explicit(&c->received, fresh, memory_order_relaxed), received = before + fresh;
     if (received > c->producers * c->each) {
         bench_fail("%llu messages came, more than were sent", (unsigned long long)received);
-    }
-    if (received / c->group != before / c->group) { /* groups are larger than what is told at once */
-        c->ends_ns[before / c->group] = now;
     }
     if (now > c->start_ns + limit_ns) {
         atomic_store_explicit(&crowd_stop, true, memory_order_relaxed);
@@ -104,18 +98,6 @@ static uint64_t check(const crowd *c, const crowd_tally *tallies, const member *
     return count;
 }
 
-/* Seconds for a message. */
-static double median_group(const crowd *c, size_t groups)
-{
-    double *seconds = bench_memory(groups * sizeof *seconds);
-    for (size_t i = 0; i < groups; i++) {
-        seconds[i] = (double)(c->ends_ns[i] - (i ? c->ends_ns[i - 1] : c->start_ns)) * 1e-9;
-    }
-    double median = bench_median(seconds, groups);
-    free(seconds);
-    return median / (double)c->group;
-}
-
 /* Processor time of all threads. */
 static uint64_t spent_ns(void)
 {
@@ -125,24 +107,20 @@ static uint64_t spent_ns(void)
 }
 
 double crowd_race(crowd_produce *produce, crowd_consume *consume, void *queue, uint32_t producers, uint32_t consumers,
-                  uint64_t amount, uint64_t group)
+                  uint64_t amount)
 {
     crowd c = {.produce = produce,
                .consume = consume,
                .queue = queue,
                .producers = producers,
                .consumers = consumers,
-               .each = amount / producers,
-               .group = group,
-               .ends_ns = bench_memory(amount / group * sizeof(uint64_t))};
+               .each = amount / producers};
     member members[2 * CROWD_MAX];
     uint32_t n = producers + consumers;
-    crowd_shares = n > 2;
     atomic_store(&crowd_stop, false);
     crowd_tally *tallies = bench_memory(consumers * sizeof *tallies);
-    if (amount % producers != 0 || amount % group != 0 || group <= CROWD_TELL) {
-        bench_fail("no groups of %llu, from %u producers, make %llu messages", (unsigned long long)group, producers,
-                   (unsigned long long)amount);
+    if (amount % producers != 0) {
+        bench_fail("%llu messages are not the same for each of %u producers", (unsigned long long)amount, producers);
     }
     /* The consumers first; the first of them is this thread. */
     for (uint32_t i = 0; i < n; i++) {
@@ -168,8 +146,6 @@ double crowd_race(crowd_produce *produce, crowd_consume *consume, void *queue, u
         pthread_join(members[i].thread, NULL);
     }
     uint64_t count = check(&c, tallies, members + consumers);
-    double seconds = crowd_shares || count < group ? (double)spent * 1e-9 / 2 / (double)count : median_group(&c, count / group);
-    free(c.ends_ns);
     free(tallies);
-    return seconds * (double)amount;
+    return (double)spent * 1e-9 / 2 / (double)count * (double)amount;
 }

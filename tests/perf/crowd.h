@@ -6,14 +6,13 @@
  * each producer; in the end the count, the sum and the sum of squares of all that were received must be those of all that were
  * sent, so that nothing was lost, doubled or made up.
  *
- * Threads are dealt out to the first two processors in turn: consumer k to k, producer k to k + 1. Where these are more threads
- * than processors, whoever finds nothing to do looks a few times and then leaves the processor to others (crowd_pause), in
+ * Threads are dealt out to the first two processors in turn: consumer k to k, producer k to k + 1. There are more threads than
+ * processors, so whoever finds nothing to do looks a few times and then leaves the processor to others (crowd_pause), in
  * everyone's loops alike.
  *
- * Such a run takes the processor time of all its threads, over two: on a machine without other work that is the time on the
- * clock, and elsewhere others' work is not in it. (Groups, of which the median counts, would hide that some threads spin for
- * others that were stopped, which is most of what some contestants do.) Two threads are timed in groups, as in ring_race.h.
- * Include this first, as ring_race.h. */
+ * A run takes the processor time of all its threads, over two: on a machine without other work that is the time on the clock,
+ * and elsewhere others' work is not in it. (Groups, of which the median counts, as in ring_race.h, would hide that some threads
+ * spin for others that were stopped, which is most of what some contestants do.) Include this first, as ring_race.h. */
 #ifndef PSY_TESTS_PERF_CROWD_H
 #define PSY_TESTS_PERF_CROWD_H
 
@@ -25,9 +24,6 @@
 /* Looks before the processor is left to others, and before a consumer with nothing to do tells what it has. A consumer tells at
  * the latest after so many messages. */
 enum { CROWD_MAX = 8, CROWD_LOOKS = 64, CROWD_LOOKS_TELL = 8, CROWD_TELL = 512, CROWD_SEQUENCE_BITS = 48 };
-/* Messages of one timed group are so many times the slots of the ring, or of all rings. */
-enum { CROWD_GROUP = 2 };
-
 typedef struct crowd crowd;
 
 /* One consumer's: what it has received. */
@@ -47,16 +43,15 @@ typedef void crowd_consume(void *queue, uint32_t consumer, crowd_tally *tally);
 
 /* Sends `amount` messages, dealt out to the producers, through the queue; returns the seconds. The first consumer is the
  * calling thread. A run that goes on for half a second is stopped, and the seconds are what `amount` would have taken. Ends the
- * program when messages were lost, doubled or changed. The amount is a multiple of the group, and of the producers. */
+ * program when messages were lost, doubled or changed. The amount is a multiple of the producers. */
 double crowd_race(crowd_produce *produce, crowd_consume *consume, void *queue, uint32_t producers, uint32_t consumers,
-                  uint64_t amount, uint64_t group);
+                  uint64_t amount);
 
 /* Adds what a consumer has received since to what all have; true when the producers are done and that is all. Stops a run that
  * takes too long; ends the program when nothing moves any more. */
 bool crowd_tell(crowd_tally *tally);
 
-/* Whether there are more threads in this run than processors, and whether producers should stop. */
-extern bool crowd_shares;
+/* Whether producers should stop. */
 extern _Atomic bool crowd_stop;
 
 RING_INLINE bool crowd_stopped(void) { return atomic_load_explicit(&crowd_stop, memory_order_relaxed); }
@@ -64,7 +59,7 @@ RING_INLINE bool crowd_stopped(void) { return atomic_load_explicit(&crowd_stop, 
 /* The courtesy of everybody who finds a ring full or empty: some looks, then others of the crowd may have the processor. */
 RING_INLINE void crowd_pause(uint32_t *looks)
 {
-    if (++*looks % CROWD_LOOKS == 0 && crowd_shares) {
+    if (++*looks % CROWD_LOOKS == 0) {
         sched_yield();
     } else {
         psy__relax();

@@ -75,7 +75,7 @@ double crowd_ck(void *size_, uint64_t amount)
     lane *l = bench_memory(sizeof *l);
     ck_ring_init(&l->ring, SMALL_SLOTS);
     double seconds = crowd_race(produce, size->consumers == 1 ? consume_single : consume_several, l, size->producers,
-                                size->consumers, amount, CROWD_GROUP * SMALL_SLOTS);
+                                size->consumers, amount);
     free(l);
     return seconds;
 }

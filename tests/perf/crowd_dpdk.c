@@ -122,8 +122,7 @@ static double run(const crowd_size *size, uint64_t amount, enum rte_ring_sync_ty
 {
     bool single = size->consumers == 1;
     struct rte_ring *r = open_ring(mode, single ? RTE_RING_SYNC_ST : mode);
-    double seconds = crowd_race(produce_, single ? consume_zc : consume_several, r, size->producers, size->consumers, amount,
-                                CROWD_GROUP * SMALL_SLOTS);
+    double seconds = crowd_race(produce_, single ? consume_zc : consume_several, r, size->producers, size->consumers, amount);
     free(r);
     return seconds;
 }
