@@ -354,6 +354,10 @@ void psy_ring_give_back_runs(psy_ring *ring)
                           state_of(ring, ring->shown, STATE_RELEASED, ring->seat.number, ring->position - ring->shown),
                           memory_order_release);
     psy_ring_fence();
+    if (ring->counters) { /* at least so much was in use */
+        psy_counter_raise(&ring->counters->high_water,
+                          ring->position - atomic_load_explicit(&ring->header->released, memory_order_relaxed));
+    }
     ring->counted += ring->position - ring->shown;
     ring->shown = ring->position;
     psy__ring_walk(ring);

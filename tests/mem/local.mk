@@ -113,3 +113,8 @@ check_PROGRAMS += %D%/test_ring_wait
 %C%_test_ring_wait_SOURCES = %D%/test_ring_wait.c %D%/pair.h
 %C%_test_ring_wait_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_ring_wait_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_ring_counts
+%C%_test_ring_counts_SOURCES = %D%/test_ring_counts.c %D%/pair.h
+%C%_test_ring_counts_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_ring_counts_LDADD = $(TEST_LDADD)
