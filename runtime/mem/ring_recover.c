@@ -105,6 +105,9 @@ static void look_through(psy_ring *ring, psy_ring_report *report)
             at += n;
         }
     } while (c.news); /* once for each of 255 at most */
+    if (psy_ring_many_consumers(ring)) {
+        psy__ring_walk(ring); /* for one who gave back a run, and came no further */
+    }
 }
 
 psy_status psy_ring_recover(psy_ring *ring, psy_ring_report *report)

@@ -18,7 +18,7 @@ void psy__ring_walk(psy_ring *ring)
             return;
         }
         /* `taken` is never left behind: a producer that laps it would write over the word that tells how to move it. */
-        if (psy_ring_many_consumers(ring)) {
+        if (psy_ring_many_consumers(ring) && atomic_load_explicit(&ring->header->taken, memory_order_acquire) == at) {
             cursor_move(&ring->header->taken, at, n);
         }
         /* The run behind is looked at after this, as seen by who releases it: sequentially consistent. */
@@ -50,9 +50,6 @@ static bool claim(psy_ring *ring, uint32_t want, bool spans, bool exact)
         }
         uint64_t used = at - ring->seen;
         if (used > ring->slots || ring->slots - used < want) {
-            if (psy_ring_many_consumers(ring)) {
-                psy__ring_walk(ring);
-            }
             uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_acquire);
             used = at - released;
             if (used > ring->slots) {
@@ -98,9 +95,6 @@ static bool claimed(const psy_ring *ring) { return ring->position - ring->other 
 /* The single producer: its own cursor, and what the consumers have given back. */
 static bool see_free_single(psy_ring *ring)
 {
-    if (psy_ring_many_consumers(ring)) {
-        psy__ring_walk(ring);
-    }
     uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_acquire);
     if (released - ring->other > ring->shown - ring->other) {
         return break_ring(ring);
@@ -191,9 +185,6 @@ bool psy__ring_full(psy_ring *ring)
     }
     if (claimed(ring)) {
         return false;
-    }
-    if (psy_ring_many_consumers(ring)) {
-        psy__ring_walk(ring);
     }
     uint64_t at = atomic_load_explicit(&ring->header->published, memory_order_acquire);
     uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_acquire), state = state_load(ring, at);
@@ -350,13 +341,13 @@ void psy_ring_give_back_runs(psy_ring *ring)
     if (ring->position != ring->other) {
         return;
     }
-    atomic_store_explicit(state_at(ring, ring->shown),
-                          state_of(ring, ring->shown, STATE_RELEASED, ring->seat.number, ring->position - ring->shown),
-                          memory_order_release);
-    psy_ring_fence();
+    /* Seen before the walk looks: an exchange, which is a fence as well. */
+    (void)atomic_exchange_explicit(state_at(ring, ring->shown),
+                                   state_of(ring, ring->shown, STATE_RELEASED, ring->seat.number, ring->position - ring->shown),
+                                   memory_order_seq_cst);
     if (ring->counters) { /* at least so much was in use */
-        psy_counter_raise(&ring->counters->high_water,
-                          ring->position - atomic_load_explicit(&ring->header->released, memory_order_relaxed));
+        uint64_t used = ring->position - atomic_load_explicit(&ring->header->released, memory_order_relaxed);
+        psy_counter_raise(&ring->counters->high_water, used <= ring->slots ? used : 0);
     }
     ring->counted += ring->position - ring->shown;
     ring->shown = ring->position;

@@ -396,7 +396,7 @@ static void only_padding(psy_ring_kind kind)
 Test(ring_bounds, only_padding_in_mpsc) { only_padding(PSY_RING_MPSC); }
 Test(ring_bounds, only_padding_in_mpmc) { only_padding(PSY_RING_MPMC); }
 
-/* A consumer died when it had given a run back and moved no cursor on: producers that come by may not lap `taken`. */
+/* A consumer died when it had given a run back and moved no cursor on: who recovers that may not let producers lap `taken`. */
 static void cursors_left_behind(psy_ring_kind kind)
 {
     two t = start_at(kind, 8, 8, 5);
@@ -406,6 +406,7 @@ static void cursors_left_behind(psy_ring_kind kind)
         cr_assert_eq(pop(&t.consumer), round);
         t.producer.header->taken -= 1;
         t.producer.header->released -= 1;
+        cr_assert_eq(psy_ring_recover(&t.producer, NULL), PSY_UNSUPPORTED, "without liveness, but cursors are moved on");
         for (uint64_t i = 0; i < 8; i++) {
             push(&t.producer, 100 + i);
         }
