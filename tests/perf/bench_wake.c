@@ -2,7 +2,7 @@
 /* What it costs to wake a sleeper, and to have none.
  *
  *   ring/wake/park     from before a message is sent until a receiver that slept in psy_ring_wait has read it
- *   ring/wake/bell     the same for a receiver that slept on an event descriptor, as in an epoll loop
+ *   ring/wake/bell     the same for a receiver that slept in poll, on the ring's bell
  *   ring/wake/nobody   an 8-byte message is sent, and nobody sleeps: the sender's time
  *
  * The message is the time at which it was sent. Sender and receiver have a processor each. The sender gives the receiver time
@@ -13,6 +13,8 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
+#include <psyne/bell.h>
 #include <psyne/ring.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -41,6 +43,7 @@ typedef struct way {
 struct lane {
     const way *way;
     int out, in; /* descriptors: what the receiver sleeps on, what the sender writes to */
+    psy_bell bell;
     void *memory;
     _Alignas(128) psy_ring producer;
     _Alignas(128) psy_ring consumer;
@@ -100,20 +103,18 @@ static void ring_drain(lane *l, uint64_t first)
     }
 }
 
-static void bell_send(lane *l, uint64_t message)
+/* As a loop with epoll does it. */
+static void sleep_on(int fd)
 {
-    static const uint64_t one = 1;
-    check(ring_put(l, message), "sending");
-    if (psy_ring_take_wake(&l->producer)) {
-        check(write(l->in, &one, sizeof one) == sizeof one, "ringing");
-    }
+    struct pollfd f = {.fd = fd, .events = POLLIN};
+    check(poll(&f, 1, -1) == 1 && f.revents == POLLIN, "sleeping");
 }
 
 static uint64_t bell_receive(lane *l)
 {
     while (psy_ring_sleep_begin(&l->consumer)) {
-        uint64_t rung;
-        check(read(l->out, &rung, sizeof rung) == sizeof rung, "sleeping");
+        sleep_on(l->out);
+        psy_bell_clear(&l->bell);
     }
     psy_ring_sleep_end(&l->consumer);
     return ring_take(l);
@@ -160,7 +161,8 @@ static uint64_t descriptor_receive(lane *l)
 {
     for (;;) {
         uint64_t rung;
-        check(read(l->out, &rung, sizeof rung) == sizeof rung, "sleeping");
+        sleep_on(l->out);
+        check(read(l->out, &rung, sizeof rung) == sizeof rung, "reading");
         uint64_t message = word_take(l);
         if (message) {
             return message;
@@ -192,7 +194,7 @@ static int open_event(int ends[2])
 static int open_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
 static const way ring_park = {park_send, park_receive, ring_drain, NULL},
-                 ring_bell = {bell_send, bell_receive, ring_drain, open_event},
+                 ring_bell = {park_send, bell_receive, ring_drain, NULL},
                  plain_futex = {futex_send, futex_receive, word_drain, NULL},
                  plain_event = {descriptor_send, descriptor_receive, event_drain, open_event},
                  plain_pipe = {descriptor_send, descriptor_receive, pipe_drain, open_pipe};
@@ -210,6 +212,11 @@ static lane *open_lane(const way *how)
     check(!how->open || how->open(ends) == 0, "opening a descriptor");
     l->out = ends[0];
     l->in = ends[1];
+    if (how == &ring_bell) {
+        check(psy_bell_open(&l->bell) == PSY_OK, "opening a bell");
+        psy_ring_set_bell(&l->producer, l->bell);
+        l->out = psy_bell_fd(&l->bell);
+    }
     return l;
 }
 
@@ -219,6 +226,7 @@ static void close_lane(lane *l)
         close(l->out);
         close(l->in);
     }
+    psy_bell_close(&l->bell);
     free(l->memory);
     free(l);
 }

@@ -116,6 +116,16 @@ Test(bench, contestants_take_turns)
     cr_assert_str_eq(turns, expected);
 }
 
+Test(bench, fewer_runs_where_asked_for)
+{
+    bench_figure f = against("slow", run_slow, &bench_milliseconds, run_quick);
+    const char *text = written(&f, "--runs=3");
+    cr_assert_str_eq(turns, "qsqsqs");
+    cr_assert_not_null(strstr(text, ", \"runs\": 3}\n"));
+    written(&f, NULL);
+    cr_assert_eq(strlen(turns), 2 * BENCH_RUNS);
+}
+
 Test(bench, a_missing_peer_is_named)
 {
     bench_figure f = against("absent", NULL, &bench_milliseconds, run_slow);
