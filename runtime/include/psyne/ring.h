@@ -43,19 +43,19 @@
  *                           \--- abort, death ---> PADDING --skipped: CAS---------------/
  *
  * A word of another lap says nothing. Ownership and extent are set by one instruction, so that at whatever instruction a
- * process dies, its run is either not begun or known with its owner. `published`, `taken` and `released` are then moved on by
- * whoever finds them behind, as in the queue of Michael and Scott. A single consumer (MPSC) neither takes nor marks, it moves
- * `released`; a single producer (SPMC) does not claim, it publishes one run per flush. `released` always stands where a run
- * begins.
+ * process dies, its run is either not begun or known with its owner. `published` and `taken` are then moved on by whoever finds
+ * them behind, as in the queue of Michael and Scott, and `released` by who gives back the run where it stands. A single
+ * consumer (MPSC) neither takes nor marks, it moves `released`; a single producer (SPMC) does not claim, it publishes one run
+ * per flush. `released` always stands where a run begins.
  *
  * Memory order. Positions and states are stored with release after the slots were written, or read, and loaded with acquire
  * before they are read, or written again: slots are handed over along published -> (states) -> released, and each step on the
  * way is read with acquire by who makes the next one with release. Each side keeps the other's position in its own handle and
  * looks again only when that is used up (as in rigtorp's SPSCQueue). Two places need a store to be seen before a later load,
  * and have a sequentially consistent fence between:
- *   - Sleeping is Dekker's protocol: the consumer stores consumer_waits, then looks at the ring; the producer publishes, then
- *     loads consumer_waits: at least one of them sees the other. Waiting for room is the same with the sides swapped. Whoever
- * is about to sleep has shown its own position just before, and must wake the other side for that, or both would sleep:
+ *   - Sleeping is Dekker's protocol: the consumer sets the bit, then looks at the ring; the producer publishes, then looks at
+ *     the bit: at least one of them sees the other. Waiting for room is the same with the sides swapped. Whoever is about to
+ *     sleep has shown its own position just before, and must wake the other side for that, or both would sleep:
  *     psy_ring_wait* do so, users of a bell call take_wake or take_room_wake.
  *   - A consumer among several stores RELEASED, then looks whether `released` has come to its run; the one before it moves
  *     `released`, then looks at the run behind: at least one of them moves it on.
