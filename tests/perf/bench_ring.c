@@ -7,6 +7,7 @@
  *   ring/64B/L3       64-byte messages, 512 a call, in a large ring; the peers' ring is small or as large
  *   ring/4KiB         4 KiB messages, 32 a call, likewise
  *   ring/64B/rtt      a 64-byte message there and back through two rings: the median
+ *   ring/.../counted  the same with counters in a mapped file; the peer is without
  *   ring/ipc/64B      64-byte messages, 32 a call, between two processes; the peer is the same between two threads
  */
 #include "tests/perf/ring_race.h"
@@ -24,6 +25,8 @@
 typedef struct lane {
     _Alignas(128) psy_ring producer;
     _Alignas(128) psy_ring consumer;
+    _Alignas(128) psy_ring_counters sent; /* of /counted */
+    _Alignas(128) psy_ring_counters received;
     void *memory; /* of the ring, unless a slab holds it */
 } lane;
 
@@ -109,9 +112,26 @@ RING_INLINE uint64_t consume(psy_ring *r, uint64_t i, uint64_t to, uint32_t stri
         return seconds;                                                                                                        \
     }
 
+/* The same with a row of counters for each side. */
+#define COUNTED(name, stride, batch)                                                                                           \
+    static double name##_counted(void *memory, uint64_t amount)                                                                \
+    {                                                                                                                          \
+        lane *l = open_lane(memory, stride, SMALL_SLOTS);                                                                      \
+        psy_ring_set_counters(&l->producer, &l->sent);                                                                         \
+        psy_ring_set_counters(&l->consumer, &l->received);                                                                     \
+        double seconds = race(name##_produce, name##_consume, l, amount, GROUP);                                               \
+        if (atomic_load(&l->sent.messages) != amount) {                                                                        \
+            bench_fail("the counters are wrong");                                                                              \
+        }                                                                                                                      \
+        close_lane(l);                                                                                                         \
+        return seconds;                                                                                                        \
+    }
+
 FLOW(ring_8_one, 8, SMALL_SLOTS, 1, GROUP)
 FLOW(ring_8_32, 8, SMALL_SLOTS, 32, GROUP)
 FLOW(ring_64_32, 64, SMALL_SLOTS, 32, GROUP)
+COUNTED(ring_8_one, 8, 1)
+COUNTED(ring_8_32, 8, 32)
 FLOW(ring_64_512_large, 64, LARGE_SLOTS, 512, GROUP_LARGE)
 FLOW(ring_4096_32_large, 4096, LARGE_SLOTS_4KIB, 32, GROUP_4KIB)
 
@@ -217,6 +237,8 @@ static void measure_threads(void)
              DPDK("rte_ring zero-copy, large", dpdk_64_512_zc_large)),
         RATE("ring/4KiB", ring_4096_32_large, GROUP_4KIB, DPDK("rte_ring zero-copy, small", dpdk_4096_32_zc),
              DPDK("rte_ring zero-copy, large", dpdk_4096_32_zc_large)),
+        RATE("ring/8B/one/counted", ring_8_one_counted, GROUP, {.name = "not counted", .run = ring_8_one}),
+        RATE("ring/8B/batch32/counted", ring_8_32_counted, GROUP, {.name = "not counted", .run = ring_8_32}),
         {.name = "ring/64B/rtt",
          .unit = &bench_nanoseconds,
          .step = 4096 * GROUP_TRIPS,
