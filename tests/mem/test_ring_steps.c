@@ -373,6 +373,8 @@ static psy_ring moved(const psy_ring *ring, psy_slab *from, psy_slab *to, const 
     psy_ring r = *ring;
     r.header = (void *)((uint8_t *)r.header + by);
     r.slots_at += by;
+    r.at += by;
+    r.end += by;
     r.states = r.states ? (void *)((uint8_t *)r.states + by) : NULL;
     r.joined = r.joined ? (void *)((uint8_t *)r.joined + by) : NULL;
     r.seat = *seat;
