@@ -9,7 +9,7 @@
 
 byte done[SEATS]; /* ghost: a bit for each message of a producer that a consumer is done with */
 
-/* `released` goes on over what was given back, as far as that goes. */
+/* `released` goes on over what was given back, as far as that goes: by who gives back, and by who finds somebody dead. */
 inline walk(q, w)
 {
     do
@@ -25,6 +25,9 @@ inline walk(q, w)
         if
         :: w == AGAIN
         :: else ->
+#ifndef LEAVE_TAKEN
+            CAS(taken, q, q + COUNT(w)); /* or it is lapped, and nobody finds a word there */
+#endif
             CAS(released, q, q + COUNT(w));
 #ifndef SINGLE /* where `published` is stored after the run is shown */
             assert(released <= published) /* or who joins now takes the ring for a broken one */
@@ -54,17 +57,12 @@ proctype producer(byte me)
                     if
                     :: n > 0 -> break
                     :: else -> /* full, until one of these words changes */
-#ifndef ONLY_RELEASERS_WALK
-                        walk(k, s);
-                        atomic { s = 0; k = 0 };
-#endif
                         if
                         :: atomic { published != p || released != r -> p = 0; r = 0 }
-#ifndef ONLY_RELEASERS_WALK
-                        :: atomic { IS(states[INDEX(r)], r, RELEASED) -> p = 0; r = 0 }
-#endif
                         :: atomic { deaths != seen -> seen = deaths; p = 0; r = 0 };
-                            recover_claims(me, false, p, s)
+                            recover_claims(me, false, p, s);
+                            walk(k, s);
+                            atomic { s = 0; k = 0 }
                         :: all_gone -> goto finished /* PEER_DIED */
                         fi
                     fi
@@ -88,7 +86,7 @@ finished:
 /* One producer: nothing is claimed in shared memory, and a flush shows a run. */
 proctype single_producer(byte me)
 {
-    byte p, r, n, k, want, runs, i;
+    byte p, r, n, k, want, runs, i, seen;
     short s;
     do
     :: {
@@ -118,11 +116,11 @@ proctype single_producer(byte me)
                         :: else
                         fi
                     };
-                    walk(i, s);
-                    atomic { s = 0; i = 0 };
                     if
                     :: released != r
-                    :: IS(states[INDEX(r)], r, RELEASED)
+                    :: atomic { deaths != seen -> seen = deaths };
+                        walk(i, s);
+                        atomic { s = 0; i = 0 }
                     :: all_gone -> goto finished
                     fi
                 od;
@@ -139,14 +137,14 @@ proctype single_producer(byte me)
             :: runs == RUNS -> goto finished
             od
         } unless { !lives[me] };
-        atomic { p = 0; r = 0; n = 0; k = 0; want = 0; s = 0; i = 0 };
+        atomic { p = 0; r = 0; n = 0; k = 0; want = 0; s = 0; i = 0; seen = 0 };
         if
         :: atomic { restarts > 0 && seizer[me] == 0 -> restarts--; lives[me] = true }
         :: goto finished
         fi
     od;
 finished:
-    atomic { p = 0; r = 0; n = 0; k = 0; want = 0; s = 0; over[me] = true }
+    atomic { p = 0; r = 0; n = 0; k = 0; want = 0; s = 0; i = 0; seen = 0; over[me] = true }
 }
 
 /* The run at h was taken: its messages come in the order of their producers, and nobody else has them. */
@@ -348,7 +346,8 @@ proctype consumer(byte me)
                 :: atomic { states[INDEX(h)] != s || taken != h -> s = 0; h = 0 }
                 :: atomic { deaths != seen -> seen = deaths; s = 0; h = 0 };
                     recover_claims(me, false, q, w);
-                    recover_taken(other)
+                    recover_taken(other);
+                    walk(q, w)
 #if SCANS > 0
                 :: atomic { scans < SCANS -> scans++; s = 0; h = 0 };
                     recover_taken(other)
