@@ -55,10 +55,11 @@ P
         "$(sed -n '1s/[^=]* \([a-z_]*\)=[0-9]*/\1 /gp' out)"
     counts "$b_out" "$b_in" busy
     ok 'while rows change hands' look <<'P'
-import os, reader
+import os, reader, time
 path, = [e.path for e in os.scandir(os.environ["PSYNE_COUNTERS"]) if b"orders" in open(e.path, "rb").read() and b"busy" in open(e.path, "rb").read()]
-seen = 0
-for i in range(3000):
+seen, reads, until = 0, 0, time.monotonic() + 60
+while reads < 3000 or seen <= 20 and time.monotonic() < until:
+    reads += 1
     lives, rows = reader.read(path)
     assert lives
     for label, ring, side, values in rows:
