@@ -8,6 +8,15 @@ static bool break_ring(psy_ring *ring)
     return false;
 }
 
+/* After the run at `from` was given back. If `released` has not come to it yet, whoever moves it on finds that run given back:
+ * he looks at it after that, and this look at `released` came after it was marked. */
+static void walk_from(psy_ring *ring, uint64_t from)
+{
+    if (atomic_load_explicit(&ring->header->released, memory_order_seq_cst) == from) {
+        psy__ring_walk(ring);
+    }
+}
+
 void psy__ring_walk(psy_ring *ring)
 {
     for (uint32_t tries = 0; tries < ring->slots; tries++) {
@@ -260,7 +269,7 @@ static void skip(psy_ring *ring, uint64_t at, uint64_t state, uint32_t n)
         cursor_move(&ring->header->taken, at, n);
         ring->skipped += n;
         psy_ring_fence();
-        psy__ring_walk(ring);
+        walk_from(ring, at);
         psy_ring_wake_producer(ring); /* nobody calls release for padding */
     }
 }
@@ -349,9 +358,10 @@ void psy_ring_give_back_runs(psy_ring *ring)
         uint64_t used = ring->position - atomic_load_explicit(&ring->header->released, memory_order_relaxed);
         psy_counter_raise(&ring->counters->high_water, used <= ring->slots ? used : 0);
     }
-    ring->counted += ring->position - ring->shown;
+    uint64_t from = ring->shown;
+    ring->counted += ring->position - from;
     ring->shown = ring->position;
-    psy__ring_walk(ring);
+    walk_from(ring, from);
 }
 
 bool psy__ring_empty(psy_ring *ring)

@@ -172,7 +172,10 @@ inline release(h, n)
         states[INDEX(h)] = WORD(RELEASED, 0, n, h);
         give(me, h, n)
     };
-    walk(q, w)
+    if
+    :: released == h -> walk(q, w)
+    :: else
+    fi
 }
 
 /* What a dead consumer had taken is taken over and delivered again. Nothing is read before the seat is seized: the words that a
@@ -334,8 +337,11 @@ proctype consumer(byte me)
                     fi
                 };
                 CAS(taken, h, h + COUNT(s));
-                atomic { h = 0; s = 0 };
-                walk(q, w);
+                s = 0;
+                if
+                :: released == h -> h = 0; walk(q, w)
+                :: else
+                fi;
                 goto onward;
             help:
                 skip;
