@@ -242,7 +242,11 @@ static psy_status make_shard_slab(psy_broker *b, psy__shard *s)
     }
     uint8_t *data = psy_slab_data(s->slab);
     status = psy_ring_init(&s->requests, data, ring_bytes, b->ring_stride, b->ring_slots);
-    return status == PSY_OK ? psy_ring_init(&s->finished, data + ring_bytes, finish_bytes, 8, b->ring_slots * 2) : status;
+    psy_ring_shape shape = {PSY_RING_SPSC, 8, b->ring_slots * 2};
+    status = status == PSY_OK ? psy_ring_format(data + ring_bytes, finish_bytes, &shape) : status;
+    return status == PSY_OK
+               ? psy_ring_attach(&s->finished, PSY_RING_CONSUMER, data + ring_bytes, finish_bytes, shape.stride, shape.slots)
+               : status;
 }
 
 static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)

@@ -47,7 +47,11 @@ static psy_status make_slabs(psy_channel *c, const psy__welcome *welcome, psy__a
     for (uint32_t w = 0; status == PSY_OK && w < writers; w++) {
         uint64_t bytes;
         void *at = psy__completions_at(&c->responses, w, &bytes);
-        status = psy_ring_init(&c->completions[w], at, bytes, 8, c->responses.completion_slots);
+        psy_ring_shape shape = {PSY_RING_SPSC, 8, c->responses.completion_slots};
+        status = psy_ring_format(at, bytes, &shape);
+        if (status == PSY_OK) {
+            status = psy_ring_attach(&c->completions[w], PSY_RING_CONSUMER, at, bytes, shape.stride, shape.slots);
+        }
     }
     for (uint32_t i = 0; i < c->in_flight; i++) {
         c->idle[c->idle_count++] = c->in_flight - 1 - i;
