@@ -22,7 +22,7 @@
 typedef struct options {
     const char *words, *misspellings, *module, *engine, *device, *socket;
     uint32_t shards, shard, in_flight, k, sample, kill_after_ms;
-    int quiet, verbose;
+    int quiet, verbose, count;
 } options;
 
 static const char help_text[] =
@@ -41,6 +41,7 @@ static const char help_text[] =
     "  --misspellings FILE  lines of wrong->right (default codespell's dictionary)\n"
     "  --module FILE        the compiled pipelines (default gen/nearest.psm)\n"
     "  --socket PATH        the service's socket, for serve, shard and query\n"
+    "  --no-counters        no counters for `psyne counters` to show\n"
     "  --quiet              the last line only\n"
     "  --verbose            also say which device each shard uses\n";
 
@@ -137,12 +138,13 @@ static int run_engine(const options *o, const char *engine, const words *w, cons
                           .device = o->device,
                           .shards = o->shards,
                           .words = w,
-                          .verbose = o->verbose};
+                          .verbose = o->verbose,
+                          .count = o->count};
     service *running;
-    searcher s = {.k = (uint16_t)o->k, .in_flight = o->in_flight};
     if (service_start(&so, &running, error, n)) {
         return -1;
     }
+    searcher s = {.k = (uint16_t)o->k, .in_flight = o->in_flight, .counters = o->count ? service_counters() : NULL};
     int status = wait_connected(running, uri, &s, error, n);
     if (status == 0 && talk) {
         status = show(&s, error, n);
@@ -161,6 +163,7 @@ static int run_engine(const options *o, const char *engine, const words *w, cons
         status = search_all(&s, m, picked, count, out->found, &out->measured, error, n);
     }
     search_close(&s);
+    psy_counters_destroy(s.counters);
     if (status == 0 && out->measured.failed) {
         char why[600] = "";
         (void)service_check(running, why, sizeof why);
@@ -334,7 +337,7 @@ static int query(const options *o, const char *uri, char **word, int n)
 {
     char error[700];
     int again;
-    searcher s = {.k = (uint16_t)o->k, .in_flight = o->in_flight};
+    searcher s = {.k = (uint16_t)o->k, .in_flight = o->in_flight, .counters = o->count ? service_counters() : NULL};
     int status = search_connect(uri, UINT64_C(2000000000), &s, &again, error, sizeof error);
     for (int i = 0; status == 0 && i < n; i++) {
         hits found;
@@ -348,6 +351,7 @@ static int query(const options *o, const char *uri, char **word, int n)
         }
     }
     search_close(&s);
+    psy_counters_destroy(s.counters);
     return status ? complain(error) : 0;
 }
 
@@ -378,6 +382,7 @@ static void parse(int argc, char **argv, options *o)
                                           {"misspellings", 1, 0, 'm'},
                                           {"module", 1, 0, 'p'},
                                           {"socket", 1, 0, 'u'},
+                                          {"no-counters", 0, 0, 'c'},
                                           {"quiet", 0, 0, 'q'},
                                           {"verbose", 0, 0, 'v'},
                                           {"help", 0, 0, 'h'},
@@ -398,6 +403,7 @@ static void parse(int argc, char **argv, options *o)
         case 'm': o->misspellings = optarg; break;
         case 'p': o->module = optarg; break;
         case 'u': o->socket = optarg; break;
+        case 'c': o->count = 0; break;
         case 'q': o->quiet = 1; break;
         case 'v': o->verbose = 1; break;
         case 'h': fputs(help_text, stdout); exit(0);
@@ -422,7 +428,7 @@ static int in_private_folder(const options *o)
         folder[0] = '\0';
         return complain("a temporary folder cannot be made");
     }
-    snprintf(socket_path, sizeof socket_path, "%s/socket", folder);
+    snprintf(socket_path, sizeof socket_path, "%s/nearest.sock", folder);
     signal(SIGINT, clean_up);
     signal(SIGTERM, clean_up);
     int status = demonstrate(o);
@@ -449,7 +455,8 @@ int main(int argc, char **argv)
                  .engine = "both",
                  .shards = 2,
                  .in_flight = 256,
-                 .k = 10};
+                 .k = 10,
+                 .count = 1};
     const char *role = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
     int is_serve = role && strcmp(role, "serve") == 0, is_shard = role && strcmp(role, "shard") == 0,
         is_query = role && strcmp(role, "query") == 0;
@@ -479,7 +486,8 @@ int main(int argc, char **argv)
                           .engine = strcmp(o.engine, "both") == 0 ? "cpu" : o.engine,
                           .device = o.device,
                           .shards = o.shards,
-                          .verbose = 1};
+                          .verbose = 1,
+                          .count = o.count};
     if (is_serve) {
         return serve(&so);
     }

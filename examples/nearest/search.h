@@ -21,6 +21,7 @@ typedef struct hits {
 typedef struct searcher {
     psy_channel *channel;
     psy_pipeline nearest, stored;
+    psy_counters *counters; /* or NULL */
     uint16_t k;
     uint32_t in_flight;
 } searcher;

@@ -35,7 +35,8 @@ static void stop_on_signal(int number)
     }
 }
 
-/* A shard needs this only once it serves: before, the signal may end it where it is, since nothing is left of it. */
+/* A shard needs this only once it serves: before, the signal may end it where it is, since nothing is left of it but a file of
+ * counters, which is cleaned away as any dead process's is. */
 static void catch_signals(int interrupt)
 {
     struct sigaction action = {.sa_handler = stop_on_signal};
@@ -43,6 +44,19 @@ static void catch_signals(int interrupt)
     if (interrupt) {
         sigaction(SIGINT, &action, NULL);
     }
+}
+
+/* ---- counters ---- */
+
+psy_counters *service_counters(void)
+{
+    enum { ROWS = 256 }; /* of a broker with 64 clients and 64 shards */
+    psy_counters *counters;
+    if (psy_counters_create(NULL, ROWS, &counters) == PSY_OK) {
+        return counters;
+    }
+    fprintf(stderr, "nearest: nothing is counted: %s\n", psy_detail());
+    return NULL;
 }
 
 /* ---- the broker ---- */
@@ -55,7 +69,8 @@ static int run_broker(const service_options *o, int interrupt, char *error, size
         snprintf(error, error_bytes, "%s", psy_detail());
         return 1;
     }
-    psy_broker_options options = {.uri = o->uri, .module = module, .shards = o->shards};
+    psy_counters *counters = o->count ? service_counters() : NULL;
+    psy_broker_options options = {.uri = o->uri, .module = module, .shards = o->shards, .counters = counters};
     psy_status status = psy_broker_create(&options, &running_broker);
     if (status == PSY_OK) {
         if (o->verbose) {
@@ -71,6 +86,7 @@ static int run_broker(const service_options *o, int interrupt, char *error, size
     } else {
         snprintf(error, error_bytes, "%s", psy_detail());
     }
+    psy_counters_destroy(counters);
     psy_module_close(module);
     return status == PSY_OK ? 0 : 1;
 }
@@ -117,7 +133,9 @@ static int run_shard(const service_options *o, uint32_t number, int interrupt, c
         snprintf(error, error_bytes, "%s", psy_detail());
         return 1;
     }
-    psy_worker_options options = {.uri = o->uri, .module = module, .shard = number, .engine = o->engine, .device = o->device};
+    psy_counters *counters = o->count ? service_counters() : NULL;
+    psy_worker_options options = {
+        .uri = o->uri, .module = module, .shard = number, .engine = o->engine, .device = o->device, .counters = counters};
     psy_worker *worker = NULL;
     psy_status status = psy_worker_create(&options, &worker);
     if (status == PSY_OK) {
@@ -137,6 +155,7 @@ static int run_shard(const service_options *o, uint32_t number, int interrupt, c
         snprintf(error, error_bytes, "shard %u: %s", number, psy_detail());
     }
     psy_worker_destroy(worker);
+    psy_counters_destroy(counters);
     psy_module_close(module);
     return status == PSY_NO_DEVICE || status == PSY_UNSUPPORTED ? NO_ENGINE : status != PSY_OK;
 }
@@ -171,6 +190,7 @@ typedef struct note {
 struct service {
     pid_t broker, shards[SHARDS_MAX], killer;
     uint32_t shard_count;
+    int count;
     note *notes; /* the broker's, then the shards' */
 };
 
@@ -215,6 +235,7 @@ int service_start(const service_options *options, service **out, char *error, si
         free(s);
         return -1;
     }
+    s->count = options->count;
     s->broker = start(options, -1, &s->notes[0]);
     for (uint32_t i = 0; s->broker > 0 && i < options->shards; i++) {
         s->shards[i] = start(options, (int)i, &s->notes[1 + i]);
@@ -296,6 +317,9 @@ void service_stop(service *s)
         stop_one(s->shards[i]);
     }
     stop_one(s->broker);
+    if (s->count) {
+        (void)!psy_counters_clean(NULL, NULL); /* of those that were killed */
+    }
     munmap(s->notes, sizeof(note) * (SHARDS_MAX + 1));
     free(s);
 }

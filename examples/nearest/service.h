@@ -3,6 +3,7 @@
 #ifndef NEAREST_SERVICE_H
 #define NEAREST_SERVICE_H
 
+#include <psyne/counters.h>
 #include <stdint.h>
 
 #include "words.h"
@@ -17,6 +18,7 @@ typedef struct service_options {
     uint32_t shards;
     const words *words;
     int verbose;
+    int count; /* what goes through the rings, for `psyne counters` to show */
 } service_options;
 
 typedef struct service service;
@@ -30,6 +32,9 @@ int service_check(service *s, char *error, size_t error_bytes);
 
 /* For tests of failure: kills shard 0 after so many milliseconds, without a word. */
 void service_kill_later(service *s, uint32_t milliseconds);
+
+/* A file for what this process counts; NULL, with a word why, where there can be none: the search goes on without. */
+psy_counters *service_counters(void);
 
 /* Stops all processes and waits for them. NULL is allowed. */
 void service_stop(service *s);

@@ -71,6 +71,7 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
         return psy_fail(PSY_NO_MEMORY, "no memory for a broker");
     }
     b->module = o->module;
+    psy__counting_init(&b->counting, o->counters, o->uri);
     b->shard_count = o->shards ? o->shards : 1;
     b->client_room = o->clients ? o->clients : CLIENTS_DEFAULT;
     psy_status status = make_tables(b, o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT);
@@ -99,6 +100,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
         b->tick_due_ns = b->now_ns + tick_ns;
         n += psy__broker_links(b);
         n += psy__broker_overdue(b);
+        psy__counting_beat(&b->counting);
     }
     for (uint32_t s = 0; s < b->shard_count; s++) {
         if (b->shards[s].phase == SHARD_READY) {
@@ -241,6 +243,7 @@ void psy_broker_get_counts(const psy_broker *b, psy_broker_counts *out)
     *out = b->counts;
     out->shards_ready = b->ready_count;
     out->in_flight = b->ticket_count - b->free_count;
+    out->uncounted = b->counting.uncounted;
     out->clients = 0;
     for (uint32_t i = 0; i < b->client_top; i++) {
         out->clients += b->clients[i].phase == CLIENT_SERVED;

@@ -112,6 +112,8 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
     c->bell = bell;
     fds[2] = -1;
     c->phase = CLIENT_SERVED;
+    psy__counting_begin(&b->counting, &c->requests, c->request_slab, "client %u requests", index);
+    psy__counting_begin(&b->counting, &c->completions, c->response_slab, "client %u completions broker", index);
     for (uint32_t s = 0; s < b->shard_count; s++) {
         if (b->shards[s].phase != SHARD_NONE) {
             remember_untold(b, s, index);
@@ -120,7 +122,7 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
             }
         }
     }
-    psy__attached attached = {0};
+    psy__attached attached = {.client = index};
     return psy__say(c->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0);
 }
 
@@ -211,6 +213,8 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
             }
         }
     }
+    psy__counting_end(&b->counting, &c->requests);
+    psy__counting_end(&b->counting, &c->completions);
     psy__link_close(c->link);
     psy_slab_destroy(c->request_slab);
     psy_slab_destroy(c->response_slab);
@@ -242,7 +246,11 @@ static psy_status make_shard_slab(psy_broker *b, psy__shard *s)
     }
     uint8_t *data = psy_slab_data(s->slab);
     status = psy_ring_init(&s->requests, data, ring_bytes, b->ring_stride, b->ring_slots);
-    return status == PSY_OK ? psy_ring_init(&s->finished, data + ring_bytes, finish_bytes, 8, b->ring_slots * 2) : status;
+    psy_ring_shape shape = {PSY_RING_SPSC, 8, b->ring_slots * 2};
+    status = status == PSY_OK ? psy_ring_format(data + ring_bytes, finish_bytes, &shape) : status;
+    return status == PSY_OK
+               ? psy_ring_attach(&s->finished, PSY_RING_CONSUMER, data + ring_bytes, finish_bytes, shape.stride, shape.slots)
+               : status;
 }
 
 static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
@@ -278,6 +286,8 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
     }
     s->link = link;
     s->phase = SHARD_HIRED;
+    psy__counting_begin(&b->counting, &s->requests, s->slab, "shard %u requests", hello->shard);
+    psy__counting_begin(&b->counting, &s->finished, s->slab, "shard %u finished", hello->shard);
     for (uint32_t i = 0; i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_SERVED) {
             remember_untold(b, hello->shard, i);
@@ -365,6 +375,8 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
     for (uint32_t i = 0; i < b->client_top; i++) {
         forget_untold(b, index, i);
     }
+    psy__counting_end(&b->counting, &s->requests);
+    psy__counting_end(&b->counting, &s->finished);
     psy__link_close(s->link);
     psy_slab_destroy(s->slab);
     psy_bell_close(&s->bell);

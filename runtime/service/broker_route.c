@@ -292,9 +292,7 @@ void psy__broker_flush(psy_broker *b)
         if (shard->sent) {
             shard->sent = false;
             psy_ring_flush(&shard->requests);
-            if (psy_ring_take_wake(&shard->requests)) {
-                psy_bell_ring(&shard->bell);
-            }
+            psy__ring_wake_bell(&shard->requests, &shard->bell);
         }
     }
     for (uint32_t i = 0; i < b->client_top; i++) {
@@ -302,9 +300,7 @@ void psy__broker_flush(psy_broker *b)
         if (c->completed) {
             c->completed = false;
             psy_ring_flush(&c->completions);
-            if (psy_ring_take_wake(&c->completions)) {
-                psy_bell_ring(&c->bell);
-            }
+            psy__ring_wake_bell(&c->completions, &c->bell);
         }
     }
 }

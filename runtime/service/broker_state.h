@@ -12,6 +12,7 @@
 #include <psyne/ring.h>
 #include <psyne/slab.h>
 
+#include "service/counting.h"
 #include "service/gather.h"
 #include "service/module_file.h"
 #include "service/protocol.h"
@@ -85,6 +86,7 @@ struct psy_broker {
     struct pollfd *polls;
     psy_bell doorbell; /* for psy_broker_stop; peers ring their bells */
     _Atomic bool stop;
+    psy__counting counting;
     psy_broker_counts counts;
 };
 

@@ -47,13 +47,28 @@ static psy_status make_slabs(psy_channel *c, const psy__welcome *welcome, psy__a
     for (uint32_t w = 0; status == PSY_OK && w < writers; w++) {
         uint64_t bytes;
         void *at = psy__completions_at(&c->responses, w, &bytes);
-        status = psy_ring_init(&c->completions[w], at, bytes, 8, c->responses.completion_slots);
+        psy_ring_shape shape = {PSY_RING_SPSC, 8, c->responses.completion_slots};
+        status = psy_ring_format(at, bytes, &shape);
+        if (status == PSY_OK) {
+            status = psy_ring_attach(&c->completions[w], PSY_RING_CONSUMER, at, bytes, shape.stride, shape.slots);
+        }
     }
     for (uint32_t i = 0; i < c->in_flight; i++) {
         c->idle[c->idle_count++] = c->in_flight - 1 - i;
     }
     *attach = (psy__attach){.request_slots = slots, .request_stride = stride, .reply_slots = c->in_flight};
     return status;
+}
+
+/* Labels as the broker and the workers have them. */
+static void count_rings(psy_channel *c, uint32_t client)
+{
+    psy__counting_begin(&c->counting, &c->requests, c->request_slab, "client %u requests", client);
+    for (uint32_t w = 0; w + 1 < c->responses.writers; w++) {
+        psy__counting_begin(&c->counting, &c->completions[w], c->response_slab, "client %u completions shard %u", client, w);
+    }
+    psy__counting_begin(&c->counting, &c->completions[c->responses.writers - 1], c->response_slab,
+                        "client %u completions broker", client);
 }
 
 static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
@@ -95,7 +110,13 @@ static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
     status = psy__say(c->link, PSY_SAY_ATTACH, &request, sizeof request, fds, 3);
     psy_bell_close(&bell[1]);
     psy__attached attached;
-    return status != PSY_OK ? status : psy__hear(c->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0, deadline_ns);
+    if (status == PSY_OK) {
+        status = psy__hear(c->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0, deadline_ns);
+    }
+    if (status == PSY_OK) {
+        count_rings(c, attached.client);
+    }
+    return status;
 }
 
 psy_status psy_channel_connect(const char *uri, const psy_channel_options *options, psy_channel **out)
@@ -109,6 +130,7 @@ psy_status psy_channel_connect(const char *uri, const psy_channel_options *optio
     if (!c) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a channel");
     }
+    psy__counting_init(&c->counting, o.counters, uri);
     c->in_flight = o.in_flight ? o.in_flight : IN_FLIGHT_DEFAULT;
     c->call_timeout_ms = o.call_timeout_ms ? o.call_timeout_ms : CALL_TIMEOUT_MS_DEFAULT;
     c->connect_timeout_ns = o.connect_timeout_ns ? o.connect_timeout_ns : connect_timeout_default_ns;
@@ -190,6 +212,10 @@ void psy_channel_close(psy_channel *c)
 {
     if (!c) {
         return;
+    }
+    psy__counting_end(&c->counting, &c->requests);
+    for (uint32_t w = 0; c->completions && w < c->responses.writers; w++) {
+        psy__counting_end(&c->counting, &c->completions[w]);
     }
     if (c->link) {
         psy__link_close(c->link);

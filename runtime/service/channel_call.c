@@ -94,9 +94,7 @@ void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
 void psy_channel_flush(psy_channel *c)
 {
     psy_ring_flush(&c->requests);
-    if (psy_ring_take_wake(&c->requests)) {
-        psy_bell_ring(&c->bell);
-    }
+    psy__ring_wake_bell(&c->requests, &c->bell);
 }
 
 psy_status psy_channel_call(psy_channel *c, const psy_pipeline *pipeline, const void *request, psy_reply *reply)

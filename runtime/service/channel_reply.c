@@ -128,6 +128,7 @@ static uint32_t give_up_late(psy_channel *c, psy_reply *replies, uint32_t max, u
 static uint32_t tick(psy_channel *c, psy_reply *replies, uint32_t max, uint64_t now)
 {
     c->tick_due_ns = now + tick_ns;
+    psy__counting_beat(&c->counting);
     psy__control control;
     psy__event event = psy__link_poll(c->link, &control);
     bool over = event == PSY_EVENT_CLOSED, fatal;

@@ -11,6 +11,7 @@
 #include <psyne/ring.h>
 #include <psyne/slab.h>
 
+#include "service/counting.h"
 #include "service/protocol.h"
 #include "service/response.h"
 
@@ -39,6 +40,7 @@ struct psy_channel {
     uint64_t request_salt[2], route_salt[2], sequence;
     uint64_t tick_due_ns;
     uint64_t connect_timeout_ns;
+    psy__counting counting;
     psy_bell bell; /* the broker and the workers ring it, and it rings the broker */
     bool claimed, dead;
     char end_text[512]; /* why it is dead, where that is known */

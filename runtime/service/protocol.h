@@ -78,7 +78,7 @@ typedef struct psy__attach {
 
 typedef struct psy__attached {
     psy__said said;
-    uint64_t reserved;
+    uint32_t client, reserved; /* its number at the broker, for people */
 } psy__attached;
 
 typedef struct psy__open {

@@ -76,6 +76,10 @@ static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
     /* The broker must not take a ticket for done before the client can see its reply: if this worker dies between the two, the
      * broker ends the call in its place. So nothing is published but by psy__worker_flush, in that order. */
     w->finished.defer = UINT32_MAX;
+    if (status == PSY_OK) {
+        psy__counting_begin(&w->counting, &w->requests, w->ring_slab, "shard %u requests", said->shard);
+        psy__counting_begin(&w->counting, &w->finished, w->ring_slab, "shard %u finished", said->shard);
+    }
     w->gather = (psy__gather){psy_slab_data(w->gather_slab), said->tickets, said->shards, said->partial_bytes};
     return status;
 }
@@ -165,6 +169,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
         return psy_fail(PSY_NO_MEMORY, "no memory for a worker");
     }
     w->module = o->module;
+    psy__counting_init(&w->counting, o->counters, o->uri);
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = join(w, o->uri, o->shard);
@@ -296,6 +301,7 @@ uint32_t psy_worker_do_work(psy_worker *w)
     if (now >= w->tick_due_ns) {
         w->tick_due_ns = now + tick_ns;
         psy__worker_links(w);
+        psy__counting_beat(&w->counting);
     }
     psy__worker_sweep(w);
     return w->dead || !w->started ? 0 : run_waiting(w);
@@ -351,6 +357,7 @@ const char *psy_worker_describe(const psy_worker *w) { return w->description; }
 void psy_worker_get_counts(const psy_worker *w, psy_worker_counts *out)
 {
     *out = w->counts;
+    out->uncounted = w->counting.uncounted;
     out->copied_bytes = w->engine->interface->copied_bytes(w->engine);
 }
 
@@ -363,6 +370,8 @@ void psy_worker_destroy(psy_worker *w)
         psy__link_close(w->link);
     }
     psy__worker_drop_patrons(w);
+    psy__counting_end(&w->counting, &w->requests);
+    psy__counting_end(&w->counting, &w->finished);
     psy__worker_unbind(w);
     psy__worker_unload(w);
     psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};

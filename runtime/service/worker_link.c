@@ -22,6 +22,7 @@ void psy__worker_sweep(psy_worker *w)
     while (w->retired) {
         psy__patron *patron = w->retired;
         w->retired = patron->next_retired;
+        psy__counting_end(&w->counting, &patron->completions);
         w->engine->interface->detach(w->engine, psy_slab_base(patron->slab));
         psy_slab_destroy(patron->slab);
         psy_bell_close(&patron->bell);
@@ -73,6 +74,8 @@ static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int f
         free(patron);
         return status;
     }
+    psy__counting_begin(&w->counting, &patron->completions, patron->slab, "client %u completions shard %u", said->channel,
+                        w->shard);
     patron->epoch = said->epoch;
     fds[1] = -1;
     retire(w, said->channel);

@@ -157,13 +157,9 @@ void psy__worker_flush(psy_worker *w)
         if (patron && patron->completed) {
             patron->completed = false;
             psy_ring_flush(&patron->completions);
-            if (psy_ring_take_wake(&patron->completions)) {
-                psy_bell_ring(&patron->bell);
-            }
+            psy__ring_wake_bell(&patron->completions, &patron->bell);
         }
     }
     psy_ring_flush(&w->finished);
-    if (psy_ring_take_wake(&w->finished)) {
-        psy_bell_ring(&w->bell);
-    }
+    psy__ring_wake_bell(&w->finished, &w->bell);
 }

@@ -13,6 +13,7 @@
 #include <psyne/worker.h>
 
 #include "engine/engine.h"
+#include "service/counting.h"
 #include "service/gather.h"
 #include "service/module_file.h"
 #include "service/protocol.h"
@@ -100,6 +101,7 @@ struct psy_worker {
     psy_status end; /* why it is dead, where the broker said so; else OK */
     char end_text[512];
     _Atomic bool stop;
+    psy__counting counting;
     psy_worker_counts counts;
     char description[512];
 };

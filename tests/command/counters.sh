@@ -27,7 +27,7 @@ b_pid=$B_PID b_out=${B[0]} b_in=${B[1]}
 counts "$b_out" "$b_in" 'orders 11 1 1024 5000 5000 320000 41 2 790 0'
 counts "$b_out" "$b_in" 'quotes 12 1 256 900 900 57600 9 0 31 1'
 run counters
-awk '/^```console$/ { inside = 1; next } /^```/ { inside = 0 } inside && !/^\$/' "$page" >shown
+awk '/^```console$/ { inside = 1; next } /^```/ && inside { exit } inside && !/^\$/' "$page" >shown
 ok 'the page shows what is said' both is "$status" 0 same out shown
 run counters "$PSYNE_COUNTERS" && ok 'of a folder that is named' same out shown
 run counters "$PSYNE_COUNTERS/$b_pid-"* && ok 'one file' both is "$status" 0 prints '^orders   0    1     -  1024   790     -   5000  320000     -     41      2$'

@@ -18,7 +18,7 @@ base=${TMPDIR:-/tmp}
 [ ${#base} -le 60 ] || base=/tmp
 folder=$(mktemp -d "$base/ex-XXXXXX") || exit 1
 mkdir "$folder/tmp"
-export TMPDIR="$folder/tmp" NEAREST_TEST="$folder"
+export TMPDIR="$folder/tmp" NEAREST_TEST="$folder" PSYNE_COUNTERS="$folder/counters"
 
 # Processes of the example that this test has started.
 left_processes() {
@@ -79,13 +79,14 @@ failed_with() {
     nothing_left
 }
 
+left_files() { ls -A "$folder/tmp"; ls -A "$PSYNE_COUNTERS" 2>/dev/null; }
 nothing_left() {
     local i
     for i in $(seq 50); do
-        [ -n "$(left_processes)" ] || [ -n "$(ls -A "$folder/tmp")" ] || return 0
+        [ -n "$(left_processes)" ] || [ -n "$(left_files)" ] || return 0
         sleep 0.1
     done
-    echo "left: processes $(left_processes), files $(ls -A "$folder/tmp")"
+    echo "left: processes $(left_processes), files $(left_files)"
     return 1
 }
 

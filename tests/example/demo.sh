@@ -116,12 +116,18 @@ stopped_by() { # a signal, while it works
     "$nearest" $all --quiet >/dev/null 2>&1 </dev/null &
     pid=$!
     for i in $(seq 100); do
-        [ -S "$(echo "$TMPDIR"/nearest-*/socket)" ] && break
+        [ -S "$(echo "$TMPDIR"/nearest-*/nearest.sock)" ] && break
         sleep 0.1
     done
     sleep 0.5
     kill "-$1" $pid
     wait $pid
-    [ $? != 0 ] && nothing_left
+    [ $? != 0 ] || return 1
+    for i in $(seq 50); do
+        [ -n "$(left_processes)" ] || break
+        sleep 0.1
+    done
+    # What the dead counted is there to be read until the next one comes, or this.
+    "$PSYNE_BUILD/runtime/command/psyne" counters --clean && nothing_left
 }
 check 'interrupted, it takes everything with it' eval 'stopped_by TERM && stopped_by INT'

@@ -1,12 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 # The parts of the example as four terminals would run them.
 . "$PSYNE_SOURCE/tests/example/common.sh"
-plan 15
+plan 17
 
 start_service "$module" 2
 ask $asked
 finds_all() { [ $status = 0 ] && diff <(first_hits) <(right_hits); }
 check 'a broker, two shards, a query' finds_all
+counts() { # label, messages: there is one living process on either side, nothing in between, and so many went through
+    local seen
+    for i in $(seq 50); do
+        seen=$("$PSYNE_BUILD/runtime/command/psyne" counters | sed -nE "s/^$1 +([0-9]+) +([0-9]+) +([0-9]+) +[0-9]+ +[0-9]+ +([0-9]+) +([0-9]+) .*/\1 \2 \3 \4 \5/p")
+        [ "$seen" != "1 1 0 $2 $2" ] || return 0
+        sleep 0.1
+    done
+    "$PSYNE_BUILD/runtime/command/psyne" counters
+    return 1
+}
+check 'psyne counters shows what went to the shards' eval "counts 'socket\/shard 0 requests' 12 && counts 'socket\/shard 1 requests' 12"
+ask --no-counters --k 3 recieve
+check 'a client that does not count is served as well' counts 'socket\/shard 0 requests' 13
 ask --k 3 recieve
 check 'as many words as are asked for' [ "$(tr -cd , <"$out")" = ,, ]
 cd "$folder" && run "$nearest" query --socket socket --words "$few_words" recieve

@@ -55,6 +55,49 @@ const char *own_ipc_address(void)
     return address;
 }
 
+/* ---- counters ---- */
+
+void make_counters(char folder[96])
+{
+    snprintf(folder, 96, "%s-XXXXXX", own_ipc_address() + strlen("ipc://"));
+    cr_assert_not_null(mkdtemp(folder), "%s", folder);
+}
+
+void remove_counters(const char *folder)
+{
+    cr_assert_eq(psy_counters_clean(folder, NULL), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(rmdir(folder), 0, "%s is not empty: who lives?", folder);
+}
+
+psy_counters *open_counters(const char *folder, const char *name, uint32_t rows)
+{
+    char path[160];
+    psy_counters *counters;
+    snprintf(path, sizeof path, "%s/%s" PSY_COUNTERS_SUFFIX, folder, name);
+    cr_assert_eq(psy_counters_create(path, rows, &counters), PSY_OK, "%s", psy_detail());
+    return counters;
+}
+
+bool find_ring(const char *folder, const char *label, psy_counters_ring_view *out, uint32_t *rings)
+{
+    psy_counters_snapshot *snapshot;
+    cr_assert_eq(psy_counters_read(folder, &snapshot), PSY_OK, "%s", psy_detail());
+    const psy_counters_ring_view *view;
+    bool found = false;
+    uint32_t n = 0;
+    for (; (view = psy_counters_ring_at(snapshot, n)) != NULL; n++) {
+        if (strcmp(view->label, label) == 0) {
+            *out = *view;
+            found = true;
+        }
+    }
+    if (rings) {
+        *rings = n;
+    }
+    psy_counters_release(snapshot);
+    return found;
+}
+
 /* ---- the service ---- */
 
 static void *run_broker(void *b)
@@ -82,16 +125,22 @@ service open_broker(const char *uri, uint32_t shards, uint32_t in_flight)
 
 void run_broker_of(service *s) { cr_assert_eq(pthread_create(&s->broker_thread, NULL, run_broker, s->broker), 0); }
 
-void close_broker(service *s)
+void halt_broker(service *s)
 {
     psy_broker_stop(s->broker);
     pthread_join(s->broker_thread, NULL);
+}
+
+void close_broker(service *s)
+{
+    halt_broker(s);
     psy_broker_destroy(s->broker);
 }
 
 void hire(service *s, uint32_t shard, uint32_t max_batch)
 {
-    psy_worker_options o = {.uri = s->uri, .module = &stand_in_module, .shard = shard, .max_batch = max_batch};
+    psy_worker_options o = {
+        .uri = s->uri, .module = &stand_in_module, .shard = shard, .max_batch = max_batch, .counters = s->counters};
     cr_assert_eq(psy_worker_create(&o, &s->workers[shard]), PSY_OK, "%s", psy_detail());
     cr_assert_eq(psy_worker_start(s->workers[shard]), PSY_OK, "%s", psy_detail());
     cr_assert_eq(pthread_create(&s->threads[shard], NULL, run_worker, s->workers[shard]), 0);
@@ -125,7 +174,13 @@ void close_service(service *s)
 
 psy_channel *open_channel(const char *uri, uint32_t in_flight, uint32_t timeout_ms, psy_pipeline lanes[LANES])
 {
-    psy_channel_options o = {.in_flight = in_flight, .call_timeout_ms = timeout_ms};
+    return open_counted_channel(uri, in_flight, timeout_ms, NULL, lanes);
+}
+
+psy_channel *open_counted_channel(const char *uri, uint32_t in_flight, uint32_t timeout_ms, psy_counters *counters,
+                                  psy_pipeline lanes[LANES])
+{
+    psy_channel_options o = {.in_flight = in_flight, .call_timeout_ms = timeout_ms, .counters = counters};
     psy_channel *channel;
     cr_assert_eq(psy_channel_connect(uri, &o, &channel), PSY_OK, "%s", psy_detail());
     for (int i = 0; i < LANES; i++) {

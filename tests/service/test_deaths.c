@@ -19,6 +19,9 @@
     } while (0)
 
 static psy_broker *broker;
+static const char *counters_folder; /* where broker and workers count; NULL: nowhere */
+
+static psy_counters *counters_of(const char *name) { return counters_folder ? open_counters(counters_folder, name, 64) : NULL; }
 
 static void stop_broker(int number)
 {
@@ -44,14 +47,19 @@ static pid_t start_broker(const char *uri)
 {
     pid_t pid = start();
     if (pid == 0) {
-        psy_broker_options o = {
-            .uri = uri, .module = &stand_in_module, .shards = SHARDS, .in_flight = 256, .clients = CLIENTS_ROOM};
+        psy_broker_options o = {.uri = uri,
+                                .module = &stand_in_module,
+                                .shards = SHARDS,
+                                .in_flight = 256,
+                                .clients = CLIENTS_ROOM,
+                                .counters = counters_of("broker")};
         if (psy_broker_create(&o, &broker) != PSY_OK) {
             _exit(1);
         }
         signal(SIGTERM, stop_broker);
         psy_broker_run(broker);
         psy_broker_destroy(broker);
+        psy_counters_destroy(o.counters);
         _exit(0);
     }
     return pid;
@@ -63,7 +71,8 @@ static pid_t start_worker(const char *uri, uint32_t shard)
     pid_t pid = start();
     if (pid == 0) {
         psy_worker *w;
-        psy_worker_options o = {.uri = uri, .module = &stand_in_module, .shard = shard};
+        psy_worker_options o = {
+            .uri = uri, .module = &stand_in_module, .shard = shard, .counters = counters_of(shard ? "shard 1" : "shard 0")};
         if (psy_worker_create(&o, &w) != PSY_OK || psy_worker_start(w) != PSY_OK) {
             _exit(1);
         }
@@ -365,6 +374,67 @@ Test(deaths, a_worker_killed_between_two_batches)
     end(p.workers[1], SIGKILL);
     p.workers[1] = start_worker(p.uri, 1);
     end_service(&p);
+}
+
+/* What a dead worker counted can still be read, and is told from what the living count. */
+Test(deaths, a_killed_workers_rows_are_those_of_the_dead)
+{
+    ONLY_WHERE_PROCESSES_MAY_FORK();
+    enum { CALLS = 16 };
+    char folder[96];
+    make_counters(folder);
+    counters_folder = folder;
+    processes p = start_service();
+    psy_counters *counters = open_counters(folder, "client", 64);
+    psy_pipeline lanes[LANES];
+    psy_channel *channel = open_counted_channel(p.uri, CALLS, 10000, counters, lanes);
+    psy_status statuses[CALLS];
+    for (uint32_t i = 0; i < CALLS; i++) {
+        question q = {.key = i, .number = i + 1};
+        cr_assert_eq(ask(channel, &lanes[LANE_ALL], &q), PSY_OK);
+    }
+    cr_assert_eq(take_replies(channel, CALLS, 5 * second_ns, statuses, NULL), (uint32_t)CALLS);
+    const char *name = strrchr(p.uri, '/') + 1;
+    char requests[64], completions[64];
+    snprintf(requests, sizeof requests, "%.27s/shard 1 requests", name);
+    snprintf(completions, sizeof completions, "%.27s/client 0 completions shard 1", name);
+    psy_counters_ring_view before, view;
+    cr_assert(find_ring(folder, requests, &before, NULL), "%s", requests);
+    cr_assert_eq(before.living_producers + before.living_consumers, 2u);
+
+    end(p.workers[1], SIGKILL);
+    for (int tries = 0; tries < 500; tries++) {
+        cr_assert(find_ring(folder, requests, &view, NULL), "%s", requests);
+        if (view.producers == 0) { /* the broker has seen it */
+            break;
+        }
+        usleep(10000);
+    }
+    cr_assert_eq(view.ring, before.ring);
+    cr_assert_eq(view.producers, 0u);
+    cr_assert_eq(view.consumers, 1u);
+    cr_assert_eq(view.living_consumers, 0u);
+    cr_assert_eq(view.consumer[PSY_RING_COUNTER_messages], (uint64_t)CALLS);
+    cr_assert(find_ring(folder, completions, &view, NULL), "%s", completions);
+    cr_assert_eq(view.producers, 1u);
+    cr_assert_eq(view.living_producers, 0u);
+    cr_assert_eq(view.living_consumers, 1u);
+
+    /* Who comes in its place has rings of its own, and the dead one's file gives way. */
+    p.workers[1] = start_worker(p.uri, 1);
+    bool found = false;
+    for (int tries = 0; tries < 500 && !(found && view.living_producers + view.living_consumers == 2); tries++) {
+        usleep(10000);
+        found = find_ring(folder, requests, &view, NULL);
+    }
+    cr_assert(found);
+    cr_assert_neq(view.ring, before.ring);
+    cr_assert_eq(view.producers + view.consumers, 2u);
+    cr_assert_eq(view.living_producers + view.living_consumers, 2u);
+    psy_channel_close(channel);
+    end_service(&p);
+    psy_counters_destroy(counters);
+    remove_counters(folder);
 }
 
 /* Kills here and there, at no chosen moment, while calls are made. */

@@ -108,6 +108,7 @@ typedef struct turn {
     psy_broker *broker;
     psy_worker *workers[SHARDS];
     psy_channel *channel;
+    psy_counters *counters;
     psy_pipeline lanes[LANES];
     uint64_t sent, back, wrong;
 } turn;
@@ -146,22 +147,19 @@ static void *connect_all(void *argument)
 {
     turn *t = argument;
     for (uint32_t i = 0; i < SHARDS; i++) {
-        psy_worker_options o = {.uri = "inproc://hot", .module = &stand_in_module, .shard = i};
+        psy_worker_options o = {.uri = "inproc://hot", .module = &stand_in_module, .shard = i, .counters = t->counters};
         cr_assert_eq(psy_worker_create(&o, &t->workers[i]), PSY_OK, "%s", psy_detail());
         cr_assert_eq(psy_worker_start(t->workers[i]), PSY_OK, "%s", psy_detail());
     }
-    t->channel = open_channel("inproc://hot", 64, 60000, t->lanes);
+    t->channel = open_counted_channel("inproc://hot", 64, 60000, t->counters, t->lanes);
     return NULL;
 }
 
-Test(hot_path, neither_allocates_nor_calls_the_system)
+static void watch(psy_counters *counters)
 {
-    if (!IN_FRONT) {
-        cr_skip_test("a sanitizer stands in front of the C library");
-    }
     enum { WARM_UP = 5000, CALLS = 60000 };
-    turn t = {.sent = 0};
-    psy_broker_options o = {.uri = "inproc://hot", .module = &stand_in_module, .shards = SHARDS};
+    turn t = {.counters = counters};
+    psy_broker_options o = {.uri = "inproc://hot", .module = &stand_in_module, .shards = SHARDS, .counters = counters};
     cr_assert_eq(psy_broker_create(&o, &t.broker), PSY_OK, "%s", psy_detail());
     pthread_t thread;
     cr_assert_eq(pthread_create(&thread, NULL, connect_all, &t), 0);
@@ -192,6 +190,28 @@ Test(hot_path, neither_allocates_nor_calls_the_system)
         psy_worker_destroy(t.workers[i]);
     }
     psy_broker_destroy(t.broker);
+}
+
+Test(hot_path, neither_allocates_nor_calls_the_system)
+{
+    if (!IN_FRONT) {
+        cr_skip_test("a sanitizer stands in front of the C library");
+    }
+    watch(NULL);
+}
+
+/* Nor does what is counted. */
+Test(hot_path, counts_without_either)
+{
+    if (!IN_FRONT) {
+        cr_skip_test("a sanitizer stands in front of the C library");
+    }
+    char folder[96];
+    make_counters(folder);
+    psy_counters *counters = open_counters(folder, "hot", 64);
+    watch(counters);
+    psy_counters_destroy(counters);
+    remove_counters(folder);
 }
 
 /* Between threads that are kept busy the bells are hardly ever rung: many calls to one system call. */

@@ -18,6 +18,7 @@
 
 #include <stdint.h>
 
+#include <psyne/counters.h>
 #include <psyne/module.h>
 #include <psyne/status.h>
 
@@ -33,6 +34,9 @@ typedef struct psy_broker_options {
     uint32_t shards;          /* 1 .. 64; 0 = 1 */
     uint32_t in_flight;       /* requests inside the service at most; 0 = 4096 */
     uint32_t clients;         /* connections at most; 0 = 64 */
+    /* Where it counts its side of every ring, two rows for each shard and client; outlives the broker. A ring that gets no row
+     * goes uncounted. NULL: none are counted. */
+    psy_counters *counters;
 } psy_broker_options;
 
 typedef struct psy_broker_counts {
@@ -41,6 +45,7 @@ typedef struct psy_broker_counts {
     uint64_t timeouts, failures; /* answered for shards that were late, or dead */
     uint64_t scatter_bytes;      /* payload bytes copied into shard rings */
     uint32_t clients, shards_ready, in_flight;
+    uint32_t uncounted; /* rings that got no row of the counters */
 } psy_broker_counts;
 
 /* Binds the address and makes the service's slabs. INVALID, DENIED, IO (address in use), NO_MEMORY. Allocates. */

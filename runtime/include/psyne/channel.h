@@ -22,6 +22,7 @@
 
 #include <stdint.h>
 
+#include <psyne/counters.h>
 #include <psyne/message.h>
 #include <psyne/status.h>
 
@@ -35,6 +36,9 @@ typedef struct psy_channel_options {
     uint32_t in_flight;          /* calls without a released reply at most; 1 .. 65536; 0 = 256 */
     uint32_t call_timeout_ms;    /* deadline of each call, 1 .. 65535; 0 = 10,000 */
     uint64_t connect_timeout_ns; /* how long connect waits for the service and its shards; 0 = 10 s */
+    /* Where it counts its side of every ring, two rows and one for each shard; outlives the channel. A ring that gets no row
+     * goes uncounted. NULL: none are counted. */
+    psy_counters *counters;
 } psy_channel_options;
 
 /* A pipeline of the service, agreed with it: sizes and ids. Plain data; valid for its channel. */

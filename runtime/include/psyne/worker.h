@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+#include <psyne/counters.h>
 #include <psyne/module.h>
 #include <psyne/status.h>
 
@@ -36,6 +37,9 @@ typedef struct psy_worker_options {
     uint64_t connect_timeout_ns; /* 0 = 10 s */
     uint64_t arena_bytes;        /* working memory per message at most; 0 = 1 GiB */
     int validate;                /* vulkan: validation layers; any message fails the run */
+    /* Where it counts its side of every ring, two rows and one for each client; outlives the worker. A ring that gets no row
+     * goes uncounted. NULL: none are counted. */
+    psy_counters *counters;
 } psy_worker_options;
 
 /* Resident data, given row by row: the worker asks for the rows of its own shard only.
@@ -57,6 +61,7 @@ typedef struct psy_worker_counts {
     uint64_t merges;          /* replies merged here */
     uint64_t copied_bytes;    /* payload bytes copied by the engine: 0 on the cpu and on imported slabs */
     uint64_t dropped_replies; /* whose client had gone or given up */
+    uint64_t uncounted;       /* rings that got no row of the counters */
 } psy_worker_counts;
 
 /* Connects to the broker and opens the engine. UNREACHABLE, TIMEOUT, LAYOUT (another module), LIMIT (the shard is taken, or
