@@ -38,6 +38,12 @@ psy_status psy_ring_format(void *memory, uint64_t bytes, const psy_ring_shape *s
     return status;
 }
 
+static const char *kind_name(uint32_t kind)
+{
+    static const char *const names[] = {"SPSC", "MPSC", "SPMC", "MPMC"};
+    return kind < sizeof names / sizeof *names ? names[kind] : "of an unknown kind";
+}
+
 static psy_status check_header(const void *memory, const psy_ring_shape *shape)
 {
     struct {
@@ -51,8 +57,9 @@ static psy_status check_header(const void *memory, const psy_ring_shape *shape)
         return psy_fail(PSY_VERSION, "the ring has ABI %u, this library %u", says.abi, PSY_RING_ABI);
     }
     if (says.stride != shape->stride || says.slots != shape->slots || says.kind != (uint32_t)shape->kind) {
-        return psy_fail(PSY_CORRUPT, "the ring says %u slots of %u bytes, kind %u; agreed were %u of %u, kind %u", says.slots,
-                        says.stride, says.kind, shape->slots, shape->stride, (unsigned)shape->kind);
+        return psy_fail(PSY_CORRUPT, "the ring is %s with %u slots of %u bytes; agreed was %s with %u slots of %u",
+                        kind_name(says.kind), says.slots, says.stride, kind_name((uint32_t)shape->kind), shape->slots,
+                        shape->stride);
     }
     return PSY_OK;
 }
