@@ -89,7 +89,11 @@ static const void *nothing(psy_ring *ring, uint32_t *bytes)
 /* The next message, which may lie behind padding, or not be known of yet. */
 const void *psy_frame_look(psy_ring *ring, uint32_t *bytes)
 {
-    for (bool padded = false; !ring->broken && ring->frame_slots != 0;) {
+    /* One consumer among several may well find padding after padding: laps went by in between, to the others. But not for ever.
+     */
+    enum { PADDINGS = 64 };
+    uint64_t after = 0;
+    for (uint32_t paddings = 0; paddings < PADDINGS && !ring->broken && ring->frame_slots != 0;) {
         if (ring->other - ring->position == ring->looked &&
             (!psy__ring_see_more(ring, ring->looked + 1) || ring->other - ring->position == ring->looked)) {
             break;
@@ -102,8 +106,9 @@ const void *psy_frame_look(psy_ring *ring, uint32_t *bytes)
         uint32_t offset = kind & PSY_FRAME_WIDE ? ring->stride : PSY_FRAME_HEAD_BYTES;
         uint64_t n = psy_frame_slots(ring, offset, length);
         bool message = (kind & ~(uint32_t)PSY_FRAME_WIDE) == PSY_FRAME_MESSAGE;
+        bool again = paddings != 0 && at == after;
         /* Padding goes to the ring's end, and a message follows. */
-        if (n > waiting || n > run || (!message && (kind != PSY_FRAME_PADDING || n != run || padded))) {
+        if (n > waiting || n > run || (!message && (kind != PSY_FRAME_PADDING || n != run || again))) {
             ring->broken = true;
             break;
         }
@@ -115,7 +120,8 @@ const void *psy_frame_look(psy_ring *ring, uint32_t *bytes)
             *bytes = length;
             return slot + offset;
         }
-        padded = true;
+        paddings++;
+        after = at + n;
         if (ring->looked == n) { /* nobody releases what he was not given */
             ring->looked = 0;
             psy_ring_release(ring, (uint32_t)n);

@@ -416,8 +416,9 @@ Test(frame_flow, heads_that_change_while_they_are_read)
         liar l = {.c = c};
         pthread_t thread;
         cr_assert_eq(pthread_create(&thread, NULL, lie, &l), 0);
-        uint64_t end_ns = psy__now_ns() + second_ns / 4;
-        for (uint32_t round = 0; round < 20000 || psy__now_ns() < end_ns; round++) {
+        uint64_t end_ns = psy__now_ns() + second_ns / 4, late_ns = end_ns + 30 * second_ns;
+        /* The liar may come late on a busy machine. */
+        for (uint32_t round = 0; round < 20000 || psy__now_ns() < (heard[kind] > 100 ? end_ns : late_ns); round++) {
             psy_ring ring;
             psy_seat seat = psy_seat_bare(101);
             cr_assert_eq(psy_ring_format(c->memory, c->bytes, &c->shape), PSY_OK);
