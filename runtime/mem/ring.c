@@ -8,8 +8,7 @@
 
 #include "mem/ring_state.h"
 
-enum { JOIN_TRIES = 2000, SINGLE_LOOKS = 50, FRAME_SLOTS_MAX = PSY_RING_RUN_MAX - PSY_RING_BATCH };
-static const struct timespec moment = {0, 1000000};
+enum { JOIN_TRIES = 2000, FRAME_SLOTS_MAX = PSY_RING_RUN_MAX - PSY_RING_BATCH };
 
 static psy_status check_shape(const void *memory, uint64_t bytes, const psy_ring_shape *shape)
 {
@@ -138,14 +137,9 @@ static psy_status sit_down(psy_ring *ring)
     if (!one_of_several(ring)) {
         PSY_ATOMIC(uint64_t) *place = single_seat(ring);
         uint64_t before = atomic_load_explicit(place, memory_order_acquire);
-        /* Somebody else who takes the dead one's seat has its lock for a moment before its epoch. */
-        for (uint32_t looks = 0; before != 0 && (before & 255) != mine && !psy__ring_gone(ring, before); looks++) {
-            if (ring->seat.fd < 0 || looks == SINGLE_LOOKS) {
-                return psy_fail(PSY_FULL, "the ring's single %s lives, in seat %u",
-                                ring->side == PSY_RING_PRODUCER ? "producer" : "consumer", (unsigned)(before & 255));
-            }
-            (void)nanosleep(&moment, NULL);
-            before = atomic_load_explicit(place, memory_order_acquire);
+        if (before != 0 && !psy__ring_gone(ring, before) && (before & 255) != mine) {
+            return psy_fail(PSY_FULL, "the ring's single %s lives, in seat %u",
+                            ring->side == PSY_RING_PRODUCER ? "producer" : "consumer", (unsigned)(before & 255));
         }
         atomic_store_explicit(place, seat_word(mine, ring->seat.epoch), memory_order_release);
     }
@@ -170,6 +164,7 @@ static psy_status sit_down(psy_ring *ring)
 /* Waits for the right to clear up, which others have for moments. */
 static psy_status join_with_seat(psy_ring *ring)
 {
+    static const struct timespec moment = {0, 1000000};
     bool mortal = ring->seat.fd >= 0;
     for (uint32_t tries = 0; mortal && !psy_seat_seize(&ring->seat, 0); tries++) {
         if (tries == JOIN_TRIES) {

@@ -230,8 +230,9 @@ PSY_NODISCARD psy_status psy_ring_format(void *memory, uint64_t bytes, const psy
  * handle) says who uses it: needed on a side of several, where each handle of a ring has a seat of its own; NULL otherwise
  * means that nobody will ask whether this side lives. What a dead predecessor in the same seat had claimed or taken is cleared
  * away, or adopted, first; a single side whose process died is taken over where it had shown to be. INVALID, CORRUPT (another
- * shape, impossible positions), VERSION, FULL (somebody who lives is the single producer or consumer), TIMEOUT (somebody has
- * been clearing up the slab's rings for two seconds). */
+ * shape, impossible positions), VERSION, FULL (somebody who lives is the single producer or consumer; it is
+ * also said for the moment in which another takes a dead one's seat: try again), TIMEOUT (somebody has been clearing up the
+ * slab's rings for two seconds). */
 PSY_NODISCARD psy_status psy_ring_join(psy_ring *ring, psy_ring_side side, void *memory, uint64_t bytes,
                                        const psy_ring_shape *shape, const psy_seat *seat);
 
