@@ -11,6 +11,7 @@
 #include <psyne/counters.h>
 
 #include "tests/mem/pair.h"
+#include "tests/opened.h"
 
 typedef struct scratch {
     char path[256];
@@ -54,18 +55,6 @@ static inline name scratch_name(const scratch *s, const char *file)
 {
     name n;
     snprintf(n.text, sizeof n.text, "%s/%s", s->path, file);
-    return n;
-}
-
-static inline unsigned open_files(void)
-{
-    unsigned n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    cr_assert_not_null(d);
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        n += e->d_name[0] != '.';
-    }
-    closedir(d);
     return n;
 }
 

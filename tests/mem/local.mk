@@ -40,12 +40,12 @@ check_PROGRAMS += %D%/test_ring_steps
 %C%_test_ring_steps_LDADD = $(TEST_LDADD)
 
 check_PROGRAMS += %D%/test_counters
-%C%_test_counters_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters.c
+%C%_test_counters_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters.c tests/opened.h
 %C%_test_counters_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_counters_LDADD = $(TEST_LDADD)
 
 check_PROGRAMS += %D%/test_counters_life
-%C%_test_counters_life_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters_life.c
+%C%_test_counters_life_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters_life.c tests/opened.h
 %C%_test_counters_life_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_counters_life_LDADD = $(TEST_LDADD)
 
