@@ -74,8 +74,9 @@
  * Laps are compared modulo 2^37: a process that is stopped between two instructions of a claim while others send exactly a
  * multiple of slots x 2^37 messages through the ring would take the old word for the new.
  *
- * Thread safety: one thread at a time for each handle. Never blocks, never allocates (psy_ring_wait* block; join, recover and
- * wait make system calls). ABI version: 2.
+ * Thread safety: one thread at a time for each handle. Nothing allocates. psy_ring_wait* block, and psy_ring_join waits for up
+ * to two seconds while others clear up; nothing else does. Join, recover, wait and waking a sleeper make system calls. ABI
+ * version: 2.
  */
 #ifndef PSYNE_RING_H
 #define PSYNE_RING_H
