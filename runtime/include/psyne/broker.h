@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include <psyne/counters.h>
+#include <psyne/log.h>
 #include <psyne/module.h>
 #include <psyne/status.h>
 
@@ -37,6 +38,7 @@ typedef struct psy_broker_options {
     /* Where it counts its side of every ring, two rows for each shard and client; outlives the broker. A ring that gets no row
      * goes uncounted. NULL: none are counted. */
     psy_counters *counters;
+    const psy_log *log; /* outlives the broker; NULL: nobody is told */
 } psy_broker_options;
 
 typedef struct psy_broker_counts {

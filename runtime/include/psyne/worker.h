@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include <psyne/counters.h>
+#include <psyne/log.h>
 #include <psyne/module.h>
 #include <psyne/status.h>
 
@@ -40,6 +41,7 @@ typedef struct psy_worker_options {
     /* Where it counts its side of every ring, two rows and one for each client; outlives the worker. A ring that gets no row
      * goes uncounted. NULL: none are counted. */
     psy_counters *counters;
+    const psy_log *log; /* outlives the worker; NULL: nobody is told */
 } psy_worker_options;
 
 /* Resident data, given row by row: the worker asks for the rows of its own shard only.
