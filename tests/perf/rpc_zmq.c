@@ -32,17 +32,6 @@ static void done(int status)
     }
 }
 
-static char *address(const char *name)
-{
-    char *path = rpc_path(name), *text = malloc(600);
-    if (!text) {
-        bench_fail("no memory");
-    }
-    snprintf(text, 600, "ipc://%s", path);
-    free(path);
-    return text;
-}
-
 static _Noreturn void run_proxy(const char *front, const char *back)
 {
     void *library = checked(zmq_ctx_new());
@@ -76,7 +65,7 @@ static _Noreturn void run_worker(const char *back)
 void *rpc_zmq_open(void)
 {
     zmq_client *c = bench_memory(sizeof *c);
-    char *front = address("front"), *back = address("back");
+    char *front = rpc_address("front"), *back = rpc_address("back");
     if ((c->proxy = process_start()) == 0) {
         cores_pin(rpc_processor(RPC_BROKER));
         run_proxy(front, back);
