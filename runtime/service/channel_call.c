@@ -73,7 +73,7 @@ void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
         .length = pipeline->request_bytes,
         .kind = PSY_KIND_REQUEST,
         .deadline_ms = (uint16_t)c->call_timeout_ms,
-        .request = psy__siphash(c->request_salt, &sequence, sizeof sequence),
+        .request = psy__siphash_word(c->request_salt, sequence),
         .pipeline = pipeline->id,
         .type = pipeline->request_type,
         .sequence = sequence,
@@ -81,7 +81,9 @@ void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
         .generation = state->generation,
     };
     if (pipeline->key_offset != UINT32_MAX) {
-        envelope.route = psy__siphash(c->route_salt, (const uint8_t *)call->message + pipeline->key_offset, 8);
+        uint64_t key;
+        memcpy(&key, (const uint8_t *)call->message + pipeline->key_offset, sizeof key);
+        envelope.route = psy__siphash_word(c->route_salt, key);
     }
     memcpy((uint8_t *)call->message - PSY_ENVELOPE_BYTES, &envelope, sizeof envelope);
     atomic_store_explicit(&psy__reply_at(&c->responses, call->slot)->state,

@@ -263,6 +263,29 @@ static bool same_kind(const psy__job *a, const psy__job *b)
     return a->pipeline == b->pipeline && memcmp(&a->shape, &b->shape, sizeof a->shape) == 0;
 }
 
+static uint32_t most_of(const psy_worker *w, uint32_t pipeline)
+{
+    uint32_t most = w->module->decoded.pipelines[pipeline].max_batch;
+    return most && most < w->max_batch ? most : w->max_batch;
+}
+
+/* Takes one run's jobs out of those that wait, in their order. Returns how many; *left is what then waits. */
+static uint32_t sort_out(psy_worker *w, uint32_t *left)
+{
+    uint32_t count = 0, rest = 0;
+    const psy__job first = w->waiting[0];
+    uint32_t most = most_of(w, first.pipeline);
+    for (uint32_t i = 0; i < *left; i++) {
+        if (count < most && same_kind(&w->waiting[i], &first)) {
+            w->jobs[count++] = w->waiting[i];
+        } else {
+            w->waiting[rest++] = w->waiting[i];
+        }
+    }
+    *left = rest;
+    return count;
+}
+
 /* What waits in the ring, sorted by pipeline and shape: one run for each. */
 static uint32_t run_waiting(psy_worker *w)
 {
@@ -271,23 +294,20 @@ static uint32_t run_waiting(psy_worker *w)
     if (!at) {
         return 0;
     }
+    bool same = true;
     for (uint32_t i = 0; i < got; i++) {
-        left += read_job(w, at + (uint64_t)i * w->requests.stride, &w->waiting[left]);
+        if (read_job(w, at + (uint64_t)i * w->requests.stride, &w->waiting[left])) {
+            same = same && same_kind(&w->waiting[left], &w->waiting[0]);
+            left++;
+        }
+    }
+    if (left > 0 && same && left <= most_of(w, w->waiting[0].pipeline)) {
+        psy__worker_run_batch(w, w->waiting, left);
+        left = 0;
     }
     while (left > 0) {
-        uint32_t count = 0, rest = 0;
-        const psy__job first = w->waiting[0];
-        uint32_t most = w->module->decoded.pipelines[first.pipeline].max_batch;
-        most = most ? most : w->max_batch;
-        for (uint32_t i = 0; i < left; i++) {
-            if (count < most && same_kind(&w->waiting[i], &first)) {
-                w->jobs[count++] = w->waiting[i];
-            } else {
-                w->waiting[rest++] = w->waiting[i];
-            }
-        }
-        left = rest;
-        psy__worker_run_batch(w, count);
+        uint32_t count = sort_out(w, &left);
+        psy__worker_run_batch(w, w->jobs, count);
     }
     psy_ring_release(&w->requests, got);
     psy_ring_settle(&w->requests);

@@ -4,23 +4,35 @@
 
 #include "service/worker_state.h"
 
-/* The ticket is closed: the broker may free it. The ring has room for every ticket. */
-static void finish(psy_worker *w, const psy__job *job)
+/* These tickets are nobody's any more: the broker may free them. The ring has room for every ticket. */
+static void finish(psy_worker *w, const psy__job *jobs, uint32_t count)
 {
     uint32_t got;
-    uint64_t *entry = psy_ring_claim(&w->finished, 1, &got);
-    if (entry) {
-        *entry = (uint64_t)job->generation << 32 | job->ticket;
-        psy_ring_commit(&w->finished, 1);
+    uint64_t *entries;
+    while (count > 0 && (entries = psy_ring_claim(&w->finished, count, &got)) != NULL) {
+        for (uint32_t i = 0; i < got; i++) {
+            entries[i] = (uint64_t)jobs[i].generation << 32 | jobs[i].ticket;
+        }
+        psy_ring_commit(&w->finished, got);
+        jobs += got;
+        count -= got;
     }
 }
 
-/* Takes the client's slot for the reply; NULL when nobody wants it any more. */
-static psy__patron *begin_reply(psy_worker *w, const psy__job *job)
+/* The client of a job, if it has the slot that the job names. */
+static psy__patron *patron_of(psy_worker *w, const psy__job *job)
 {
-    psy__patron *patron = psy__worker_patron(w, job->channel, job->epoch);
-    if (!patron || job->slot >= patron->responses.slots ||
-        !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->shard)) {
+    psy__patron *patron = job->channel < PSY_PATRONS_MAX ? w->patrons[job->channel] : NULL;
+    if (!patron || patron->epoch != job->epoch) {
+        patron = psy__worker_patron(w, job->channel, job->epoch);
+    }
+    return patron && job->slot < patron->responses.slots ? patron : NULL;
+}
+
+/* Takes the client's slot for the reply; NULL when nobody wants it any more. */
+static psy__patron *begin_reply(psy_worker *w, psy__patron *patron, const psy__job *job)
+{
+    if (!patron || !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->shard)) {
         w->counts.dropped_replies++;
         return NULL;
     }
@@ -76,7 +88,7 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
         psy__job job = w->merges[i];
-        psy__patron *patron = begin_reply(w, &job);
+        psy__patron *patron = begin_reply(w, patron_of(w, &job), &job);
         psy_status status = shards_status(psy__ticket_at(&w->gather, job.ticket), w->shards);
         if (patron && status == PSY_OK) {
             w->inputs[n] = (psy__span){job.payload, 0, 1};
@@ -89,7 +101,7 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
         if (patron) {
             end_reply(w, patron, &job, status, 0);
         }
-        finish(w, &job);
+        finish(w, &job, 1);
     }
     if (n == 0) {
         return;
@@ -97,30 +109,14 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     run(w, lane->merge, n, true); /* there is a lane: nobody complained */
     for (uint32_t i = 0; i < n; i++) {
         end_reply(w, w->owners[i], &w->merges[i], (psy_status)w->statuses[i], reply_bytes);
-        finish(w, &w->merges[i]);
     }
+    finish(w, w->merges, n);
     w->counts.merges += n;
 }
 
-void psy__worker_run_batch(psy_worker *w, uint32_t count)
+/* Runs what is in inputs and outputs, or fails it all. */
+static void run_lane(psy_worker *w, const psy__lane *lane, uint32_t count, psy_status why)
 {
-    const psy__module *m = &w->module->decoded;
-    const psy_psm_pipeline *pipeline = &m->pipelines[w->jobs[0].pipeline];
-    psy_status why;
-    const psy__lane *lane = psy__worker_lane(w, &w->jobs[0].shape, &why);
-    bool all = pipeline->route == PSY_ROUTE_ALL;
-    uint32_t reply_bytes = m->types[pipeline->output_type].bytes;
-    for (uint32_t i = 0; i < count; i++) {
-        const psy__job *job = &w->jobs[i];
-        w->inputs[i] = (psy__span){job->payload, 0, 1};
-        if (all) {
-            w->outputs[i] = (psy__span){psy__partial_at(&w->gather, job->ticket, w->shard), 0, 1};
-        } else {
-            w->owners[i] = begin_reply(w, job);
-            w->outputs[i] = (psy__span){
-                w->owners[i] ? psy__reply_payload(&w->owners[i]->responses, job->slot) : scratch(w, i, w->reply_bytes), 0, 1};
-        }
-    }
     if (lane) {
         run(w, lane->shard, count, false);
     } else {
@@ -128,25 +124,73 @@ void psy__worker_run_batch(psy_worker *w, uint32_t count)
     }
     w->counts.requests += count;
     w->counts.batches++;
+}
+
+/* Requests that go to one shard: this one answers them, where their replies are to lie. Whoever else may answer, the broker for
+ * one that is late or dead, is kept out by the state of the reply's slot; the ticket in the gather slab is not touched. */
+static void run_alone(psy_worker *w, const psy__job *jobs, uint32_t count, const psy__lane *lane, uint32_t reply_bytes,
+                      psy_status why)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        w->owners[i] = patron_of(w, &jobs[i]);
+        if (w->owners[i]) {
+            psy__reply_expect(&w->owners[i]->responses, jobs[i].slot);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const psy__job *job = &jobs[i];
+        w->inputs[i] = (psy__span){job->payload, 0, 1};
+        w->owners[i] = begin_reply(w, w->owners[i], job);
+        w->outputs[i] = (psy__span){
+            w->owners[i] ? psy__reply_payload(&w->owners[i]->responses, job->slot) : scratch(w, i, w->reply_bytes), 0, 1};
+    }
+    run_lane(w, lane, count, why);
+    for (uint32_t i = 0; i < count; i++) {
+        if (w->owners[i]) {
+            end_reply(w, w->owners[i], &jobs[i], (psy_status)w->statuses[i], reply_bytes);
+        }
+    }
+    finish(w, jobs, count);
+}
+
+/* Requests that go to all shards: each leaves a partial record; the last one to do so merges and answers. */
+static void run_among_all(psy_worker *w, const psy__job *jobs, uint32_t count, const psy__lane *lane, uint32_t reply_bytes,
+                          psy_status why)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        w->inputs[i] = (psy__span){jobs[i].payload, 0, 1};
+        w->outputs[i] = (psy__span){psy__partial_at(&w->gather, jobs[i].ticket, w->shard), 0, 1};
+    }
+    run_lane(w, lane, count, why);
     uint32_t merges = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const psy__job *job = &w->jobs[i];
+        const psy__job *job = &jobs[i];
         psy__ticket *ticket = psy__ticket_at(&w->gather, job->ticket);
-        if (!all && w->owners[i]) {
-            end_reply(w, w->owners[i], job, (psy_status)w->statuses[i], reply_bytes);
-        }
         if (!psy__ticket_report(ticket, job->generation, w->shard, w->statuses[i])) {
             continue;
         }
-        bool ours = psy__ticket_close(ticket, job->generation, w->shard);
-        if (all && ours) {
+        if (psy__ticket_close(ticket, job->generation, w->shard)) {
             w->merges[merges++] = *job;
         } else {
-            finish(w, job);
+            finish(w, job, 1);
         }
     }
     if (merges) {
         merge(w, lane, reply_bytes, merges);
+    }
+}
+
+void psy__worker_run_batch(psy_worker *w, const psy__job *jobs, uint32_t count)
+{
+    const psy__module *m = &w->module->decoded;
+    const psy_psm_pipeline *pipeline = &m->pipelines[jobs[0].pipeline];
+    psy_status why;
+    const psy__lane *lane = psy__worker_lane(w, &jobs[0].shape, &why);
+    uint32_t reply_bytes = m->types[pipeline->output_type].bytes;
+    if (pipeline->route == PSY_ROUTE_ALL) {
+        run_among_all(w, jobs, count, lane, reply_bytes, why);
+    } else {
+        run_alone(w, jobs, count, lane, reply_bytes, why);
     }
 }
 

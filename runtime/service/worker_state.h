@@ -135,8 +135,8 @@ void psy__worker_sweep(psy_worker *w);
 void psy__worker_drop_patrons(psy_worker *w);
 
 /* ---- worker_run.c ---- */
-/* Runs the first `count` of `jobs`, all of one pipeline and shape. */
-void psy__worker_run_batch(psy_worker *w, uint32_t count);
+/* Runs `count` jobs, all of one pipeline and shape. */
+void psy__worker_run_batch(psy_worker *w, const psy__job *jobs, uint32_t count);
 /* Publishes replies and finished tickets, wakes those who sleep. */
 void psy__worker_flush(psy_worker *w);
 

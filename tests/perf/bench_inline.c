@@ -46,7 +46,7 @@ static uint64_t take(void *context, uint64_t from, uint64_t to)
     return wrong;
 }
 
-static double run(void *context, uint64_t amount)
+static double one_thread(void *context, uint64_t amount)
 {
     turn *t = context;
     t->client.amount = amount;
@@ -76,7 +76,7 @@ int main(int argc, char **argv)
                                   .unit = &bench_millions,
                                   .step = 16 * RPC_GROUP,
                                   .seconds = 0.1,
-                                  .subject = {"psyne", run},
+                                  .subject = {"psyne", one_thread},
                                   .context = &t});
     psy_channel_close(t.client.channel);
     psy_worker_destroy(t.worker);

@@ -93,7 +93,7 @@ static void run_lookup(psy__cpu_executable *x, const psy__instruction *at, uint3
     const psy__resident_data *d = &x->residents[at->operands[0]];
     /* The key is in a message that its sender may still write: read once. */
     uint64_t key = *(const volatile uint64_t *)psy__register_at(x, at->operands[1], m);
-    uint64_t h = psy__siphash(zero_key, &key, sizeof key);
+    uint64_t h = psy__siphash_word(zero_key, key);
     const uint8_t *row = NULL;
     for (uint64_t probe = 0; probe <= d->index_mask && d->rows; probe++) {
         uint32_t at_row = d->index_rows[(h + probe) & d->index_mask];
