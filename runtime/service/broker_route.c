@@ -259,20 +259,20 @@ static void cannot_send(psy_broker *b, uint32_t id, uint32_t shard)
 static void scatter(psy_broker *b, uint32_t id, const psy_envelope *e, const uint8_t *payload)
 {
     const psy__ticket_record *record = &b->tickets[id];
-    psy__hop hop = {.ticket = id,
-                    .generation = record->generation,
-                    .channel = record->channel,
-                    .epoch = record->epoch,
-                    .deadline_ns = record->deadline_ns};
     for (uint64_t rest = record->expected; rest; rest &= rest - 1) {
         uint32_t s = (uint32_t)__builtin_ctzll(rest), got;
         psy__shard *shard = &b->shards[s];
-        uint8_t *frame = psy_ring_claim(&shard->requests, 1, &got);
+        void *at = psy_ring_claim(&shard->requests, 1, &got);
+        uint8_t *frame = at;
         if (!frame) {
             cannot_send(b, id, s);
             continue;
         }
-        memcpy(frame, &hop, sizeof hop);
+        *(psy__hop *)at = (psy__hop){.ticket = id,
+                                     .generation = record->generation,
+                                     .channel = record->channel,
+                                     .epoch = record->epoch,
+                                     .deadline_ns = record->deadline_ns};
         memcpy(frame + PSY_FRAME_ENVELOPE, e, sizeof *e);
         memcpy(frame + PSY_FRAME_PAYLOAD, payload, e->length);
         psy_ring_commit(&shard->requests, 1);

@@ -10,7 +10,7 @@
 #include "base/siphash.h"
 
 /* The broker answers TIMEOUT at the deadline; only when that does not come either does the client give up by itself. */
-static const uint64_t grace_ns = 100000000, second_ns = 1000000000;
+static const uint64_t grace_ns = 100000000, second_ns = 1000000000, late_ns_max = 1000000;
 
 psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_call *call)
 {
@@ -57,6 +57,17 @@ void psy_channel_abort(psy_channel *c, psy_call *call)
     }
 }
 
+/* The calls that wait to be published are; a client that let them wait loses nothing of their time. */
+static void published(psy_channel *c, uint64_t now)
+{
+    uint64_t late_ns = now - c->fresh_ns;
+    for (uint32_t i = 0; late_ns > late_ns_max && i < c->fresh_count; i++) {
+        psy__call_state *call = &c->calls[c->fresh[i]];
+        call->give_up_ns = psy__add_ns(call->give_up_ns, late_ns);
+    }
+    c->fresh_count = 0;
+}
+
 void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
 {
     if (!c->claimed || call->slot >= c->in_flight || c->calls[call->slot].phase != CALL_CLAIMED) {
@@ -64,40 +75,55 @@ void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
     }
     const psy_pipeline *pipeline = call->pipeline;
     psy__call_state *state = &c->calls[call->slot];
-    uint64_t now = psy__now_ns(), sequence = ++c->sequence;
+    /* The clock is read for the first of those that are published together. */
+    c->fresh_ns = c->fresh_count ? c->fresh_ns : psy__now_ns();
+    c->fresh[c->fresh_count++] = call->slot;
+    uint64_t now = c->fresh_ns, sequence = ++c->sequence;
     state->phase = CALL_OUT;
     state->user = user;
     state->committed_ns = now;
     state->give_up_ns = now + (uint64_t)c->call_timeout_ms * 1000000 + grace_ns;
-    psy_envelope envelope = {
+    uint64_t route = 0;
+    if (pipeline->key_offset != UINT32_MAX) {
+        uint64_t key;
+        memcpy(&key, (const uint8_t *)call->message + pipeline->key_offset, sizeof key);
+        route = psy__siphash_word(c->route_salt, key);
+    }
+    *((psy_envelope *)call->message - 1) = (psy_envelope){
         .length = pipeline->request_bytes,
         .kind = PSY_KIND_REQUEST,
         .deadline_ms = (uint16_t)c->call_timeout_ms,
-        .request = psy__siphash_word(c->request_salt, sequence),
+        .request = psy__siphash13_word(c->request_salt, sequence),
+        .route = route,
         .pipeline = pipeline->id,
         .type = pipeline->request_type,
         .sequence = sequence,
         .slot = call->slot,
         .generation = state->generation,
     };
-    if (pipeline->key_offset != UINT32_MAX) {
-        uint64_t key;
-        memcpy(&key, (const uint8_t *)call->message + pipeline->key_offset, sizeof key);
-        envelope.route = psy__siphash_word(c->route_salt, key);
-    }
-    memcpy((uint8_t *)call->message - PSY_ENVELOPE_BYTES, &envelope, sizeof envelope);
     atomic_store_explicit(&psy__reply_at(&c->responses, call->slot)->state,
                           psy__reply_state(state->generation, 0, PSY_PHASE_PENDING), memory_order_release);
     psy_ring_commit(&c->requests, 1);
     c->outstanding++;
     c->claimed = false;
+    c->unrung = true;
+    if (c->requests.shown == c->requests.position || c->fresh_count == PSY_RING_BATCH) {
+        psy_ring_flush(&c->requests);
+        published(c, psy__now_ns());
+    }
 }
 
-void psy_channel_flush(psy_channel *c)
+void psy__channel_publish(psy_channel *c, uint64_t now)
 {
-    psy_ring_flush(&c->requests);
-    psy__ring_wake_bell(&c->requests, &c->bell);
+    if (c->unrung) {
+        psy_ring_flush(&c->requests);
+        published(c, now);
+        psy__ring_wake_bell(&c->requests, &c->bell);
+        c->unrung = false;
+    }
 }
+
+void psy_channel_flush(psy_channel *c) { psy__channel_publish(c, c->fresh_count ? psy__now_ns() : c->fresh_ns); }
 
 psy_status psy_channel_call(psy_channel *c, const psy_pipeline *pipeline, const void *request, psy_reply *reply)
 {

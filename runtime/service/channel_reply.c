@@ -175,13 +175,15 @@ psy_status psy_channel_poll(psy_channel *c, psy_reply *replies, uint32_t max, ui
     if (!c || !replies || !count || max == 0) {
         return psy_fail(PSY_INVALID, "psy_channel_poll: a null or zero argument");
     }
-    psy_channel_flush(c);
     uint64_t now = psy__now_ns();
+    psy__channel_publish(c, now);
     uint32_t n = 0;
+    uint32_t writer = c->next_ring;
     for (uint32_t i = 0; i < c->responses.writers && n < max; i++) {
-        n += take_completions(c, &c->completions[(c->next_ring + i) % c->responses.writers], replies + n, max - n, now);
+        n += take_completions(c, &c->completions[writer], replies + n, max - n, now);
+        writer = writer + 1 < c->responses.writers ? writer + 1 : 0;
     }
-    c->next_ring = (c->next_ring + 1) % c->responses.writers;
+    c->next_ring = c->next_ring + 1 < c->responses.writers ? c->next_ring + 1 : 0;
     if (n < max && !c->dead && now >= c->tick_due_ns) {
         n += tick(c, replies + n, max - n, now);
     }
@@ -233,8 +235,8 @@ psy_status psy_channel_wait(psy_channel *c, uint64_t timeout_ns)
     if (!c) {
         return psy_fail(PSY_INVALID, "psy_channel_wait: a null argument");
     }
-    psy_channel_flush(c);
     uint64_t start = psy__now_ns(), deadline = psy__add_ns(start, timeout_ns);
+    psy__channel_publish(c, start);
     for (uint32_t round = 0;; round++) {
         if (has_completion(c)) {
             return PSY_OK;

@@ -39,12 +39,18 @@ struct psy_channel {
     uint32_t call_timeout_ms;
     uint64_t request_salt[2], route_salt[2], sequence;
     uint64_t tick_due_ns;
+    uint64_t fresh_ns;                           /* when the first of the calls was committed that are not published yet */
+    uint32_t fresh[PSY_RING_BATCH], fresh_count; /* their slots */
     uint64_t connect_timeout_ns;
     psy__counting counting;
     psy_bell bell; /* the broker and the workers ring it, and it rings the broker */
+    bool unrung;   /* something was committed since the broker was last woken */
     bool claimed, dead;
     char end_text[512]; /* why it is dead, where that is known */
 };
+
+/* Publishes what was committed, and wakes the broker if it sleeps. */
+void psy__channel_publish(psy_channel *c, uint64_t now);
 
 /* The connection is over; this thread's detail says why. */
 void psy__channel_end(psy_channel *c);

@@ -236,31 +236,34 @@ psy_status psy_worker_start(psy_worker *w)
 /* A frame, read once: from here on only the copy counts. False: it names what is not there. */
 static bool read_job(const psy_worker *w, uint8_t *frame, psy__job *out)
 {
+    const psy__module *m = &w->module->decoded;
     psy__hop hop;
     psy_envelope e;
     memcpy(&hop, frame, sizeof hop);
     memcpy(&e, frame + PSY_FRAME_ENVELOPE, sizeof e);
-    *out = (psy__job){.payload = frame + PSY_FRAME_PAYLOAD,
-                      .ticket = hop.ticket,
-                      .generation = hop.generation,
-                      .channel = hop.channel,
-                      .epoch = hop.epoch,
-                      .pipeline = e.pipeline,
-                      .slot = e.slot,
-                      .slot_generation = e.generation,
-                      .request = e.request};
-    const psy__module *m = &w->module->decoded;
-    if (out->pipeline >= m->pipeline_count || m->pipelines[out->pipeline].alternatives == 0 ||
-        out->ticket >= w->gather.tickets) {
+    if (e.pipeline >= m->pipeline_count || m->pipelines[e.pipeline].alternatives == 0 || hop.ticket >= w->gather.tickets) {
         return false;
     }
-    psy__worker_shape(w, out->pipeline, out->payload, &out->shape);
+    out->payload = frame + PSY_FRAME_PAYLOAD;
+    out->ticket = hop.ticket;
+    out->generation = hop.generation;
+    out->channel = hop.channel;
+    out->epoch = hop.epoch;
+    out->pipeline = out->shape.pipeline = e.pipeline;
+    out->slot = e.slot;
+    out->slot_generation = e.generation;
+    out->request = e.request;
+    out->shaped = m->pipelines[e.pipeline].guard_count != 0;
+    if (out->shaped) {
+        psy__worker_shape(w, out->pipeline, out->payload, &out->shape);
+    }
     return true;
 }
 
 static bool same_kind(const psy__job *a, const psy__job *b)
 {
-    return a->pipeline == b->pipeline && memcmp(&a->shape, &b->shape, sizeof a->shape) == 0;
+    return a->pipeline == b->pipeline && a->shape.pipeline == b->shape.pipeline &&
+           (!a->shaped || memcmp(&a->shape, &b->shape, sizeof a->shape) == 0);
 }
 
 static uint32_t most_of(const psy_worker *w, uint32_t pipeline)

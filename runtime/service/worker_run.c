@@ -53,12 +53,28 @@ static uint8_t *scratch(psy_worker *w, uint32_t index, uint32_t stride)
     return (uint8_t *)psy_slab_data(w->scratch_slab) + (uint64_t)index * stride;
 }
 
+/* The requests of jobs as they lie in the ring: those that follow one another are one span. Returns how many spans. */
+static uint32_t take_inputs(psy_worker *w, const psy__job *jobs, uint32_t count)
+{
+    uint32_t spans = 0;
+    const uint8_t *next = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        if (jobs[i].payload == next) {
+            w->inputs[spans - 1].count++;
+        } else {
+            w->inputs[spans++] = (psy__span){jobs[i].payload, w->requests.stride, 1};
+        }
+        next = jobs[i].payload + w->requests.stride;
+    }
+    return spans;
+}
+
 /* Runs an executable; a run that fails as a whole fails each of its messages. */
-static void run(psy_worker *w, psy__executable *x, uint32_t count, bool with_partials)
+static void run(psy_worker *w, psy__executable *x, uint32_t count, uint32_t input_spans, bool with_partials)
 {
     psy__batch batch = {.count = count,
                         .inputs = w->inputs,
-                        .input_spans = count,
+                        .input_spans = input_spans,
                         .outputs = w->outputs,
                         .output_spans = count,
                         .partials = with_partials ? w->partials : NULL,
@@ -91,7 +107,6 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
         psy__patron *patron = begin_reply(w, patron_of(w, &job), &job);
         psy_status status = shards_status(psy__ticket_at(&w->gather, job.ticket), w->shards);
         if (patron && status == PSY_OK) {
-            w->inputs[n] = (psy__span){job.payload, 0, 1};
             w->partials[n] = (psy__span){psy__partial_at(&w->gather, job.ticket, 0), 0, 1};
             w->outputs[n] = (psy__span){psy__reply_payload(&patron->responses, job.slot), 0, 1};
             w->owners[n] = patron;
@@ -106,7 +121,7 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     if (n == 0) {
         return;
     }
-    run(w, lane->merge, n, true); /* there is a lane: nobody complained */
+    run(w, lane->merge, n, take_inputs(w, w->merges, n), true); /* there is a lane: nobody complained */
     for (uint32_t i = 0; i < n; i++) {
         end_reply(w, w->owners[i], &w->merges[i], (psy_status)w->statuses[i], reply_bytes);
     }
@@ -114,11 +129,11 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     w->counts.merges += n;
 }
 
-/* Runs what is in inputs and outputs, or fails it all. */
-static void run_lane(psy_worker *w, const psy__lane *lane, uint32_t count, psy_status why)
+/* Runs jobs whose outputs are set, or fails them all. */
+static void run_lane(psy_worker *w, const psy__lane *lane, const psy__job *jobs, uint32_t count, psy_status why)
 {
     if (lane) {
-        run(w, lane->shard, count, false);
+        run(w, lane->shard, count, take_inputs(w, jobs, count), false);
     } else {
         memset(w->statuses, (int)why, count);
     }
@@ -139,12 +154,11 @@ static void run_alone(psy_worker *w, const psy__job *jobs, uint32_t count, const
     }
     for (uint32_t i = 0; i < count; i++) {
         const psy__job *job = &jobs[i];
-        w->inputs[i] = (psy__span){job->payload, 0, 1};
         w->owners[i] = begin_reply(w, w->owners[i], job);
         w->outputs[i] = (psy__span){
             w->owners[i] ? psy__reply_payload(&w->owners[i]->responses, job->slot) : scratch(w, i, w->reply_bytes), 0, 1};
     }
-    run_lane(w, lane, count, why);
+    run_lane(w, lane, jobs, count, why);
     for (uint32_t i = 0; i < count; i++) {
         if (w->owners[i]) {
             end_reply(w, w->owners[i], &jobs[i], (psy_status)w->statuses[i], reply_bytes);
@@ -158,10 +172,9 @@ static void run_among_all(psy_worker *w, const psy__job *jobs, uint32_t count, c
                           psy_status why)
 {
     for (uint32_t i = 0; i < count; i++) {
-        w->inputs[i] = (psy__span){jobs[i].payload, 0, 1};
         w->outputs[i] = (psy__span){psy__partial_at(&w->gather, jobs[i].ticket, w->shard), 0, 1};
     }
-    run_lane(w, lane, count, why);
+    run_lane(w, lane, jobs, count, why);
     uint32_t merges = 0;
     for (uint32_t i = 0; i < count; i++) {
         const psy__job *job = &jobs[i];

@@ -64,6 +64,7 @@ typedef struct psy__job {
     uint32_t ticket, generation;
     uint32_t channel, epoch;
     uint32_t pipeline; /* that the client named */
+    bool shaped;       /* it asks what messages are; if not, the rest of the shape is not set */
     psy__shape shape;
     uint32_t slot, slot_generation;
     uint64_t request;
