@@ -3,16 +3,16 @@
 #include <psyne/worker.h>
 
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/idle.h"
 #include "service/worker_state.h"
 
-enum { MAX_BATCH_DEFAULT = 64, MAX_BATCH = PSY_BATCH_MAX, SPINS = 64, YIELDS = 8 };
+enum { MAX_BATCH_DEFAULT = 64, MAX_BATCH = PSY_BATCH_MAX };
 static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000, connect_timeout_default_ns = 10000000000;
 
 static bool prefers_vulkan(const psy__module *m)
@@ -352,17 +352,13 @@ psy_status psy_worker_run(psy_worker *w)
     if (!w || !w->started) {
         return psy_fail(PSY_INVALID, "psy_worker_run: the worker was not started");
     }
-    uint32_t idle = 0;
+    psy__idle idle = {0};
     while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
         if (psy_worker_do_work(w)) {
-            idle = 0;
+            psy__idle_end(&idle);
         } else if (w->dead) {
             return w->end ? psy_fail(w->end, "%s", w->end_text) : psy_fail(PSY_PEER_DIED, "the broker is gone");
-        } else if (++idle < SPINS) {
-            psy__relax();
-        } else if (idle < SPINS + YIELDS) {
-            sched_yield();
-        } else {
+        } else if (!psy__idle_wait(&idle)) {
             psy_worker_wait(w, sleep_ns_max);
         }
     }
