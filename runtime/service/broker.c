@@ -48,7 +48,7 @@ static psy_status measure(psy_broker *b, const psy_broker_options *o, uint64_t *
 
 static psy_status make_tables(psy_broker *b, const psy_broker_options *o, uint32_t in_flight)
 {
-    uint64_t partial_bytes;
+    uint64_t partial_bytes = 0;
     psy_status status = measure(b, o, &partial_bytes);
     if (status != PSY_OK) {
         return status;

@@ -291,7 +291,7 @@ static psy_status take_module(const psy_broker *b, uint64_t bytes, int *fd, psy_
         psy_module_close(*out);
         status =
             psy_fail(PSY_DENIED, "the module has native kernels, which run only in modules that the operator names: compile it "
-                                 "without them");
+                                 "with --no-kernels");
     }
     return status;
 }

@@ -260,18 +260,19 @@ static psy_status check_program(psy_broker *b, const psy_program *p, const char 
 psy_status psy__broker_entitle(psy_broker *b, const psy_program *p, uint32_t owner, bool limited, uint64_t *ticket)
 {
     const char *name = p->name ? p->name : "main";
-    uint32_t version, place, at = 0;
+    uint32_t version = 0, place = 0, at = 0;
     psy_status status = check_program(b, p, name, owner, &version);
     if (status != PSY_OK) {
         return status;
     }
     psy__title *same = psy__broker_title(b, name, version, owner);
+    if (same && !is_same(&b->staged[same->place], p->module)) {
+        return psy_fail(PSY_INVALID, "program %s@%u has another module (%016" PRIx64 "): give it a new version", name, version,
+                        psy_module_hash(b->staged[same->place].module));
+    }
     if (same) {
         *ticket = same->ticket;
-        return is_same(&b->staged[same->place], p->module)
-                   ? PSY_OK
-                   : psy_fail(PSY_INVALID, "program %s@%u has another module (%016" PRIx64 "): give it a new version", name,
-                              version, psy_module_hash(b->staged[same->place].module));
+        return PSY_OK;
     }
     while (at < PSY_TITLES_MAX && b->titles[at].ticket) {
         at++;

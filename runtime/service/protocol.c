@@ -66,8 +66,11 @@ bool psy__heard_refusal(const psy__control *control, psy_status *status, bool *f
     return true;
 }
 
-psy_status psy__hear_any(psy__link *link, psy__control *control, uint64_t deadline_ns)
+psy_status psy__hear_any(psy__link *link, psy__control *control, bool *refused, uint64_t deadline_ns)
 {
+    if (refused) {
+        *refused = false;
+    }
     for (;;) {
         psy__event event = psy__link_poll(link, control);
         if (event == PSY_EVENT_CLOSED) {
@@ -80,6 +83,9 @@ psy_status psy__hear_any(psy__link *link, psy__control *control, uint64_t deadli
                 return PSY_OK;
             }
             psy__close_fds(control->fds, control->fd_count);
+            if (refused) {
+                *refused = !fatal;
+            }
             return status;
         }
         uint64_t now = psy__now_ns();
@@ -96,7 +102,7 @@ psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t by
                      uint64_t deadline_ns)
 {
     psy__control control;
-    psy_status status = psy__hear_any(link, &control, deadline_ns);
+    psy_status status = psy__hear_any(link, &control, NULL, deadline_ns);
     if (status != PSY_OK) {
         return status;
     }

@@ -221,8 +221,9 @@ psy__word psy__heard_what(const psy__control *control);
 PSY_NODISCARD psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
                                    uint64_t deadline_ns);
 
-/* The same for a message of any kind, which is the caller's, with its files; a REFUSED still comes back as its status. */
-PSY_NODISCARD psy_status psy__hear_any(psy__link *link, psy__control *control, uint64_t deadline_ns);
+/* The same for a message of any kind, which is the caller's, with its files. A REFUSED still comes back as its status;
+ * *refused, if wanted, says that this is what it was and that the link goes on. */
+PSY_NODISCARD psy_status psy__hear_any(psy__link *link, psy__control *control, bool *refused, uint64_t deadline_ns);
 
 /* Says REFUSED with this thread's detail. */
 void psy__refuse(psy__link *link, psy_status status, int fatal);

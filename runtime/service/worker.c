@@ -101,7 +101,7 @@ static psy_status take_programs(psy_worker *w, uint64_t deadline_ns)
     while (status == PSY_OK && !engaged) {
         psy__control control;
         psy__engaged said;
-        status = psy__hear_any(w->link, &control, deadline_ns);
+        status = psy__hear_any(w->link, &control, NULL, deadline_ns);
         if (status != PSY_OK) {
             return status;
         }
@@ -409,6 +409,10 @@ void psy_worker_get_counts(const psy_worker *w, psy_worker_counts *out)
 {
     *out = w->counts;
     out->uncounted = w->counting.uncounted;
+    out->programs = 0;
+    for (uint32_t i = 0; i < w->program_top; i++) {
+        out->programs += w->programs[i] != NULL;
+    }
     out->copied_bytes = w->engine->interface->copied_bytes(w->engine);
 }
 

@@ -304,7 +304,7 @@ static bool take_programs(psy__link *link)
     for (;;) {
         psy__control m;
         psy__program_said said;
-        if (psy__hear_any(link, &m, psy__now_ns() + 5 * second_ns) != PSY_OK) {
+        if (psy__hear_any(link, &m, NULL, psy__now_ns() + 5 * second_ns) != PSY_OK) {
             return false;
         }
         psy__close_fds(m.fds, m.fd_count);

@@ -69,6 +69,7 @@ typedef struct psy_worker_counts {
     uint64_t copied_bytes;    /* payload bytes copied by the engine: 0 on the cpu and on imported slabs */
     uint64_t dropped_replies; /* whose client had gone or given up */
     uint64_t uncounted;       /* rings that got no row of the counters */
+    uint32_t programs;        /* that it can run now */
 } psy_worker_counts;
 
 /* Connects to the broker, takes the service's programs and opens the engine. UNREACHABLE, TIMEOUT, LAYOUT (another module),
