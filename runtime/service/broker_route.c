@@ -35,6 +35,7 @@ static void free_ticket(psy_broker *b, uint32_t id)
 {
     psy__ticket_record *record = &b->tickets[id];
     forgive(b, record, record->late);
+    b->staged[record->place].tickets--;
     record->used = false;
     record->generation++;
     if (!record->alone) {
@@ -182,14 +183,13 @@ static uint32_t any_shard(psy_broker *b, const psy__client *c, psy_status *why)
 }
 
 /* Where a request goes: the shards as bits, or 0 with the status to answer. */
-static uint64_t targets(psy_broker *b, const psy__client *c, const psy_psm_pipeline *pipeline, const psy_envelope *e,
-                        psy_status *why)
+static uint64_t targets(psy_broker *b, const psy__client *c, const psy__route *route, const psy_envelope *e, psy_status *why)
 {
-    if (pipeline->route == PSY_ROUTE_ANY) {
+    if (route->kind == PSY_ROUTE_ANY) {
         uint32_t s = any_shard(b, c, why);
         return *why == PSY_OK ? UINT64_C(1) << s : 0;
     }
-    if (pipeline->route == PSY_ROUTE_KEY) {
+    if (route->kind == PSY_ROUTE_KEY) {
         uint32_t s = psy__shard_of(e->route, b->shard_count);
         *why = shard_status(b, c, s);
         return *why == PSY_OK ? UINT64_C(1) << s : 0;
@@ -203,40 +203,41 @@ static uint64_t targets(psy_broker *b, const psy__client *c, const psy_psm_pipel
     return b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1;
 }
 
-/* The envelope is the service's own copy. */
-static psy_status check(const psy_broker *b, psy__client *c, const psy_envelope *e)
+/* The envelope is the service's own copy. *route: where it goes. */
+static psy_status check(const psy__client *c, const psy_envelope *e, const psy__route **route)
 {
-    const psy__module *m = &b->module->decoded;
-    if (e->kind != PSY_KIND_REQUEST || e->flags != 0 || e->pipeline >= m->pipeline_count ||
-        m->pipelines[e->pipeline].alternatives == 0) {
+    if (e->kind != PSY_KIND_REQUEST || e->flags != 0 || e->pipeline >= c->route_count) {
         return PSY_INVALID;
     }
-    const psy_psm_pipeline *p = &m->pipelines[e->pipeline];
-    if (e->type != p->input_type || e->length != m->types[p->input_type].bytes || e->sequence != c->sequence + 1) {
+    const psy__route *r = *route = &c->routes[e->pipeline];
+    if (e->type != r->request_type || e->length != r->request_bytes || e->sequence != c->sequence + 1) {
         return PSY_INVALID;
     }
-    return PSY_OK;
+    return r->program ? PSY_OK : (psy_status)r->why;
 }
 
 /* A ticket for a request to these shards. */
-static uint32_t take_ticket(psy_broker *b, uint32_t channel, const psy_envelope *e, uint64_t to, bool alone)
+static uint32_t take_ticket(psy_broker *b, uint32_t channel, const psy_envelope *e, const psy__route *route, uint64_t to)
 {
     uint32_t id = b->free_tickets[--b->free_count];
     psy__ticket_record *record = &b->tickets[id];
     uint64_t wait_ns = (uint64_t)(e->deadline_ms ? e->deadline_ms : UINT16_MAX) * 1000000;
     record->used = true;
     record->failed = false;
-    record->alone = alone;
+    record->alone = route->kind != PSY_ROUTE_ALL;
     record->channel = channel;
     record->epoch = b->clients[channel].epoch;
     record->slot = e->slot;
     record->slot_generation = e->generation;
+    record->place = (uint32_t)(route->program - b->staged);
+    record->pipeline = route->pipeline;
     record->expected = to;
     record->late = 0;
     record->request = e->request;
     record->deadline_ns = b->now_ns + wait_ns;
     b->overdue_ns = record->deadline_ns < b->overdue_ns ? record->deadline_ns : b->overdue_ns;
-    if (!alone) {
+    route->program->tickets++;
+    if (!record->alone) {
         psy__ticket *ticket = psy__ticket_at(&b->gather, id);
         ticket->expected = to;
         atomic_store_explicit(&ticket->done, 0, memory_order_relaxed);
@@ -272,7 +273,10 @@ static void scatter(psy_broker *b, uint32_t id, const psy_envelope *e, const uin
                                      .generation = record->generation,
                                      .channel = record->channel,
                                      .epoch = record->epoch,
-                                     .deadline_ns = record->deadline_ns};
+                                     .deadline_ns = record->deadline_ns,
+                                     .program = b->staged[record->place].number,
+                                     .place = record->place,
+                                     .pipeline = record->pipeline};
         memcpy(frame + PSY_FRAME_ENVELOPE, e, sizeof *e);
         memcpy(frame + PSY_FRAME_PAYLOAD, payload, e->length);
         psy_ring_commit(&shard->requests, 1);
@@ -294,17 +298,17 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
         const uint8_t *frame = frames + (uint64_t)n * c->requests.stride;
         psy_envelope e;
         memcpy(&e, frame, sizeof e); /* read once: the client may write there at any time */
-        psy_status why = check(b, c, &e);
+        const psy__route *route = NULL;
+        psy_status why = check(c, &e, &route);
         c->sequence++;
         if (e.slot >= c->responses.slots) {
             b->counts.refused++;
             continue; /* nowhere to answer */
         }
-        const psy_psm_pipeline *pipeline = why == PSY_OK ? &b->module->decoded.pipelines[e.pipeline] : NULL;
-        uint64_t to = pipeline ? targets(b, c, pipeline, &e, &why) : 0;
+        uint64_t to = why == PSY_OK ? targets(b, c, route, &e, &why) : 0;
         if (to) {
             b->counts.requests++;
-            scatter(b, take_ticket(b, channel, &e, to, pipeline->route != PSY_ROUTE_ALL), &e, frame + PSY_ENVELOPE_BYTES);
+            scatter(b, take_ticket(b, channel, &e, route, to), &e, frame + PSY_ENVELOPE_BYTES);
         } else {
             b->counts.refused++;
             psy__ticket_record refused = {

@@ -32,7 +32,7 @@ static psy__patron *patron_of(psy_worker *w, const psy__job *job)
 /* Takes the client's slot for the reply; NULL when nobody wants it any more. */
 static psy__patron *begin_reply(psy_worker *w, psy__patron *patron, const psy__job *job)
 {
-    if (!patron || !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->shard)) {
+    if (!patron || !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->holder.shard)) {
         w->counts.dropped_replies++;
         return NULL;
     }
@@ -41,7 +41,7 @@ static psy__patron *begin_reply(psy_worker *w, psy__patron *patron, const psy__j
 
 static void end_reply(psy_worker *w, psy__patron *patron, const psy__job *job, psy_status status, uint32_t bytes)
 {
-    if (!psy__reply_end(&patron->responses, &patron->completions, job->slot, job->slot_generation, w->shard, status,
+    if (!psy__reply_end(&patron->responses, &patron->completions, job->slot, job->slot_generation, w->holder.shard, status,
                         status == PSY_OK ? bytes : 0, job->request)) {
         w->counts.dropped_replies++;
     }
@@ -105,7 +105,7 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     for (uint32_t i = 0; i < count; i++) {
         psy__job job = w->merges[i];
         psy__patron *patron = begin_reply(w, patron_of(w, &job), &job);
-        psy_status status = shards_status(psy__ticket_at(&w->gather, job.ticket), w->shards);
+        psy_status status = shards_status(psy__ticket_at(&w->gather, job.ticket), w->holder.shards);
         if (patron && status == PSY_OK) {
             w->partials[n] = (psy__span){psy__partial_at(&w->gather, job.ticket, 0), 0, 1};
             w->outputs[n] = (psy__span){psy__reply_payload(&patron->responses, job.slot), 0, 1};
@@ -172,17 +172,17 @@ static void run_among_all(psy_worker *w, const psy__job *jobs, uint32_t count, c
                           psy_status why)
 {
     for (uint32_t i = 0; i < count; i++) {
-        w->outputs[i] = (psy__span){psy__partial_at(&w->gather, jobs[i].ticket, w->shard), 0, 1};
+        w->outputs[i] = (psy__span){psy__partial_at(&w->gather, jobs[i].ticket, w->holder.shard), 0, 1};
     }
     run_lane(w, lane, jobs, count, why);
     uint32_t merges = 0;
     for (uint32_t i = 0; i < count; i++) {
         const psy__job *job = &jobs[i];
         psy__ticket *ticket = psy__ticket_at(&w->gather, job->ticket);
-        if (!psy__ticket_report(ticket, job->generation, w->shard, w->statuses[i])) {
+        if (!psy__ticket_report(ticket, job->generation, w->holder.shard, w->statuses[i])) {
             continue;
         }
-        if (psy__ticket_close(ticket, job->generation, w->shard)) {
+        if (psy__ticket_close(ticket, job->generation, w->holder.shard)) {
             w->merges[merges++] = *job;
         } else {
             finish(w, job, 1);
@@ -195,10 +195,10 @@ static void run_among_all(psy_worker *w, const psy__job *jobs, uint32_t count, c
 
 void psy__worker_run_batch(psy_worker *w, const psy__job *jobs, uint32_t count)
 {
-    const psy__module *m = &w->module->decoded;
+    const psy__module *m = &jobs[0].program->module->decoded;
     const psy_psm_pipeline *pipeline = &m->pipelines[jobs[0].pipeline];
     psy_status why;
-    const psy__lane *lane = psy__worker_lane(w, &jobs[0].shape, &why);
+    const psy__lane *lane = psy__worker_lane(w, jobs[0].program, &jobs[0].shape, &why);
     uint32_t reply_bytes = m->types[pipeline->output_type].bytes;
     if (pipeline->route == PSY_ROUTE_ALL) {
         run_among_all(w, jobs, count, lane, reply_bytes, why);
