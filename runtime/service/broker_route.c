@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "service/broker_state.h"
+#include "service/scatter.h"
 
 enum { DRAIN_BATCH = 64 };
 
@@ -261,24 +262,21 @@ static void scatter(psy_broker *b, uint32_t id, const psy_envelope *e, const uin
 {
     const psy__ticket_record *record = &b->tickets[id];
     for (uint64_t rest = record->expected; rest; rest &= rest - 1) {
-        uint32_t s = (uint32_t)__builtin_ctzll(rest), got;
+        uint32_t s = (uint32_t)__builtin_ctzll(rest);
         psy__shard *shard = &b->shards[s];
-        void *at = psy_ring_claim(&shard->requests, 1, &got);
-        uint8_t *frame = at;
+        psy__frame *frame = psy__scatter(&shard->requests, e, payload);
         if (!frame) {
             cannot_send(b, id, s);
             continue;
         }
-        *(psy__hop *)at = (psy__hop){.ticket = id,
-                                     .generation = record->generation,
-                                     .channel = record->channel,
-                                     .epoch = record->epoch,
-                                     .deadline_ns = record->deadline_ns,
-                                     .program = b->staged[record->place].number,
-                                     .place = record->place,
-                                     .pipeline = record->pipeline};
-        memcpy(frame + PSY_FRAME_ENVELOPE, e, sizeof *e);
-        memcpy(frame + PSY_FRAME_PAYLOAD, payload, e->length);
+        frame->hop = (psy__hop){.ticket = id,
+                                .generation = record->generation,
+                                .channel = record->channel,
+                                .epoch = record->epoch,
+                                .deadline_ns = record->deadline_ns,
+                                .program = b->staged[record->place].number,
+                                .place = record->place,
+                                .pipeline = record->pipeline};
         psy_ring_commit(&shard->requests, 1);
         shard->sent = true;
         b->counts.scatter_bytes += e->length;
@@ -323,20 +321,33 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
 
 void psy__broker_flush(psy_broker *b)
 {
+    bool any = false;
     for (uint32_t s = 0; s < b->shard_count; s++) {
-        psy__shard *shard = &b->shards[s];
-        if (shard->sent) {
-            shard->sent = false;
-            psy_ring_flush(&shard->requests);
-            psy__ring_wake_bell(&shard->requests, &shard->bell);
+        if (b->shards[s].sent) {
+            psy_ring_flush(&b->shards[s].requests);
+            any = true;
         }
     }
     for (uint32_t i = 0; i < b->client_top; i++) {
-        psy__client *c = &b->clients[i];
-        if (c->completed) {
-            c->completed = false;
-            psy_ring_flush(&c->completions);
-            psy__ring_wake_bell(&c->completions, &c->bell);
+        if (b->clients[i].completed) {
+            psy_ring_flush(&b->clients[i].completions);
+            any = true;
+        }
+    }
+    if (!any) {
+        return;
+    }
+    psy_ring_fence();
+    for (uint32_t s = 0; s < b->shard_count; s++) {
+        if (b->shards[s].sent) {
+            b->shards[s].sent = false;
+            psy__ring_wake_bell_fenced(&b->shards[s].requests, &b->shards[s].bell);
+        }
+    }
+    for (uint32_t i = 0; i < b->client_top; i++) {
+        if (b->clients[i].completed) {
+            b->clients[i].completed = false;
+            psy__ring_wake_bell_fenced(&b->clients[i].completions, &b->clients[i].bell);
         }
     }
 }

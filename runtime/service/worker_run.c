@@ -210,13 +210,18 @@ void psy__worker_run_batch(psy_worker *w, const psy__job *jobs, uint32_t count)
 void psy__worker_flush(psy_worker *w)
 {
     for (uint32_t i = 0; i < w->patron_count; i++) {
+        if (w->patrons[i] && w->patrons[i]->completed) {
+            psy_ring_flush(&w->patrons[i]->completions);
+        }
+    }
+    psy_ring_flush(&w->finished); /* after all of those: see take_slabs */
+    psy_ring_fence();
+    for (uint32_t i = 0; i < w->patron_count; i++) {
         psy__patron *patron = w->patrons[i];
         if (patron && patron->completed) {
             patron->completed = false;
-            psy_ring_flush(&patron->completions);
-            psy__ring_wake_bell(&patron->completions, &patron->bell);
+            psy__ring_wake_bell_fenced(&patron->completions, &patron->bell);
         }
     }
-    psy_ring_flush(&w->finished);
-    psy__ring_wake_bell(&w->finished, &w->bell);
+    psy__ring_wake_bell_fenced(&w->finished, &w->bell);
 }
