@@ -3,6 +3,7 @@
 #include <psyne/worker.h>
 
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 #include "service/worker_state.h"
 
 enum { MAX_BATCH_DEFAULT = 64, MAX_BATCH = PSY_BATCH_MAX };
-static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000, connect_timeout_default_ns = 10000000000;
+static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000, sleep_ns_min = 100000,
+                      connect_timeout_default_ns = 10000000000;
 
 static bool prefers_vulkan(const psy_worker *w)
 {
@@ -209,6 +211,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     uint64_t first = 0;
     w->log = o->log;
     psy__counting_init(&w->counting, o->counters, o->uri);
+    w->max_wait_ns = o->max_wait_ns;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = hold_modules(w, o, &first);
@@ -336,12 +339,26 @@ static uint32_t sort_out(psy_worker *w, uint32_t *left)
     return count;
 }
 
+/* Whether what waits is to wait for more: it is less than a run, and has not waited long enough. */
+static bool holds_back(psy_worker *w, uint64_t now, uint32_t got)
+{
+    uint64_t fill = psy_ring_fill(&w->requests);
+    if (w->max_wait_ns == 0 || fill >= w->max_batch) {
+        w->held_since_ns = 0;
+        return false;
+    }
+    w->held_since_ns = w->held_since_ns ? w->held_since_ns : now;
+    bool holds = now - w->held_since_ns < w->max_wait_ns;
+    w->held_since_ns = holds || fill > got ? w->held_since_ns : 0; /* those behind the ring's end have waited as long */
+    return holds;
+}
+
 /* What waits in the ring, sorted by pipeline and shape: one run for each. */
-static uint32_t run_waiting(psy_worker *w)
+static uint32_t run_waiting(psy_worker *w, uint64_t now)
 {
     uint32_t got = 0, left = 0;
     uint8_t *at = psy_ring_peek(&w->requests, w->max_batch, &got);
-    if (!at) {
+    if (!at || holds_back(w, now, got)) {
         return 0;
     }
     bool same = true;
@@ -378,13 +395,27 @@ uint32_t psy_worker_do_work(psy_worker *w)
     if (w->dead || !w->started) {
         return 0;
     }
-    uint32_t n = run_waiting(w);
+    uint32_t n = run_waiting(w, now);
     return n + psy__worker_stage(w);
 }
 
 void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
 {
-    if (psy_ring_sleep_begin(&w->requests) && !atomic_load_explicit(&w->stop, memory_order_acquire)) {
+    bool idle;
+    if (w->held_since_ns) { /* what waits is run in time, or when there is enough of it: the broker rings for each */
+        uint64_t waited_ns = psy__now_ns() - w->held_since_ns;
+        uint64_t left_ns = waited_ns < w->max_wait_ns ? w->max_wait_ns - waited_ns : 0;
+        if (left_ns < sleep_ns_min) {
+            (void)sched_yield();
+            return;
+        }
+        timeout_ns = timeout_ns < left_ns ? timeout_ns : left_ns;
+        (void)psy_ring_sleep_begin(&w->requests);
+        idle = psy_ring_fill(&w->requests) < w->max_batch;
+    } else {
+        idle = psy_ring_sleep_begin(&w->requests);
+    }
+    if (idle && !atomic_load_explicit(&w->stop, memory_order_acquire)) {
         struct pollfd p[3] = {{.fd = psy_bell_fd(&w->bell), .events = POLLIN},
                               {.fd = psy__link_fd(w->link), .events = POLLIN},
                               {.fd = psy_bell_fd(&w->doorbell), .events = POLLIN}};

@@ -90,6 +90,7 @@ struct psy_worker {
     psy__link *link;
     psy__holder holder; /* which shard it is */
     uint32_t max_batch, reply_bytes;
+    uint64_t max_wait_ns, held_since_ns; /* since when what waits has been waiting for more; 0: it does not */
     uint64_t connect_timeout_ns;
     psy_slab *ring_slab, *gather_slab, *scratch_slab;
     psy_ring requests, finished;
