@@ -4,14 +4,11 @@
 #include "service/channel_state.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
 
 #include "base/clock.h"
 
 enum {
-    SPINS = 256, /* looks at the rings before the first yield */
-    YIELDS = 8,  /* then before it sleeps */
     COMPLETIONS_TAKEN = 64,
     QUARANTINE_TRIES = 64 /* the word changes twice at most, unless somebody lies */
 };
@@ -237,23 +234,19 @@ psy_status psy_channel_wait(psy_channel *c, uint64_t timeout_ns)
     }
     uint64_t start = psy__now_ns(), deadline = psy__add_ns(start, timeout_ns);
     psy__channel_publish(c, start);
-    for (uint32_t round = 0;; round++) {
+    psy__idle_end(&c->watch);
+    for (;;) {
         if (has_completion(c)) {
             return PSY_OK;
         }
         if (c->dead) {
             return c->outstanding ? PSY_OK : psy__channel_closed(c);
         }
-        if (round < SPINS) {
-            psy__relax();
-            continue;
-        }
-        uint64_t now = psy__now_ns();
+        uint64_t now = psy__idle_looks(&c->watch) ? start : psy__now_ns();
         if (now >= deadline) {
             return PSY_TIMEOUT;
         }
-        if (round < SPINS + YIELDS) {
-            sched_yield();
+        if (psy__idle_wait(&c->watch)) {
             continue;
         }
         uint64_t left = deadline - now;

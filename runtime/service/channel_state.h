@@ -11,6 +11,7 @@
 #include <psyne/ring.h>
 #include <psyne/slab.h>
 
+#include "base/idle.h"
 #include "service/counting.h"
 #include "service/protocol.h"
 #include "service/response.h"
@@ -44,6 +45,7 @@ struct psy_channel {
     uint64_t connect_timeout_ns;
     psy__counting counting;
     psy_bell bell; /* the broker and the workers ring it, and it rings the broker */
+    psy__idle watch; /* of psy_channel_wait */
     bool unrung;   /* something was committed since the broker was last woken */
     bool claimed, dead;
     char end_text[512]; /* why it is dead, where that is known */

@@ -4,7 +4,8 @@
  *   rpc/64B/throughput  256 in flight, from one client
  *   rpc/64B/rtt         one in flight: the median
  *
- * The peer is ZeroMQ with the same processes on the same processors, 256 and one in flight. */
+ * The peers, 256 and one in flight (nng 64, it drops more): ZeroMQ and nng with the same processes on the same processors, and
+ * ZeroMQ with threads in their place. */
 #include <stdlib.h>
 
 #include "tests/perf/cores.h"
@@ -13,7 +14,7 @@
 
 typedef struct contest {
     rpc_client psyne;
-    void *zmq;
+    void *zmq, *zmq_inproc, *nng;
 } contest;
 
 /* Takes what is there, or waits for it. */
@@ -62,16 +63,38 @@ static double trip(void *context, uint64_t amount)
 #ifdef HAVE_ZMQ
 static double zmq_throughput(void *context, uint64_t amount) { return rpc_zmq_throughput(((contest *)context)->zmq, amount); }
 static double zmq_trip(void *context, uint64_t amount) { return rpc_zmq_trip(((contest *)context)->zmq, amount); }
-#define ZMQ(run_)                                                                                                              \
-    {                                                                                                                          \
-        .name = "ZeroMQ ROUTER/DEALER", .run = run_                                                                            \
-    }
+static double inproc_throughput(void *context, uint64_t amount)
+{
+    return rpc_zmq_throughput(((contest *)context)->zmq_inproc, amount);
+}
+static double inproc_trip(void *context, uint64_t amount) { return rpc_zmq_trip(((contest *)context)->zmq_inproc, amount); }
 #else
-#define ZMQ(run_)                                                                                                              \
-    {                                                                                                                          \
-        .name = "ZeroMQ ROUTER/DEALER", .missing = "libzmq3-dev"                                                               \
-    }
+#define zmq_throughput    NULL
+#define zmq_trip          NULL
+#define inproc_throughput NULL
+#define inproc_trip       NULL
 #endif
+#ifdef HAVE_NNG
+static double nng_throughput(void *context, uint64_t amount) { return rpc_nng_throughput(((contest *)context)->nng, amount); }
+static double nng_trip(void *context, uint64_t amount) { return rpc_nng_trip(((contest *)context)->nng, amount); }
+#else
+#define nng_throughput NULL
+#define nng_trip       NULL
+#endif
+
+static void measure(contest *c, const char *name, const bench_unit *unit, uint64_t step, bench_run *psyne, bench_run *zmq,
+                    bench_run *inproc, bench_run *nng)
+{
+    bench_measure(&(bench_figure){.name = name,
+                                  .unit = unit,
+                                  .step = step,
+                                  .seconds = 0.1,
+                                  .subject = {"psyne", psyne},
+                                  .peers = {{"ZeroMQ ROUTER/DEALER", zmq, "libzmq3-dev"},
+                                            {"ZeroMQ ROUTER/DEALER inproc", inproc, "libzmq3-dev"},
+                                            {"nng REP/REQ device", nng, "libnng-dev"}},
+                                  .context = c});
+}
 
 int main(int argc, char **argv)
 {
@@ -86,28 +109,27 @@ int main(int argc, char **argv)
     rpc_service service = rpc_start_service(uri);
     cores_pin(rpc_processor(RPC_CLIENT));
 #ifdef HAVE_ZMQ
-    c.zmq = rpc_zmq_open();
+    c.zmq = rpc_zmq_open(false);
+#endif
+#ifdef HAVE_NNG
+    c.nng = rpc_nng_open();
+#endif
+#ifdef HAVE_ZMQ
+    c.zmq_inproc = rpc_zmq_open(true);
 #endif
     rpc_connect(&c.psyne, uri, RPC_IN_FLIGHT);
     rpc_close_folder();
     free(uri);
-    bench_measure(&(bench_figure){.name = "rpc/64B/throughput",
-                                  .unit = &bench_millions,
-                                  .step = 16 * RPC_GROUP,
-                                  .seconds = 0.1,
-                                  .subject = {"psyne", throughput},
-                                  .peers = {ZMQ(zmq_throughput)},
-                                  .context = &c});
-    bench_measure(&(bench_figure){.name = "rpc/64B/rtt",
-                                  .unit = &bench_microseconds,
-                                  .step = 64,
-                                  .seconds = 0.1,
-                                  .subject = {"psyne", trip},
-                                  .peers = {ZMQ(zmq_trip)},
-                                  .context = &c});
+    measure(&c, "rpc/64B/throughput", &bench_millions, 16 * RPC_GROUP, throughput, zmq_throughput, inproc_throughput,
+            nng_throughput);
+    measure(&c, "rpc/64B/rtt", &bench_microseconds, 64, trip, zmq_trip, inproc_trip, nng_trip);
     psy_channel_close(c.psyne.channel);
 #ifdef HAVE_ZMQ
+    rpc_zmq_close(c.zmq_inproc);
     rpc_zmq_close(c.zmq);
+#endif
+#ifdef HAVE_NNG
+    rpc_nng_close(c.nng);
 #endif
     rpc_stop_service(&service);
     return bench_end();

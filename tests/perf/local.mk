@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
 # find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
-BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_inline %D%/bench_scatter %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
+BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_inline %D%/bench_load %D%/bench_scatter %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
 EXTRA_PROGRAMS += $(BENCHES)
 bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
 
@@ -50,6 +50,22 @@ if HAVE_ZMQ
 %C%_bench_rpc_LDADD += $(ZMQ_LIBS)
 endif
 
+if HAVE_NNG
+%C%_bench_rpc_SOURCES += %D%/rpc_nng.c
+%C%_bench_rpc_CPPFLAGS += -DHAVE_NNG
+%C%_bench_rpc_LDADD += $(NNG_LIBS)
+endif
+
+%C%_bench_load_SOURCES = %D%/bench_load.c $(rpc_common)
+nodist_%C%_bench_load_SOURCES = %D%/gen/echo.psy.h
+%C%_bench_load_CPPFLAGS = $(AM_CPPFLAGS) $(rpc_cppflags)
+%C%_bench_load_LDADD = runtime/libpsyne-core.la
+if HAVE_ZMQ
+%C%_bench_load_SOURCES += %D%/rpc_zmq.c
+%C%_bench_load_CPPFLAGS += -DHAVE_ZMQ $(ZMQ_CFLAGS)
+%C%_bench_load_LDADD += $(ZMQ_LIBS)
+endif
+
 %C%_bench_inline_SOURCES = %D%/bench_inline.c $(rpc_common)
 nodist_%C%_bench_inline_SOURCES = %D%/gen/echo.psy.h
 %C%_bench_inline_CPPFLAGS = $(AM_CPPFLAGS) $(rpc_cppflags)
@@ -60,7 +76,7 @@ nodist_%C%_bench_inline_SOURCES = %D%/gen/echo.psy.h
 %C%_bench_scatter_LDADD = runtime/libpsyne-core.la
 
 ECHO_GENERATED = %D%/gen/echo.psy.h %D%/gen/echo.psm
-$(%C%_bench_rpc_OBJECTS) $(%C%_bench_inline_OBJECTS): %D%/gen/echo.psy.h
+$(%C%_bench_rpc_OBJECTS) $(%C%_bench_inline_OBJECTS) $(%C%_bench_load_OBJECTS): %D%/gen/echo.psy.h
 %D%/gen/echo.psy.h: %D%/echo.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/echo.psy -o %D%/gen && touch $@
 %D%/gen/echo.psm: %D%/echo.hrm %D%/echo.psy compiler/psynec$(EXEEXT)

@@ -219,3 +219,49 @@ uint64_t rpc_receive(rpc_client *c)
     c->received += count;
     return wrong;
 }
+
+/* ---- an open loop ---- */
+
+bool rpc_send_one(void *context, uint64_t number)
+{
+    rpc_client *c = context;
+    psy_call call;
+    psy_status status = psy_channel_claim(c->channel, &c->twice, &call);
+    if (status == PSY_FULL) {
+        return false;
+    }
+    rpc_check(status);
+    rpc_fill(echo_ask_mutable_values(echo_ask_init(call.message)), number);
+    psy_channel_commit(c->channel, &call, (void *)(uintptr_t)number);
+    psy_channel_flush(c->channel);
+    return true;
+}
+
+uint32_t rpc_take(void *context, uint64_t *numbers, uint32_t max)
+{
+    rpc_client *c = context;
+    psy_reply replies[64];
+    uint32_t count;
+    psy_status status = psy_channel_poll(c->channel, replies, max < 64 ? max : 64, &count);
+    if (status == PSY_EMPTY) {
+        return 0;
+    }
+    rpc_check(status);
+    for (uint32_t i = 0; i < count; i++) {
+        rpc_check(replies[i].status);
+        numbers[i] = (uintptr_t)replies[i].user;
+        if (rpc_differs(echo_answer_values(replies[i].message), numbers[i])) {
+            bench_fail("an answer is wrong");
+        }
+        psy_channel_release(c->channel, &replies[i]);
+    }
+    return count;
+}
+
+void rpc_wait(void *context, uint64_t most_ns)
+{
+    psy_status status = psy_channel_wait(((rpc_client *)context)->channel, most_ns);
+    if (status != PSY_TIMEOUT) {
+        rpc_check(status);
+    }
+}

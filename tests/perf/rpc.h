@@ -4,6 +4,7 @@
 #ifndef PSY_TESTS_PERF_RPC_H
 #define PSY_TESTS_PERF_RPC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,11 +59,28 @@ void rpc_send(rpc_client *client);
 /* Takes what has come. Returns 0 if it was right. */
 uint64_t rpc_receive(rpc_client *client);
 
+/* For an open loop. Sends number `number`: false where the window is full. */
+bool rpc_send_one(void *client, uint64_t number);
+/* Never waits: the numbers of up to `max` requests that were answered. Ends the program where an answer is wrong. */
+uint32_t rpc_take(void *client, uint64_t *numbers, uint32_t max);
+/* Waits until an answer may be there, at most so long. */
+void rpc_wait(void *client, uint64_t most_ns);
+
 #ifdef HAVE_ZMQ
-/* A ROUTER/DEALER proxy, a worker behind it, and the calling process's own socket. The context of the runs. */
-void *rpc_zmq_open(void);
+/* A ROUTER/DEALER proxy, a worker behind it, and the calling process's own socket. The context of the runs. `inproc`: threads
+ * of this process, on the processors of the processes. */
+void *rpc_zmq_open(bool inproc);
 void rpc_zmq_close(void *context);
 bench_run rpc_zmq_throughput, rpc_zmq_trip;
+bool rpc_zmq_send_one(void *context, uint64_t number);
+uint32_t rpc_zmq_take(void *context, uint64_t *numbers, uint32_t max);
+#endif
+
+#ifdef HAVE_NNG
+/* The same with nng: a device between raw REP and REQ sockets, a REP worker, a raw REQ client. */
+void *rpc_nng_open(void);
+void rpc_nng_close(void *context);
+bench_run rpc_nng_throughput, rpc_nng_trip;
 #endif
 
 #endif
