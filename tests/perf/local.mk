@@ -143,17 +143,18 @@ $(%C%_bench_printed_OBJECTS): %D%/gen/printed.kernels.c
 bench: $(BENCHES) $(ECHO_GENERATED) compiler/psynec$(EXEEXT) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
 	@bash $(srcdir)/%D%/run bench.json $${BENCH:-$(BENCHES)}
 .PHONY: bench
-# The plot and the table of doc/rings.md, from the figures that are in bench.json.
+# The plot and the table of doc/rings.md and the plot of doc/benchmarks.md, from the figures that are in bench.json.
 bench-plot:
 	@python3 $(srcdir)/%D%/crossover.py bench.json --svg $(srcdir)/doc/images/ring-crossover.svg --page $(srcdir)/doc/rings.md
+	@PYTHONDONTWRITEBYTECODE=1 python3 $(srcdir)/%D%/load.py bench.json --svg $(srcdir)/doc/images/rpc-load.svg
 .PHONY: bench-plot
 
 check_PROGRAMS += %D%/test_bench
 %C%_test_bench_SOURCES = %D%/test_bench.c $(bench_common)
 %C%_test_bench_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_bench_LDADD = $(TEST_LDADD)
-test_scripts += %D%/test_run.sh %D%/test_crossover.sh
+test_scripts += %D%/test_run.sh %D%/test_crossover.sh %D%/test_load_plot.sh
 
-EXTRA_DIST += %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/run %D%/crossover.py doc/benchmarks.md
+EXTRA_DIST += %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/run %D%/crossover.py %D%/load.py doc/benchmarks.md
 CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED) $(PRINTED_GENERATED) %D%/printed-kernels.o %D%/schema_capnp.o %D%/gen/schema.psy.h \
     %D%/gen/schema.capnp.h %D%/gen/schema.capnp.c++ %D%/gen/schema.capnp.o
