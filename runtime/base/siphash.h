@@ -63,24 +63,6 @@ static inline uint64_t psy__siphash_word(const uint64_t key[2], uint64_t word)
     return psy__sip_end(v);
 }
 
-/* SipHash-1-3 of a word: as good a mask for numbers that are no secret, in five rounds for eight. */
-static inline uint64_t psy__siphash13_word(const uint64_t key[2], uint64_t word)
-{
-    uint64_t v[4];
-    psy__sip_begin(v, key);
-    v[3] ^= word;
-    psy__sip_round(v);
-    v[0] ^= word;
-    v[3] ^= UINT64_C(8) << 56;
-    psy__sip_round(v);
-    v[0] ^= UINT64_C(8) << 56;
-    v[2] ^= 0xff;
-    psy__sip_round(v);
-    psy__sip_round(v);
-    psy__sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
 uint64_t psy__siphash(const uint64_t key[2], const void *bytes, size_t n);
 
 /* The same, for input that comes in pieces. */

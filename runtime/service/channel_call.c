@@ -12,6 +12,17 @@
 /* The broker answers TIMEOUT at the deadline; only when that does not come either does the client give up by itself. */
 static const uint64_t grace_ns = 100000000, second_ns = 1000000000, late_ns_max = 1000000;
 
+/* The request's name in logs and traces: the sequence number through the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast
+ * splittable pseudorandom number generators", 2014), salted before and between. No two of a channel are the same, and who does
+ * not know the salt finds no order in them; more it need not be, since the envelope has the number beside it. */
+static uint64_t request_name(const uint64_t salt[2], uint64_t sequence)
+{
+    uint64_t x = sequence ^ salt[0];
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27 ^ salt[1]) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
 psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_call *call)
 {
     if (!c || !pipeline || !call || c->claimed) {
@@ -93,7 +104,7 @@ void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
         .length = pipeline->request_bytes,
         .kind = PSY_KIND_REQUEST,
         .deadline_ms = (uint16_t)c->call_timeout_ms,
-        .request = psy__siphash13_word(c->request_salt, sequence),
+        .request = request_name(c->request_salt, sequence),
         .route = route,
         .pipeline = pipeline->id,
         .type = pipeline->request_type,

@@ -273,9 +273,7 @@ psy_status psy__cpu_run(psy__executable *executable, const psy__batch *batch)
     }
     x->status = batch->status;
     memset(batch->status, PSY_OK, batch->count);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        psy__message_headers(x->module, type, x->outputs[i]);
-    }
+    psy__message_headers(x->module, type, x->outputs, batch->count);
     for (x->first = 0; x->first < batch->count; x->first += x->count) {
         x->count = batch->count - x->first < x->chunk ? batch->count - x->first : x->chunk;
         psy__steps_run(x, true);

@@ -148,11 +148,43 @@ static void make_plan(const spot *s, const psy__node *node, psy__plan *plan)
     }
 }
 
+/* A region that is one operation: nothing is said twice. */
+static void run_one_of_many(const spot *s, const psy__node *node, const psy__plan *plan, size_t n, uint32_t count)
+{
+    const psy__kernels *k = s->x->kernels;
+    const psy__place *a = &plan->operands[0], *b = &plan->operands[1];
+    unsigned op = node->info->op, dtype = node->dtype;
+    if (node->info->class_ == PSY_CLASS_MAP1) {
+        psy__map1 *run = k->map1[op][dtype];
+        for (uint32_t m = 0; m < count; m++) {
+            run(psy__place_at(&plan->result, m), psy__place_at(a, m), plan->strides[0], n);
+        }
+    } else if (node->info->class_ == PSY_CLASS_MAP2) {
+        psy__map2 *run = k->map2[op][dtype];
+        for (uint32_t m = 0; m < count; m++) {
+            run(psy__place_at(&plan->result, m), psy__place_at(a, m), plan->strides[0], psy__place_at(b, m), plan->strides[1],
+                n);
+        }
+    } else {
+        for (uint32_t m = 0; m < count; m++) {
+            const void *in[3] = {NULL};
+            for (unsigned i = 0; i < node->operand_count; i++) {
+                in[i] = psy__place_at(&plan->operands[i], m);
+            }
+            apply(s, node, in, plan->strides, psy__place_at(&plan->result, m), n);
+        }
+    }
+}
+
 static void run_block_of_many(spot *s, const psy__region *r, size_t n, uint32_t count)
 {
     psy__plan *plans = s->x->plans;
     for (uint32_t i = 0; i < r->node_count; i++) {
         make_plan(s, &r->nodes[i], &plans[i]);
+    }
+    if (r->node_count == 1 && plans[0].direct) {
+        run_one_of_many(s, &r->nodes[0], &plans[0], n, count);
+        return;
     }
     for (s->m = 0; s->m < count; s->m++) {
         for (uint32_t i = 0; i < r->node_count; i++) {
