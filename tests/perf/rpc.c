@@ -12,6 +12,7 @@
 
 #include "echo.psy.h"
 #include "tests/perf/cores.h"
+#include "tests/perf/ring_race.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")
@@ -276,3 +277,35 @@ void rpc_wait(void *context, uint64_t most_ns)
         rpc_check(status);
     }
 }
+
+/* ---- peers ---- */
+
+static uint64_t window_take(void *context, uint64_t from, uint64_t to)
+{
+    rpc_window *w = context;
+    uint64_t wrong = 0;
+    for (uint64_t i = from; i < to; i++) {
+        while (w->sent < w->amount && w->sent < i + w->in_flight) {
+            w->send(w->context, w->sent++);
+        }
+        wrong |= w->receive(w->context, i);
+    }
+    return wrong;
+}
+
+static uint64_t window_trip(void *context, uint64_t from, uint64_t to)
+{
+    rpc_window *w = context;
+    (void)to;
+    w->send(w->context, from);
+    return w->receive(w->context, from);
+}
+
+double rpc_window_throughput(rpc_window *window, uint64_t amount)
+{
+    window->amount = amount;
+    window->sent = 0;
+    return race_time(window_take, window, amount, RPC_GROUP);
+}
+
+double rpc_window_trip(rpc_window *window, uint64_t amount) { return race_time(window_trip, window, amount, 1); }

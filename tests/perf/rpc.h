@@ -59,6 +59,17 @@ void rpc_send(rpc_client *client);
 /* Takes what has come. Returns 0 if it was right. */
 uint64_t rpc_receive(rpc_client *client);
 
+/* A peer's side of the same: answers come in the order of the requests, since there is one worker. */
+typedef struct rpc_window {
+    void (*send)(void *context, uint64_t number);        /* request `number` */
+    uint64_t (*receive)(void *context, uint64_t number); /* waits for its answer: 0 if it is right */
+    uint32_t in_flight;
+    void *context;
+    uint64_t amount, sent;
+} rpc_window;
+double rpc_window_throughput(rpc_window *window, uint64_t amount);
+double rpc_window_trip(rpc_window *window, uint64_t amount);
+
 /* For an open loop. Sends number `number`: false where the window is full. */
 bool rpc_send_one(void *client, uint64_t number);
 /* Never waits: the numbers of up to `max` requests that were answered. Ends the program where an answer is wrong. */

@@ -11,7 +11,6 @@
 
 #include "tests/perf/cores.h"
 #include "tests/perf/process.h"
-#include "tests/perf/ring_race.h"
 #include "tests/perf/rpc.h"
 
 enum { BUFFER = 2 * RPC_IN_FLIGHT, NNG_IN_FLIGHT = 64 }; /* a raw REP socket drops answers beyond 64 a connection */
@@ -19,7 +18,7 @@ enum { BUFFER = 2 * RPC_IN_FLIGHT, NNG_IN_FLIGHT = 64 }; /* a raw REP socket dro
 typedef struct nng_client {
     nng_socket socket;
     process device, worker;
-    uint64_t amount, sent;
+    rpc_window window;
 } nng_client;
 
 static void done(int error)
@@ -85,6 +84,35 @@ static _Noreturn void run_worker(const char *back)
     }
 }
 
+static void send(void *context, uint64_t number)
+{
+    nng_client *c = context;
+    nng_msg *m;
+    float values[RPC_WIDTH];
+    rpc_fill(values, number);
+    done(nng_msg_alloc(&m, 0));
+    done(nng_msg_append(m, values, sizeof values));
+    done(nng_msg_header_append_u32(m, UINT32_C(0x80000000) | (uint32_t)(number & 0x7fffffff)));
+    done(nng_sendmsg(c->socket, m, 0));
+}
+
+static uint64_t receive(void *context, uint64_t number)
+{
+    nng_client *c = context;
+    nng_msg *m;
+    float values[RPC_WIDTH];
+    uint32_t id = 0;
+    done(nng_recvmsg(c->socket, &m, 0));
+    uint64_t wrong = nng_msg_len(m) != sizeof values || nng_msg_header_trim_u32(m, &id) != 0 ||
+                     id != (UINT32_C(0x80000000) | (uint32_t)(number & 0x7fffffff));
+    if (!wrong) {
+        memcpy(values, nng_msg_body(m), sizeof values);
+        wrong = rpc_differs(values, number);
+    }
+    nng_msg_free(m);
+    return wrong;
+}
+
 void *rpc_nng_open(void)
 {
     nng_client *c = bench_memory(sizeof *c);
@@ -101,6 +129,7 @@ void *rpc_nng_open(void)
     configure(c->socket);
     dial(c->socket, front);
     usleep(200000); /* the worker has found the device */
+    c->window = (rpc_window){.send = send, .receive = receive, .in_flight = NNG_IN_FLIGHT, .context = c};
     rpc_nng_trip(c, 1);
     free(front);
     free(back);
@@ -116,65 +145,9 @@ void rpc_nng_close(void *context)
     free(c);
 }
 
-static void send(nng_client *c)
-{
-    nng_msg *m;
-    float values[RPC_WIDTH];
-    rpc_fill(values, c->sent);
-    done(nng_msg_alloc(&m, 0));
-    done(nng_msg_append(m, values, sizeof values));
-    done(nng_msg_header_append_u32(m, UINT32_C(0x80000000) | (uint32_t)(c->sent & 0x7fffffff)));
-    done(nng_sendmsg(c->socket, m, 0));
-    c->sent++;
-}
-
-/* Answers come in the order of the requests: there is one worker. */
-static uint64_t receive(nng_client *c, uint64_t number)
-{
-    nng_msg *m;
-    float values[RPC_WIDTH];
-    uint32_t id = 0;
-    done(nng_recvmsg(c->socket, &m, 0));
-    uint64_t wrong = nng_msg_len(m) != sizeof values || nng_msg_header_trim_u32(m, &id) != 0 ||
-                     id != (UINT32_C(0x80000000) | (uint32_t)(number & 0x7fffffff));
-    if (!wrong) {
-        memcpy(values, nng_msg_body(m), sizeof values);
-        wrong = rpc_differs(values, number);
-    }
-    nng_msg_free(m);
-    return wrong;
-}
-
-static uint64_t take(void *context, uint64_t from, uint64_t to)
-{
-    nng_client *c = context;
-    uint64_t wrong = 0;
-    for (uint64_t i = from; i < to; i++) {
-        while (c->sent < c->amount && c->sent < i + NNG_IN_FLIGHT) {
-            send(c);
-        }
-        wrong |= receive(c, i);
-    }
-    return wrong;
-}
-
-static uint64_t trip(void *context, uint64_t from, uint64_t to)
-{
-    (void)to;
-    send(context);
-    return receive(context, from);
-}
-
 double rpc_nng_throughput(void *context, uint64_t amount)
 {
-    nng_client *c = context;
-    c->amount = amount;
-    c->sent = 0;
-    return race_time(take, c, amount, RPC_GROUP);
+    return rpc_window_throughput(&((nng_client *)context)->window, amount);
 }
 
-double rpc_nng_trip(void *context, uint64_t amount)
-{
-    ((nng_client *)context)->sent = 0;
-    return race_time(trip, context, amount, 1);
-}
+double rpc_nng_trip(void *context, uint64_t amount) { return rpc_window_trip(&((nng_client *)context)->window, amount); }

@@ -9,7 +9,6 @@
 
 #include "tests/perf/cores.h"
 #include "tests/perf/process.h"
-#include "tests/perf/ring_race.h"
 #include "tests/perf/rpc.h"
 
 typedef struct zmq_client {
@@ -17,7 +16,8 @@ typedef struct zmq_client {
     process proxy, worker; /* between processes */
     pthread_t threads[2];  /* inproc: the same, on the client's library */
     bool inproc;
-    uint64_t amount, sent, received;
+    rpc_window window;
+    uint64_t received;
 } zmq_client;
 
 static void *checked(void *p)
@@ -122,6 +122,23 @@ static void start_processes(zmq_client *c, const char *front, const char *back)
     }
 }
 
+static uint64_t receive(void *context, uint64_t number)
+{
+    zmq_client *c = context;
+    float values[RPC_WIDTH];
+    int n = zmq_recv(c->socket, values, sizeof values, 0);
+    done(n);
+    return n == (int)sizeof values ? rpc_differs(values, number) : 1;
+}
+
+static void send(void *context, uint64_t number)
+{
+    zmq_client *c = context;
+    float values[RPC_WIDTH];
+    rpc_fill(values, number);
+    done(zmq_send(c->socket, values, sizeof values, 0));
+}
+
 void *rpc_zmq_open(bool inproc)
 {
     zmq_client *c = bench_memory(sizeof *c);
@@ -136,6 +153,7 @@ void *rpc_zmq_open(bool inproc)
     }
     c->socket = checked(zmq_socket(c->library, ZMQ_DEALER));
     done(zmq_connect(c->socket, inproc ? "inproc://front" : front));
+    c->window = (rpc_window){.send = send, .receive = receive, .in_flight = RPC_IN_FLIGHT, .context = c};
     rpc_zmq_trip(c, 1); /* everybody has found everybody */
     free(front);
     free(back);
@@ -157,55 +175,12 @@ void rpc_zmq_close(void *context)
     free(c);
 }
 
-/* Answers come in the order of the requests: there is one worker. */
-static uint64_t receive(zmq_client *c, uint64_t number)
-{
-    float values[RPC_WIDTH];
-    int n = zmq_recv(c->socket, values, sizeof values, 0);
-    done(n);
-    return n == (int)sizeof values ? rpc_differs(values, number) : 1;
-}
-
-static void send(zmq_client *c)
-{
-    float values[RPC_WIDTH];
-    rpc_fill(values, c->sent++);
-    done(zmq_send(c->socket, values, sizeof values, 0));
-}
-
-static uint64_t take(void *context, uint64_t from, uint64_t to)
-{
-    zmq_client *c = context;
-    uint64_t wrong = 0;
-    for (uint64_t i = from; i < to; i++) {
-        while (c->sent < c->amount && c->sent < i + RPC_IN_FLIGHT) {
-            send(c);
-        }
-        wrong |= receive(c, i);
-    }
-    return wrong;
-}
-
-static uint64_t trip(void *context, uint64_t from, uint64_t to)
-{
-    (void)to;
-    send(context);
-    return receive(context, from);
-}
-
 double rpc_zmq_throughput(void *context, uint64_t amount)
 {
-    zmq_client *c = context;
-    c->amount = amount;
-    c->sent = 0;
-    return race_time(take, c, amount, RPC_GROUP);
+    return rpc_window_throughput(&((zmq_client *)context)->window, amount);
 }
 
-double rpc_zmq_trip(void *context, uint64_t amount)
-{
-    ((zmq_client *)context)->sent = 0;
-    return race_time(trip, context, amount, 1);
-}
+double rpc_zmq_trip(void *context, uint64_t amount) { return rpc_window_trip(&((zmq_client *)context)->window, amount); }
 
 bool rpc_zmq_send_one(void *context, uint64_t number)
 {
@@ -216,8 +191,7 @@ bool rpc_zmq_send_one(void *context, uint64_t number)
     if (number >= c->received + RPC_IN_FLIGHT) {
         return false;
     }
-    c->sent = number;
-    send(c);
+    send(c, number);
     return true;
 }
 
