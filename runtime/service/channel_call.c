@@ -68,8 +68,8 @@ void psy_channel_abort(psy_channel *c, psy_call *call)
     }
 }
 
-/* The calls that wait to be published are; a client that let them wait loses nothing of their time. */
-static void published(psy_channel *c, uint64_t now)
+/* The fresh calls are published, by `now` at the latest: a client that let them wait loses nothing of their time. */
+static void settle_fresh(psy_channel *c, uint64_t now)
 {
     uint64_t late_ns = now - c->fresh_ns;
     for (uint32_t i = 0; late_ns > late_ns_max && i < c->fresh_count; i++) {
@@ -79,6 +79,17 @@ static void published(psy_channel *c, uint64_t now)
     c->fresh_count = 0;
 }
 
+/* The clock is read for the first of those that are published together. */
+static uint64_t time_of_commit(psy_channel *c)
+{
+    if (c->fresh_count == 0 || c->requests.shown == c->requests.position) {
+        uint64_t now = psy__now_ns();
+        settle_fresh(c, now);
+        c->fresh_ns = now;
+    }
+    return c->fresh_ns;
+}
+
 void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
 {
     if (!c->claimed || call->slot >= c->in_flight || c->calls[call->slot].phase != CALL_CLAIMED) {
@@ -86,10 +97,8 @@ void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
     }
     const psy_pipeline *pipeline = call->pipeline;
     psy__call_state *state = &c->calls[call->slot];
-    /* The clock is read for the first of those that are published together. */
-    c->fresh_ns = c->fresh_count ? c->fresh_ns : psy__now_ns();
+    uint64_t now = time_of_commit(c), sequence = ++c->sequence;
     c->fresh[c->fresh_count++] = call->slot;
-    uint64_t now = c->fresh_ns, sequence = ++c->sequence;
     state->phase = CALL_OUT;
     state->user = user;
     state->committed_ns = now;
@@ -118,23 +127,36 @@ void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
     c->outstanding++;
     c->claimed = false;
     c->unrung = true;
-    if (c->requests.shown == c->requests.position || c->fresh_count == PSY_RING_BATCH) {
+    if (c->fresh_count == PSY_RING_BATCH) {
         psy_ring_flush(&c->requests);
-        published(c, psy__now_ns());
     }
 }
 
-void psy__channel_publish(psy_channel *c, uint64_t now)
+static void publish(psy_channel *c)
 {
     if (c->unrung) {
         psy_ring_flush(&c->requests);
-        published(c, now);
         psy__ring_wake_bell(&c->requests, &c->bell);
         c->unrung = false;
     }
 }
 
-void psy_channel_flush(psy_channel *c) { psy__channel_publish(c, c->fresh_count ? psy__now_ns() : c->fresh_ns); }
+void psy__channel_publish(psy_channel *c, uint64_t now)
+{
+    publish(c);
+    if (c->fresh_count) {
+        settle_fresh(c, now);
+    }
+}
+
+void psy_channel_flush(psy_channel *c)
+{
+    bool waits = c->requests.shown != c->requests.position;
+    publish(c);
+    if (waits) { /* otherwise whoever reads the clock next settles them */
+        settle_fresh(c, psy__now_ns());
+    }
+}
 
 psy_status psy_channel_call(psy_channel *c, const psy_pipeline *pipeline, const void *request, psy_reply *reply)
 {
