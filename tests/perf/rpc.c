@@ -270,14 +270,6 @@ uint32_t rpc_take(void *context, uint64_t *numbers, uint32_t max)
     return count;
 }
 
-void rpc_wait(void *context, uint64_t most_ns)
-{
-    psy_status status = psy_channel_wait(((rpc_client *)context)->channel, most_ns);
-    if (status != PSY_TIMEOUT) {
-        rpc_check(status);
-    }
-}
-
 /* ---- peers ---- */
 
 static uint64_t window_take(void *context, uint64_t from, uint64_t to)

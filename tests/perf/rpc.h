@@ -74,8 +74,6 @@ double rpc_window_trip(rpc_window *window, uint64_t amount);
 bool rpc_send_one(void *client, uint64_t number);
 /* Never waits: the numbers of up to `max` requests that were answered. Ends the program where an answer is wrong. */
 uint32_t rpc_take(void *client, uint64_t *numbers, uint32_t max);
-/* Waits until an answer may be there, at most so long. */
-void rpc_wait(void *client, uint64_t most_ns);
 
 #ifdef HAVE_ZMQ
 /* A ROUTER/DEALER proxy, a worker behind it, and the calling process's own socket. The context of the runs. `inproc`: threads
