@@ -258,6 +258,13 @@ static psy_status report_ready(psy_worker *w)
     return PSY_OK;
 }
 
+/* Whether the broker closed the link while it was being told: what was told of the programs contradicts another shard. */
+static bool was_refused(psy_worker *w)
+{
+    psy__worker_links(w);
+    return w->dead && w->end != PSY_OK;
+}
+
 psy_status psy_worker_start(psy_worker *w)
 {
     if (!w || w->started) {
@@ -271,6 +278,9 @@ psy_status psy_worker_start(psy_worker *w)
     }
     status = psy__worker_report_all(w);
     status = status == PSY_OK ? report_ready(w) : status;
+    if (status != PSY_OK && was_refused(w)) {
+        status = PSY_OK; /* psy_worker_run says why */
+    }
     w->started = status == PSY_OK;
     if (!w->started) {
         psy__worker_unbind_all(w);
