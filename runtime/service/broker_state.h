@@ -14,6 +14,7 @@
 
 #include "service/counting.h"
 #include "service/gather.h"
+#include "service/measure.h"
 #include "service/module_file.h"
 #include "service/protocol.h"
 #include "service/response.h"
@@ -61,6 +62,8 @@ typedef struct psy__ticket_record {
     uint64_t expected;
     uint64_t late; /* failed: the shards that had not reported then */
     uint64_t request, deadline_ns;
+    const psy__latency *latency; /* of the pipeline, and when the request came: told once how it ended */
+    uint64_t began_ns;
 } psy__ticket_record;
 
 struct psy_broker {
@@ -87,6 +90,7 @@ struct psy_broker {
     psy_bell doorbell; /* for psy_broker_stop; peers ring their bells */
     _Atomic bool stop;
     psy__counting counting;
+    psy__broker_measure measure;
     psy_broker_counts counts;
 };
 
