@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # What any program could do with the library that is installed: nothing private of it is used.
 bin_PROGRAMS += %D%/psyne
-%C%_psyne_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/counters.c %D%/counters.h %D%/counters_sections.c %D%/encode.c %D%/input.c %D%/inspect.c %D%/main.c \
+%C%_psyne_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/counters.c %D%/counters.h %D%/counters_sections.c %D%/encode.c %D%/input.c %D%/inspect.c %D%/main.c %D%/metrics.c \
     %D%/options.c %D%/table.c %D%/table.h %D%/types.c
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_psyne_LDADD = runtime/libpsyne-rt.la
 
-# What is made of the table of commands lies in the tree: tests/command/docs.sh finds what is out of date.
+# What is made of the tables of commands lies in the tree: tests/command/docs.sh finds what is out of date.
 noinst_PROGRAMS += %D%/psynedoc
 %C%_psynedoc_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/options.c %D%/psynedoc.c
 %C%_psynedoc_CPPFLAGS = $(AM_CPPFLAGS)
