@@ -90,7 +90,8 @@ static void follow_slabs(psy_broker *b)
             follow(b, &m->shards[i], epoch, name, slab ? psy_slab_bytes(slab) : 0);
         }
     }
-    for (uint32_t i = 0; i < b->client_room && (i < b->client_top || m->clients[i].epoch); i++) {
+    m->client_top = m->client_top > b->client_top ? m->client_top : b->client_top;
+    for (uint32_t i = 0; i < m->client_top; i++) {
         const psy__client *c = &b->clients[i];
         const bool there = c->phase == CLIENT_SERVED && c->request_slab && c->response_slab;
         const uint64_t epoch = there ? psy_slab_epoch(c->response_slab) : 0;
@@ -100,6 +101,7 @@ static void follow_slabs(psy_broker *b)
                    there ? psy_slab_bytes(c->request_slab) + psy_slab_bytes(c->response_slab) : 0);
         }
     }
+    m->client_top = b->client_top; /* all of those behind have just been given back */
 }
 
 psy_status psy__measure_broker_begin(psy_broker *b)

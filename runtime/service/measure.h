@@ -62,6 +62,7 @@ typedef struct psy__slab_row {
 typedef struct psy__broker_measure {
     psy_service_counters *row;
     psy__slab_row gather, *shards, *clients; /* by their numbers */
+    uint32_t client_top;                     /* those of clients from here on are empty */
     psy__latency *latencies;                 /* by pipeline */
     uint32_t latency_count;
 } psy__broker_measure;

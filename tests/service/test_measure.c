@@ -176,12 +176,19 @@ Test(measure, every_request_is_counted_where_it_was)
         cr_assert(see(&m, PSY_COUNTERS_OF_SLAB, "measured/gather", &v));
     }
     cr_assert(v.values[PSY_SLAB_COUNTER_slots] > 0 && v.values[PSY_SLAB_COUNTER_used] == 0);
+    psy_channel *second = open_channel("inproc://measured", IN_FLIGHT, 10000, lanes);
     v = see_value(&m, PSY_COUNTERS_OF_SLAB, "measured/client 0", PSY_SLAB_COUNTER_bytes, 1);
-    psy_channel_close(channel);
-    for (int tries = 0; see(&m, PSY_COUNTERS_OF_SLAB, "measured/client 0", &v) && tries < 500; tries++) {
-        usleep(10000);
+    v = see_value(&m, PSY_COUNTERS_OF_SLAB, "measured/client 1", PSY_SLAB_COUNTER_bytes, 1);
+    /* The memory goes with whom it is of: of the first one, and of the last one when no place is in use any more. */
+    psy_channel *channels[2] = {channel, second};
+    for (uint32_t i = 0; i < 2; i++) {
+        psy_channel_close(channels[i]);
+        snprintf(label, sizeof label, "measured/client %u", i);
+        for (int tries = 0; see(&m, PSY_COUNTERS_OF_SLAB, label, &v) && tries < 500; tries++) {
+            usleep(10000);
+        }
+        cr_assert_not(see(&m, PSY_COUNTERS_OF_SLAB, label, &v), "%s", label);
     }
-    cr_assert_not(see(&m, PSY_COUNTERS_OF_SLAB, "measured/client 0", &v), "its memory goes with it");
     close_measured(&m);
 }
 
