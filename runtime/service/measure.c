@@ -107,11 +107,9 @@ static void follow_slabs(psy_broker *b)
 psy_status psy__measure_broker_begin(psy_broker *b)
 {
     psy__broker_measure *m = &b->measure;
-    const psy__module *module = &b->module->decoded;
     m->shards = calloc(b->shard_count, sizeof *m->shards);
     m->clients = calloc(b->client_room, sizeof *m->clients);
-    m->latencies = calloc(module->pipeline_count + 1, sizeof *m->latencies);
-    if (!m->shards || !m->clients || !m->latencies) {
+    if (!m->shards || !m->clients) {
         return psy_fail(PSY_NO_MEMORY, "no memory for counts");
     }
     m->row = begin(&b->counting, PSY_COUNTERS_OF_SERVICE, psy__thing_id(b->gather_slab, 0), 0, "");
@@ -119,14 +117,39 @@ psy_status psy__measure_broker_begin(psy_broker *b)
     if (m->gather.row) {
         psy_counter_set(&m->gather.row->slots, b->ticket_count);
     }
-    m->latency_count = module->pipeline_count;
-    for (uint32_t i = 0; i < m->latency_count; i++) {
-        if (module->pipelines[i].alternatives != 0) { /* others are what a variant chooses of */
-            psy__latency_begin(&b->counting, psy__thing_id(b->gather_slab, 1 + i),
-                               psy__module_string(module, module->pipelines[i].name), &m->latencies[i]);
-        }
+    if (b->client_programs > 0) {
+        psy__latency_begin(&b->counting, psy__thing_id(b->gather_slab, 1), "(programs of clients)", &m->of_clients);
     }
     return PSY_OK;
+}
+
+void psy__measure_program_begin(psy_broker *b, psy__staged *program, const char *name)
+{
+    const psy__module *module = &program->module->decoded;
+    if (program->latencies || program->limited || !b->counting.counters) {
+        return;
+    }
+    program->latencies = calloc(module->pipeline_count + 1, sizeof *program->latencies);
+    for (uint32_t i = 0; program->latencies && i < module->pipeline_count; i++) {
+        if (module->pipelines[i].alternatives == 0) { /* one of those that a variant chooses of */
+            continue;
+        }
+        char label[PSY_PROGRAM_NAME_BYTES + PSY_NAME_BYTES];
+        const bool only = strcmp(name, "main") == 0;
+        snprintf(label, sizeof label, "%s%s%s", only ? "" : name, only ? "" : "/",
+                 psy__module_string(module, module->pipelines[i].name));
+        psy__latency_begin(&b->counting, psy__thing_id(b->gather_slab, ((uint64_t)program->number << 16) + i), label,
+                           &program->latencies[i]);
+    }
+}
+
+void psy__measure_program_end(psy_broker *b, psy__staged *program)
+{
+    for (uint32_t i = 0; program->latencies && i < program->module->decoded.pipeline_count; i++) {
+        psy__latency_end(&b->counting, &program->latencies[i]);
+    }
+    free(program->latencies);
+    program->latencies = NULL;
 }
 
 void psy__measure_broker(psy_broker *b)
@@ -155,6 +178,9 @@ void psy__measure_broker(psy_broker *b)
         psy_counter_set(&row->in_flight, counts.in_flight);
         psy_counter_set(&row->in_flight_limit, b->ticket_count);
         psy_counter_set(&row->uncounted, counts.uncounted);
+        psy_counter_set(&row->programs, counts.programs);
+        psy_counter_set(&row->programs_added, counts.programs_added);
+        psy_counter_set(&row->programs_refused, counts.programs_refused);
     }
 }
 
@@ -169,12 +195,9 @@ void psy__measure_broker_end(psy_broker *b)
     for (uint32_t i = 0; m->clients && i < b->client_room; i++) {
         end(&b->counting, m->clients[i].row);
     }
-    for (uint32_t i = 0; m->latencies && i < m->latency_count; i++) {
-        psy__latency_end(&b->counting, &m->latencies[i]);
-    }
+    psy__latency_end(&b->counting, &m->of_clients);
     free(m->shards);
     free(m->clients);
-    free(m->latencies);
 }
 
 /* ---- a worker ---- */
@@ -182,10 +205,10 @@ void psy__measure_broker_end(psy_broker *b)
 void psy__measure_worker_begin(psy_worker *w)
 {
     char name[32];
-    snprintf(name, sizeof name, "shard %u", w->shard);
+    snprintf(name, sizeof name, "shard %u", w->holder.shard);
     const uint64_t id = psy__thing_id(w->gather_slab, 0);
-    w->measure.row = begin(&w->counting, PSY_COUNTERS_OF_WORKER, id, w->shard, name);
-    w->measure.batches = begin(&w->counting, PSY_COUNTERS_OF_BATCH, id, w->shard, name);
+    w->measure.row = begin(&w->counting, PSY_COUNTERS_OF_WORKER, id, w->holder.shard, name);
+    w->measure.batches = begin(&w->counting, PSY_COUNTERS_OF_BATCH, id, w->holder.shard, name);
 }
 
 void psy__measure_worker(psy_worker *w)
@@ -202,6 +225,7 @@ void psy__measure_worker(psy_worker *w)
         psy_counter_set(&row->errors, counts.errors);
         psy_counter_set(&row->batch_peak, w->measure.batch_peak);
         psy_counter_set(&row->uncounted, counts.uncounted);
+        psy_counter_set(&row->programs, counts.programs);
     }
 }
 

@@ -53,6 +53,8 @@ static inline void psy__latency_add(const psy__latency *latency, uint64_t ns, ps
 
 /* ---- a broker ---- */
 
+struct psy__staged;
+
 /* The row of memory that comes and goes with its owner. */
 typedef struct psy__slab_row {
     psy_slab_counters *row;
@@ -63,8 +65,7 @@ typedef struct psy__broker_measure {
     psy_service_counters *row;
     psy__slab_row gather, *shards, *clients; /* by their numbers */
     uint32_t client_top;                     /* those of clients from here on are empty */
-    psy__latency *latencies;                 /* by pipeline */
-    uint32_t latency_count;
+    psy__latency of_clients;                 /* all programs that clients sent, together */
 } psy__broker_measure;
 
 /* Once all that is counted is there. NO_MEMORY: psy__measure_broker_end is still to be called. Allocates. */
@@ -72,6 +73,12 @@ PSY_NODISCARD psy_status psy__measure_broker_begin(psy_broker *b);
 /* Once a tick. */
 void psy__measure_broker(psy_broker *b);
 void psy__measure_broker_end(psy_broker *b);
+
+/* A program's pipelines, "PIPELINE" where the program is `main` and "PROGRAM/PIPELINE" where it is another; versions that
+ * follow each other are called the same. Once for each that is staged; again it does nothing. A client's has no rows of its
+ * own, so that nobody uses them up. */
+void psy__measure_program_begin(psy_broker *b, struct psy__staged *program, const char *name);
+void psy__measure_program_end(psy_broker *b, struct psy__staged *program); /* no ticket names it any more */
 
 /* ---- a worker ---- */
 
