@@ -93,8 +93,8 @@ for part in 0 1 2 3 4 5 6 7; do # 500 times from 1024 to 1279 ns, 500 from 65536
     counts "$a_out" "$a_in" "latency:nearest/words 8 $part 0 $values"
 done
 run counters
-ok 'a service' both is "$status" 0 prints '^nearest  *1000  *2  *3  *4  *5000  *6  *2  *2  *8  *4096  *0$'
-ok 'a worker' prints '^nearest/shard 0  *1000  *20  *1000  *0  *0  *1  *64  *0$'
+ok 'a service' both is "$status" 0 prints '^nearest  *1000  *2  *3  *4  *5000  *6  *2  *2  *8  *4096  *0'
+ok 'a worker' prints '^nearest/shard 0  *1000  *20  *1000  *0  *0  *1  *64  *0'
 ok 'a pipeline and its times' prints '^nearest/words  *1000  *4  *2.00us  *1.28us  *81.9us  *81.9us  *81.9us  *90.0us$'
 run counters --every 1 --count 2 && ok 'rates of services' prints '^nearest/words .* 0$'
 counts "$a_out" "$a_in" '- nearest/words 3'
