@@ -11,12 +11,12 @@ noinst_PROGRAMS += %D%/psynedoc
 %C%_psynedoc_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/options.c %D%/psynedoc.c
 %C%_psynedoc_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_psynedoc_LDADD = runtime/libpsyne-rt.la
-EXTRA_DIST += %D%/docs/completion.in %D%/docs/counters.in %D%/docs/manual.in %D%/docs/page.in
+EXTRA_DIST += %D%/docs/completion.in %D%/docs/counters.in %D%/docs/manual.in %D%/docs/page.in %D%/docs/telemetry.in
 
 update-docs: update-psyne-docs
 update-psyne-docs: %D%/psynedoc$(EXEEXT)
 	@set -e; write() { ./%D%/psynedoc$(EXEEXT) <$(srcdir)/%D%/docs/$$1.in >$(srcdir)/$$2.new && mv $(srcdir)/$$2.new $(srcdir)/$$2; }; \
-	write manual doc/man/psyne.1; write completion %D%/completion/psyne; write page doc/psyne.md; write counters doc/counters.md
+	write manual doc/man/psyne.1; write completion %D%/completion/psyne; write page doc/psyne.md; write counters doc/counters.md; write telemetry doc/telemetry.md
 .PHONY: update-psyne-docs
 
 dist_bashcompletion_DATA += %D%/completion/psyne
