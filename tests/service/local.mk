@@ -73,14 +73,16 @@ check_LTLIBRARIES += %D%/libprograms-test.la
 %C%_libprograms_test_la_SOURCES = %D%/served.c %D%/served.h
 %C%_libprograms_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 PROGRAMS_LDADD = %D%/libprograms-test.la $(TEST_LDADD)
-check_PROGRAMS += %D%/test_client_programs %D%/test_programs %D%/test_swap
+check_PROGRAMS += %D%/test_client_programs %D%/test_measure_programs %D%/test_programs %D%/test_swap
 %C%_test_client_programs_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_client_programs_LDADD = $(PROGRAMS_LDADD)
+%C%_test_measure_programs_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_measure_programs_LDADD = $(PROGRAMS_LDADD)
 %C%_test_programs_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_programs_LDADD = $(PROGRAMS_LDADD)
 %C%_test_swap_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_swap_LDADD = $(PROGRAMS_LDADD)
-$(%C%_libprograms_test_la_OBJECTS) $(%C%_test_client_programs_OBJECTS) $(%C%_test_programs_OBJECTS) $(%C%_test_swap_OBJECTS): $(PROGRAMS_GENERATED)
+$(%C%_libprograms_test_la_OBJECTS) $(%C%_test_client_programs_OBJECTS) $(%C%_test_measure_programs_OBJECTS) $(%C%_test_programs_OBJECTS) $(%C%_test_swap_OBJECTS): $(PROGRAMS_GENERATED)
 %D%/gen/programs.psy.h: %D%/programs.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/programs.psy -o %D%/gen && touch $@
 PROGRAMS_FROM = %D%/versions.hrm.in %D%/misfits.hrm.in %D%/programs.psy compiler/psynec$(EXEEXT)
