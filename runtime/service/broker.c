@@ -13,7 +13,7 @@
 #include "service/broker_state.h"
 
 enum { IN_FLIGHT_DEFAULT = 4096, CLIENTS_DEFAULT = 64, SPINS = 64, YIELDS = 8 };
-enum { CLIENT_PROGRAM_BYTES_DEFAULT = 1 << 20, CLIENT_ARENA_BYTES_DEFAULT = 64 << 20, CLIENT_WORK_DEFAULT = 1 << 30 };
+enum { CLIENT_PROGRAM_BYTES_DEFAULT = 1 << 20, CLIENT_ARENA_BYTES_DEFAULT = 64 << 20, CLIENT_WORK_DEFAULT = 1 << 28 };
 static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000;
 static const uint64_t ring_bytes_max = UINT64_C(256) << 20;
 

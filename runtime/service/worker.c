@@ -323,8 +323,7 @@ static uint32_t run_waiting(psy_worker *w)
     while (left > 0) {
         uint32_t count = 0, rest = 0;
         const psy__job first = w->waiting[0];
-        uint32_t most = first.program->module->decoded.pipelines[first.pipeline].max_batch;
-        most = most ? most : w->max_batch;
+        uint32_t most = psy__worker_most(w, &first);
         for (uint32_t i = 0; i < left; i++) {
             if (count < most && same_kind(&w->waiting[i], &first)) {
                 w->jobs[count++] = w->waiting[i];

@@ -36,6 +36,7 @@ typedef struct psy__patron {
 /* A pipeline or one of its alternatives, bound. */
 typedef struct psy__lane {
     psy__executable *shard, *merge; /* merge: NULL unless the route is ALL */
+    uint32_t most;                  /* messages in one run, where the program is held to limits; 0: any number */
 } psy__lane;
 
 /* What a message is: its alternative, and the sizes that its variants bring, in the order of the module's MESSAGE symbols. */
@@ -155,6 +156,8 @@ void psy__worker_program_unbind(psy__worker_program *p);
 psy_status psy__worker_bind_lane(psy_worker *w, psy__worker_program *p, psy__engine *engine, uint32_t pipeline,
                                  const uint64_t *symbols, psy__lane *out);
 void psy__lane_unbind(psy__lane *lane);
+/* How many messages like that one are run at once, at most. */
+uint32_t psy__worker_most(const psy_worker *w, const psy__job *job);
 
 /* ---- worker_variant.c ---- */
 /* Whether it has sizes that messages bring. */

@@ -215,6 +215,81 @@ Test(client_programs, are_held_to_limits)
     }
 }
 
+/* The least work that the program may be allowed. */
+static uint64_t least_work(void)
+{
+    uint64_t low = 1, high = 1 << 20; /* refused, taken */
+    while (high - low > 1) {
+        market m;
+        open_market(&m, "inproc://least", (psy_broker_options){.client_programs = 1, .client_work = (low + high) / 2});
+        psy_channel *channel = served_connect(&m.s, 1);
+        psy_status status = send(channel, m.three, "mine", NULL);
+        cr_assert(status == PSY_OK || status == PSY_TOO_LARGE, "%s", psy_detail());
+        *(status == PSY_OK ? &high : &low) = (low + high) / 2;
+        psy_channel_close(channel);
+        close_market(&m);
+    }
+    return high;
+}
+
+/* Runs of one worker for so many calls that wait. */
+static uint64_t runs_for(market *m, psy_channel *channel, const char *name, uint32_t calls)
+{
+    psy_pipeline lane = served_pipeline(channel, name);
+    psy_worker_counts before, after;
+    psy_call call;
+    for (uint32_t i = 0; i < 2; i++) {
+        served_halt(&m->s, i);
+    }
+    psy_worker_get_counts(m->s.workers[0], &before);
+    for (uint32_t i = 0; i < calls; i++) {
+        cr_assert_eq(psy_channel_claim(channel, &lane, &call), PSY_OK);
+        served_ask(call.message, i);
+        psy_channel_commit(channel, &call, NULL);
+    }
+    psy_channel_flush(channel);
+    for (int tries = 0; tries < 1000 && served_counts(&m->s).in_flight < calls; tries++) {
+        usleep(2000);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        served_resume(&m->s, i);
+    }
+    for (uint32_t back = 0; back < calls;) {
+        psy_reply reply;
+        uint32_t n = 0;
+        if (psy_channel_poll(channel, &reply, 1, &n) != PSY_OK) {
+            cr_assert_eq(psy_channel_wait(channel, 5 * second_ns), PSY_OK);
+            continue;
+        }
+        cr_assert_eq(reply.status, PSY_OK, "%s", psy_status_name(reply.status));
+        psy_channel_release(channel, &reply);
+        back += n;
+    }
+    served_halt(&m->s, 0);
+    psy_worker_get_counts(m->s.workers[0], &after);
+    served_resume(&m->s, 0);
+    cr_assert_eq(after.requests - before.requests, calls);
+    return after.batches - before.batches;
+}
+
+/* What waits is run together as far as the work allows it. */
+Test(client_programs, run_as_much_as_they_may)
+{
+    enum { CALLS = 12 };
+    uint64_t least = least_work();
+    static const uint32_t each[] = {1, 4, 100}; /* messages that may be run together */
+    for (size_t i = 0; i < 3; i++) {
+        market m;
+        open_market(&m, "inproc://runs", (psy_broker_options){.client_programs = 1, .client_work = least * each[i]});
+        psy_channel *channel = served_connect(&m.s, CALLS);
+        cr_assert_eq(send(channel, m.three, "mine", NULL), PSY_OK, "%s", psy_detail());
+        cr_assert_eq(runs_for(&m, channel, "mine/total", CALLS), each[i] > CALLS ? 1u : CALLS / each[i]);
+        cr_assert_eq(runs_for(&m, channel, "main/total", CALLS), 1u);
+        psy_channel_close(channel);
+        close_market(&m);
+    }
+}
+
 /* The same bytes are staged once, whoever sends them, and stay while somebody has them. */
 Test(client_programs, are_cached)
 {

@@ -48,7 +48,7 @@ typedef struct psy_broker_options {
     uint32_t client_programs;      /* programs of each client at most; 0: none */
     uint32_t client_program_bytes; /* of a module; 0 = 1 MiB */
     uint64_t client_arena_bytes;   /* working memory per message; 0 = 64 MiB */
-    uint64_t client_work;          /* element operations per message; 0 = 2^30 */
+    uint64_t client_work;          /* element operations of a run, whatever messages are in it; 0 = 2^28 */
 } psy_broker_options;
 
 typedef struct psy_broker_counts {
