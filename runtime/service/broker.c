@@ -146,6 +146,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
     if (b->now_ns >= b->tick_due_ns) {
         b->tick_due_ns = b->now_ns + tick_ns;
         n += psy__broker_links(b);
+        n += psy__broker_take_sends(b);
         n += psy__broker_programs(b);
         n += psy__broker_overdue(b);
         psy__counting_beat(&b->counting);

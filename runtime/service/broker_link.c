@@ -165,9 +165,7 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
     psy_slab_destroy(c->request_slab);
     psy_slab_destroy(c->response_slab);
     psy_bell_close(&c->bell);
-    psy__broker_drop_titles(b, index);
-    free(c->routes);
-    free(c->route_names);
+    psy__broker_close_routes(b, index);
     *c = (psy__client){.epoch = c->epoch + 1};
     while (b->client_top > 0 && b->clients[b->client_top - 1].phase == CLIENT_NONE) {
         b->client_top--;

@@ -240,7 +240,11 @@ static void refuse(psy_broker *b, uint32_t place, psy_status status)
             psy__refuse(sender->link, psy_fail(status, "%s", text), 0);
         }
         b->counts.programs_refused++;
+        psy__title gone = *t;
         strike(b, t);
+        if (gone.served) {
+            psy__broker_reroute(b, gone.name, gone.owner);
+        }
     }
 }
 
@@ -376,7 +380,7 @@ static psy_status tell_program(psy_broker *b, uint32_t shard, uint32_t place)
     psy__program_said said = {.number = s->number,
                               .place = place,
                               .flags = (is_native(s->module) ? PSY_PROGRAM_NATIVE : 0u) |
-                                       (s->phase == STAGED_SERVED ? PSY_PROGRAM_SERVED : 0u),
+                                       (s->phase == STAGED_SERVED && !s->limited ? PSY_PROGRAM_SERVED : 0u),
                               .hash = psy_module_hash(s->module),
                               .bytes = s->file ? s->module->n : 0};
     if (s->limited) {
@@ -425,16 +429,19 @@ uint32_t psy__broker_programs(psy_broker *b)
     }
     b->unsettled = false;
     uint32_t n = 0;
-    uint64_t present = 0;
+    uint64_t present = 0, serving = 0;
     for (uint32_t i = 0; i < b->shard_count; i++) {
         if (b->shards[i].phase != SHARD_NONE && psy__broker_tell_programs(b, i) != PSY_OK) {
             psy__broker_drop_shard(b, i);
         }
         present |= b->shards[i].phase != SHARD_NONE ? UINT64_C(1) << i : 0;
+        serving |= b->shards[i].phase == SHARD_READY ? UINT64_C(1) << i : 0;
     }
     for (uint32_t i = 0; i < b->staged_top; i++) {
         psy__staged *s = &b->staged[i];
-        if (s->phase == STAGED_STAGING && present && (s->ready & present) == present) {
+        /* A client does not wait for workers that are still at their data. They have its program before they serve. */
+        uint64_t needed = s->limited && serving ? serving : present;
+        if (s->phase == STAGED_STAGING && needed && (s->ready & needed) == needed) {
             serve(b, i);
             n++;
         } else if (s->phase == STAGED_SERVED && s->fresh) {
@@ -480,6 +487,12 @@ static psy__staged *find_staged(psy_broker *b, uint32_t shard, uint32_t number)
     return NULL;
 }
 
+/* A worker may refuse it. A client's always: it must not be the end of a worker. */
+static bool is_on_trial(const psy__staged *s)
+{
+    return s->phase == STAGED_STAGING || (s->phase == STAGED_SERVED && s->limited);
+}
+
 static psy_status hear_ready(psy_broker *b, uint32_t shard, const psy__program_ready *said)
 {
     psy__staged *s = find_staged(b, shard, said->number);
@@ -490,7 +503,7 @@ static psy_status hear_ready(psy_broker *b, uint32_t shard, const psy__program_r
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
     psy_status status = check_symbols(b, s, shard, said->symbols);
-    if (status != PSY_OK && s->phase == STAGED_STAGING) {
+    if (status != PSY_OK && is_on_trial(s)) {
         refuse(b, (uint32_t)(s - b->staged), status);
         return PSY_OK;
     }
@@ -514,10 +527,10 @@ psy_status psy__broker_hear_program(psy_broker *b, uint32_t shard, const psy__co
     psy__program_refused refused;
     psy_status status = psy__heard(control, PSY_SAY_PROGRAM_REFUSED, &refused, sizeof refused, 0);
     psy__staged *s = status == PSY_OK ? find_staged(b, shard, refused.number) : NULL;
-    if (s && s->phase == STAGED_SERVED) {
+    if (s && s->phase == STAGED_SERVED && !s->limited) {
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
-    if (s && s->phase == STAGED_STAGING) {
+    if (s && is_on_trial(s)) {
         refused.text[sizeof refused.text - 1] = '\0';
         status = refused.status == PSY_OK ? PSY_PROTOCOL : (psy_status)refused.status;
         refuse(b, (uint32_t)(s - b->staged), psy_fail(status, "shard %u: %s", shard, refused.text));

@@ -21,6 +21,8 @@
 
 enum { PSY_GUESTS_MAX = 32, PSY_CLIENT_IN_FLIGHT_MAX = 65536, PSY_TITLES_MAX = 512, PSY_ROUTES_MAX = 1024, PSY_OUTCOMES = 64 };
 
+#define PSY_SEND_WAITS UINT64_MAX
+
 /* STAGING: not all workers have it yet. LEAVING: nobody can name it any more, but a request or a worker may still have it. */
 typedef enum psy__staged_phase { STAGED_NONE = 0, STAGED_STAGING, STAGED_SERVED, STAGED_LEAVING } psy__staged_phase;
 
@@ -90,7 +92,9 @@ typedef struct psy__client {
     psy__route *routes;
     psy__route_name *route_names;
     uint32_t route_count, route_room;
-    uint64_t sending;       /* ticket of the program that it has sent and waits for; 0: none */
+    uint64_t sending;       /* ticket of the program that it has sent and waits for; 0: none; PSY_SEND_WAITS */
+    psy__send send;         /* that waits for its turn, */
+    int send_fd;            /* and its module */
     uint64_t attach_due_ns; /* WELCOMED: it has handed over its slabs by then */
 } psy__client;
 
@@ -130,6 +134,9 @@ struct psy_broker {
     bool unsettled; /* programs that somebody has to be told of, or that may be ready, or gone */
     psy__outcome outcomes[PSY_OUTCOMES];
     uint32_t client_programs;
+    uint32_t sends_waiting, next_sender; /* clients whose programs wait for their turn; who is looked at first */
+    uint64_t send_ticket;                /* the one whose turn it is; 0: nobody's */
+    uint64_t send_began_ns, sends_due_ns;
     uint64_t client_program_bytes;
     psy__limits client_limits;
     const psy_log *log;
@@ -192,6 +199,10 @@ void psy__broker_drop_titles(psy_broker *b, uint32_t client);
 /* OPEN and SEND from a client. Not OK: the client is dropped. */
 PSY_NODISCARD psy_status psy__broker_hear_open(psy_broker *b, uint32_t client, const psy__control *control);
 PSY_NODISCARD psy_status psy__broker_hear_send(psy_broker *b, uint32_t client, psy__control *control);
+/* Takes the next program that a client has sent, when it is time. Returns how many. */
+uint32_t psy__broker_take_sends(psy_broker *b);
+/* The client goes: what it has opened and sent. */
+void psy__broker_close_routes(psy_broker *b, uint32_t client);
 /* Finds anew what clients opened by that name. */
 void psy__broker_reroute(psy_broker *b, const char *name, uint32_t owner);
 

@@ -30,6 +30,7 @@ typedef struct served {
     _Atomic uint32_t slow_us[SERVED_SHARDS]; /* a worker that takes so long before each round */
     _Atomic bool end, stop[SERVED_SHARDS];
     const psy_log *log; /* of the workers */
+    bool without_kept;  /* workers that are loaded now are not given `kept` */
 } served;
 
 /* A module that the test closes; a failure fails the test. */

@@ -328,6 +328,87 @@ Test(client_programs, are_cached)
     close_market(&m);
 }
 
+typedef struct sender {
+    psy_channel *channel;
+    bytes module;
+    psy_status status;
+} sender;
+
+static void *run_sender(void *argument)
+{
+    sender *s = argument;
+    s->status = send(s->channel, s->module, "mine", NULL);
+    return NULL;
+}
+
+/* What one program takes of the workers' time, the next one has to wait for nine times as long, whoever sends it. */
+Test(client_programs, leave_time_for_requests)
+{
+    market m;
+    pthread_t thread;
+    open_market(&m, "inproc://time", (psy_broker_options){.client_programs = 1});
+    bytes changed = read_file(PROGRAM_FILE("changed"));
+    sender first = {.channel = served_connect(&m.s, 1), .module = m.three};
+    psy_channel *second = served_connect(&m.s, 1);
+    psy_pipeline lane = served_pipeline(second, "total");
+    served_halt(&m.s, 1); /* this worker takes its time */
+    cr_assert_eq(pthread_create(&thread, NULL, run_sender, &first), 0);
+    usleep(100000);
+    uint64_t start = psy__now_ns();
+    served_resume(&m.s, 1);
+    pthread_join(thread, NULL);
+    cr_assert_eq(first.status, PSY_OK);
+    cr_assert_eq(served_version(second, &lane, "total", 8), 1u, "requests do not wait");
+    cr_assert_eq(send(second, changed, "mine", NULL), PSY_OK, "%s", psy_detail());
+    cr_assert_geq((psy__now_ns() - start) / 1000000, 500u, "%lu ms", (unsigned long)((psy__now_ns() - start) / 1000000));
+    psy_channel_close(first.channel);
+    psy_channel_close(second);
+    free(changed.at);
+    close_market(&m);
+}
+
+/* A worker that is still at its data does not keep clients waiting; it has their programs when it serves, and where it cannot
+ * run one, that one goes and not the worker. */
+Test(client_programs, and_workers_that_join)
+{
+    market m;
+    open_market(&m, "inproc://join", (psy_broker_options){.client_programs = 1});
+    psy_channel *channel = served_connect(&m.s, 1);
+    served_kill(&m.s, 1);
+    served_load(&m.s, 1); /* and does not start yet */
+    cr_assert_eq(send(channel, m.three, "mine", NULL), PSY_OK, "%s", psy_detail());
+    psy_pipeline lane = served_pipeline(channel, "mine/total"), plain = served_pipeline(channel, "mine/plain");
+    cr_assert_eq(served_version(channel, &plain, "plain", 3), 3u, "the other worker runs it");
+    cr_assert_eq(served_call(channel, &lane, 3), PSY_PEER_DIED);
+    served_start(&m.s, 1);
+    psy_status status = PSY_PEER_DIED;
+    for (int tries = 0; tries < 1000 && status == PSY_PEER_DIED; tries++) {
+        status = served_call(channel, &lane, 3);
+        usleep(status == PSY_OK ? 0 : 2000);
+    }
+    cr_assert_eq(served_version(channel, &lane, "total", 4), 3u);
+
+    /* `kept` is declared by the client's program alone when the next worker comes, and not loaded. */
+    psy_module *changed = open_program(PROGRAM_FILE("changed"));
+    uint64_t ticket;
+    cr_assert_eq(served_add(&m.s, changed, NULL, 2, true, &ticket), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(served_await(&m.s, ticket), PSY_OK, "%s", psy_detail());
+    served_kill(&m.s, 1);
+    m.s.without_kept = true;
+    served_load(&m.s, 1);
+    served_start(&m.s, 1);
+    for (int tries = 0; tries < 1000 && served_call(channel, &plain, 3) == PSY_OK; tries++) {
+        usleep(2000);
+    }
+    cr_assert_eq(served_call(channel, &plain, 3), PSY_NOT_FOUND, "it is gone");
+    cr_assert_eq(psy_channel_open(channel, "main/total", programs_ask_type(), programs_changed_type(), &lane), PSY_OK, "%s",
+                 psy_detail());
+    cr_assert_eq(served_call(channel, &lane, 3), PSY_OK, "and the worker is not");
+    psy_module_close(changed);
+    psy_channel_close(channel);
+    close_market(&m);
+}
+
 /* A client goes while its requests are under way and while its program is being staged; again and again. */
 Test(client_programs, go_with_their_client)
 {
