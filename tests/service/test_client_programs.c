@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs that clients send: who may, within which limits, for whom, and until when. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/siphash.h"
 #include "isa/module.h"
 #include "service/channel_state.h"
 #include "service/module_file.h"
@@ -484,6 +486,84 @@ Test(client_programs, lies)
     psy_channel *channel = served_connect(&m.s, 1);
     psy_pipeline lane = served_pipeline(channel, "total");
     cr_assert_eq(served_version(channel, &lane, "total", 8), 1u);
+    psy_channel_close(channel);
+    close_market(&m);
+}
+
+/* ---- hostile modules ---- */
+
+/* Sends it and, where it is taken, runs it. Whatever comes of that, it comes, and the channel goes on. */
+static psy_status try_module(psy_channel *channel, bytes module)
+{
+    psy_pipeline lane;
+    psy_status status = send(channel, module, "mine", NULL);
+    cr_assert(status != PSY_TIMEOUT && status != PSY_CLOSED && status != PSY_PEER_DIED, "%s", psy_detail());
+    static const char *const names[] = {"mine/total", "mine/one", "mine/plain"};
+    for (int i = 0; status == PSY_OK && i < 3; i++) {
+        if (open_as(channel, names[i], &lane) == PSY_OK) {
+            psy_status ran = served_call(channel, &lane, 17);
+            cr_assert(ran != PSY_TIMEOUT && ran != PSY_CLOSED && ran != PSY_PEER_DIED, "%s", psy_detail());
+        }
+    }
+    return status;
+}
+
+/* What the fuzzers found of modules; none is what it says. */
+Test(hostile_modules, of_the_fuzzers)
+{
+    static const char folder[] = PSY_SOURCE_DIR "/tests/fuzz/corpus/module";
+    market m;
+    open_market(&m, "inproc://corpus",
+                (psy_broker_options){.client_programs = 1, .max_request_bytes = 65536, .max_reply_bytes = 65536});
+    psy_channel *channel = served_connect(&m.s, 1);
+    psy_pipeline lane = served_pipeline(channel, "main/total");
+    DIR *d = opendir(folder);
+    cr_assert_not_null(d, "%s", folder);
+    uint32_t files = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (e->d_name[0] != '.') {
+            bytes b = read_file(path);
+            (void)try_module(channel, b);
+            free(b.at);
+            files++;
+        }
+    }
+    closedir(d);
+    cr_assert_gt(files, 50u);
+    cr_assert_eq(served_version(channel, &lane, "total", 3), 1u);
+    psy_channel_close(channel);
+    close_market(&m);
+}
+
+/* The hash is right again after each change, so that it is what is in the module that is looked at. */
+Test(hostile_modules, with_the_right_hash)
+{
+    enum { CHANGES = 400 };
+    static const uint64_t zero_key[2] = {0, 0};
+    market m;
+    open_market(&m, "inproc://hashes", (psy_broker_options){.client_programs = 1});
+    psy_channel *channel = served_connect(&m.s, 1);
+    psy_pipeline lane = served_pipeline(channel, "main/total");
+    bytes changed = {.at = malloc(m.three.n), .n = m.three.n};
+    uint64_t seed = 7;
+    uint32_t taken = 0;
+    for (int i = 0; i < CHANGES; i++) {
+        memcpy(changed.at, m.three.at, m.three.n);
+        for (int k = 0; k <= i % 3; k++) {
+            seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            changed.at[24 + (seed >> 20) % (m.three.n - 24)] = (uint8_t)(seed >> 56);
+        }
+        memset(changed.at + offsetof(psy_psm_header, hash), 0, 8);
+        uint64_t hash = psy__siphash(zero_key, changed.at, changed.n);
+        memcpy(changed.at + offsetof(psy_psm_header, hash), &hash, 8);
+        taken += try_module(channel, changed) == PSY_OK;
+        cr_assert_eq(served_version(channel, &lane, "total", (uint64_t)i), 1u);
+    }
+    cr_assert_gt(taken, 0u, "some changes do no harm");
+    cr_assert_lt(taken, (uint32_t)CHANGES);
+    free(changed.at);
     psy_channel_close(channel);
     close_market(&m);
 }
