@@ -51,6 +51,10 @@ void psy__share_visited(psy_broker *b, psy__client *c, bool waits)
         share->credit_bytes = b->fairness.quantum_bytes;
         b->fairness.active++;
     }
+    /* Who sends little is never behind with anything, and waits for nobody's turn. */
+    if (!waits && share->inside <= quota(b, c) / 2) {
+        share->credit_bytes = b->fairness.quantum_bytes;
+    }
 }
 
 void psy__share_held(psy_broker *b, psy__client *c, bool waits)
