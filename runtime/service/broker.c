@@ -220,6 +220,7 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
             if (i < b->shard_count) {
                 psy__broker_drop_shard(b, i);
             } else {
+                psy__broker_dropped(b, i - b->shard_count, psy_fail(PSY_PROTOCOL, "the client tore down its bell"));
                 psy__broker_drop_client(b, i - b->shard_count);
             }
         } else if (bell->revents) {

@@ -478,6 +478,7 @@ uint32_t psy__broker_links(psy_broker *b)
             psy__event event = psy__link_poll(b->clients[i].link, &control);
             if (event == PSY_EVENT_NONE) {
                 if (b->clients[i].phase == CLIENT_WELCOMED && b->now_ns >= b->clients[i].attach_due_ns) {
+                    psy__broker_dropped(b, i, psy_fail(PSY_TIMEOUT, "it did not hand over its memory"));
                     psy__broker_drop_client(b, i);
                 }
                 break;

@@ -9,7 +9,7 @@
 enum { TOLD_ROOM = 512, TOLD_FIELDS = 8, TOLD_TEXT = 128 };
 
 /* Events, in the order in which they came. */
-typedef struct told {
+typedef struct told_log {
     psy_log log;
     uint32_t count; /* all; the first TOLD_ROOM are kept */
     struct {
@@ -21,13 +21,13 @@ typedef struct told {
             uint64_t number;
         } fields[TOLD_FIELDS];
     } events[TOLD_ROOM];
-} told;
-void told_init(told *t);
+} told_log;
+void told_init(told_log *t);
 /* How many of that event whose field `key` (NULL: any) has that text, or where `text` is NULL that number. */
-uint32_t told_count(const told *t, const char *event, const char *key, const char *text, uint64_t number);
+uint32_t told_count(const told_log *t, const char *event, const char *key, const char *text, uint64_t number);
 /* The text or number of a field of the first such event; fails the test where there is none. */
-const char *told_text(const told *t, const char *event, const char *key);
-uint64_t told_number(const told *t, const char *event, const char *key);
+const char *told_text(const told_log *t, const char *event, const char *key);
+uint64_t told_number(const told_log *t, const char *event, const char *key);
 
 typedef struct by_hand {
     char uri[96];
@@ -37,7 +37,7 @@ typedef struct by_hand {
 } by_hand;
 
 /* `options` without address, module and shards. Broker and workers tell `log`, if it is not NULL. */
-by_hand by_hand_open(const char *uri, const psy_broker_options *options, uint32_t max_batch, told *log);
+by_hand by_hand_open(const char *uri, const psy_broker_options *options, uint32_t max_batch, told_log *log);
 void by_hand_close(by_hand *h);
 /* One round of everybody. */
 void by_hand_round(by_hand *h);

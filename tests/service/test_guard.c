@@ -89,7 +89,7 @@ Test(guard, limits_of_the_service_s_own_user)
 {
     psy_rule rules[2] = {{.uid = PSY_ANYBODY, .gid = PSY_ANYBODY, .connections_max = 2, .memory_max_bytes = 1 << 20},
                          {.uid = PSY_ANYBODY, .gid = PSY_ANYBODY, .may = PSY_MAY_ALL}};
-    told t;
+    static told_log t;
     told_init(&t);
     psy_broker_options o = {.rules = rules, .rule_count = 2, .clients = CLIENTS_ROOM};
     by_hand h = by_hand_open("inproc://limits", &o, 16, &t);
@@ -291,7 +291,7 @@ Test(strangers, nobody_else_without_a_rule)
     place p = make_place();
     stranger s = start_stranger(&p, STRANGER, STRANGER, 0, call_once);
     stranger kept_out = start_stranger(&p, STRANGER, STRANGER, 0, call_once);
-    told t;
+    static told_log t;
     told_init(&t);
     service closed = open_guarded(p.uri, &(psy_broker_options){.mode = 0});
     verdict v = run_stranger(&kept_out); /* by the socket's mode */
@@ -372,7 +372,7 @@ Test(strangers, lose_their_right)
     place p = make_place();
     const psy_rule rule = {.uid = STRANGER, .gid = PSY_ANYBODY, .may = PSY_MAY_CONNECT};
     stranger one = start_stranger(&p, STRANGER, STRANGER, 0, call_and_stay);
-    told t;
+    static told_log t;
     told_init(&t);
     psy_broker_options o = {.mode = 0666, .rules = &rule, .rule_count = 1};
     by_hand h = by_hand_open(p.uri, &o, 16, &t);
