@@ -74,7 +74,7 @@ static void count_rings(psy_channel *c, uint32_t client)
 static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
 {
     psy__hello hello = {.role = PSY_ROLE_CLIENT};
-    psy_status status = psy__say(c->link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0);
+    psy_status status = psy__introduce(c->link, &hello);
     if (status != PSY_OK) {
         return status;
     }

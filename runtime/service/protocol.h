@@ -141,6 +141,9 @@ typedef struct psy__leaving {
 PSY_NODISCARD psy_status psy__say(psy__link *link, psy__word what, void *message, uint32_t bytes, const int *fds,
                                   uint32_t fd_count);
 
+/* Says HELLO. OK also where the peer has hung up: what it said before, such as why not, is to be heard still. */
+PSY_NODISCARD psy_status psy__introduce(psy__link *link, psy__hello *hello);
+
 /* Checks magic, version, size and kind of a message that came, and its number of files; copies it out. Where it does not hold:
  * PROTOCOL, or VERSION with both named; files stay with the caller in any case. */
 PSY_NODISCARD psy_status psy__heard(const psy__control *control, psy__word what, void *message, uint32_t bytes,

@@ -93,7 +93,7 @@ static psy_status join(psy_worker *w, const char *uri, uint32_t shard)
         return status;
     }
     psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = shard, .module_hash = psy_module_hash(w->module)};
-    status = psy__say(w->link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0);
+    status = psy__introduce(w->link, &hello);
     psy__hired said;
     int fds[2] = {-1, -1};
     if (status == PSY_OK) {
