@@ -265,6 +265,7 @@ psy_status psy__broker_hear_open(psy_broker *b, uint32_t client, const psy__cont
     status = open_pipeline(b, client, &said, &opened);
     if (status != PSY_OK) {
         psy__refuse(link, status, 0);
+        psy__broker_refused_pipeline(b, client, status);
         return PSY_OK;
     }
     return psy__say(link, PSY_SAY_OPENED, &opened, sizeof opened, NULL, 0);
@@ -307,6 +308,11 @@ static uint32_t others(const psy_broker *b, uint32_t client, const char *name)
 /* What can be said without a look at the module. */
 static psy_status may_send(const psy_broker *b, uint32_t client, const psy__send *said)
 {
+    psy__client *c = &b->clients[client];
+    psy_status may = psy__guard_may(b, c, PSY_MAY_PROGRAM);
+    if (may != PSY_OK) {
+        return may;
+    }
     if (b->client_programs == 0) {
         return psy_fail(PSY_DENIED, "this service takes no programs from its clients: its operator may allow them some "
                                     "(client_programs)");
@@ -315,9 +321,9 @@ static psy_status may_send(const psy_broker *b, uint32_t client, const psy__send
         return psy_fail(PSY_TOO_LARGE, "a module of %" PRIu64 " bytes; this service takes at most %" PRIu64 " from clients",
                         said->bytes, b->client_program_bytes);
     }
-    if (others(b, client, said->name) >= b->client_programs) {
-        return psy_fail(PSY_LIMIT, "the client has its %u programs: send one under a name that it has, in its place",
-                        b->client_programs);
+    uint32_t most = psy__guard_programs(&c->pass, b->client_programs);
+    if (others(b, client, said->name) >= most) {
+        return psy_fail(PSY_LIMIT, "the client has its %u programs: send one under a name that it has, in its place", most);
     }
     return PSY_OK;
 }

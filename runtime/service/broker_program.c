@@ -53,17 +53,11 @@ static uint32_t next_version(const psy_broker *b, const char *name, uint32_t own
     return highest + 1; /* 0 after the last one: refused */
 }
 
-static void tell(const psy_broker *b, psy_log_level level, const char *event, const psy__title *t, const char *reason)
+/* The fields of all events about programs; those without a reason have one fewer. */
+static void tell(psy_broker *b, psy__event_id event, const psy__title *t, const char *reason)
 {
-    if (b->log && level >= b->log->least) {
-        psy_log_field fields[] = {
-            {"program", t->name, 0}, {"version", NULL, t->version}, {"client", NULL, t->owner}, {"reason", reason, 0}};
-        uint32_t n = t->owner == PSY_NONE ? 2 : 3; /* those of the service have no client */
-        if (reason) {
-            fields[n++] = fields[3];
-        }
-        b->log->write(b->log->context, level, event, fields, n);
-    }
+    const psy__value values[] = {PSY__TEXT(t->name), PSY__NUMBER(t->version), PSY__NUMBER(t->owner), PSY__TEXT(reason)};
+    psy__tell(&b->events, event, values);
 }
 
 /* ---- modules at the workers ---- */
@@ -191,14 +185,14 @@ static void serve_title(psy_broker *b, psy__title *t)
 {
     t->served = true;
     b->counts.programs_added++;
-    tell(b, PSY_LOG_INFO, "program.served", t, NULL);
+    tell(b, PSY__EVENT_PROGRAM_SERVED, t, NULL);
     for (uint32_t i = 0; t->replace && i < b->title_top; i++) {
         psy__title *old = &b->titles[i];
         if (is_owners(b, old, t->owner) && old->version < t->version && strcmp(old->name, t->name) == 0) {
             if (!old->served) {
                 remember_outcome(b, old, PSY_NOT_FOUND, "a newer version took its place before it was ready");
             }
-            tell(b, PSY_LOG_INFO, "program.removed", old, NULL);
+            tell(b, PSY__EVENT_PROGRAM_REMOVED, old, NULL);
             strike(b, old);
         }
     }
@@ -233,7 +227,7 @@ static void refuse(psy_broker *b, uint32_t place, psy_status status)
             continue;
         }
         remember_outcome(b, t, status, text);
-        tell(b, PSY_LOG_WARNING, "program.refused", t, text);
+        tell(b, PSY__EVENT_PROGRAM_REFUSED, t, text);
         psy__client *sender = sender_of(b, t);
         if (sender) {
             sender->sending = 0;
@@ -337,7 +331,7 @@ psy_status psy_broker_remove_program(psy_broker *b, const char *name, uint32_t v
             if (!t->served) {
                 remember_outcome(b, t, PSY_NOT_FOUND, "it was removed before it was ready");
             }
-            tell(b, PSY_LOG_INFO, "program.removed", t, NULL);
+            tell(b, PSY__EVENT_PROGRAM_REMOVED, t, NULL);
             strike(b, t);
             n++;
         }
@@ -366,7 +360,7 @@ void psy__broker_drop_titles(psy_broker *b, uint32_t client)
 {
     for (uint32_t i = 0; i < b->title_top; i++) {
         if (is_owners(b, &b->titles[i], client)) {
-            tell(b, PSY_LOG_INFO, "program.removed", &b->titles[i], NULL);
+            tell(b, PSY__EVENT_PROGRAM_REMOVED, &b->titles[i], NULL);
             strike(b, &b->titles[i]);
         }
     }

@@ -431,19 +431,11 @@ static void put_in_place(psy_worker *w, psy__worker_program *p)
     w->program_top = p->place >= w->program_top ? p->place + 1 : w->program_top;
 }
 
-static void log_bound(const psy_worker *w, const psy__worker_program *p, psy_status status, uint64_t took_ns)
+static void log_bound(psy_worker *w, const psy__worker_program *p, psy_status status, uint64_t took_ns)
 {
-    psy_log_level level = status == PSY_OK ? PSY_LOG_INFO : PSY_LOG_WARNING;
-    if (!w->log || level < w->log->least) {
-        return;
-    }
-    psy_log_field fields[] = {{"shard", NULL, w->holder.shard},
-                              {"program", p->name, 0},
-                              {"version", NULL, p->version},
-                              {"took_us", NULL, took_ns / 1000},
-                              {"reason", psy_detail(), 0}};
-    w->log->write(w->log->context, level, status == PSY_OK ? "program.bound" : "program.refused", fields,
-                  status == PSY_OK ? 4 : 5);
+    const psy__value values[] = {PSY__NUMBER(w->holder.shard), PSY__TEXT(p->name), PSY__NUMBER(p->version),
+                                 PSY__NUMBER(took_ns / 1000), PSY__TEXT(psy_detail())};
+    psy__tell(&w->events, status == PSY_OK ? PSY__EVENT_PROGRAM_BOUND : PSY__EVENT_PROGRAM_UNFIT, values);
 }
 
 static psy_status bind_arrival(psy_worker *w, psy__worker_program *p)
