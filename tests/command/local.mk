@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-test_scripts += %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/types.sh
-EXTRA_DIST += %D%/shell.sh %D%/store.psy
+test_scripts += %D%/call.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/run.sh %D%/trace.sh %D%/types.sh
+EXTRA_DIST += %D%/numpy_run.py %D%/pets.hrm %D%/pets.psy %D%/pets.sh %D%/shell.sh %D%/store.psy %D%/trace.txt
 
 # What counters.sh looks at.
 check_tools += %D%/count_rings
 %C%_count_rings_LDADD = runtime/libpsyne-rt.la
+
+# What call.sh calls.
+check_tools += %D%/serve_module
+%C%_serve_module_LDADD = runtime/libpsyne-core.la
