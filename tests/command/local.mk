@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 test_scripts += %D%/call.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/run.sh %D%/trace.sh %D%/types.sh
-EXTRA_DIST += %D%/numpy_run.py %D%/pets.hrm %D%/pets.psy %D%/pets.sh %D%/shell.sh %D%/store.psy %D%/trace.txt
+EXTRA_DIST += %D%/npy.sh %D%/numpy_run.py %D%/pets.hrm %D%/pets.psy %D%/pets.sh %D%/shell.sh %D%/store.psy %D%/trace.txt
 
 # What counters.sh looks at.
 check_tools += %D%/count_rings
@@ -9,3 +9,8 @@ check_tools += %D%/count_rings
 # What call.sh calls.
 check_tools += %D%/serve_module
 %C%_serve_module_LDADD = runtime/libpsyne-core.la
+
+# What trace.sh expects, anew: for the eyes of whoever commits it.
+update-traces: all
+	@env $(test_environment) PSYNE_UPDATE=1 bash $(srcdir)/%D%/trace.sh
+.PHONY: update-traces

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# psyne run --trace: what is shown of each value (trace.txt; PSYNE_UPDATE=1 writes it anew), and that looking changes no result.
+# psyne run --trace: what is shown of each value (trace.txt; `make update-traces` writes it anew), and that looking changes no result.
 . "${PSYNE_SOURCE:?}/tests/command/pets.sh"
 
 printf '{"vector": [1, 2, 3, 4], "k": 3}' >one.json
