@@ -14,3 +14,8 @@ check_tools += %D%/serve_module
 update-traces: all
 	@env $(test_environment) PSYNE_UPDATE=1 bash $(srcdir)/%D%/trace.sh
 .PHONY: update-traces
+
+check_PROGRAMS += %D%/test_value_summary
+%C%_test_value_summary_SOURCES = %D%/test_value_summary.c runtime/command/value_summary.c
+%C%_test_value_summary_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_value_summary_LDADD = $(TEST_LDADD)

@@ -76,6 +76,15 @@ pets twice -i x=u8.npy && ok 'that no alternative takes' refused 'message 0: not
 npy mood.npy '|u1' '(2,)' 0001
 pets echo -i mood=mood.npy -i few=few.npy && ok 'enums are their numbers' is "$status" 0
 
+# ---- engines ----
+pets best three.json --engine cpu --shards 2 && ok 'the cpu' gives "$best_of_three"
+pets best three.json --engine vulkan --shards 2
+if [ "$status" = 1 ] && grep -q 'vulkan\|Vulkan' err; then
+    skip 'vulkan' "$(head -n 1 err)"
+else
+    ok 'vulkan' gives "$best_of_three"
+fi
+
 # ---- NaN and infinities go through ----
 npy nan.npy '<f4' '(1, 3)' "$(f32 nan inf 1)"
 pets echo -i few=nan.npy && ok 'NaN' gives '0 {"few": ["NaN", "Infinity", 1], "total": "NaN"}'
