@@ -59,6 +59,15 @@ np.save("x.npy", x.astype(">f4"))
 done = subprocess.run([psyne, "run", "pets.psm", "-p", "twice", "-i", "x=x.npy"], capture_output=True, text=True, timeout=60)
 assert done.returncode == 1 and "big-endian" in done.stderr, done.stderr
 
+# Every element type, as it is; bf16 is two bytes for NumPy.
+for dtype in ("?", "i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8", "<f2", "<V2", "<f4", "<f8"):
+    raw = rng.integers(0, 256, 3 * 16, dtype="u1") & (1 if dtype == "?" else 0x3F)
+    x = np.frombuffer(raw.tobytes(), dtype)[:6].reshape(2, 3)
+    np.save("x.npy", x)
+    run("same", "-i", "x=x.npy", "-o", "y=z.npy")
+    y = np.load("z.npy")
+    assert y.dtype == x.dtype and y.shape == x.shape and y.tobytes() == x.tobytes(), (dtype, x, y)
+
 # A trace: the values of one shard, and the merge's.
 np.save("one.npy", queries[:1])
 for shards in (1, 3):

@@ -152,7 +152,7 @@ ok 'in JSON' gives '1 {"status": "IO", "error": "pets.psm: nowhere.npy: No such 
 # ---- wrong use ----
 misused 'the module is missing' run
 misused 'pets.psm has several pipelines' run pets.psm
-misused '--pipeline names one: best, kept_row, echo, twice' run pets.psm
+misused '--pipeline names one: best, kept_row, echo, twice, same' run pets.psm
 misused '--data takes NAME=FILE, and not `rows.npy`' run pets.psm --data rows.npy
 misused '--data is given twice for rows' run pets.psm --data rows=a.npy --data rows=b.npy
 misused '--keys names kept, and --data does not' run pets.psm --keys kept=a.npy
