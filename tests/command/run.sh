@@ -105,6 +105,7 @@ wrong 'an axis too many' vector '<f4' '(1, 1, 4)' "$(f32 1 2 3 4)" 'wrong.npy: i
 wrong 'more than its bound' few '<f4' '(1, 7)' "$(f32 1 2 3 4 5 6 7)" 'wrong.npy: it is f32[1, 7], and pets.Ask.few is f32[<=6]'
 wrong 'cut short' vector '<f4' '(2, 4)' "$(f32 1 2 3 4)" 'wrong.npy: it is cut short: 16 bytes follow its header, and its shape takes 32'
 wrong 'a shape larger than memory' vector '<f4' '(4611686018427387904, 4)' "$(f32 1 2 3 4)" 'wrong.npy: it is cut short: 16 bytes follow its header, and its shape takes more than'
+wrong 'more messages than memory' few '<f4' '(4611686018427387904, 0)' '' 'more than 4096 MiB of messages'
 wrong 'no numbers' vector '|O' '(1, 4)' 00000000 'wrong.npy: its elements are Python objects'
 wrong 'big-endian' vector '>f4' '(1, 4)' "$(f32 1 2 3 4)" 'wrong.npy: its elements are big-endian'
 wrong 'an enum with an axis' mood '|u1' '(1, 1)' 00 'wrong.npy: it is u8[1, 1], and pets.Ask.mood is pets.Mood'
