@@ -47,9 +47,10 @@ void psy__trace_end(psy__trace *t);
 /* What a value's elements are like. */
 typedef struct psy__value_summary {
     uint64_t count, nan, infinite;
-    bool any;                            /* one that is no NaN: least and greatest are set */
-    unsigned char least[8], greatest[8]; /* elements of the value's dtype */
-    double mean;                         /* of those that are finite */
+    bool any;                                 /* one that is no NaN: least and greatest are set */
+    PSY_ALIGNAS(8) unsigned char least[8];    /* an element of the value's dtype */
+    PSY_ALIGNAS(8) unsigned char greatest[8]; /* and another */
+    double mean;                              /* of those that are finite */
 } psy__value_summary;
 
 /* Of the elements at `at`, whose dims and strides `r` has. */

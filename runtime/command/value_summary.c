@@ -94,7 +94,7 @@ static bool is_packed(const psy__bound_register *r, unsigned bytes)
 /* In any order of strides, and truth values as others wrote them: copied together. */
 static void gather(summing *s, const psy__bound_register *r, const unsigned char *at)
 {
-    unsigned char block[BLOCK * 8];
+    PSY_ALIGNAS(8) unsigned char block[BLOCK * 8];
     uint64_t index[PSY_RANK_MAX] = {0};
     size_t n = 0;
     for (uint64_t i = 0; i < r->count; i++) {
