@@ -97,7 +97,7 @@ static void gather(summing *s, const psy__bound_register *r, const unsigned char
     PSY_ALIGNAS(8) unsigned char block[BLOCK * 8];
     uint64_t index[PSY_RANK_MAX] = {0};
     size_t n = 0;
-    for (uint64_t i = 0; i < r->count; i++) {
+    for (uint64_t i = 0; i < s->out->count; i++) {
         const unsigned char *from = at;
         for (uint32_t d = 0; d < r->rank; d++) {
             from += (int64_t)index[d] * r->strides[d];
@@ -119,12 +119,12 @@ void psy__value_summarise(const psy__bound_register *r, const void *at, psy__val
 {
     const unsigned bytes = psy_dtype_bytes(r->dtype);
     summing s = {.dtype = r->dtype, .bytes = bytes, .out = out};
-    *out = (psy__value_summary){.count = r->count};
+    *out = (psy__value_summary){.count = r->count < PSY_SUMMARY_MAX ? r->count : PSY_SUMMARY_MAX};
     if (r->dtype == PSY_BOOL || !is_packed(r, bytes)) {
         gather(&s, r, at);
     } else {
-        for (uint64_t i = 0; i < r->count; i += BLOCK) {
-            add_block(&s, (const unsigned char *)at + i * bytes, r->count - i < BLOCK ? r->count - i : BLOCK);
+        for (uint64_t i = 0; i < out->count; i += BLOCK) {
+            add_block(&s, (const unsigned char *)at + i * bytes, out->count - i < BLOCK ? out->count - i : BLOCK);
         }
     }
     out->mean = s.finite ? s.sum / (double)s.finite : NAN;

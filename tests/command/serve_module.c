@@ -4,6 +4,7 @@
 #include <psyne/broker.h>
 #include <psyne/worker.h>
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,21 @@ static _Noreturn void fail(void)
     fprintf(stderr, "serve_module: %s\n", psy_detail());
     exit(1);
 }
+
+static void tell(void *context, psy_log_level level, const char *event, const psy_log_field *fields, uint32_t count)
+{
+    char line[1024];
+    size_t n = (size_t)snprintf(line, sizeof line, "event %s", event);
+    (void)context;
+    (void)level;
+    for (uint32_t i = 0; i < count && n < sizeof line; i++) {
+        n += (size_t)(fields[i].text ? snprintf(line + n, sizeof line - n, " %s=%s", fields[i].key, fields[i].text)
+                                     : snprintf(line + n, sizeof line - n, " %s=%" PRIu64, fields[i].key, fields[i].number));
+    }
+    fprintf(stderr, "%s\n", line);
+}
+
+static const psy_log logged = {.write = tell, .least = PSY_LOG_INFO};
 
 static void *run_broker(void *broker)
 {
@@ -55,12 +71,14 @@ int main(int argc, char **argv)
     }
     const uint32_t shards = (uint32_t)atoi(argv[3]);
     if (shards > SHARDS_MAX || psy_module_open(argv[2], &module) != PSY_OK ||
-        psy_broker_create(&(psy_broker_options){.uri = argv[1], .module = module, .shards = shards}, &broker) != PSY_OK ||
+        psy_broker_create(&(psy_broker_options){.uri = argv[1], .module = module, .shards = shards, .log = &logged}, &broker) !=
+            PSY_OK ||
         pthread_create(&broker_thread, NULL, run_broker, broker) != 0) {
         fail();
     }
     for (uint32_t i = 0; i < shards; i++) {
-        if (psy_worker_create(&(psy_worker_options){.uri = argv[1], .module = module, .shard = i}, &workers[i]) != PSY_OK) {
+        if (psy_worker_create(&(psy_worker_options){.uri = argv[1], .module = module, .shard = i, .log = &logged},
+                              &workers[i]) != PSY_OK) {
             fail();
         }
         for (int k = 4; k < argc; k++) {

@@ -98,6 +98,15 @@ Test(value_summary, special)
     cr_assert(s.count == 0 && !s.any && isnan(s.mean));
 }
 
+Test(value_summary, without_end)
+{
+    const uint8_t one = 7;
+    psy__value_summary s;
+    psy__bound_register r = {.dtype = PSY_U8, .rank = 1, .dims = {UINT64_C(1) << 40}, .count = UINT64_C(1) << 40};
+    psy__value_summarise(&r, &one, &s);
+    cr_assert(s.count == PSY_SUMMARY_MAX && s.least[0] == 7 && s.greatest[0] == 7 && s.mean == 7);
+}
+
 Test(value_summary, wide_integers)
 {
     const uint64_t u[3] = {UINT64_MAX - 1, UINT64_MAX, UINT64_MAX - 2};
