@@ -32,6 +32,7 @@ static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
     psy__engine_options options = {.device = o->device,
                                    .max_batch = w->max_batch,
                                    .validate = o->validate != 0,
+                                   .tracer = o->tracer,
                                    .limits = {.arena_bytes = o->arena_bytes}};
     w->told_engine = o->engine != NULL;
     const char *name = o->engine ? o->engine : prefers_vulkan(w) ? "vulkan" : "cpu";

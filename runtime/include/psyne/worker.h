@@ -47,6 +47,7 @@ typedef struct psy_worker_options {
      * there is no `module`. */
     const psy_program *programs;
     uint32_t program_count;
+    const struct psy__tracer *tracer; /* the library's own, for `psyne run --trace`, with engine "cpu"; NULL: nobody looks */
 } psy_worker_options;
 
 /* Resident data, given row by row: the worker asks for the rows of its own shard only.
