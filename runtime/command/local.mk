@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # With all of the library inside: files of data, bound programs and their values are private parts of it.
 bin_PROGRAMS += %D%/psyne
-%C%_psyne_SOURCES = %D%/call.c %D%/command.h %D%/commands.def %D%/counters.c %D%/encode.c %D%/exchange.c %D%/exchange.h \
-    %D%/input.c %D%/inspect.c %D%/json_text.c %D%/json_text.h %D%/local_service.c %D%/local_service.h %D%/main.c %D%/options.c %D%/output.c \
-    %D%/output.h %D%/run.c %D%/sink.c %D%/sink.h %D%/source.c %D%/source.h %D%/trace.c %D%/trace.h %D%/types.c %D%/value_summary.c
+%C%_psyne_SOURCES = %D%/call.c %D%/command.h %D%/commands.def %D%/counters.c %D%/counters.h %D%/counters_sections.c %D%/encode.c %D%/exchange.c %D%/exchange.h \
+    %D%/input.c %D%/inspect.c %D%/json_text.c %D%/json_text.h %D%/local_service.c %D%/local_service.h %D%/main.c %D%/metrics.c %D%/options.c %D%/output.c \
+    %D%/output.h %D%/run.c %D%/sink.c %D%/sink.h %D%/source.c %D%/source.h %D%/table.c %D%/table.h %D%/trace.c %D%/trace.h %D%/types.c %D%/value_summary.c
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_psyne_LDADD = runtime/libpsyne-core.la
 
-# What is made of the table of commands lies in the tree: tests/command/docs.sh finds what is out of date.
+# What is made of the tables of commands lies in the tree: tests/command/docs.sh finds what is out of date.
 noinst_PROGRAMS += %D%/psynedoc
 %C%_psynedoc_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/options.c %D%/psynedoc.c
 %C%_psynedoc_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_psynedoc_LDADD = runtime/libpsyne-rt.la
-EXTRA_DIST += %D%/docs/completion.in %D%/docs/counters.in %D%/docs/manual.in %D%/docs/page.in
+EXTRA_DIST += %D%/docs/completion.in %D%/docs/counters.in %D%/docs/manual.in %D%/docs/page.in %D%/docs/telemetry.in
 
 update-docs: update-psyne-docs
 update-psyne-docs: %D%/psynedoc$(EXEEXT)
 	@set -e; write() { ./%D%/psynedoc$(EXEEXT) <$(srcdir)/%D%/docs/$$1.in >$(srcdir)/$$2.new && mv $(srcdir)/$$2.new $(srcdir)/$$2; }; \
-	write manual doc/man/psyne.1; write completion %D%/completion/psyne; write page doc/psyne.md; write counters doc/counters.md
+	write manual doc/man/psyne.1; write completion %D%/completion/psyne; write page doc/psyne.md; write counters doc/counters.md; write telemetry doc/telemetry.md
 .PHONY: update-psyne-docs
 
 dist_bashcompletion_DATA += %D%/completion/psyne

@@ -306,7 +306,7 @@ static uint32_t others(const psy_broker *b, uint32_t client, const char *name)
 }
 
 /* What can be said without a look at the module. */
-static psy_status may_send(const psy_broker *b, uint32_t client, const psy__send *said)
+static psy_status may_send(psy_broker *b, uint32_t client, const psy__send *said)
 {
     psy__client *c = &b->clients[client];
     psy_status may = psy__guard_may(b, c, PSY_MAY_PROGRAM);

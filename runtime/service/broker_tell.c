@@ -16,7 +16,6 @@ void psy__broker_taken(psy_broker *b, uint32_t ticket, const psy_envelope *e)
 {
     psy__ticket_record *record = &b->tickets[ticket];
     record->traced = true;
-    record->taken_ns = b->now_ns;
     b->counts.traced++;
     PSY__TELL(&b->events, TRACE_TAKEN, PSY__NUMBER(e->request), PSY__NUMBER(record->channel),
               PSY__NUMBER(b->clients[record->channel].pass.uid), PSY__NUMBER(e->pipeline), PSY__NUMBER(e->route),
@@ -44,5 +43,5 @@ void psy__broker_failed(psy_broker *b, const psy__ticket_record *record, uint32_
 
 void psy__broker_tell_ended(psy_broker *b, const psy__ticket_record *record)
 {
-    PSY__TELL(&b->events, TRACE_ENDED, PSY__NUMBER(record->request), PSY__NUMBER(b->now_ns - record->taken_ns));
+    PSY__TELL(&b->events, TRACE_ENDED, PSY__NUMBER(record->request), PSY__NUMBER(b->now_ns - record->began_ns));
 }
