@@ -66,29 +66,41 @@ bool psy__heard_refusal(const psy__control *control, psy_status *status, bool *f
     return true;
 }
 
+psy_status psy__hear_this(psy__control *control, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count)
+{
+    psy_status status;
+    bool fatal;
+    if (!psy__heard_refusal(control, &status, &fatal)) {
+        status = psy__heard(control, what, message, bytes, fd_count);
+    }
+    if (status != PSY_OK) {
+        psy__close_fds(control->fds, control->fd_count);
+        return status;
+    }
+    for (uint32_t i = 0; i < fd_count; i++) {
+        fds[i] = control->fds[i];
+    }
+    return PSY_OK;
+}
+
+psy_status psy__hear_now(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count)
+{
+    psy__control control;
+    switch (psy__link_poll(link, &control)) {
+    case PSY_EVENT_NONE: return PSY_EMPTY;
+    case PSY_EVENT_CLOSED: break;
+    case PSY_EVENT_CONTROL: return psy__hear_this(&control, what, message, bytes, fds, fd_count);
+    }
+    return psy_fail(PSY_PEER_DIED, "the service closed the connection");
+}
+
 psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
                      uint64_t deadline_ns)
 {
     for (;;) {
-        psy__control control;
-        psy__event event = psy__link_poll(link, &control);
-        if (event == PSY_EVENT_CLOSED) {
-            return psy_fail(PSY_PEER_DIED, "the service closed the connection");
-        }
-        if (event == PSY_EVENT_CONTROL) {
-            psy_status status;
-            bool fatal;
-            if (!psy__heard_refusal(&control, &status, &fatal)) {
-                status = psy__heard(&control, what, message, bytes, fd_count);
-            }
-            if (status != PSY_OK) {
-                psy__close_fds(control.fds, control.fd_count);
-                return status;
-            }
-            for (uint32_t i = 0; i < fd_count; i++) {
-                fds[i] = control.fds[i];
-            }
-            return PSY_OK;
+        psy_status status = psy__hear_now(link, what, message, bytes, fds, fd_count);
+        if (status != PSY_EMPTY) {
+            return status;
         }
         uint64_t now = psy__now_ns();
         if (now >= deadline_ns) {
