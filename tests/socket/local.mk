@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# With the stand-in of the service's tests, where there is a service at all.
+check_LTLIBRARIES += %D%/libsocket-test.la
+%C%_libsocket_test_la_SOURCES = %D%/sockets.c %D%/sockets.h
+%C%_libsocket_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
+SOCKET_LDADD = %D%/libsocket-test.la $(STAND_IN_LDADD)
+
+check_PROGRAMS += %D%/test_socket_messages
+%C%_test_socket_messages_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_socket_messages_LDADD = $(SOCKET_LDADD)
+
+check_PROGRAMS += %D%/test_socket_calls
+%C%_test_socket_calls_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_socket_calls_LDADD = $(SOCKET_LDADD)
