@@ -12,3 +12,15 @@ check_PROGRAMS += %D%/test_socket_messages
 check_PROGRAMS += %D%/test_socket_calls
 %C%_test_socket_calls_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_socket_calls_LDADD = $(SOCKET_LDADD)
+
+check_PROGRAMS += %D%/test_socket_loops
+%C%_test_socket_loops_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_socket_loops_LDADD = $(SOCKET_LDADD)
+
+check_PROGRAMS += %D%/test_socket_liars
+%C%_test_socket_liars_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_socket_liars_LDADD = $(SOCKET_LDADD)
+
+check_PROGRAMS += %D%/test_socket_deaths
+%C%_test_socket_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_socket_deaths_LDADD = $(SOCKET_LDADD)
