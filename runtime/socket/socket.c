@@ -115,6 +115,14 @@ void psy__socket_tell(psy_socket *s, psy_socket_event_kind kind, psy_peer peer, 
                       psy__outbox *outbox, uint64_t untaken)
 {
     s->stirred++;
+    /* What was not taken is kept for the last losses only: it is memory. */
+    for (uint32_t i = 0, kept = outbox != NULL; outbox && i < s->event_count; i++) {
+        psy__socket_event *event = &s->events[(s->event_first + s->event_count - 1 - i) % PSY_SOCKET_EVENTS];
+        if (event->outbox && ++kept > PSY_SOCKET_OUTBOXES) {
+            psy__outbox_release(event->outbox);
+            event->outbox = NULL;
+        }
+    }
     if (s->event_count == PSY_SOCKET_EVENTS) {
         psy__outbox_release(s->events[s->event_first].outbox);
         s->event_first = (s->event_first + 1) % PSY_SOCKET_EVENTS;

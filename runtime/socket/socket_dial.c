@@ -488,11 +488,12 @@ uint64_t psy__socket_dial(psy_socket *s)
 {
     uint64_t next_ns = UINT64_MAX;
     if (!s->bound) {
-        if (s->dial == DIAL_IDLE && s->now_ns >= s->dial_due_ns && !s->draining && s->gone_count < s->peer_room) {
+        bool wanted = s->dial == DIAL_IDLE && s->gone_count < s->peer_room && (!s->draining || s->calls_out > 0);
+        if (wanted && s->now_ns >= s->dial_due_ns) {
             call_up(s);
             hear_dial(s);
         }
-        return s->dial == DIAL_IDLE && !s->draining ? s->dial_due_ns : UINT64_MAX;
+        return wanted && s->dial == DIAL_IDLE ? s->dial_due_ns : UINT64_MAX;
     }
     for (uint32_t i = 0; s->guest_count > 0 && i < PSY_GUESTS_AT_SOCKET; i++) {
         if (s->guests[i] && s->now_ns >= s->guest_due_ns[i]) {

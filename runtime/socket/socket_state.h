@@ -9,7 +9,7 @@
 #include "service/channel_state.h"
 #include "socket/peer.h"
 
-enum { PSY_GUESTS_AT_SOCKET = 32, PSY_SOCKET_EVENTS = 64, PSY_SOCKET_PIPELINES = 64, PSY_PEERS_MAX = 1024 };
+enum { PSY_GUESTS_AT_SOCKET = 32, PSY_SOCKET_EVENTS = 64, PSY_SOCKET_OUTBOXES = 8, PSY_SOCKET_PIPELINES = 64, PSY_PEERS_MAX = 1024 };
 /* A socket that connected keeps what lost peers have sent: places for those besides the one it has. */
 enum { PSY_PEERS_OF_CONNECTED = 4 };
 

@@ -135,6 +135,7 @@ OVER_ALL(introductions, that_are_wrong)
             s.out->holds = 1;
             psy_slab_options o = {.bytes = psy_ring_bytes(GRANULE, SLOTS) + (1 << 20)};
             cr_assert_eq(psy_slab_create(&o, &s.out->slab), PSY_OK);
+            cr_assert_eq(psy_ring_init(&s.out->ring, psy_slab_data(s.out->slab), o.bytes, GRANULE, SLOTS), PSY_OK);
             s.fds[0] = psy_slab_fd(s.out->slab);
             break;
         case 8: /* not sealed */

@@ -201,7 +201,8 @@ void psy_socket_abort(psy_socket *socket);
 void psy_socket_flush(psy_socket *socket);
 
 /* Of the LOST event that psy_socket_next_event gave last: the next message that was sent and not taken, in order. Valid until
- * the next call. EMPTY: that was all. */
+ * the next call of psy_socket_next_event. EMPTY: that was all; of losses that nobody asked for, the messages of the last 8 are
+ * kept. They lay in memory that the peer could write to. */
 PSY_NODISCARD psy_status psy_socket_untaken(psy_socket *socket, psy_parcel *out);
 
 /* ---- calls ---- */
