@@ -66,6 +66,38 @@ bool psy__heard_refusal(const psy__control *control, psy_status *status, bool *f
     return true;
 }
 
+psy_status psy__hear_any(psy__link *link, psy__control *control, bool *refused, uint64_t deadline_ns)
+{
+    if (refused) {
+        *refused = false;
+    }
+    for (;;) {
+        psy__event event = psy__link_poll(link, control);
+        if (event == PSY_EVENT_CLOSED) {
+            return psy_fail(PSY_PEER_DIED, "the service closed the connection");
+        }
+        if (event == PSY_EVENT_CONTROL) {
+            psy_status status;
+            bool fatal;
+            if (!psy__heard_refusal(control, &status, &fatal)) {
+                return PSY_OK;
+            }
+            psy__close_fds(control->fds, control->fd_count);
+            if (refused) {
+                *refused = !fatal;
+            }
+            return status;
+        }
+        uint64_t now = psy__now_ns();
+        if (now >= deadline_ns) {
+            return psy_fail(PSY_TIMEOUT, "the service did not answer in time");
+        }
+        struct pollfd p = {.fd = psy__link_fd(link), .events = POLLIN};
+        uint64_t left_ms = (deadline_ns - now) / 1000000 + 1;
+        (void)poll(&p, 1, left_ms > 1000 ? 1000 : (int)left_ms);
+    }
+}
+
 psy_status psy__hear_this(psy__control *control, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count)
 {
     psy_status status;
@@ -97,19 +129,9 @@ psy_status psy__hear_now(psy__link *link, psy__word what, void *message, uint32_
 psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
                      uint64_t deadline_ns)
 {
-    for (;;) {
-        psy_status status = psy__hear_now(link, what, message, bytes, fds, fd_count);
-        if (status != PSY_EMPTY) {
-            return status;
-        }
-        uint64_t now = psy__now_ns();
-        if (now >= deadline_ns) {
-            return psy_fail(PSY_TIMEOUT, "the service did not answer in time");
-        }
-        struct pollfd p = {.fd = psy__link_fd(link), .events = POLLIN};
-        uint64_t left_ms = (deadline_ns - now) / 1000000 + 1;
-        (void)poll(&p, 1, left_ms > 1000 ? 1000 : (int)left_ms);
-    }
+    psy__control control;
+    psy_status status = psy__hear_any(link, &control, NULL, deadline_ns);
+    return status == PSY_OK ? psy__hear_this(&control, what, message, bytes, fds, fd_count) : status;
 }
 
 void psy__refuse(psy__link *link, psy_status status, int fatal)
