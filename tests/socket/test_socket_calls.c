@@ -367,3 +367,70 @@ OVER_ALL(room, is_each_clients_own)
     psy_socket_close(socket);
     close_service(&s);
 }
+
+/* ---- who is at the other end ---- */
+
+/* Calls that wait for a service end when it turns out to be a socket. */
+OVER_ALL(mistakes, of_calling_a_socket)
+{
+    psy_socket *bound, *socket;
+    uint32_t lanes[LANES];
+    question q = {.number = 3};
+    answer a;
+    tally *t = counted = calloc(1, sizeof *t);
+    socket = call_up(uri, NULL, lanes);
+    cr_assert_eq(psy_socket_call_async(socket, lanes[0], &q, PSY_FOREVER, done, (void *)3, NULL), PSY_OK);
+    cr_assert_eq(psy_socket_bind(uri, NULL, &bound), PSY_OK, "%s", psy_detail());
+    uint64_t end = psy__now_ns() + 10 * second_ns;
+    while (t->all == 0) {
+        psy_socket_info info;
+        psy_socket_get_info(bound, &info);
+        psy_socket_get_info(socket, &info);
+        cr_assert_lt(psy__now_ns(), end);
+    }
+    cr_assert_eq(t->status[3], PSY_INVALID, "%s", psy_status_name(t->status[3]));
+    cr_assert_eq(psy_socket_call(socket, lanes[0], &q, &a, second_ns), PSY_INVALID);
+    cr_assert(strstr(psy_detail(), "psy_socket_send_bytes") && strstr(psy_detail(), uri), "%s", psy_detail());
+    cr_assert_eq(psy_socket_pipeline(bound, "all", &question_type, &answer_type, &lanes[0]), PSY_INVALID);
+    psy_completion c;
+    uint32_t n;
+    cr_assert_eq(psy_socket_poll(bound, &c, 1, &n), PSY_INVALID);
+    psy_socket_close(socket);
+    psy_socket_close(bound);
+    free(t);
+}
+
+/* ---- a service inside of its client ---- */
+
+typedef struct inside {
+    psy_broker *broker;
+    psy_worker *worker;
+} inside;
+
+static uint32_t work_inside(void *context)
+{
+    inside *in = context;
+    return psy_broker_do_work(in->broker) + psy_worker_do_work(in->worker);
+}
+
+OVER_ALL(inside, of_one_thread)
+{
+    service s = open_broker(uri, 1, 64);
+    hire(&s, 0, 16);
+    halt_broker(&s);
+    psy_worker_stop(s.workers[0]);
+    pthread_join(s.threads[0], NULL);
+    inside in = {s.broker, s.workers[0]};
+    psy_socket_options o = {.agent = {work_inside, &in}};
+    uint32_t lanes[LANES];
+    psy_socket *socket = call_up(uri, &o, lanes);
+    for (uint64_t i = 1; i <= 500; i++) {
+        question q = {.number = i, .key = i};
+        answer a;
+        cr_assert_eq(psy_socket_call(socket, lanes[1 + i % 2], &q, &a, 5 * second_ns), PSY_OK, "%s", psy_detail());
+        cr_assert_eq(a.digest, digest(&q));
+    }
+    psy_socket_close(socket);
+    psy_worker_destroy(s.workers[0]);
+    psy_broker_destroy(s.broker);
+}

@@ -407,3 +407,46 @@ OVER_ALL(places, are_as_many_as_said)
     psy_socket_close(bound);
     nothing_leaked(getpid(), before);
 }
+
+/* Events that nobody asks for do not add up: the oldest are forgotten, and how many is said; messages of the last losses. */
+OVER_ALL(events, are_kept_for_a_while)
+{
+    enum { TIMES = 50 }; /* two events each */
+    psy_socket_options o = {.message_bytes_max = 64};
+    psy_socket *bound;
+    psy_socket_info info;
+    holdings before = holdings_now();
+    cr_assert_eq(psy_socket_bind(uri, &o, &bound), PSY_OK, "%s", psy_detail());
+    for (uint32_t i = 0; i < TIMES; i++) {
+        psy_socket *s;
+        cr_assert_eq(psy_socket_connect(uri, &o, &s), PSY_OK);
+        do {
+            psy_socket_get_info(s, &info);
+            psy_socket_get_info(bound, &info);
+        } while (info.peers == 0);
+        cr_assert_eq(psy_socket_send_bytes(bound, PSY_PEER_ONLY, &i, sizeof i, 0), PSY_OK, "%s", psy_detail());
+        psy_socket_close(s);
+        do {
+            psy_socket_get_info(bound, &info);
+        } while (info.peers > 0);
+    }
+    cr_assert(info.lost == TIMES && info.untaken == TIMES && info.sent == TIMES);
+    holdings kept = holdings_now();
+    cr_assert_leq(kept.mappings - before.mappings, 8u, "%u slabs", kept.mappings - before.mappings);
+    psy_socket_event event;
+    psy_parcel m;
+    uint32_t n = 0, losses = 0, messages = 0;
+    for (; psy_socket_next_event(bound, &event) == PSY_OK; n++) {
+        cr_assert_eq(event.missed, n == 0 ? 2 * TIMES - 64u : 0u, "%lu", (unsigned long)event.missed);
+        losses += event.kind == PSY_SOCKET_LOST;
+        cr_assert_eq(event.untaken, event.kind == PSY_SOCKET_LOST ? 1u : 0u);
+        if (psy_socket_untaken(bound, &m) == PSY_OK) {
+            uint32_t number;
+            memcpy(&number, m.data, sizeof number);
+            cr_assert_eq(number, TIMES - 8 + messages++);
+        }
+    }
+    cr_assert(n == 64 && losses == 32 && messages == 8, "%u events, %u losses, %u messages", n, losses, messages);
+    psy_socket_close(bound);
+    nothing_leaked(getpid(), before);
+}
