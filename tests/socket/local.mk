@@ -24,3 +24,9 @@ check_PROGRAMS += %D%/test_socket_liars
 check_PROGRAMS += %D%/test_socket_deaths
 %C%_test_socket_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_socket_deaths_LDADD = $(SOCKET_LDADD)
+
+# What the page's programs need.
+test_scripts += %D%/page.sh
+check_tools += %D%/serve
+%C%_serve_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_serve_LDADD = $(TEST_LDADD)
