@@ -281,8 +281,8 @@ static void send_waiting(psy_socket *s)
     uint32_t n = s->waiting.count;
     uint64_t due_ns = UINT64_MAX;
     bool ready = s->dial == DIAL_UP && s->line;
-    if (!ready && s->now_ns < s->call_due_ns) {
-        return;
+    if (s->now_ns < s->call_due_ns && (!ready || s->line->channel->idle_count == 0)) {
+        return; /* nobody can be sent, nobody is late */
     }
     for (uint32_t k = 0; k < n; k++) {
         uint32_t i = pop(s, &s->waiting);

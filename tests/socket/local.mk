@@ -30,3 +30,7 @@ test_scripts += %D%/page.sh
 check_tools += %D%/serve
 %C%_serve_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_serve_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_socket_hot_path
+%C%_test_socket_hot_path_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_socket_hot_path_LDADD = $(SOCKET_LDADD)

@@ -325,44 +325,67 @@ OVER_ALL(deaths, leave_replies_that_are_held)
     close_service(&s);
 }
 
-/* A client that never takes its replies uses up its own room: the calls of another one are as many and as quick. */
+/* The median of many calls, in ns. */
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static uint64_t median_latency(psy_socket *socket, const uint32_t lanes[LANES])
+{
+    enum { CALLS = 200 };
+    uint64_t took[CALLS];
+    for (uint64_t i = 0; i < CALLS; i++) {
+        question q = {.number = i, .key = i};
+        answer a;
+        uint64_t start = psy__now_ns();
+        cr_assert_eq(psy_socket_call(socket, lanes[i % LANES], &q, &a, 5 * second_ns), PSY_OK, "%s", psy_detail());
+        took[i] = psy__now_ns() - start;
+        cr_assert_eq(a.digest, digest(&q));
+    }
+    qsort(took, CALLS, sizeof took[0], by_size);
+    return took[CALLS / 2];
+}
+
+/* A client that never takes its replies uses up its own room: the calls of another one end as quickly, and all of them do. The
+ * machine has other work, so both are measured in turn until the best of each say so. */
 OVER_ALL(room, is_each_clients_own)
 {
-    enum { CALLS = 400 };
+    enum { ROOM = 16 };
     service s = open_service(uri, 64, 16);
     uint32_t lanes[LANES], lazy_lanes[LANES];
-    psy_socket_options few = {.in_flight = 16};
+    psy_socket_options few = {.in_flight = ROOM};
     psy_socket *lazy = call_up(uri, &few, lazy_lanes), *socket = call_up(uri, NULL, lanes);
     question q = {.number = 1, .key = 1};
     answer a;
     cr_assert_eq(psy_socket_call(lazy, lazy_lanes[0], &q, &a, 5 * second_ns), PSY_OK, "%s", psy_detail());
     cr_assert_eq(psy_socket_call(socket, lanes[0], &q, &a, 5 * second_ns), PSY_OK, "%s", psy_detail());
-    uint32_t out = 0;
-    while (psy_socket_call_async(lazy, lazy_lanes[out % LANES], &q, PSY_FOREVER, NULL, NULL, NULL) == PSY_OK) {
-        cr_assert_leq(++out, 16u);
-    }
-    cr_assert_eq(out, 16u);
-    usleep(20000);
-    uint64_t slowest = 0;
-    for (uint64_t i = 1; i <= CALLS; i++) {
-        q = (question){.number = i, .key = i};
-        uint64_t start = psy__now_ns();
-        cr_assert_eq(psy_socket_call(socket, lanes[i % LANES], &q, &a, 5 * second_ns), PSY_OK, "%s", psy_detail());
-        uint64_t took = psy__now_ns() - start;
-        slowest = took > slowest ? took : slowest;
-        cr_assert_eq(a.digest, digest(&q));
-    }
-    cr_assert_lt(slowest, second_ns, "%lu us", (unsigned long)(slowest / 1000));
-    psy_completion c[16];
-    uint32_t n = 0, back = 0;
-    while (back < out) { /* and none of the lazy one's is lost */
-        cr_assert_eq(psy_socket_wait(lazy, 5 * second_ns), PSY_OK, "%s", psy_detail());
-        (void)!psy_socket_poll(lazy, c, 16, &n);
-        for (uint32_t i = 0; i < n; i++) {
-            cr_assert_eq(c[i].status, PSY_OK);
+    uint64_t alone = UINT64_MAX, beside = UINT64_MAX, end = psy__now_ns() + 30 * second_ns;
+    do {
+        uint64_t median = median_latency(socket, lanes);
+        alone = median < alone ? median : alone;
+        uint32_t out = 0, back = 0, n = 0;
+        while (psy_socket_call_async(lazy, lazy_lanes[out % LANES], &q, PSY_FOREVER, NULL, NULL, NULL) == PSY_OK) {
+            cr_assert_leq(++out, (uint32_t)ROOM);
         }
-        back += n;
-    }
+        cr_assert_eq(out, (uint32_t)ROOM, "replies that it does not take are its own");
+        usleep(2000);
+        median = median_latency(socket, lanes);
+        beside = median < beside ? median : beside;
+        while (back < out) { /* and none of the lazy one's is lost */
+            psy_completion c[ROOM];
+            cr_assert_eq(psy_socket_wait(lazy, 5 * second_ns), PSY_OK, "%s", psy_detail());
+            (void)!psy_socket_poll(lazy, c, ROOM, &n);
+            for (uint32_t i = 0; i < n; i++) {
+                cr_assert_eq(c[i].status, PSY_OK);
+                psy_socket_release_reply(lazy, &c[i]);
+            }
+            back += n;
+        }
+        cr_assert_lt(psy__now_ns(), end, "a median of %lu ns beside it, %lu alone", (unsigned long)beside,
+                     (unsigned long)alone);
+    } while (beside > alone + alone / 2);
     psy_socket_close(lazy);
     psy_socket_close(socket);
     close_service(&s);
