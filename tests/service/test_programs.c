@@ -424,12 +424,12 @@ typedef struct noted {
 static void note(void *context, psy_log_level level, const char *event, const psy_log_field *fields, uint32_t count)
 {
     noted *n = context;
-    bool refused = strcmp(event, "program.refused") == 0, served = strcmp(event, "program.served") == 0,
+    bool refused = strcmp(event, "program.refused") == 0, begins = strcmp(event, "program.served") == 0,
          removed = strcmp(event, "program.removed") == 0;
-    n->served += served;
+    n->served += begins;
     n->refused += refused;
     n->removed += removed;
-    if (served || refused || removed) {
+    if (begins || refused || removed) {
         n->wrong = n->wrong || count != (refused ? 3u : 2u) || strcmp(fields[0].key, "program") != 0 ||
                    strcmp(fields[0].text, "main") != 0 || strcmp(fields[1].key, "version") != 0 ||
                    level != (refused ? PSY_LOG_WARNING : PSY_LOG_INFO) ||
