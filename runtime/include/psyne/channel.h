@@ -102,8 +102,8 @@ PSY_NODISCARD psy_status psy_channel_connect(const char *uri, const psy_channel_
 /* Agrees on a pipeline by name: "pipeline", where one program of the service has it, "program/pipeline", or
  * "program@version/pipeline". Without a version it is the newest, now and whenever a newer one comes; where that one's request
  * or reply has another layout, calls end in LAYOUT until the pipeline is opened again. NOT_FOUND; LAYOUT when request or reply
- * differ from the service's schema (both hashes are in the detail); CLOSED; TIMEOUT when the service does not answer within
- * connect_timeout_ns: the channel is closed then. Blocks for one round trip. */
+ * differ from the service's schema (both hashes are in the detail); LIMIT after 1,024 pipelines; CLOSED; TIMEOUT when the
+ * service does not answer within connect_timeout_ns: the channel is closed then. Blocks for one round trip. */
 PSY_NODISCARD psy_status psy_channel_open(psy_channel *channel, const char *pipeline, const psy_type *request,
                                           const psy_type *reply, psy_pipeline *out);
 
