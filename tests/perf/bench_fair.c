@@ -208,8 +208,6 @@ static void send_each_millisecond(client *c)
 
 /* ---- the figures ---- */
 
-static void alone(client *c) { send_each_millisecond(c); }
-
 static void beside(client *c)
 {
     flood *f = c->flood;
@@ -232,34 +230,17 @@ static void beside(client *c)
     nap(PAUSE_NS);
 }
 
-static double quantile(client *c, uint64_t amount, uint32_t of_thousand)
+/* The latency below which that many of a thousand are. */
+static double measure(client *c, void (*how)(client *c), uint32_t of_thousand, uint64_t amount)
 {
+    how(c);
     return (double)c->latencies_ns[REQUESTS * of_thousand / 1000] / 1e9 * (double)amount;
 }
 
-static double p99_alone(void *context, uint64_t amount)
-{
-    alone(context);
-    return quantile(context, amount, 990);
-}
-
-static double p99_beside(void *context, uint64_t amount)
-{
-    beside(context);
-    return quantile(context, amount, 990);
-}
-
-static double median_alone(void *context, uint64_t amount)
-{
-    alone(context);
-    return quantile(context, amount, 500);
-}
-
-static double median_beside(void *context, uint64_t amount)
-{
-    beside(context);
-    return quantile(context, amount, 500);
-}
+static double p99_alone(void *c, uint64_t amount) { return measure(c, send_each_millisecond, 990, amount); }
+static double p99_beside(void *c, uint64_t amount) { return measure(c, beside, 990, amount); }
+static double median_alone(void *c, uint64_t amount) { return measure(c, send_each_millisecond, 500, amount); }
+static double median_beside(void *c, uint64_t amount) { return measure(c, beside, 500, amount); }
 
 static process start(void (*body)(flood *f), flood *f)
 {
