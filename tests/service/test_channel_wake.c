@@ -295,6 +295,39 @@ typedef struct inside {
     uint32_t rounds;
 } inside;
 
+/* Never at rest, and never of any use. */
+static uint32_t idle_work(void *context)
+{
+    ++*(uint32_t *)context;
+    return 1;
+}
+
+Test(inside, an_agent_that_is_always_busy_hides_no_deadline)
+{
+    service s = open_broker("inproc://busy-agent", 1, 64);
+    hire(&s, 0, 1);
+    uint32_t rounds = 0;
+    psy_channel_options o = {.in_flight = 4, .agent = {idle_work, &rounds}};
+    psy_channel *channel;
+    psy_pipeline lane;
+    psy_call call;
+    cr_assert_eq(psy_channel_connect(s.uri, &o, &channel), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(psy_channel_open(channel, "any", &question_type, &answer_type, &lane), PSY_OK, "%s", psy_detail());
+    question q = {.number = 1, .stall_ns = second_ns / 2};
+    uint64_t start = psy__now_ns();
+    ask_until(channel, &lane, &q, start + 40000000, &call);
+    cr_assert_eq(psy_channel_wait(channel, 10 * second_ns), PSY_OK);
+    cr_assert_lt(psy__now_ns() - start, second_ns);
+    psy_reply reply;
+    uint32_t n;
+    cr_assert_eq(psy_channel_poll(channel, &reply, 1, &n), PSY_OK);
+    cr_assert_eq(reply.status, PSY_TIMEOUT, "%s", psy_status_name(reply.status));
+    cr_assert_eq(psy_channel_wait(channel, 10000000), PSY_TIMEOUT);
+    cr_assert_gt(rounds, 2u);
+    psy_channel_close(channel);
+    close_service(&s);
+}
+
 static uint32_t work_inside(void *context)
 {
     inside *in = context;
