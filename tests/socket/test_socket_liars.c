@@ -336,6 +336,45 @@ OVER_ALL(messages, that_are_none)
     close_couple(&c);
 }
 
+static void send_good(stranger *s, uint64_t sequence)
+{
+    psy__parcel_head head = {.kind = PSY_PARCEL_BYTES, .sequence = sequence};
+    void *at = psy_frame_claim(&s->out->ring, sizeof head);
+    cr_assert_not_null(at);
+    memcpy(at, &head, sizeof head);
+    psy_frame_commit(&s->out->ring, sizeof head);
+    psy_ring_flush(&s->out->ring);
+}
+
+/* Who goes and goes on writing is heard up to where it went, and its place is free then. */
+OVER_ALL(messages, that_come_after_the_end)
+{
+    enum { BEFORE = 3, AFTER = 20 };
+    couple c = open_couple(uri, &options, &options);
+    holdings before = holdings_now();
+    stranger s;
+    psy_slab *theirs = attach_as_stranger(&s, c.bound, uri);
+    psy_parcel m;
+    (void)expect_event(c.bound, NULL, PSY_SOCKET_GAINED, PSY_OK);
+    for (uint64_t i = 1; i <= BEFORE; i++) {
+        send_good(&s, i);
+    }
+    psy__link_close(s.link);
+    (void)expect_event(c.bound, NULL, PSY_SOCKET_LOST, PSY_PEER_DIED);
+    for (uint64_t i = 1; i <= AFTER; i++) {
+        send_good(&s, BEFORE + i);
+        cr_assert_eq(psy_socket_peek(c.bound, &m, 0), i <= BEFORE ? PSY_OK : PSY_EMPTY, "message %lu", (unsigned long)i);
+        psy_socket_release(c.bound);
+    }
+    psy_slab_destroy(theirs);
+    psy__outbox_release(s.out);
+    psy_bell_close(&s.bell[0]);
+    psy_bell_close(&s.bell[1]);
+    nothing_leaked(getpid(), before);
+    exchange(&c, 1);
+    close_couple(&c);
+}
+
 /* Every word of both rings, between the calls of an honest pair and of a reader: until liars were put out often enough. */
 OVER_ALL(memory, that_a_peer_spoils)
 {
