@@ -298,10 +298,12 @@ psy_status psy_channel_wait(psy_channel *c, uint64_t timeout_ns)
             return c->outstanding ? PSY_OK : psy__channel_closed(c);
         }
         if (c->agent.work && c->agent.work(c->agent.context)) {
-            round = 0;
-            if (psy__now_ns() < deadline) {
-                continue;
+            uint64_t now = psy__now_ns(); /* an agent that always has something to do must not hide that time passes */
+            if (now >= deadline || now >= c->give_up_due_ns) {
+                return now >= c->give_up_due_ns ? PSY_OK : PSY_TIMEOUT;
             }
+            round = 0;
+            continue;
         }
         if (round < SPINS) {
             psy__relax();

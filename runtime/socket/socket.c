@@ -51,6 +51,7 @@ static psy_status create(const char *uri, const psy_socket_options *options, boo
     s->call_due_ns = s->next_due_ns = UINT64_MAX;
     s->asked = UINT32_MAX;
     memcpy(s->uri, uri, strlen(uri) + 1);
+    psy__counting_init(&s->counting, options ? options->counters : NULL, uri);
     psy_status status = take_options(s, options);
     if (status == PSY_OK) {
         s->peer_room = bound ? s->options.peers_max : PSY_PEERS_OF_CONNECTED;
@@ -262,6 +263,7 @@ void psy_socket_close(psy_socket *s)
         if (p->phase == PEER_UP) {
             psy__peer_bye bye;
             psy__peer_flush(p);
+            psy__socket_uncount(s, p);
             (void)!psy__say(p->link, (psy__word)PSY_SAY_PEER_BYE, &bye, sizeof bye, NULL, 0); /* full: it is told by the end */
         }
         psy__peer_fini(p);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "socket/socket_state.h"
@@ -26,6 +27,14 @@ static psy__peer *take_place(psy_socket *s)
     return NULL;
 }
 
+void psy__socket_uncount(psy_socket *s, psy__peer *p)
+{
+    if (p->out) {
+        psy__counting_end(&s->counting, &p->out->ring);
+    }
+    psy__counting_end(&s->counting, &p->in);
+}
+
 void psy__socket_clear_peer(psy_socket *s, psy__peer *p)
 {
     s->gone_count -= p->phase == PEER_GONE;
@@ -35,8 +44,21 @@ void psy__socket_clear_peer(psy_socket *s, psy__peer *p)
     }
 }
 
+/* Both sides give a ring the same label: who sends to whom. */
+static void count_rings(psy_socket *s, psy__peer *p)
+{
+    int pid = 0;
+    unsigned uid;
+    if (psy__link_peer(p->link, &pid, &uid) != PSY_OK) {
+        pid = 0;
+    }
+    psy__counting_begin(&s->counting, &p->out->ring, p->out->slab, "process %d to %d", (int)getpid(), pid);
+    psy__counting_begin(&s->counting, &p->in, p->in_slab, "process %d to %d", pid, (int)getpid());
+}
+
 static void peer_is_up(psy_socket *s, psy__peer *p)
 {
+    count_rings(s, p);
     p->phase = PEER_UP;
     s->up_count++;
     s->counts.connected++;
@@ -64,6 +86,7 @@ void psy__socket_lose_peer(psy_socket *s, psy__peer *p, psy_status status)
 {
     char text[256];
     snprintf(text, sizeof text, "%s", psy_detail());
+    psy__socket_uncount(s, p);
     uint64_t untaken = p->out ? psy__outbox_untaken(p->out) : 0;
     psy__outbox *kept = untaken ? p->out : NULL;
     if (kept) {

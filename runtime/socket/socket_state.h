@@ -9,7 +9,13 @@
 #include "service/channel_state.h"
 #include "socket/peer.h"
 
-enum { PSY_GUESTS_AT_SOCKET = 32, PSY_SOCKET_EVENTS = 64, PSY_SOCKET_OUTBOXES = 8, PSY_SOCKET_PIPELINES = 64, PSY_PEERS_MAX = 1024 };
+enum {
+    PSY_GUESTS_AT_SOCKET = 32,
+    PSY_SOCKET_EVENTS = 64,
+    PSY_SOCKET_OUTBOXES = 8,
+    PSY_SOCKET_PIPELINES = 64,
+    PSY_PEERS_MAX = 1024
+};
 /* A socket that connected keeps what lost peers have sent: places for those besides the one it has. */
 enum { PSY_PEERS_OF_CONNECTED = 4 };
 
@@ -82,6 +88,7 @@ struct psy_socket {
     psy_socket_options options;
     uint32_t granule, slots; /* of the rings that this side sends through */
     uint64_t now_ns, tick_due_ns;
+    psy__counting counting;
 
     /* who is there */
     psy__listener *listener;
@@ -151,6 +158,8 @@ void psy__socket_hear(psy_socket *s, uint32_t watch, uint32_t place, bool torn);
 uint64_t psy__socket_dial(psy_socket *s);
 void psy__socket_lose_peer(psy_socket *s, psy__peer *peer, psy_status status);
 void psy__socket_lose_service(psy_socket *s, psy_status status);
+/* Gives back the rows in which the peer's rings are counted: before they go. */
+void psy__socket_uncount(psy_socket *s, psy__peer *peer);
 /* A place that nobody reads from any more. */
 void psy__socket_clear_peer(psy_socket *s, psy__peer *peer);
 

@@ -76,6 +76,7 @@ void psy__socket_work(psy_socket *s)
     s->now_ns = psy__now_ns();
     if (s->now_ns >= s->tick_due_ns) {
         s->tick_due_ns = s->now_ns + tick_ns;
+        psy__counting_beat(&s->counting);
         hear_all(s);
         s->next_due_ns = psy__socket_dial(s);
     }

@@ -100,23 +100,31 @@ static void cancel_calls(const char *uri)
         }
         cr_assert_eq(psy_channel_outstanding(channel), 0u);
         cr_assert_eq(psy_channel_cancel(channel, &calls[1]), PSY_NOT_FOUND, "it has ended");
-        psy_call back[CALLS];
+        psy_call back;
+        psy_reply held[CALLS];
+        uint32_t answered = 0;
         uint64_t end = psy__now_ns() + 10 * second_ns;
         for (uint32_t i = 0; i < CALLS; i++) { /* all slots come back */
             question q = {.number = i + 1};
             psy_status status;
-            psy_reply none;
-            uint32_t n;
-            while ((status = psy_channel_claim(channel, &lanes[LANE_ANY], &back[i])) == PSY_FULL) {
+            while ((status = psy_channel_claim(channel, &lanes[LANE_ANY], &back)) == PSY_FULL) {
+                psy_reply early; /* held, so that its slot is none of those that come back */
+                uint32_t n;
                 cr_assert_lt(psy__now_ns(), end, "a slot is lost");
-                cr_assert_eq(psy_channel_poll(channel, &none, 1, &n), PSY_EMPTY);
+                if (psy_channel_poll(channel, &early, 1, &n) == PSY_OK) {
+                    cr_assert_eq(early.status, PSY_OK);
+                    held[answered++] = early;
+                }
                 usleep(1000);
             }
             cr_assert_eq(status, PSY_OK);
-            memcpy(back[i].message, &q, sizeof q);
-            psy_channel_commit(channel, &back[i], NULL);
+            memcpy(back.message, &q, sizeof q);
+            psy_channel_commit(channel, &back, NULL);
         }
-        for (uint32_t i = 0; i < CALLS; i++) {
+        for (uint32_t i = 0; i < answered; i++) {
+            psy_channel_release(channel, &held[i]);
+        }
+        for (uint32_t i = answered; i < CALLS; i++) {
             psy_reply reply = next_reply(channel);
             cr_assert_eq(reply.status, PSY_OK);
             psy_channel_release(channel, &reply);
@@ -286,6 +294,39 @@ typedef struct inside {
     psy_worker *workers[SHARDS];
     uint32_t rounds;
 } inside;
+
+/* Never at rest, and never of any use. */
+static uint32_t idle_work(void *context)
+{
+    ++*(uint32_t *)context;
+    return 1;
+}
+
+Test(inside, an_agent_that_is_always_busy_hides_no_deadline)
+{
+    service s = open_broker("inproc://busy-agent", 1, 64);
+    hire(&s, 0, 1);
+    uint32_t rounds = 0;
+    psy_channel_options o = {.in_flight = 4, .agent = {idle_work, &rounds}};
+    psy_channel *channel;
+    psy_pipeline lane;
+    psy_call call;
+    cr_assert_eq(psy_channel_connect(s.uri, &o, &channel), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(psy_channel_open(channel, "any", &question_type, &answer_type, &lane), PSY_OK, "%s", psy_detail());
+    question q = {.number = 1, .stall_ns = second_ns / 2};
+    uint64_t start = psy__now_ns();
+    ask_until(channel, &lane, &q, start + 40000000, &call);
+    cr_assert_eq(psy_channel_wait(channel, 10 * second_ns), PSY_OK);
+    cr_assert_lt(psy__now_ns() - start, second_ns);
+    psy_reply replies[2];
+    uint32_t n;
+    cr_assert_eq(psy_channel_poll(channel, replies, 2, &n), PSY_OK);
+    cr_assert(n == 1 && replies[0].status == PSY_TIMEOUT, "%s", psy_status_name(replies[0].status));
+    cr_assert_eq(psy_channel_wait(channel, 10000000), PSY_TIMEOUT);
+    cr_assert_gt(rounds, 2u);
+    psy_channel_close(channel);
+    close_service(&s);
+}
 
 static uint32_t work_inside(void *context)
 {

@@ -285,6 +285,96 @@ static void send_as_stranger(stranger *s, uint64_t sequence, uint32_t bytes)
     psy_ring_flush(&s->out->ring);
 }
 
+/* A message after a good one, of each kind that is none: it is not delivered, and ends the connection. */
+OVER_ALL(messages, that_are_none)
+{
+    enum { KINDS = 14, ROOM = 128 };
+    couple c = open_couple(uri, &options, &options);
+    for (uint32_t how = 0; how < KINDS; how++) {
+        stranger s;
+        psy_slab *theirs = attach_as_stranger(&s, c.bound, uri);
+        psy_socket_event event = expect_event(c.bound, NULL, PSY_SOCKET_GAINED, PSY_OK);
+        psy_peer liar = event.peer;
+        psy__parcel_head good = {
+            .kind = PSY_PARCEL_VECTOR, .sequence = 1, .vector = {.dtype = PSY_F32, .rank = 1, .dims = {ROOM / 4}}};
+        psy__parcel_head bad = good;
+        uint32_t bytes = ROOM;
+        bad.sequence = 2;
+        switch (how) {
+        case 0: bad.kind = 0; break;
+        case 1: bad.kind = 3; break;
+        case 2: bad.sequence = 1; break;
+        case 3: bad.sequence = 3; break;
+        case 4: bad.sequence = 0; break;
+        case 5: bad.vector.dims[0] = ROOM / 4 + 1; break;
+        case 6: bad.vector.dims[0] = UINT32_MAX; break;
+        case 7: bad.vector.rank = 9; break;
+        case 8: bad.vector.dtype = 200; break;
+        case 9: bad.vector.reserved = 1; break;
+        case 10: bad.vector.dims[7] = 1; break;
+        case 11: bad.vector.dtype = 0; break;
+        default: break; /* wide, or short */
+        }
+        memcpy(psy_frame_claim(&s.out->ring, sizeof good + bytes), &good, sizeof good);
+        psy_frame_commit(&s.out->ring, sizeof good + bytes);
+        psy_frame_set_wide(&s.out->ring, how == 12); /* where data is not at a multiple of 64 */
+        bytes = how == 13 ? (uint32_t)sizeof bad - 1 : (uint32_t)sizeof bad + bytes;
+        memcpy(psy_frame_claim(&s.out->ring, bytes), &bad, bytes < sizeof bad ? bytes : sizeof bad);
+        psy_frame_commit(&s.out->ring, bytes);
+        psy_ring_flush(&s.out->ring);
+        psy_parcel m;
+        cr_assert_eq(psy_socket_peek(c.bound, &m, 5 * second_ns), PSY_OK, "%s", psy_detail());
+        cr_assert(m.peer == liar && m.kind == PSY_PARCEL_VECTOR && m.vector.dims[0] == ROOM / 4);
+        psy_socket_release(c.bound);
+        cr_assert_eq(psy_socket_peek(c.bound, &m, 0), PSY_EMPTY, "%u was delivered", how);
+        event = expect_event(c.bound, NULL, PSY_SOCKET_LOST, PSY_PROTOCOL);
+        cr_assert_eq(event.peer, liar);
+        psy_slab_destroy(theirs);
+        go(&s);
+        exchange(&c, how);
+    }
+    close_couple(&c);
+}
+
+static void send_good(stranger *s, uint64_t sequence)
+{
+    psy__parcel_head head = {.kind = PSY_PARCEL_BYTES, .sequence = sequence};
+    void *at = psy_frame_claim(&s->out->ring, sizeof head);
+    cr_assert_not_null(at);
+    memcpy(at, &head, sizeof head);
+    psy_frame_commit(&s->out->ring, sizeof head);
+    psy_ring_flush(&s->out->ring);
+}
+
+/* Who goes and goes on writing is heard up to where it went, and its place is free then. */
+OVER_ALL(messages, that_come_after_the_end)
+{
+    enum { BEFORE = 3, AFTER = 20 };
+    couple c = open_couple(uri, &options, &options);
+    holdings before = holdings_now();
+    stranger s;
+    psy_slab *theirs = attach_as_stranger(&s, c.bound, uri);
+    psy_parcel m;
+    (void)expect_event(c.bound, NULL, PSY_SOCKET_GAINED, PSY_OK);
+    for (uint64_t i = 1; i <= BEFORE; i++) {
+        send_good(&s, i);
+    }
+    psy__link_close(s.link);
+    (void)expect_event(c.bound, NULL, PSY_SOCKET_LOST, PSY_PEER_DIED);
+    for (uint64_t i = 1; i <= AFTER; i++) {
+        send_good(&s, BEFORE + i);
+        cr_assert_eq(psy_socket_peek(c.bound, &m, 0), i <= BEFORE ? PSY_OK : PSY_EMPTY, "message %lu", (unsigned long)i);
+        psy_socket_release(c.bound);
+    }
+    psy_slab_destroy(theirs);
+    psy__outbox_release(s.out);
+    psy_bell_close(&s.bell[0]);
+    psy_bell_close(&s.bell[1]);
+    nothing_leaked(getpid(), before);
+    exchange(&c, 1);
+    close_couple(&c);
+}
+
 /* Every word of both rings, between the calls of an honest pair and of a reader: until liars were put out often enough. */
 OVER_ALL(memory, that_a_peer_spoils)
 {

@@ -450,3 +450,34 @@ OVER_ALL(events, are_kept_for_a_while)
     psy_socket_close(bound);
     nothing_leaked(getpid(), before);
 }
+
+/* Messages, bytes and stalls of each direction are in the counters, under the same name from both sides. */
+OVER_ALL(counters, of_both_directions)
+{
+    char folder[96], label[64];
+    make_counters(folder);
+    psy_counters *rows = open_counters(folder, "sockets", 16);
+    psy_socket_options o = {.message_bytes_max = 1000, .counters = rows};
+    couple c = open_couple(uri, &o, &o);
+    char data[100] = {0};
+    uint32_t bytes, rings = 0;
+    psy_counters_ring_view view;
+    for (uint32_t i = 0; i < 7; i++) { /* as many in either direction */
+        cr_assert_eq(psy_socket_send_bytes(c.connected, PSY_PEER_ONLY, data, 50, 0), PSY_OK);
+        cr_assert_eq(psy_socket_receive_bytes(c.bound, data, sizeof data, &bytes, NULL, 0), PSY_OK);
+        cr_assert_eq(psy_socket_send_bytes(c.bound, c.peer, data, 50, 0), PSY_OK);
+        cr_assert_eq(psy_socket_receive_bytes(c.connected, data, sizeof data, &bytes, NULL, 0), PSY_OK);
+    }
+    const char *slash = strrchr(uri, '/') + 1;
+    snprintf(label, sizeof label, "%s/process %d to %d", slash, (int)getpid(), (int)getpid());
+    cr_assert(find_ring(folder, label, &view, &rings), "%s", label);
+    cr_assert_eq(rings, 2u);
+    cr_assert(view.producers == 1 && view.consumers == 1 && view.fill_known && view.fill == 0);
+    cr_assert_eq(view.producer[PSY_RING_COUNTER_messages], 7u);
+    cr_assert_eq(view.consumer[PSY_RING_COUNTER_messages], 7u);
+    close_couple(&c);
+    (void)find_ring(folder, label, &view, &rings);
+    cr_assert_eq(rings, 0u, "%u are left", rings);
+    psy_counters_destroy(rows);
+    remove_counters(folder);
+}

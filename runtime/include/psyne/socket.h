@@ -72,7 +72,7 @@ typedef struct psy_socket_options {
                                  * so one that ran twice is no harm */
     uint64_t reconnect_min_ns;  /* between two tries to connect: this first, twice as long each time; 0 = 5 ms */
     uint64_t reconnect_max_ns;  /* and this at most; 0 = 1 s */
-    psy_counters *counters;     /* where rings are counted, see psy_channel_options; outlives the socket; NULL: nowhere */
+    psy_counters *counters;     /* where its side of each ring is counted; outlives the socket; NULL: nowhere */
     psy_agent agent;            /* works in the caller's thread whenever the socket would sleep, see psyne/channel.h */
 } psy_socket_options;
 
