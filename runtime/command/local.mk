@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# What any program could do with the library that is installed: nothing private of it is used.
+# With all of the library inside: files of data, bound programs and their values are private parts of it.
 bin_PROGRAMS += %D%/psyne
-%C%_psyne_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/counters.c %D%/counters.h %D%/counters_sections.c %D%/encode.c %D%/input.c %D%/inspect.c %D%/main.c %D%/metrics.c \
-    %D%/options.c %D%/table.c %D%/table.h %D%/types.c
+%C%_psyne_SOURCES = %D%/call.c %D%/command.h %D%/commands.def %D%/counters.c %D%/counters.h %D%/counters_sections.c %D%/encode.c %D%/exchange.c %D%/exchange.h \
+    %D%/input.c %D%/inspect.c %D%/json_text.c %D%/json_text.h %D%/local_service.c %D%/local_service.h %D%/main.c %D%/metrics.c %D%/options.c %D%/output.c \
+    %D%/output.h %D%/run.c %D%/sink.c %D%/sink.h %D%/source.c %D%/source.h %D%/table.c %D%/table.h %D%/trace.c %D%/trace.h %D%/types.c %D%/value_summary.c
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
-%C%_psyne_LDADD = runtime/libpsyne-rt.la
+%C%_psyne_LDADD = runtime/libpsyne-core.la
 
 # What is made of the tables of commands lies in the tree: tests/command/docs.sh finds what is out of date.
 noinst_PROGRAMS += %D%/psynedoc
