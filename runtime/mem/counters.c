@@ -61,6 +61,7 @@ static const psy_counters_descriptor table[] = {
 #define LATENCY_VALUES    PSY_LATENCY_COUNTERS
 #define SLAB_VALUES       PSY_SLAB_COUNTERS
 #define SUPERVISOR_VALUES PSY_SUPERVISOR_COUNTERS
+#define GUARD_VALUES      PSY_GUARD_COUNTERS
 #include <psyne/counters.def>
 };
 

@@ -128,6 +128,7 @@ psy_status psy__measure_broker_begin(psy_broker *b)
         return psy_fail(PSY_NO_MEMORY, "no memory for counts");
     }
     m->row = begin(&b->counting, PSY_COUNTERS_OF_SERVICE, psy__thing_id(b->gather_slab, 0), 0, "");
+    m->guard = begin(&b->counting, PSY_COUNTERS_OF_GUARD, psy__thing_id(b->gather_slab, 0), 0, "");
     follow(b, &m->gather, psy_slab_epoch(b->gather_slab), "gather", psy_slab_bytes(b->gather_slab));
     if (m->gather.row) {
         psy_counter_set(&m->gather.row->slots, b->ticket_count);
@@ -204,12 +205,24 @@ void psy__measure_broker(psy_broker *b)
         psy_counter_set(&row->programs_added, counts.programs_added);
         psy_counter_set(&row->programs_refused, counts.programs_refused);
     }
+    psy_guard_counters *guard = m->guard;
+    if (guard) {
+        psy_counter_set(&guard->denied, counts.denied);
+        psy_counter_set(&guard->limited, counts.limited);
+        psy_counter_set(&guard->malformed, counts.malformed);
+        psy_counter_set(&guard->unknown, counts.unknown);
+        psy_counter_set(&guard->late, counts.late);
+        psy_counter_set(&guard->deaths, counts.deaths);
+        psy_counter_set(&guard->held, counts.held);
+        psy_counter_set(&guard->traced, counts.traced);
+    }
 }
 
 void psy__measure_broker_end(psy_broker *b)
 {
     psy__broker_measure *m = &b->measure;
     end(&b->counting, m->row);
+    end(&b->counting, m->guard);
     end(&b->counting, m->gather.row);
     for (uint32_t i = 0; m->shards && i < b->shard_count; i++) {
         end(&b->counting, m->shards[i].row);

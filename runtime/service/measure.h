@@ -63,6 +63,7 @@ typedef struct psy__slab_row {
 
 typedef struct psy__broker_measure {
     psy_service_counters *row;
+    psy_guard_counters *guard;
     psy__slab_row gather, *shards, *clients; /* by their numbers */
     uint32_t client_top;                     /* those of clients from here on are empty */
     psy__latency of_clients;                 /* all programs that clients sent, together */

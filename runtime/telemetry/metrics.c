@@ -18,6 +18,7 @@ static const struct {
     [PSY_COUNTERS_OF_LATENCY] = {"latency_", "service, pipeline"},
     [PSY_COUNTERS_OF_SLAB] = {"slab_", "service, slab"},
     [PSY_COUNTERS_OF_SUPERVISOR] = {"supervisor_", "service"},
+    [PSY_COUNTERS_OF_GUARD] = {"guard_", "service"},
     [PSY_LEDGER_OF_FILLS] = {"ring_", "service, ring"},
 };
 

@@ -253,6 +253,7 @@ Test(metrics, names_types_and_values)
     psy_counters *c = make_counters(scratch_name(&b.folder, "a.counters").text, 32);
     make_service(c, 1, 12, 3);
     (void)make_thing(c, PSY_COUNTERS_OF_SUPERVISOR, "evil \"name\" \\ here", 2, 0);
+    psy_counter_set(&make_thing(c, PSY_COUNTERS_OF_GUARD, "nearest", 1, 0)[PSY_GUARD_COUNTER_denied], 4);
     psy_counter_set(&make_row(c, "nearest/client 0 requests", 9, 0)->position, 30);
     psy_counter_set(&make_row(c, "nearest/client 0 requests", 9, 1)->position, 20);
     psy_pipeline_counters *p = (void *)make_thing(c, PSY_COUNTERS_OF_PIPELINE, "nearest/words/all", 5, 0);
@@ -273,6 +274,7 @@ Test(metrics, names_types_and_values)
     has(text, "# HELP psyne_requests_total requests accepted from clients\n");
     has(text, "psyne_in_flight{service=\"nearest\"} 3\n");
     has(text, "psyne_up{service=\"nearest\"} 1\n");
+    has(text, "psyne_guard_denied_total{service=\"nearest\"} 4\n");
     has(text, "psyne_ring_fill{service=\"nearest\",ring=\"client 0 requests\"} 10\n");
     has(text, "psyne_ring_slots{service=\"nearest\",ring=\"client 0 requests\"} 1024\n");
     has(text, "psyne_supervisor_restarts_total{service=\"evil \\\"name\\\" \\\\ here\"} 0\n");

@@ -194,6 +194,11 @@ enum {
     PSY_SUPERVISOR_COUNTERS
 };
 enum {
+#define GUARD_COUNTER(name, kind, unit, help) PSY_GUARD_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_GUARD_COUNTERS
+};
+enum {
 #define BATCH_COUNTER(name, kind, unit, help) PSY_BATCH_COUNTER_##name,
 #include <psyne/counters.def>
     PSY_BATCH_COUNTERS
@@ -228,6 +233,11 @@ typedef struct psy_supervisor_counters {
 #include <psyne/counters.def>
     uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_SUPERVISOR_COUNTERS];
 } psy_supervisor_counters;
+typedef struct psy_guard_counters {
+#define GUARD_COUNTER(name, kind, unit, help) PSY_ATOMIC(uint64_t) name;
+#include <psyne/counters.def>
+    uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_GUARD_COUNTERS];
+} psy_guard_counters;
 /* Of batches, and of latencies: how many fell into each bucket. */
 typedef struct psy_bucket_counters {
     PSY_ATOMIC(uint64_t) buckets[PSY_COUNTERS_VALUES];
@@ -240,6 +250,7 @@ PSY_COUNTERS_CHECK(WORKER, psy_worker_counters);
 PSY_COUNTERS_CHECK(PIPELINE, psy_pipeline_counters);
 PSY_COUNTERS_CHECK(SLAB, psy_slab_counters);
 PSY_COUNTERS_CHECK(SUPERVISOR, psy_supervisor_counters);
+PSY_COUNTERS_CHECK(GUARD, psy_guard_counters);
 #undef PSY_COUNTERS_CHECK
 
 /* ---- latencies: log-linear buckets, four an octave, as HdrHistogram (G. Tene) has them: a time is known to within a fifth
