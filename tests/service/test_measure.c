@@ -177,6 +177,10 @@ Test(measure, every_request_is_counted_where_it_was)
     }
     cr_assert(v.values[PSY_SLAB_COUNTER_slots] > 0 && v.values[PSY_SLAB_COUNTER_used] == 0);
     psy_channel *second = open_channel("inproc://measured", IN_FLIGHT, 10000, lanes);
+    psy_pipeline none;
+    cr_assert_eq(psy_channel_open(second, "nothing", &question_type, &answer_type, &none), PSY_NOT_FOUND);
+    v = see_value(&m, PSY_COUNTERS_OF_GUARD, "measured", PSY_GUARD_COUNTER_unknown, 1);
+    cr_assert(v.values[PSY_GUARD_COUNTER_unknown] == 1 && v.values[PSY_GUARD_COUNTER_denied] == 0);
     v = see_value(&m, PSY_COUNTERS_OF_SLAB, "measured/client 0", PSY_SLAB_COUNTER_bytes, 1);
     v = see_value(&m, PSY_COUNTERS_OF_SLAB, "measured/client 1", PSY_SLAB_COUNTER_bytes, 1);
     /* The memory goes with whom it is of: of the first one, and of the last one when no place is in use any more. */
