@@ -5,6 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void join_value(uint64_t *to, uint32_t kind, uint64_t value)
+{
+    if (kind == PSY_COUNTERS_POSITION || kind == PSY_COUNTERS_PEAK) {
+        *to = *to > value ? *to : value;
+    } else {
+        *to += value;
+    }
+}
+
 void psy__counters_join(uint64_t *to, psy_counters_section section, const psy_counters_row *row,
                         const psy__counters_source *source)
 {
@@ -15,12 +24,7 @@ void psy__counters_join(uint64_t *to, psy_counters_section section, const psy_co
         if (place == UINT32_MAX) {
             continue;
         }
-        const uint64_t value = row->values[place];
-        if (d->kind == PSY_COUNTERS_POSITION || d->kind == PSY_COUNTERS_PEAK) {
-            to[d->place] = to[d->place] > value ? to[d->place] : value;
-        } else {
-            to[d->place] += value;
-        }
+        join_value(&to[d->place], d->kind, row->values[place]);
     }
 }
 
@@ -130,7 +134,7 @@ static psy_counters_section section_of(const psy_counters_row *row, const psy__c
     return PSY_COUNTERS_SECTIONS;
 }
 
-/* A view of what `with` has more than `to`: the same thing's. */
+/* `with` is of the same thing. */
 static void add_view(psy_counters_view *to, const psy_counters_view *with)
 {
     const psy_counters_descriptor *d;
@@ -138,14 +142,8 @@ static void add_view(psy_counters_view *to, const psy_counters_view *with)
     to->living += with->living;
     to->since_ns = to->since_ns < with->since_ns ? to->since_ns : with->since_ns;
     for (uint32_t i = 0; (d = psy_counters_table(i)) != NULL; i++) {
-        if (d->section != to->section || d->kind == PSY_COUNTERS_SECTION) {
-            continue;
-        }
-        if (d->kind == PSY_COUNTERS_POSITION || d->kind == PSY_COUNTERS_PEAK) {
-            to->values[d->place] =
-                to->values[d->place] > with->values[d->place] ? to->values[d->place] : with->values[d->place];
-        } else {
-            to->values[d->place] += with->values[d->place];
+        if (d->section == to->section && d->kind != PSY_COUNTERS_SECTION) {
+            join_value(&to->values[d->place], d->kind, with->values[d->place]);
         }
     }
 }

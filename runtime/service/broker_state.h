@@ -135,7 +135,7 @@ typedef struct psy__ticket_record {
     uint64_t expected;
     uint64_t late; /* failed: the shards that had not reported then */
     uint64_t request, deadline_ns;
-    const psy__latency *latency; /* of the pipeline, and when the request came: told once how it ended */
+    psy__latency *latency; /* of the pipeline, and when the request came: told once how it ended */
     uint64_t began_ns;
 } psy__ticket_record;
 
@@ -194,7 +194,7 @@ struct psy_broker {
 };
 
 /* Whose times a request's are. */
-static inline const psy__latency *psy__measure_of(const psy_broker *b, const psy__staged *program, uint32_t pipeline)
+static inline psy__latency *psy__measure_of(psy_broker *b, const psy__staged *program, uint32_t pipeline)
 {
     return program->latencies ? &program->latencies[pipeline] : &b->measure.of_clients;
 }

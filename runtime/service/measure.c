@@ -40,8 +40,8 @@ static void end(psy__counting *c, void *row)
 
 void psy__latency_begin(psy__counting *c, uint64_t id, const char *pipeline, psy__latency *out)
 {
-    *out = (psy__latency){.counts = begin(c, PSY_COUNTERS_OF_PIPELINE, id, 0, pipeline)};
-    bool all = out->counts != NULL;
+    *out = (psy__latency){.row = begin(c, PSY_COUNTERS_OF_PIPELINE, id, 0, pipeline)};
+    bool all = out->row != NULL;
     for (uint32_t i = 0; all && i < PSY_LATENCY_PARTS; i++) {
         out->parts[i] = begin(c, PSY_COUNTERS_OF_LATENCY, id, i, pipeline);
         all = out->parts[i] != NULL;
@@ -51,13 +51,28 @@ void psy__latency_begin(psy__counting *c, uint64_t id, const char *pipeline, psy
     }
 }
 
+void psy__latency_tell(psy__latency *l)
+{
+    if (!l->row || l->told == l->requests) {
+        return;
+    }
+    for (uint32_t i = 0; i < PSY_LATENCY_BUCKETS; i++) {
+        psy_counter_set(&l->parts[i / PSY_COUNTERS_VALUES]->buckets[i % PSY_COUNTERS_VALUES], l->buckets[i]);
+    }
+    psy_counter_set(&l->row->errors, l->errors);
+    psy_counter_set(&l->row->latency, l->sum_ns);
+    psy_counter_set(&l->row->slowest, l->slowest_ns);
+    psy_counter_set(&l->row->requests, l->told = l->requests);
+}
+
 void psy__latency_end(psy__counting *c, psy__latency *latency)
 {
-    end(c, latency->counts);
+    end(c, latency->row);
     for (uint32_t i = 0; i < PSY_LATENCY_PARTS; i++) {
         end(c, latency->parts[i]);
+        latency->parts[i] = NULL;
     }
-    *latency = (psy__latency){0};
+    latency->row = NULL;
 }
 
 /* ---- a broker ---- */
@@ -161,6 +176,13 @@ void psy__measure_broker(psy_broker *b)
     psy_broker_counts counts;
     psy_broker_get_counts(b, &counts);
     follow_slabs(b);
+    psy__latency_tell(&m->of_clients);
+    for (uint32_t i = 0; i < b->staged_top; i++) {
+        const psy__staged *s = &b->staged[i];
+        for (uint32_t k = 0; s->latencies && k < s->module->decoded.pipeline_count; k++) {
+            psy__latency_tell(&s->latencies[k]);
+        }
+    }
     if (m->gather.row) {
         psy_counter_set(&m->gather.row->used, counts.in_flight);
         psy_counter_raise(&m->gather.row->high_water, counts.in_flight);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What broker and workers count besides their rings: their own counts, copied into rows of the counters file once a tick, and
- * the times of requests, counted when each ends.
+ * the times of requests, counted as each ends and copied likewise.
  *
  *   psy__latency latency;
  *   psy__latency_begin(&counting, psy__thing_id(gather_slab, 1 + number), "nearest", &latency);
  *   psy__latency_add(&latency, now_ns - began_ns, status);     // a request has ended
+ *   psy__latency_tell(&latency);                               // once a tick
  *   psy__latency_end(&counting, &latency);
  *
  * Things of a service are called "SERVICE/..." as its rings are, and their numbers come from the epoch of the gather slab,
@@ -19,9 +20,12 @@
 
 #include "service/counting.h"
 
-/* A pipeline's rows; none where `counts` is NULL. */
+/* A pipeline's times, in the participant's own memory, and the rows that they are copied to; none where `row` is NULL. */
 typedef struct psy__latency {
-    psy_pipeline_counters *counts;
+    uint64_t requests, errors, sum_ns, slowest_ns;
+    uint64_t buckets[PSY_LATENCY_BUCKETS];
+    uint64_t told; /* requests at the last copy */
+    psy_pipeline_counters *row;
     psy_bucket_counters *parts[PSY_LATENCY_PARTS];
 } psy__latency;
 
@@ -31,24 +35,20 @@ static inline uint64_t psy__thing_id(const psy_slab *gather, uint64_t thing)
     return psy_counters_ring_id(psy_slab_epoch(gather), UINT64_C(1) << 63 | thing);
 }
 
-/* Rows for a pipeline, all or none. */
+/* Zeroes, and rows for a pipeline, all or none. */
 void psy__latency_begin(psy__counting *counting, uint64_t id, const char *pipeline, psy__latency *out);
+/* Copies what is new to the rows: once a tick. */
+void psy__latency_tell(psy__latency *latency);
 void psy__latency_end(psy__counting *counting, psy__latency *latency);
 
 /* A request that took `ns` has ended. */
-static inline void psy__latency_add(const psy__latency *latency, uint64_t ns, psy_status status)
+static inline void psy__latency_add(psy__latency *latency, uint64_t ns, psy_status status)
 {
-    psy_pipeline_counters *counts = latency->counts;
-    if (counts) {
-        const uint32_t bucket = psy_latency_bucket(ns);
-        psy_counter_add(&latency->parts[bucket / PSY_COUNTERS_VALUES]->buckets[bucket % PSY_COUNTERS_VALUES], 1);
-        psy_counter_add(&counts->requests, 1);
-        psy_counter_add(&counts->latency, ns);
-        psy_counter_raise(&counts->slowest, ns);
-        if (status != PSY_OK) {
-            psy_counter_add(&counts->errors, 1);
-        }
-    }
+    latency->buckets[psy_latency_bucket(ns)]++;
+    latency->requests++;
+    latency->errors += status != PSY_OK;
+    latency->sum_ns += ns;
+    latency->slowest_ns = latency->slowest_ns > ns ? latency->slowest_ns : ns;
 }
 
 /* ---- a broker ---- */

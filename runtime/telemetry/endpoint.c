@@ -22,7 +22,7 @@
 
 enum {
     CONNECTIONS = 64,
-    CROWDED = 48,           /* from so many on, those who have been silent longest give way */
+    CROWDED = 48,           /* from so many on, the oldest gives way */
     IDLE_SECONDS = 10,      /* of a connection */
     MEMORY_BYTES = 16384,   /* of a connection: what its request's headers may have */
     STACK_BYTES = 512 << 10 /* of the thread */
@@ -40,7 +40,7 @@ struct psy__telemetry {
     psy__ledger *ledger;
     psy_status status; /* of the last read, and what it said */
     char problem[512];
-    bool (*ready)(void *context, char *why, size_t bytes);
+    bool (*health)(void *context, char *why, size_t bytes);
     void *context;
     char version[64], address[128];
     guest guests[CONNECTIONS];
@@ -191,7 +191,7 @@ static enum MHD_Result answer_health(psy__telemetry *t, struct MHD_Connection *c
     if (!well) {
         snprintf(why, sizeof why, "%s", t->problem);
     } else if (readiness) {
-        well = t->ready ? t->ready(t->context, why, sizeof why) : services_are_ready(t->ledger, why, sizeof why);
+        well = t->health ? t->health(t->context, why, sizeof why) : services_are_ready(t->ledger, why, sizeof why);
     }
     snprintf(line, sizeof line, "%s\n", well ? "ok" : *why ? why : "not ready");
     return say(c, well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, line);
@@ -268,7 +268,7 @@ psy_status psy__telemetry_open(const psy__telemetry_options *o, psy__telemetry *
     for (uint32_t i = 0; i < CONNECTIONS; i++) {
         t->guests[i].fd = -1;
     }
-    t->ready = o->ready;
+    t->health = o->health;
     t->context = o->context;
     snprintf(t->version, sizeof t->version, "%s", o->version ? o->version : "");
     int fd = -1;

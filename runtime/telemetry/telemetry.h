@@ -13,11 +13,11 @@
  *   printf("http://%s/metrics\n", psy__telemetry_address(telemetry));
  *   psy__telemetry_close(telemetry);
  *
- * Strangers. Connections, header sizes and idle times are limited; where places run short the connection that has been silent
- * longest gives way, so that those who come and ask are answered. It tells what is in the files to everybody who can connect:
+ * Strangers. Connections, header sizes and idle times are limited; where places run short the oldest connection gives way,
+ * so that those who come and ask are answered. It tells what is in the files to everybody who can connect:
  * listen where only those can who may know.
  *
- * Thread safety: open and close from one thread. `ready` is called from the server's. */
+ * Thread safety: open and close from one thread. `health` is called from the server's. */
 #ifndef PSY_TELEMETRY_TELEMETRY_H
 #define PSY_TELEMETRY_TELEMETRY_H
 
@@ -35,7 +35,7 @@ typedef struct psy__telemetry_options {
     const char *version;   /* of the program; NULL: "" */
     /* Whether the service is ready, and if not why (one line). NULL: it is when there is a living service and each has all of
      * its shards. Must not block. */
-    bool (*ready)(void *context, char *why, size_t bytes);
+    bool (*health)(void *context, char *why, size_t bytes);
     void *context;
 } psy__telemetry_options;
 

@@ -253,10 +253,10 @@ enum {
 /* The bucket that a time falls into. */
 static inline uint32_t psy_latency_bucket(uint64_t ns)
 {
-    /* Times below come to 127, and beyond to 2^38; octave and quarter are the number's first three bits. */
-    const uint64_t n = ns < 128 ? 127 : ns < (UINT64_C(1) << 38) ? ns : UINT64_C(1) << 38;
+    /* Octave and quarter are a number's first three bits; times below count as 127, and those beyond as 2^38. */
+    const uint64_t last = UINT64_C(1) << 38, at_least = ns > 127 ? ns : 127, n = at_least < last ? at_least : last;
     const uint32_t octave = 63 - (uint32_t)__builtin_clzll(n);
-    return ns < 128 ? 0 : 1 + 4 * (octave - 7) + (uint32_t)(n >> (octave - 2) & 3);
+    return 4 * octave + (uint32_t)(n >> (octave - 2)) - 31;
 }
 
 /* Times in a bucket are below this, and at least the bound of the one before (of the first: 0). Of the last: UINT64_MAX. */
