@@ -13,6 +13,7 @@ typedef struct calling {
     psy_module *module;
     psy_type request, reply;
     uint32_t deadline_ms, connect_ms, in_flight, repeat;
+    bool trace;
     psy__source source;
     psy__sink sink;
 } calling;
@@ -31,6 +32,7 @@ static bool read_line(calling *c, int argc, char **argv, int *files)
         case PSY_OPTION_CALL_CONNECT: c->connect_ms = psy__count_of("--connect-ms", value, CONNECT_MAX); break;
         case PSY_OPTION_CALL_IN_FLIGHT: c->in_flight = psy__count_of("--in-flight", value, IN_FLIGHT_MAX); break;
         case PSY_OPTION_CALL_REPEAT: c->repeat = psy__number_of("--repeat", value, REPEAT_MAX); break;
+        case PSY_OPTION_CALL_TRACE: c->trace = true; break;
         case PSY_OPTION_CALL_JSON: c->sink.json = true; break;
         case PSY_OPTION_CALL_HELP: psy__help_write(PSY_COMMAND_CALL, stdout); return false;
         default: argv[(*files)++] = argv[line.at - 1]; break;
@@ -59,7 +61,7 @@ static void call_all(calling *c)
 {
     const psy_channel_options options = {
         .in_flight = c->in_flight, .call_timeout_ms = c->deadline_ms, .connect_timeout_ns = c->connect_ms * UINT64_C(1000000)};
-    psy__exchange x = {.in_flight = c->in_flight, .repeat = c->repeat, .peer = c->uri};
+    psy__exchange x = {.in_flight = c->in_flight, .repeat = c->repeat, .trace = c->trace, .peer = c->uri};
     psy_status status = psy_channel_connect(c->uri, &options, &x.channel);
     status = status == PSY_OK ? psy_channel_open(x.channel, c->pipeline, &c->request, &c->reply, &x.pipeline) : status;
     if (status == PSY_OK) {

@@ -79,7 +79,11 @@ static void send_some(exchange_round *r)
         }
         memcpy(call.message, psy__source_at(r->source, r->sent), r->source->type.bytes);
         x->number = r->sent;
+        call.trace = x->trace && r->sink;
         psy_channel_commit(x->channel, &call, (void *)(uintptr_t)r->sent++);
+        if (x->trace && r->sink) {
+            psy__sink_name(r->sink, x->number, x->peer, call.request);
+        }
     }
     psy_channel_flush(x->channel);
 }

@@ -16,6 +16,7 @@ typedef struct psy__exchange {
     psy_pipeline pipeline;
     uint32_t in_flight; /* the channel's own limit is as large */
     uint32_t repeat;    /* rounds more, whose time is said; 0: none */
+    bool trace;         /* has the service tell of every request, but not of repeated ones, and says by which id */
     const char *peer;   /* what errors name; NULL: nobody */
     /* Lets the service work, where it is in this thread; NULL: it works by itself, and is waited for. */
     void (*work)(void *context);

@@ -115,6 +115,17 @@ void psy__sink_refuse(psy__sink *s, uint64_t number, const char *peer, psy_statu
     say(s, number, peer, status, text);
 }
 
+void psy__sink_name(psy__sink *s, uint64_t number, const char *peer, uint64_t request)
+{
+    if (s->json) {
+        printf("{\"message\": %" PRIu64 ", \"request\": \"%016" PRIx64 "\"}\n", number, request);
+        return;
+    }
+    fflush(stdout);
+    fprintf(stderr, "psyne: %s%smessage %" PRIu64 " is request %016" PRIx64 "\n", peer ? peer : "", peer ? ": " : "", number,
+            request);
+}
+
 /* ---- fields ---- */
 
 /* The row's shape and where it lies; NULL: there is none. */

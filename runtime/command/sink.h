@@ -36,6 +36,8 @@ PSY_NODISCARD psy_status psy__sink_open(psy__sink *s, const psy_type *type);
 void psy__sink_put(psy__sink *s, uint64_t number, const void *message, size_t n);
 /* There is none. `peer`: who said so; NULL: nobody. */
 void psy__sink_refuse(psy__sink *s, uint64_t number, const char *peer, psy_status status);
+/* By which id a traced request is known where it goes. */
+void psy__sink_name(psy__sink *s, uint64_t number, const char *peer, uint64_t request);
 /* What went wrong with all of it, as psy__complain, or in JSON. */
 void psy__sink_say(psy__sink *s, const char *name, psy_status status);
 /* Ends files, and gives the exit status. */

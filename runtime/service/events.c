@@ -11,12 +11,14 @@ static const uint64_t second_ns = 1000000000;
 
 const psy__event_row psy__event_rows[PSY__EVENTS] = {
 #define N(key_)                                          "N" #key_ "\0"
+#define O(key_)                                          "O" #key_ "\0"
 #define H(key_)                                          "H" #key_ "\0"
 #define T(key_)                                          "T" #key_ "\0"
 #define EVENT(id_, name_, level_, rate_, fields_, text_) {name_, text_, PSY_LOG_##level_, rate_, PSY__FIELDS_##id_, fields_},
 #include "service/events.def"
 #undef EVENT
 #undef N
+#undef O
 #undef H
 #undef T
 };
@@ -39,18 +41,23 @@ void psy__tell(psy__events *events, psy__event_id id, const psy__value *values)
     psy_log_field fields[PSY__EVENT_FIELDS_MAX];
     char texts[PSY__EVENT_FIELDS_MAX][PSY__EVENT_TEXT_BYTES];
     const char *at = row->fields;
+    uint32_t n = 0;
     for (uint32_t i = 0; i < row->field_count; i++, at += strlen(at) + 1) {
-        fields[i] = (psy_log_field){.key = at + 1, .number = values[i].number};
+        if (*at == 'O' && values[i].number == PSY__NOBODY) {
+            continue;
+        }
+        fields[n] = (psy_log_field){.key = at + 1, .number = values[i].number};
         if (*at == 'H') {
             snprintf(texts[i], sizeof texts[i], "%016" PRIx64, values[i].number);
-            fields[i].text = texts[i];
+            fields[n].text = texts[i];
         } else if (*at == 'T') { /* it may hold what a peer has sent */
             const char *text = values[i].text ? values[i].text : "";
             psy__counters_text(texts[i], sizeof texts[i], text, strlen(text));
-            fields[i].text = texts[i];
+            fields[n].text = texts[i];
         }
+        n++;
     }
-    events->log->write(events->log->context, row->level, row->name, fields, row->field_count);
+    events->log->write(events->log->context, row->level, row->name, fields, n);
 }
 
 void psy__events_tick(psy__events *events, uint64_t now_ns)

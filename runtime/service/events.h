@@ -22,6 +22,7 @@ typedef enum psy__event_id {
 
 /* How many fields each has. */
 #define N(key_) +1
+#define O(key_) +1
 #define H(key_) +1
 #define T(key_) +1
 enum {
@@ -30,16 +31,18 @@ enum {
 #undef EVENT
 };
 #undef N
+#undef O
 #undef H
 #undef T
 enum { PSY__EVENT_FIELDS_MAX = 8, PSY__EVENT_TEXT_BYTES = 512 };
+#define PSY__NOBODY UINT32_MAX
 
 typedef struct psy__event_row {
     const char *name, *text;
     psy_log_level level;
     uint32_t rate; /* a second; 0: no limit */
     uint32_t field_count;
-    const char *fields; /* field_count texts one after the other: N, H or T, and the key */
+    const char *fields; /* field_count texts one after the other: N, O, H or T, and the key */
 } psy__event_row;
 extern const psy__event_row psy__event_rows[PSY__EVENTS];
 

@@ -47,6 +47,21 @@ ok 'in JSON' gives "1 {\"message\": 0, \"reply\": {\"value\": [2, 4, 6, 8]}}
 call echo many.json --repeat 2
 ok 'times' both same out echo.run eval 'grep -qE "^psyne: 300 messages, 2 times: [0-9.]+ us a message \([0-9.]+ in the best round\); each took [0-9.]+ us from sending to its reply$" err'
 
+# ---- traced ----
+head -n 2 many.json >two.json && call best two.json --trace
+ok 'a trace names its requests' is "$status $(grep -cE "^psyne: $uri: message [01] is request [0-9a-f]{16}$" err)" '0 2'
+told() { # every step of every request that err names
+    local id step
+    for id in $(sed -n 's/.* is request //p' err); do
+        for step in taken run merged answered ended; do
+            for ((i = 0; i < 200; i++)); do ! grep -q "^event trace.$step request=$id" service.err || break; sleep 0.05; done
+            grep -q "^event trace.$step request=$id" service.err || { echo "no trace.$step of $id" >>err && return 1; }
+        done
+    done
+}
+ok "and the service's events have every step of them" told
+call best two.json --trace --json && ok 'in JSON' is "$(grep -cE '^{"message": [01], "request": "[0-9a-f]{16}"}$' out)" 2
+
 # ---- what is not there ----
 call bset many.json && ok 'no such pipeline in the module' both is "$status" 1 says 'psyne: pets.psm: there is no pipeline `bset`; did you mean `best`?'
 sed 's/pipeline echo(/pipeline echoes(/' pets.hrm >other.hrm && "$build/compiler/psynec" other.hrm -o .
