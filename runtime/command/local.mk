@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What any program could do with the library that is installed: nothing private of it is used.
 bin_PROGRAMS += %D%/psyne
-%C%_psyne_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/counters.c %D%/encode.c %D%/input.c %D%/inspect.c %D%/main.c \
-    %D%/options.c %D%/types.c
+%C%_psyne_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/counters.c %D%/encode.c %D%/histogram.c %D%/histogram.h \
+    %D%/input.c %D%/inspect.c %D%/main.c %D%/options.c %D%/progress.c %D%/progress.h %D%/schedule.c %D%/schedule.h %D%/screen.c \
+    %D%/screen.h %D%/styles.def %D%/terminal.c %D%/terminal.h %D%/types.c %D%/units.c %D%/units.h
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_psyne_LDADD = runtime/libpsyne-rt.la
 

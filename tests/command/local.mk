@@ -5,3 +5,18 @@ EXTRA_DIST += %D%/shell.sh %D%/store.psy
 # What counters.sh looks at.
 check_tools += %D%/count_rings
 %C%_count_rings_LDADD = runtime/libpsyne-rt.la
+
+# What the commands are made of.
+COMMAND_PARTS = runtime/command/histogram.c runtime/command/progress.c runtime/command/schedule.c runtime/command/screen.c \
+    runtime/command/terminal.c runtime/command/units.c
+check_LTLIBRARIES += %D%/libcommand-test.la
+%C%_libcommand_test_la_SOURCES = $(COMMAND_PARTS)
+%C%_libcommand_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
+check_PROGRAMS += %D%/test_histogram %D%/test_schedule %D%/test_screen
+COMMAND_LDADD = %D%/libcommand-test.la $(TEST_LDADD) -lm
+%C%_test_histogram_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_histogram_LDADD = $(COMMAND_LDADD)
+%C%_test_schedule_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_schedule_LDADD = $(COMMAND_LDADD)
+%C%_test_screen_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_screen_LDADD = $(COMMAND_LDADD)
