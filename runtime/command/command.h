@@ -92,6 +92,9 @@ typedef struct psy__room {
 /* At least so many bytes; what is there is kept up to `used`. */
 void psy__room_grow(psy__room *room, size_t bytes, size_t used);
 
+/* All of a file, up to a little more than PSY_MESSAGE_BYTES_MAX. False: it was said what is wrong. */
+bool psy__file_read(const char *path, psy__room *room, size_t *n);
+
 /* ---- the commands ---- */
 
 /* argv[0] is the command's word. */
@@ -99,5 +102,6 @@ int psy__inspect(int argc, char **argv);
 int psy__encode(int argc, char **argv);
 int psy__types(int argc, char **argv);
 int psy__counters(int argc, char **argv);
+int psy__bench(int argc, char **argv);
 
 #endif

@@ -18,35 +18,12 @@ typedef struct encoding {
     int status;
 } encoding;
 
-/* All of a file. False: it was said what is wrong. */
-static bool read_all(encoding *e, const char *path, size_t *n)
-{
-    FILE *from = psy__file_open(path);
-    size_t got = 0;
-    if (!from) {
-        return false;
-    }
-    do {
-        psy__room_grow(&e->text, *n + 1 < e->text.bytes ? e->text.bytes : 2 * *n + 65536, *n);
-        got = fread(e->text.at + *n, 1, e->text.bytes - *n, from);
-        *n += got;
-    } while (got > 0 && *n <= PSY_MESSAGE_BYTES_MAX);
-    const bool good = !ferror(from);
-    if (!good) {
-        fprintf(stderr, "psyne: %s: %s\n", psy__file_name(path), strerror(errno));
-    }
-    if (from != stdin) {
-        fclose(from);
-    }
-    return good;
-}
-
 /* Every message of a file, up to the first that is none. */
 static void encode_file(encoding *e, const char *path)
 {
     size_t n = 0, at = 0, size = 0;
     psy_status status = PSY_OK;
-    if (!read_all(e, path, &n)) {
+    if (!psy__file_read(path, &e->text, &n)) {
         e->status = 1;
         return;
     }

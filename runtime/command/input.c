@@ -97,3 +97,26 @@ void psy__room_grow(psy__room *room, size_t bytes, size_t used)
     room->at = more;
     room->bytes = bytes;
 }
+
+bool psy__file_read(const char *path, psy__room *room, size_t *n)
+{
+    FILE *from = psy__file_open(path);
+    size_t got = 0;
+    *n = 0;
+    if (!from) {
+        return false;
+    }
+    do {
+        psy__room_grow(room, *n + 1 < room->bytes ? room->bytes : 2 * *n + 65536, *n);
+        got = fread(room->at + *n, 1, room->bytes - *n, from);
+        *n += got;
+    } while (got > 0 && *n <= PSY_MESSAGE_BYTES_MAX);
+    const bool good = !ferror(from);
+    if (!good) {
+        fprintf(stderr, "psyne: %s: %s\n", psy__file_name(path), strerror(errno));
+    }
+    if (from != stdin) {
+        fclose(from);
+    }
+    return good;
+}

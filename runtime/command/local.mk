@@ -4,8 +4,11 @@ bin_PROGRAMS += %D%/psyne
 %C%_psyne_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/counters.c %D%/encode.c %D%/histogram.c %D%/histogram.h \
     %D%/input.c %D%/inspect.c %D%/main.c %D%/options.c %D%/progress.c %D%/progress.h %D%/schedule.c %D%/schedule.h %D%/screen.c \
     %D%/screen.h %D%/styles.def %D%/terminal.c %D%/terminal.h %D%/types.c %D%/units.c %D%/units.h
+%C%_psyne_SOURCES += %D%/json_text.c %D%/json_text.h
+%C%_psyne_SOURCES += %D%/bench.c %D%/bench_report.c %D%/bench_report.h %D%/load.c %D%/load.h %D%/plot.c %D%/plot.h %D%/random_json.c \
+    %D%/random_json.h %D%/requests.c %D%/requests.h
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
-%C%_psyne_LDADD = runtime/libpsyne-rt.la
+%C%_psyne_LDADD = runtime/libpsyne-rt.la -lm
 
 # What is made of the table of commands lies in the tree: tests/command/docs.sh finds what is out of date.
 noinst_PROGRAMS += %D%/psynedoc

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-test_scripts += %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/types.sh
+test_scripts += %D%/bench.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/types.sh
 EXTRA_DIST += %D%/shell.sh %D%/store.psy
 
 # What counters.sh looks at.
@@ -7,16 +7,27 @@ check_tools += %D%/count_rings
 %C%_count_rings_LDADD = runtime/libpsyne-rt.la
 
 # What the commands are made of.
-COMMAND_PARTS = runtime/command/histogram.c runtime/command/progress.c runtime/command/schedule.c runtime/command/screen.c \
-    runtime/command/terminal.c runtime/command/units.c
+COMMAND_PARTS = runtime/command/histogram.c runtime/command/json_text.c runtime/command/options.c runtime/command/progress.c runtime/command/random_json.c \
+    runtime/command/schedule.c runtime/command/screen.c runtime/command/terminal.c runtime/command/units.c
 check_LTLIBRARIES += %D%/libcommand-test.la
 %C%_libcommand_test_la_SOURCES = $(COMMAND_PARTS)
 %C%_libcommand_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
-check_PROGRAMS += %D%/test_histogram %D%/test_schedule %D%/test_screen
+check_PROGRAMS += %D%/test_histogram %D%/test_random_json %D%/test_schedule %D%/test_screen
 COMMAND_LDADD = %D%/libcommand-test.la $(TEST_LDADD) -lm
 %C%_test_histogram_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_histogram_LDADD = $(COMMAND_LDADD)
+%C%_test_random_json_SOURCES = %D%/test_random_json.c tests/message/random_types.c tests/message/random_types.h
+%C%_test_random_json_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_random_json_LDADD = $(COMMAND_LDADD)
+$(%C%_test_random_json_OBJECTS): %D%/gen/store.psy.psm
+%D%/gen/store.psy.psm: %D%/store.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/store.psy --emit=bytecode -o %D%/gen && touch $@
+CLEANFILES += %D%/gen/store.psy.psm
 %C%_test_schedule_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_schedule_LDADD = $(COMMAND_LDADD)
 %C%_test_screen_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_screen_LDADD = $(COMMAND_LDADD)
+
+# What bench.sh and top.sh ask.
+check_tools += %D%/serve_one
+%C%_serve_one_LDADD = runtime/libpsyne-rt.la
