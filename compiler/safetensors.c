@@ -14,6 +14,8 @@
 
 #include "weights.h"
 
+#include "isa/header_text.h"
+
 typedef struct entry {
     const char *name, *dtype;
     uint64_t dims[PSY_RANK_MAX], begin, end;
@@ -30,7 +32,7 @@ typedef struct reader {
     psc_arena *arena;
     psc_weights_problem *problem;
     const char *text;
-    psc_header_text left;
+    psy__header_text left;
     PSC_LIST(entry) entries;
 } reader;
 
@@ -40,7 +42,7 @@ static bool damaged(reader *r, const char *what)
                             (size_t)(r->left.at - r->text) + 8);
 }
 
-static bool accept(reader *r, char c) { return psc_header_accept(&r->left, c); }
+static bool accept(reader *r, char c) { return psy__header_accept(&r->left, c); }
 
 static int digit_of(char c)
 {
@@ -137,7 +139,7 @@ static const char *take_text(reader *r)
 static bool take_number(reader *r, uint64_t *out)
 {
     bool any;
-    return psc_header_number(&r->left, out, &any) ||
+    return psy__header_number(&r->left, out, &any) ||
            damaged(r, any ? "a number does not fit into 64 bits" : "a whole number was expected");
 }
 
@@ -243,7 +245,7 @@ static bool take_header(reader *r)
             return damaged(r, "`}` was expected");
         }
     }
-    psc_header_skip_blanks(&r->left);
+    psy__header_skip_blanks(&r->left);
     return r->left.at == r->left.end || damaged(r, "something follows its end");
 }
 

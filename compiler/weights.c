@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "isa/npy_header.h"
+
 /* ---- bytes ---- */
 
 bool psc_blob_open(psc_blob *blob, const char *path)
@@ -65,46 +67,9 @@ bool psc_weights_fail(psc_arena *arena, psc_weights_problem *problem, const char
     return false;
 }
 
-void psc_header_skip_blanks(psc_header_text *text)
-{
-    while (text->at < text->end && *text->at && strchr(" \n\t\r", *text->at)) {
-        text->at++;
-    }
-}
-
-bool psc_header_accept(psc_header_text *text, char c)
-{
-    psc_header_skip_blanks(text);
-    bool here = text->at < text->end && *text->at == c;
-    text->at += here;
-    return here;
-}
-
-bool psc_header_number(psc_header_text *text, uint64_t *out, bool *any)
-{
-    psc_header_skip_blanks(text);
-    const char *start = text->at;
-    *out = 0;
-    *any = false;
-    for (; text->at < text->end && *text->at >= '0' && *text->at <= '9'; text->at++) {
-        *any = true;
-        if (__builtin_mul_overflow(*out, UINT64_C(10), out) || __builtin_add_overflow(*out, (uint64_t)(*text->at - '0'), out)) {
-            return false;
-        }
-    }
-    return text->at > start;
-}
-
 bool psc_weights_size(const uint64_t *dims, uint32_t rank, uint64_t element_bytes, uint64_t *out)
 {
-    *out = element_bytes;
-    bool empty = false, fits = true;
-    for (uint32_t d = 0; d < rank; d++) {
-        empty = empty || dims[d] == 0;
-        fits = fits && !__builtin_mul_overflow(*out, dims[d], out);
-    }
-    *out = empty ? 0 : fits ? *out : UINT64_MAX;
-    return fits || empty;
+    return psy__npy_size(dims, rank, element_bytes, out);
 }
 
 static const char pickled[] = "such a file runs code when it is read: convert it with `safetensors.torch.save_file`";

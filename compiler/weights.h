@@ -16,7 +16,7 @@
 #include "isa/module.h"
 
 /* What a header may have; all elements of a program's weights together: they are constants of the module (doc/module.md). */
-enum { PSC_NPY_HEADER_MAX = 1 << 16, PSC_SAFETENSORS_HEADER_MAX = 4 << 20, PSC_WEIGHTS_BYTES_MAX = 120 << 20 };
+enum { PSC_SAFETENSORS_HEADER_MAX = 4 << 20, PSC_WEIGHTS_BYTES_MAX = 120 << 20 };
 
 /* The bytes of a file, or of memory (tests). */
 typedef struct psc_blob {
@@ -67,15 +67,6 @@ bool psc_weights_elements(psc_arena *arena, const psc_blob *blob, const psc_tens
                           psc_weights_problem *problem);
 
 /* ---- shared by the readers ---- */
-/* The text of a header that is left. */
-typedef struct psc_header_text {
-    const char *at, *end;
-} psc_header_text;
-void psc_header_skip_blanks(psc_header_text *text);
-/* The character, behind blanks. */
-bool psc_header_accept(psc_header_text *text, char c);
-/* Digits, behind blanks. False: there are none, or (*any) the number does not fit into 64 bits. */
-bool psc_header_number(psc_header_text *text, uint64_t *out, bool *any);
 /* Sets the problem's text; gives false. */
 bool psc_weights_fail(psc_arena *arena, psc_weights_problem *problem, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

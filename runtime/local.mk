@@ -22,6 +22,7 @@ include %D%/transport/local.mk
 include %D%/codegen/local.mk
 include %D%/engine/local.mk
 include %D%/service/local.mk
+include %D%/data/local.mk
 
 noinst_LTLIBRARIES += %D%/libpsyne-core.la
 %C%_libpsyne_core_la_SOURCES = $(runtime_sources)

@@ -24,6 +24,7 @@ include %D%/models/local.mk
 include %D%/transport/local.mk
 include %D%/schema/local.mk
 include %D%/message/local.mk
+include %D%/data/local.mk
 include %D%/command/local.mk
 include %D%/compiler/local.mk
 include %D%/lsp/local.mk

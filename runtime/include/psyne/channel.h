@@ -20,6 +20,7 @@
 #ifndef PSYNE_CHANNEL_H
 #define PSYNE_CHANNEL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <psyne/counters.h>
@@ -72,11 +73,23 @@ typedef struct psy_reply {
  * Blocks; allocates: later calls on the channel do not. */
 PSY_NODISCARD psy_status psy_channel_connect(const char *uri, const psy_channel_options *options, psy_channel **out);
 
-/* Agrees on a pipeline by name. NOT_FOUND; LAYOUT when request or reply differ from the service's schema (both hashes are in
- * the detail); CLOSED; TIMEOUT when the service does not answer within connect_timeout_ns: the channel is closed then. Blocks
- * for one round trip. */
+/* Agrees on a pipeline by name: "pipeline", where one program of the service has it, "program/pipeline", or
+ * "program@version/pipeline". Without a version it is the newest, now and whenever a newer one comes; where that one's request
+ * or reply has another layout, calls end in LAYOUT until the pipeline is opened again. NOT_FOUND; LAYOUT when request or reply
+ * differ from the service's schema (both hashes are in the detail); CLOSED; TIMEOUT when the service does not answer within
+ * connect_timeout_ns: the channel is closed then. Blocks for one round trip. */
 PSY_NODISCARD psy_status psy_channel_open(psy_channel *channel, const char *pipeline, const psy_type *request,
                                           const psy_type *reply, psy_pipeline *out);
+
+/* Sends a program of the client's own: a module of `n` bytes, which are copied, under a name of 1 to 63 of a-z, 0-9, _ and -.
+ * It is verified, held to the service's limits and given to its workers; then its pipelines can be opened, by this client
+ * alone, as NAME/PIPELINE, until the channel is closed or another one is sent under that name. Calls in flight go on meanwhile.
+ * *version, if wanted: 1, and one more each time that the name is used. DENIED (the service takes none, or the module has
+ * native kernels), TOO_LARGE and LIMIT (the detail names the limit), CORRUPT, VERSION, INVALID (data that it declares is not
+ * there, or its sizes do not fit), CLOSED, NO_MEMORY; TIMEOUT when the service does not answer within connect_timeout_ns: the
+ * channel is closed then. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_channel_send_program(psy_channel *channel, const void *bytes, size_t n, const char *name,
+                                                  uint32_t *version);
 
 /* Reserves a request's and its reply's space; one claim may be open at a time. FULL when `in_flight` calls are out or the
  * request ring is full: poll and release, or wait. CLOSED. Never blocks. */
