@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command/json_text.h"
+#include "command/table.h"
 #include "command/plot.h"
 #include "command/terminal.h"
 #include "command/units.h"

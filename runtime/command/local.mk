@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # What any program could do with the library that is installed: nothing private of it is used.
 bin_PROGRAMS += %D%/psyne
-%C%_psyne_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/counters.c %D%/encode.c %D%/input.c %D%/inspect.c %D%/main.c \
-    %D%/options.c %D%/types.c
+%C%_psyne_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/counters.c %D%/counters.h %D%/counters_sections.c %D%/encode.c %D%/input.c %D%/inspect.c %D%/main.c %D%/metrics.c \
+    %D%/options.c %D%/table.c %D%/table.h %D%/types.c
 %C%_psyne_SOURCES += %D%/histogram.c %D%/histogram.h %D%/progress.c %D%/progress.h %D%/schedule.c %D%/schedule.h %D%/screen.c \
     %D%/screen.h %D%/styles.def %D%/terminal.c %D%/terminal.h %D%/units.c %D%/units.h
-%C%_psyne_SOURCES += %D%/json_text.c %D%/json_text.h
 %C%_psyne_SOURCES += %D%/bench.c %D%/bench_report.c %D%/bench_report.h %D%/load.c %D%/load.h %D%/plot.c %D%/plot.h %D%/random_json.c \
     %D%/random_json.h %D%/requests.c %D%/requests.h
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_psyne_LDADD = runtime/libpsyne-rt.la -lm
 
-# What is made of the table of commands lies in the tree: tests/command/docs.sh finds what is out of date.
+# What is made of the tables of commands lies in the tree: tests/command/docs.sh finds what is out of date.
 noinst_PROGRAMS += %D%/psynedoc
 %C%_psynedoc_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/options.c %D%/psynedoc.c
 %C%_psynedoc_CPPFLAGS = $(AM_CPPFLAGS)

@@ -133,7 +133,7 @@ static void write_counters(FILE *to)
     const psy_counters_descriptor *d;
     for (unsigned i = 0; (d = psy_counters_table(i)) != NULL; i++) {
         if (d->kind == PSY_COUNTERS_SECTION) {
-            fprintf(to, "| `%s`: %s | kind | unit | |\n|---|---|---|---|\n", d->name, d->help);
+            fprintf(to, "%s| `%s`: %s | kind | unit | |\n|---|---|---|---|\n", i ? "\n" : "", d->name, d->help);
         } else {
             fprintf(to, "| `%s` | %s | %s | %s |\n", d->name, kinds[d->kind], d->unit, d->help);
         }

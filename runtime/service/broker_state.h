@@ -15,6 +15,7 @@
 #include "isa/verify.h"
 #include "service/counting.h"
 #include "service/gather.h"
+#include "service/measure.h"
 #include "service/module_file.h"
 #include "service/protocol.h"
 #include "service/response.h"
@@ -36,6 +37,7 @@ typedef struct psy__staged {
     uint64_t tickets;         /* in flight */
     uint64_t told, ready;     /* shards (bits) */
     uint64_t *symbols;        /* symbol_count for each shard that is ready: GLOBAL sizes */
+    psy__latency *latencies;  /* by pipeline; NULL: they are counted with those of clients' programs */
 } psy__staged;
 
 /* A name and a version. */
@@ -118,6 +120,8 @@ typedef struct psy__ticket_record {
     uint64_t expected;
     uint64_t late; /* failed: the shards that had not reported then */
     uint64_t request, deadline_ns;
+    const psy__latency *latency; /* of the pipeline, and when the request came: told once how it ended */
+    uint64_t began_ns;
 } psy__ticket_record;
 
 struct psy_broker {
@@ -155,8 +159,15 @@ struct psy_broker {
     psy_bell doorbell; /* for psy_broker_stop; peers ring their bells */
     _Atomic bool stop;
     psy__counting counting;
+    psy__broker_measure measure;
     psy_broker_counts counts;
 };
+
+/* Whose times a request's are. */
+static inline const psy__latency *psy__measure_of(const psy_broker *b, const psy__staged *program, uint32_t pipeline)
+{
+    return program->latencies ? &program->latencies[pipeline] : &b->measure.of_clients;
+}
 
 /* ---- broker_link.c ---- */
 /* Handles everything that the listener and the links have. Returns how much. */

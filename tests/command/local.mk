@@ -7,8 +7,8 @@ check_tools += %D%/count_rings
 %C%_count_rings_LDADD = runtime/libpsyne-rt.la
 
 # What the commands are made of.
-COMMAND_PARTS = runtime/command/histogram.c runtime/command/json_text.c runtime/command/options.c runtime/command/progress.c runtime/command/random_json.c \
-    runtime/command/schedule.c runtime/command/screen.c runtime/command/terminal.c runtime/command/units.c
+COMMAND_PARTS = runtime/command/histogram.c runtime/command/options.c runtime/command/progress.c runtime/command/random_json.c \
+    runtime/command/schedule.c runtime/command/screen.c runtime/command/table.c runtime/command/terminal.c runtime/command/units.c
 check_LTLIBRARIES += %D%/libcommand-test.la
 %C%_libcommand_test_la_SOURCES = $(COMMAND_PARTS)
 %C%_libcommand_test_la_CPPFLAGS = $(TEST_CPPFLAGS)

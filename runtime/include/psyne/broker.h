@@ -35,8 +35,8 @@ typedef struct psy_broker_options {
     uint32_t shards;          /* 1 .. 64; 0 = 1 */
     uint32_t in_flight;       /* requests inside the service at most; 0 = 4096 */
     uint32_t clients;         /* connections at most; 0 = 64 */
-    /* Where it counts its side of every ring, two rows for each shard and client; outlives the broker. A ring that gets no row
-     * goes uncounted. NULL: none are counted. */
+    /* Where it counts: two rows, three for each shard and client, nine for each pipeline; outlives the broker. What gets no row
+     * goes uncounted. NULL: nothing is counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the broker; NULL: nobody is told */
     /* What it serves from the start, beside `module`: several modules, or versions of one. */
@@ -57,7 +57,7 @@ typedef struct psy_broker_counts {
     uint64_t timeouts, failures; /* answered for shards that were late, or dead */
     uint64_t scatter_bytes;      /* payload bytes copied into shard rings */
     uint32_t clients, shards_ready, in_flight;
-    uint32_t uncounted; /* rings that got no row of the counters */
+    uint32_t uncounted; /* rings and other things that got no row of the counters */
     uint32_t programs;  /* served now, those of clients included */
     uint64_t programs_added, programs_refused;
 } psy_broker_counts;
