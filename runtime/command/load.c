@@ -301,6 +301,7 @@ static void *run_client(void *argument)
     const psy__load_plan *plan = c->load->plan;
     (void)prctl(PR_SET_TIMERSLACK, 1UL); /* sleeps end when they should */
     uint64_t start_ns, over_ns = 0;
+    bool sent_all = false;
     while ((start_ns = atomic_load_explicit(&c->load->start_ns, memory_order_acquire)) == 0) {
         nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     }
@@ -315,13 +316,15 @@ static void *run_client(void *argument)
         const bool over = c->counted_out || now >= c->end_ns;
         over_ns = over && over_ns == 0 ? now : over_ns;
         const uint32_t in_flight = plan->in_flight - c->idle_count;
-        if (c->broken || (over && (in_flight == 0 || now - over_ns > patience_ns))) {
+        if (c->broken || (sent_all && (in_flight == 0 || now - over_ns > patience_ns))) {
             break;
         }
         c->blocked = false;
         uint32_t did = 0;
-        if (!over && now >= start_ns) {
-            did = plan->rate > 0 ? send_due(c, now) : send_all(c, now);
+        if (now >= start_ns && !sent_all) {
+            did = plan->rate > 0 ? send_due(c, now) : over ? 0 : send_all(c, now);
+            /* What was due before the end is sent, be it late: until there is no room. */
+            sent_all = over && (did == 0 || c->blocked);
         }
         did += take_replies(c);
         if (did == 0) {

@@ -94,7 +94,7 @@ ok 'the lines of the page work' page_works
 # A service that stalls: with 16 in flight, 16 requests would be slow if latencies counted from the sending. They count from the schedule.
 tell stall 500 200
 bench --rate 1000 --seconds 2 --warmup 0 --in-flight 16 --json
-ok 'a stall costs no request' is "$status $(value scheduled) $(value sent) $(value unsent)" '0 2000 2000 0'
+ok 'a stall costs no request' is "$status $(value scheduled) $(($(value sent) + $(value unsent))) $(value count)" '0 2000 2000 2000'
 ok 'who had to wait is not left out' both least p90_ns 200000000 least max_ns 450000000
 ok 'it is said that they were held back' least held_back 300
 tell stall 1500 50
@@ -133,7 +133,10 @@ for r in o["runs"]:
 ' 2>>err
     }
     ok 'every request is in it once' json
+    on_terminal() { PYTHONPATH=$source/tests/command "$python" -B "$source/tests/command/terminal_cases.py" "$psynec" "$@" 2>>err; }
+    ok 'progress on a terminal' on_terminal progress "$socket" twice -m echo.psm --seconds 2 --warmup 0
 else
+    skip 'progress on a terminal' 'python3 was not found'
     skip 'the picture has a line for each quantile' 'python3 was not found'
     skip 'every request is in it once' 'python3 was not found'
 fi
