@@ -103,6 +103,7 @@ int psy__encode(int argc, char **argv);
 int psy__types(int argc, char **argv);
 int psy__counters(int argc, char **argv);
 int psy__bench(int argc, char **argv);
+int psy__top(int argc, char **argv);
 int psy__metrics(int argc, char **argv);
 
 #endif

@@ -7,6 +7,7 @@ bin_PROGRAMS += %D%/psyne
     %D%/screen.h %D%/styles.def %D%/terminal.c %D%/terminal.h %D%/units.c %D%/units.h
 %C%_psyne_SOURCES += %D%/bench.c %D%/bench_report.c %D%/bench_report.h %D%/load.c %D%/load.h %D%/plot.c %D%/plot.h %D%/random_json.c \
     %D%/random_json.h %D%/requests.c %D%/requests.h
+%C%_psyne_SOURCES += %D%/top.c %D%/top.def %D%/top_model.c %D%/top_model.h %D%/top_view.c %D%/top_view.h
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_psyne_LDADD = runtime/libpsyne-rt.la -lm
 

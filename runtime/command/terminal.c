@@ -167,13 +167,13 @@ static int byte_within(int timeout_ms)
     return n == 1 ? byte : n < 0 && (errno == EINTR || errno == EAGAIN) ? PSY_KEY_NONE : PSY_KEY_GONE;
 }
 
-/* What follows ESC: "[A", "[5~", "OH". Anything else is swallowed. */
+/* What follows ESC: "[A", "[5~", "OH". Sequences that nobody knows are swallowed. */
 static int sequence(void)
 {
     enum { PART_MS = 25 };
     int number = 0, byte = byte_within(PART_MS);
     if (byte != '[' && byte != 'O') {
-        return byte == PSY_KEY_NONE ? 27 : PSY_KEY_NONE;
+        return byte == PSY_KEY_NONE ? 27 : byte;
     }
     while ((byte = byte_within(PART_MS)) >= '0' && byte <= '?') {
         number = byte <= '9' && number < 1000 ? 10 * number + byte - '0' : number;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-test_scripts += %D%/bench.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/types.sh
-EXTRA_DIST += %D%/shell.sh %D%/store.psy
+test_scripts += %D%/bench.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/top.sh %D%/types.sh
+EXTRA_DIST += %D%/on_terminal.py %D%/screenshot.py %D%/terminal_cases.py %D%/shell.sh %D%/store.psy
 
 # What counters.sh looks at.
 check_tools += %D%/count_rings
@@ -8,11 +8,12 @@ check_tools += %D%/count_rings
 
 # What the commands are made of.
 COMMAND_PARTS = runtime/command/histogram.c runtime/command/options.c runtime/command/progress.c runtime/command/random_json.c \
-    runtime/command/schedule.c runtime/command/screen.c runtime/command/table.c runtime/command/terminal.c runtime/command/units.c
+    runtime/command/schedule.c runtime/command/screen.c runtime/command/table.c runtime/command/terminal.c runtime/command/top_model.c \
+    runtime/command/top_view.c runtime/command/units.c
 check_LTLIBRARIES += %D%/libcommand-test.la
 %C%_libcommand_test_la_SOURCES = $(COMMAND_PARTS)
 %C%_libcommand_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
-check_PROGRAMS += %D%/test_histogram %D%/test_random_json %D%/test_schedule %D%/test_screen
+check_PROGRAMS += %D%/test_histogram %D%/test_random_json %D%/test_schedule %D%/test_screen %D%/test_top
 COMMAND_LDADD = %D%/libcommand-test.la $(TEST_LDADD) -lm
 %C%_test_histogram_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_histogram_LDADD = $(COMMAND_LDADD)
@@ -27,6 +28,8 @@ CLEANFILES += %D%/gen/store.psy.psm
 %C%_test_schedule_LDADD = $(COMMAND_LDADD)
 %C%_test_screen_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_screen_LDADD = $(COMMAND_LDADD)
+%C%_test_top_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_top_LDADD = $(COMMAND_LDADD)
 
 # What bench.sh and top.sh ask.
 check_tools += %D%/serve_one
