@@ -91,6 +91,16 @@ page_works() {
 }
 ok 'the lines of the page work' page_works
 
+# The same request is answered otherwise once another program serves it.
+sed 's/\* 2.0/* 3.0/' "$source/tests/perf/echo.hrm" >thrice.hrm && cp "$source/tests/perf/echo.psy" . && "$build/compiler/psynec" thrice.hrm -o . 2>>err
+run bench "$socket" main/twice -m echo.psm -n 10 && ok 'a pipeline of a program' is "$status" 0
+tell swap "$work/thrice.psm" 200
+bench --same --random 5 --rate 1000 --seconds 2 --warmup 0 --in-flight 8 --json
+ok 'replies that change are noticed' both is "$status" 1 least different 500
+ok 'and the first of them shown' prints '"first_difference":"request [0-4]: not the reply that came before: {'
+tell swap "$work/echo.psm" 0
+bench --rate 100 --seconds 0.2 --warmup 0
+
 # A service that stalls: with 16 in flight, 16 requests would be slow if latencies counted from the sending. They count from the schedule.
 tell stall 500 200
 bench --rate 1000 --seconds 2 --warmup 0 --in-flight 16 --json

@@ -4,8 +4,9 @@
  *
  *   stall MS AFTER   the worker does nothing for MS ms once it has run AFTER requests more
  *   die AFTER        the process kills itself then
+ *   swap FILE AFTER  the module in the file takes the place of the one that is served, then
  *
- * It ends with its input. */
+ * It ends with its input. Broker and worker share a thread: when one stalls, so does the other. */
 #include <psyne/broker.h>
 #include <psyne/worker.h>
 
@@ -36,14 +37,15 @@ static void *run_broker(void *nothing)
 }
 
 static uint64_t requests; /* that the worker ran */
-static uint64_t stall_at = UINT64_MAX, die_at = UINT64_MAX;
+static uint64_t stall_at = UINT64_MAX, die_at = UINT64_MAX, swap_at = UINT64_MAX;
+static char swap_path[256];
 static unsigned stall_ms;
 
 /* False: that was all. */
 static bool obey(void)
 {
     struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-    char line[64];
+    char line[512];
     unsigned after = 0;
     if (poll(&p, 1, 0) <= 0) {
         return true;
@@ -55,14 +57,29 @@ static bool obey(void)
         stall_at = requests + after;
     } else if (sscanf(line, "die %u", &after) == 1) {
         die_at = requests + after;
+    } else if (sscanf(line, "swap %255s %u", swap_path, &after) == 2) {
+        swap_at = requests + after;
     }
     puts("ok");
     fflush(stdout);
     return true;
 }
 
+static void swap(void)
+{
+    psy_module *module;
+    uint64_t ticket;
+    swap_at = UINT64_MAX;
+    check(psy_module_open(swap_path, &module));
+    check(psy_broker_add_program(broker, &(psy_program){.module = module, .replace = 1}, &ticket));
+    psy_module_close(module);
+}
+
 static void misbehave(void)
 {
+    if (requests >= swap_at) {
+        swap();
+    }
     if (requests >= die_at) {
         raise(SIGKILL);
     }
@@ -91,19 +108,19 @@ int main(int argc, char **argv)
     check(psy_worker_create(&(psy_worker_options){.uri = argv[2], .module = module, .engine = "cpu", .counters = counters},
                             &worker));
     check(psy_worker_start(worker));
+    psy_broker_stop(broker);
+    pthread_join(thread, NULL);
     puts("ready");
     fflush(stdout);
     while (obey()) {
-        const uint32_t ran = psy_worker_do_work(worker);
+        const uint32_t routed = psy_broker_do_work(broker), ran = psy_worker_do_work(worker);
         requests += ran;
         misbehave();
-        if (ran == 0) {
-            psy_worker_wait(worker, 1000000);
+        if (routed + ran == 0) {
+            psy_worker_wait(worker, 100000);
         }
     }
     psy_worker_destroy(worker);
-    psy_broker_stop(broker);
-    pthread_join(thread, NULL);
     psy_broker_destroy(broker);
     psy_counters_destroy(counters);
     psy_module_close(module);
