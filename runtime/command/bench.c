@@ -3,12 +3,12 @@
 #define _GNU_SOURCE
 #include <psyne/json.h>
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command/bench_report.h"
+#include "command/exchange.h"
 
 enum { RATES_MAX = 64, IN_FLIGHT_MAX = 65536 };
 
@@ -190,23 +190,16 @@ static void check_line(const bench *b)
 
 /* ---- requests ---- */
 
-/* What the module calls it: "program@2/pipeline" is a service's name for "pipeline". */
-static const char *name_in_module(const char *pipeline)
-{
-    const char *slash = strrchr(pipeline, '/');
-    return slash ? slash + 1 : pipeline;
-}
-
 static int open_requests(bench *b)
 {
     psy__load_plan *p = &b->plan;
     psy_status status = psy_module_open(b->module_path, &b->module);
     if (status != PSY_OK) {
-        return psy__say(NULL, status);
+        return psy__complain(NULL, status);
     }
-    status = psy_module_types(b->module, name_in_module(p->pipeline), &p->request, &p->reply);
+    status = psy__pipeline_types(b->module, p->pipeline, &p->request, &p->reply);
     if (status != PSY_OK) {
-        return psy__say(b->module_path, status);
+        return psy__complain(b->module_path, status);
     }
     for (unsigned i = 0; i < b->set_count; i++) {
         psy__settings_add(&b->settings, &p->request, b->sets[i]);
@@ -231,7 +224,7 @@ static int print_requests(const psy__requests *q)
     for (uint32_t i = 0; i < q->count; i++) {
         const psy_status status = psy_message_print_file(&q->type, psy__requests_at(q, i), q->type.bytes, 0, stdout);
         if (status != PSY_OK) {
-            return psy__say(NULL, status);
+            return psy__complain(NULL, status);
         }
         putchar('\n');
     }
@@ -261,9 +254,10 @@ static int run_all(bench *b, psy__bench_run *runs)
     } else if (n > 0) {
         psy__bench_write_table(&b->plan, runs, n, b->histogram, stdout);
     }
-    if (n > 0 && b->plot_path && !psy__bench_plot(&b->plan, runs, n, b->plot_path)) {
-        fprintf(stderr, "psyne: %s: %s\n", b->plot_path, strerror(errno));
+    const psy_status drawn = n > 0 && b->plot_path ? psy__bench_plot(&b->plan, runs, n, b->plot_path) : PSY_OK;
+    if (drawn != PSY_OK) {
         failed = true;
+        status = psy__complain(NULL, drawn);
     }
     return status ? status : failed;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command/table.h"
+#include "command/json_text.h"
 #include "command/plot.h"
 #include "command/terminal.h"
 #include "command/units.h"
@@ -210,7 +210,7 @@ void psy__bench_write_json(const psy__load_plan *plan, const psy__bench_run *run
 
 /* ---- picture ---- */
 
-bool psy__bench_plot(const psy__load_plan *plan, const psy__bench_run *runs, uint32_t count, const char *path)
+psy_status psy__bench_plot(const psy__load_plan *plan, const psy__bench_run *runs, uint32_t count, const char *path)
 {
     static const double shown[PSY_PLOT_LINES] = {0.5, 0.99, 0.999, 1};
     psy__plot_point *points = calloc(count, sizeof *points);
@@ -226,7 +226,7 @@ bool psy__bench_plot(const psy__load_plan *plan, const psy__bench_run *runs, uin
         }
     }
     snprintf(title, sizeof title, "%s: latency against load", plan->pipeline);
-    const bool good = psy__plot_write(path, title, points, count);
+    const psy_status status = psy__plot_write(path, title, points, count);
     free(points);
-    return good;
+    return status;
 }

@@ -14,7 +14,8 @@ typedef struct psy__bench_run {
 void psy__bench_write_table(const psy__load_plan *plan, const psy__bench_run *runs, uint32_t count, bool histogram, FILE *to);
 /* An object with all that is known, in a line. */
 void psy__bench_write_json(const psy__load_plan *plan, const psy__bench_run *runs, uint32_t count, FILE *to);
-/* The picture. False: errno says why not. */
-bool psy__bench_plot(const psy__load_plan *plan, const psy__bench_run *runs, uint32_t count, const char *path);
+/* The picture. IO, NO_MEMORY. */
+PSY_NODISCARD psy_status psy__bench_plot(const psy__load_plan *plan, const psy__bench_run *runs, uint32_t count,
+                                         const char *path);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "command/command.h"
 #include "command/counters.h"
+#include "command/json_text.h"
 #include "command/table.h"
 
 typedef struct counters {
@@ -207,7 +208,7 @@ static bool show(counters *c)
     psy_counters_snapshot *s;
     const psy_status status = psy_counters_read(c->path, &s);
     if (status != PSY_OK) {
-        c->status = psy__say(NULL, status);
+        c->status = psy__complain(NULL, status);
         return false;
     }
     const psy_counters_file *f;
@@ -232,7 +233,7 @@ static int clean(const char *folder)
     uint32_t removed;
     const psy_status status = psy_counters_clean(folder, &removed);
     printf("%" PRIu32 " file%s of dead processes removed\n", removed, removed == 1 ? "" : "s");
-    return status == PSY_OK ? 0 : psy__say(NULL, status);
+    return status == PSY_OK ? 0 : psy__complain(NULL, status);
 }
 
 int psy__counters(int argc, char **argv)

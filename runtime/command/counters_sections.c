@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "command/json_text.h"
 #include "command/table.h"
 
 /* Which quantiles are shown, in millionths. */

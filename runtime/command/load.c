@@ -364,7 +364,7 @@ static int open_client(load *l, client *c, uint32_t number)
     if (status == PSY_OK) {
         status = psy_channel_open(c->channel, plan->pipeline, &plan->request, &plan->reply, &c->pipeline);
     }
-    return status == PSY_OK ? 0 : psy__say(NULL, status);
+    return status == PSY_OK ? 0 : psy__complain(NULL, status);
 }
 
 static void close_client(client *c)

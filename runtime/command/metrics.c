@@ -35,7 +35,7 @@ static int print(const char *folder, way how)
     psy__ledger *ledger;
     psy_status status = psy__ledger_create(folder, &ledger);
     if (status != PSY_OK) {
-        return psy__say(NULL, status);
+        return psy__complain(NULL, status);
     }
     status = psy__ledger_read(ledger);
     if (status == PSY_OK && how == JSON) {
@@ -44,7 +44,7 @@ static int print(const char *folder, way how)
         psy__metrics_write(ledger, PACKAGE_VERSION, how == OPEN_METRICS, stdout);
     }
     psy__ledger_destroy(ledger);
-    return status == PSY_OK ? 0 : psy__say(NULL, status);
+    return status == PSY_OK ? 0 : psy__complain(NULL, status);
 }
 
 /* Until a signal ends it. */
@@ -61,7 +61,7 @@ static int serve(const char *folder, const char *listen)
     const psy_status status = psy__telemetry_open(
         &(psy__telemetry_options){.listen = listen, .directory = folder, .version = PACKAGE_VERSION}, &telemetry);
     if (status != PSY_OK) {
-        return psy__say(NULL, status);
+        return psy__complain(NULL, status);
     }
     printf("http://%s/\n", psy__telemetry_address(telemetry));
     if (fflush(stdout) == 0) {

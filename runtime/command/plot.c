@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE
 #include "command/plot.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "command/output.h"
 #include "command/units.h"
 
 enum { WIDTH = 760, HEIGHT = 440, LEFT = 92, RIGHT = 24, TOP = 84, BOTTOM = 64 };
@@ -148,33 +145,20 @@ static int by_rate(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-bool psy__plot_write(const char *path, const char *title, const psy__plot_point *points, uint32_t count)
+psy_status psy__plot_write(const char *path, const char *title, const psy__plot_point *points, uint32_t count)
 {
-    plot p = {.count = count};
-    char *temporary = NULL;
+    psy__output o;
     psy__plot_point *sorted = calloc(count ? count : 1, sizeof *sorted);
-    const int named = asprintf(&temporary, "%s.XXXXXX", path);
-    const int fd = sorted && named >= 0 ? mkstemp(temporary) : -1;
-    p.to = fd < 0 ? NULL : fdopen(fd, "w");
-    bool good = p.to != NULL;
-    if (good) {
-        memcpy(sorted, points, count * sizeof *sorted);
-        qsort(sorted, count, sizeof *sorted, by_rate);
-        p.points = sorted;
-        draw(&p, title);
-        const mode_t mask = umask(0);
-        umask(mask);
-        (void)!fchmod(fd, 0666 & ~mask);
-        good = (fclose(p.to) == 0) & (rename(temporary, path) == 0);
+    if (!sorted) {
+        return psy_fail(PSY_NO_MEMORY, "%s: no memory for %u points", path, count);
     }
-    const int error = errno;
-    if (!good && fd >= 0) {
-        unlink(temporary);
-    }
-    if (named >= 0) {
-        free(temporary);
+    memcpy(sorted, points, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_rate);
+    psy_status status = psy__output_open(&o, path);
+    if (status == PSY_OK) {
+        draw(&(plot){.to = o.to, .points = sorted, .count = count}, title);
+        status = psy__output_close(&o, true);
     }
     free(sorted);
-    errno = error;
-    return good;
+    return status;
 }

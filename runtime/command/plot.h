@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <psyne/status.h>
+
 enum { PSY_PLOT_LINES = 4 };
 
 typedef struct psy__plot_point {
@@ -15,7 +17,7 @@ typedef struct psy__plot_point {
     bool behind;                 /* fewer than were asked for */
 } psy__plot_point;
 
-/* Writes the file, by another name until it is whole. False: errno says why not. */
-bool psy__plot_write(const char *path, const char *title, const psy__plot_point *points, uint32_t count);
+/* Writes the file, by another name until it is whole. IO, NO_MEMORY. */
+PSY_NODISCARD psy_status psy__plot_write(const char *path, const char *title, const psy__plot_point *points, uint32_t count);
 
 #endif

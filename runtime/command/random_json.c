@@ -8,7 +8,7 @@
 
 #include "base/near.h"
 #include "command/command.h"
-#include "command/table.h"
+#include "command/json_text.h"
 #include "command/schedule.h"
 
 enum { SOME = 16, PATH_BYTES = 512, NAMES_MAX = 64 };

@@ -43,7 +43,7 @@ static int read_json(psy__requests *q, const char *name, const char *text, size_
         status = psy_message_parse_next(&q->type, text, n, &at, to, q->type.bytes, &size);
         q->count += status == PSY_OK;
     }
-    return status == PSY_NOT_FOUND ? 0 : psy__say(name, status);
+    return status == PSY_NOT_FOUND ? 0 : psy__complain(name, status);
 }
 
 static int read_stored(psy__requests *q, const char *name, const unsigned char *bytes, size_t n)
@@ -77,8 +77,9 @@ int psy__requests_read(psy__requests *q, const psy_type *type, const char *path)
     size_t n = 0;
     *q = (psy__requests){.type = *type};
     int status = refuse_tail(type);
-    if (status == 0 && !psy__file_read(path, &file, &n)) {
-        status = 1;
+    const psy_status read = status == 0 ? psy__file_read(path, &file, &n) : PSY_OK;
+    if (read != PSY_OK) {
+        status = psy__complain(NULL, read);
     }
     const char *name = psy__file_name(path);
     if (status == 0 && n > PSY_MESSAGE_BYTES_MAX) {
@@ -116,7 +117,7 @@ int psy__requests_make(psy__requests *q, const psy_type *type, const psy__settin
         unsigned char *place = place_of_next(q, "--requests");
         const psy_status parsed = place ? psy_message_parse(type, text, n, place, type->bytes, &size) : PSY_TOO_LARGE;
         if (!place || parsed != PSY_OK) {
-            status = place ? psy__say("--set", parsed) : 1;
+            status = place ? psy__complain("--set", parsed) : 1;
         }
         free(text);
         q->count++;

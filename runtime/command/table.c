@@ -59,16 +59,3 @@ void psy__table_print(psy__table *t, FILE *to)
     free(t->texts);
     *t = (psy__table){0};
 }
-
-void psy__json_text(FILE *to, const char *text)
-{
-    fputc('"', to);
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20) {
-            fprintf(to, "\\u%04x", (unsigned)*text);
-        } else {
-            fprintf(to, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
-        }
-    }
-    fputc('"', to);
-}

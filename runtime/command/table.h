@@ -26,7 +26,4 @@ void psy__table_begin(psy__table *t, uint32_t columns, const char *const *titles
 void psy__table_put(psy__table *t, const char *format, ...) PSY_PRINTF(2, 3);
 void psy__table_print(psy__table *t, FILE *to);
 
-/* A string of JSON: UTF-8 as it is, control characters escaped. */
-void psy__json_text(FILE *to, const char *text);
-
 #endif

@@ -110,7 +110,7 @@ static void run_plain(top *t)
         }
     }
     if (status != PSY_OK) {
-        t->status = psy__say(NULL, status);
+        t->status = psy__complain(NULL, status);
     } else if (t->model.bad_files > 0) {
         fprintf(stderr, "psyne: %s\n", t->model.problem);
         t->status = 1;
@@ -212,7 +212,7 @@ static void run_live(top *t)
         status = psy_fail(PSY_IO, "the terminal: %s", strerror(errno));
     }
     if (status != PSY_OK) {
-        t->status = psy__say(NULL, status);
+        t->status = psy__complain(NULL, status);
         return;
     }
     (void)setvbuf(stdout, NULL, _IOFBF, 1 << 16); /* a frame is one write */
@@ -234,7 +234,7 @@ static void run_live(top *t)
     psy__screen_end(&frames[0]);
     psy__screen_end(&frames[1]);
     if (status != PSY_OK) {
-        t->status = psy__say(NULL, status);
+        t->status = psy__complain(NULL, status);
     }
 }
 
@@ -265,7 +265,7 @@ int psy__top(int argc, char **argv)
     }
     const psy_status named = t.path ? PSY_OK : psy_counters_directory(t.own, sizeof t.own);
     if (named != PSY_OK) {
-        return psy__say(NULL, named);
+        return psy__complain(NULL, named);
     }
     t.view.path = t.path ? t.path : t.own;
     t.view.live = !t.plain && !t.json && !t.once && isatty(STDIN_FILENO) && psy__terminal_is(stdout);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command/table.h"
+#include "command/json_text.h"
 
 /* ---- what there is ---- */
 

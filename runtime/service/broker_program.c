@@ -53,17 +53,11 @@ static uint32_t next_version(const psy_broker *b, const char *name, uint32_t own
     return highest + 1; /* 0 after the last one: refused */
 }
 
-static void tell(const psy_broker *b, psy_log_level level, const char *event, const psy__title *t, const char *reason)
+/* The fields of all events about programs; those without a reason have one fewer. */
+static void tell(psy_broker *b, psy__event_id event, const psy__title *t, const char *reason)
 {
-    if (b->log && level >= b->log->least) {
-        psy_log_field fields[] = {
-            {"program", t->name, 0}, {"version", NULL, t->version}, {"client", NULL, t->owner}, {"reason", reason, 0}};
-        uint32_t n = t->owner == PSY_NONE ? 2 : 3; /* those of the service have no client */
-        if (reason) {
-            fields[n++] = fields[3];
-        }
-        b->log->write(b->log->context, level, event, fields, n);
-    }
+    const psy__value values[] = {PSY__TEXT(t->name), PSY__NUMBER(t->version), PSY__NUMBER(t->owner), PSY__TEXT(reason)};
+    psy__tell(&b->events, event, values);
 }
 
 /* ---- modules at the workers ---- */
@@ -191,14 +185,14 @@ static void serve_title(psy_broker *b, psy__title *t)
 {
     t->served = true;
     b->counts.programs_added++;
-    tell(b, PSY_LOG_INFO, "program.served", t, NULL);
+    tell(b, PSY__EVENT_PROGRAM_SERVED, t, NULL);
     for (uint32_t i = 0; t->replace && i < b->title_top; i++) {
         psy__title *old = &b->titles[i];
         if (is_owners(b, old, t->owner) && old->version < t->version && strcmp(old->name, t->name) == 0) {
             if (!old->served) {
                 remember_outcome(b, old, PSY_NOT_FOUND, "a newer version took its place before it was ready");
             }
-            tell(b, PSY_LOG_INFO, "program.removed", old, NULL);
+            tell(b, PSY__EVENT_PROGRAM_REMOVED, old, NULL);
             strike(b, old);
         }
     }
@@ -233,14 +227,18 @@ static void refuse(psy_broker *b, uint32_t place, psy_status status)
             continue;
         }
         remember_outcome(b, t, status, text);
-        tell(b, PSY_LOG_WARNING, "program.refused", t, text);
+        tell(b, PSY__EVENT_PROGRAM_REFUSED, t, text);
         psy__client *sender = sender_of(b, t);
         if (sender) {
             sender->sending = 0;
             psy__refuse(sender->link, psy_fail(status, "%s", text), 0);
         }
         b->counts.programs_refused++;
+        psy__title gone = *t;
         strike(b, t);
+        if (gone.served) {
+            psy__broker_reroute(b, gone.name, gone.owner);
+        }
     }
 }
 
@@ -334,7 +332,7 @@ psy_status psy_broker_remove_program(psy_broker *b, const char *name, uint32_t v
             if (!t->served) {
                 remember_outcome(b, t, PSY_NOT_FOUND, "it was removed before it was ready");
             }
-            tell(b, PSY_LOG_INFO, "program.removed", t, NULL);
+            tell(b, PSY__EVENT_PROGRAM_REMOVED, t, NULL);
             strike(b, t);
             n++;
         }
@@ -363,7 +361,7 @@ void psy__broker_drop_titles(psy_broker *b, uint32_t client)
 {
     for (uint32_t i = 0; i < b->title_top; i++) {
         if (is_owners(b, &b->titles[i], client)) {
-            tell(b, PSY_LOG_INFO, "program.removed", &b->titles[i], NULL);
+            tell(b, PSY__EVENT_PROGRAM_REMOVED, &b->titles[i], NULL);
             strike(b, &b->titles[i]);
         }
     }
@@ -377,7 +375,7 @@ static psy_status tell_program(psy_broker *b, uint32_t shard, uint32_t place)
     psy__program_said said = {.number = s->number,
                               .place = place,
                               .flags = (is_native(s->module) ? PSY_PROGRAM_NATIVE : 0u) |
-                                       (s->phase == STAGED_SERVED ? PSY_PROGRAM_SERVED : 0u),
+                                       (s->phase == STAGED_SERVED && !s->limited ? PSY_PROGRAM_SERVED : 0u),
                               .hash = psy_module_hash(s->module),
                               .bytes = s->file ? s->module->n : 0};
     if (s->limited) {
@@ -426,16 +424,19 @@ uint32_t psy__broker_programs(psy_broker *b)
     }
     b->unsettled = false;
     uint32_t n = 0;
-    uint64_t present = 0;
+    uint64_t present = 0, serving = 0;
     for (uint32_t i = 0; i < b->shard_count; i++) {
         if (b->shards[i].phase != SHARD_NONE && psy__broker_tell_programs(b, i) != PSY_OK) {
             psy__broker_drop_shard(b, i);
         }
         present |= b->shards[i].phase != SHARD_NONE ? UINT64_C(1) << i : 0;
+        serving |= b->shards[i].phase == SHARD_READY ? UINT64_C(1) << i : 0;
     }
     for (uint32_t i = 0; i < b->staged_top; i++) {
         psy__staged *s = &b->staged[i];
-        if (s->phase == STAGED_STAGING && present && (s->ready & present) == present) {
+        /* A client does not wait for workers that are still at their data. They have its program before they serve. */
+        uint64_t needed = s->limited && serving ? serving : present;
+        if (s->phase == STAGED_STAGING && needed && (s->ready & needed) == needed) {
             serve(b, i);
             n++;
         } else if (s->phase == STAGED_SERVED && s->fresh) {
@@ -482,6 +483,12 @@ static psy__staged *find_staged(psy_broker *b, uint32_t shard, uint32_t number)
     return NULL;
 }
 
+/* A worker may refuse it. A client's always: it must not be the end of a worker. */
+static bool is_on_trial(const psy__staged *s)
+{
+    return s->phase == STAGED_STAGING || (s->phase == STAGED_SERVED && s->limited);
+}
+
 static psy_status hear_ready(psy_broker *b, uint32_t shard, const psy__program_ready *said)
 {
     psy__staged *s = find_staged(b, shard, said->number);
@@ -492,7 +499,7 @@ static psy_status hear_ready(psy_broker *b, uint32_t shard, const psy__program_r
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
     psy_status status = check_symbols(b, s, shard, said->symbols);
-    if (status != PSY_OK && s->phase == STAGED_STAGING) {
+    if (status != PSY_OK && is_on_trial(s)) {
         refuse(b, (uint32_t)(s - b->staged), status);
         return PSY_OK;
     }
@@ -516,10 +523,10 @@ psy_status psy__broker_hear_program(psy_broker *b, uint32_t shard, const psy__co
     psy__program_refused refused;
     psy_status status = psy__heard(control, PSY_SAY_PROGRAM_REFUSED, &refused, sizeof refused, 0);
     psy__staged *s = status == PSY_OK ? find_staged(b, shard, refused.number) : NULL;
-    if (s && s->phase == STAGED_SERVED) {
+    if (s && s->phase == STAGED_SERVED && !s->limited) {
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
-    if (s && s->phase == STAGED_STAGING) {
+    if (s && is_on_trial(s)) {
         refused.text[sizeof refused.text - 1] = '\0';
         status = refused.status == PSY_OK ? PSY_PROTOCOL : (psy_status)refused.status;
         refuse(b, (uint32_t)(s - b->staged), psy_fail(status, "shard %u: %s", shard, refused.text));

@@ -35,6 +35,7 @@ static void free_ticket(psy_broker *b, uint32_t id)
 {
     psy__ticket_record *record = &b->tickets[id];
     forgive(b, record, record->late);
+    psy__broker_ended(b, record);
     b->staged[record->place].tickets--;
     record->used = false;
     record->generation++;
@@ -60,6 +61,7 @@ static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status st
     }
     psy__latency_add(record->latency, b->now_ns - record->began_ns, status);
     answer(b, record, dead, status);
+    psy__broker_failed(b, record, dead, status);
 }
 
 /* A ticket came back: how long its request took. What the shard says of when it ended counts where it can be. */
@@ -132,6 +134,7 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
         if ((state & 0xffff) == PSY_TICKET_CLOSING) {
             if ((state >> 16 & 0xffff) == shard) { /* it died while it answered */
                 answer(b, record, shard, PSY_PEER_DIED);
+                psy__broker_failed(b, record, shard, PSY_PEER_DIED);
                 b->counts.failures++;
                 if (!record->failed) {
                     psy__latency_add(record->latency, b->now_ns - record->began_ns, PSY_PEER_DIED);
@@ -161,7 +164,7 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
 static psy_status shard_status(const psy_broker *b, const psy__client *c, uint32_t s)
 {
     const psy__shard *shard = &b->shards[s];
-    if (shard->phase != SHARD_READY) {
+    if (shard->phase != SHARD_READY || shard->leaving) {
         return PSY_PEER_DIED;
     }
     /* It stalls: no more tickets for it to sit on; or it has not even read of this client. */
@@ -208,7 +211,7 @@ static uint64_t targets(psy_broker *b, const psy__client *c, const psy__route *r
 /* The envelope is the service's own copy. *route: where it goes. */
 static psy_status check(const psy__client *c, const psy_envelope *e, const psy__route **route)
 {
-    if (e->kind != PSY_KIND_REQUEST || e->flags != 0 || e->pipeline >= c->route_count) {
+    if (e->kind != PSY_KIND_REQUEST || (e->flags & ~PSY_FLAG_TRACE) != 0 || e->pipeline >= c->route_count) {
         return PSY_INVALID;
     }
     const psy__route *r = *route = &c->routes[e->pipeline];
@@ -244,6 +247,9 @@ static void scatter(psy_broker *b, uint32_t channel, const psy__route *route, co
     ticket->expected = to;
     atomic_store_explicit(&ticket->done, 0, memory_order_relaxed);
     atomic_store_explicit(&ticket->state, psy__ticket_state(record->generation, 0, PSY_TICKET_OPEN), memory_order_release);
+    if (e->flags & PSY_FLAG_TRACE) {
+        psy__broker_taken(b, id, e);
+    }
     psy__hop hop = {.ticket = id,
                     .generation = record->generation,
                     .channel = channel,
@@ -278,28 +284,32 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
 {
     psy__client *c = &b->clients[channel];
     uint32_t got, n = 0;
-    uint32_t want = b->free_count < DRAIN_BATCH ? b->free_count : DRAIN_BATCH;
-    const uint8_t *frames = want ? psy_ring_peek(&c->requests, want, &got) : NULL;
-    if (!frames) {
+    uint32_t want = psy__share_room(b, c, DRAIN_BATCH);
+    const uint8_t *frames = psy_ring_peek(&c->requests, want ? want : 1, &got);
+    if (!frames || !want) {
+        psy__share_held(b, c, frames != NULL);
         return 0;
     }
-    for (; n < got; n++) {
+    for (; n < got && psy__share_goes_on(&b->fairness, &c->share); n++) {
         const uint8_t *frame = frames + (uint64_t)n * c->requests.stride;
         psy_envelope e;
         memcpy(&e, frame, sizeof e); /* read once: the client may write there at any time */
         const psy__route *route = NULL;
-        psy_status why = check(c, &e, &route);
+        psy_status why = b->draining ? PSY_CLOSED : check(c, &e, &route);
         c->sequence++;
         if (e.slot >= c->responses.slots) {
-            b->counts.refused++;
+            psy__share_pay(&c->share, b->ring_stride, 1, false);
+            psy__broker_refused_request(b, channel, &e, PSY_INVALID);
             continue; /* nowhere to answer */
         }
         uint64_t to = why == PSY_OK ? targets(b, c, route, &e, &why) : 0;
         if (to) {
             b->counts.requests++;
+            psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, (uint32_t)__builtin_popcountll(to), true);
             scatter(b, channel, route, &e, frame + PSY_ENVELOPE_BYTES, to);
         } else {
-            b->counts.refused++;
+            psy__share_pay(&c->share, b->ring_stride, 1, false);
+            psy__broker_refused_request(b, channel, &e, why);
             psy__ticket_record refused = {
                 .channel = channel, .epoch = c->epoch, .slot = e.slot, .slot_generation = e.generation, .request = e.request};
             answer(b, &refused, NOBODY, why);
@@ -307,6 +317,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
     }
     psy_ring_release(&c->requests, n);
     psy_ring_settle(&c->requests);
+    psy__share_visited(b, c, n < got || n == want);
     return n;
 }
 

@@ -74,7 +74,7 @@ static void count_rings(psy_channel *c, uint32_t client)
 static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
 {
     psy__hello hello = {.role = PSY_ROLE_CLIENT};
-    psy_status status = psy__say(c->link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0);
+    psy_status status = psy__introduce(c->link, &hello);
     if (status != PSY_OK) {
         return status;
     }
@@ -132,6 +132,7 @@ psy_status psy_channel_connect(const char *uri, const psy_channel_options *optio
     }
     psy__counting_init(&c->counting, o.counters, uri);
     c->in_flight = o.in_flight ? o.in_flight : IN_FLIGHT_DEFAULT;
+    c->trace = o.trace;
     c->call_timeout_ms = o.call_timeout_ms ? o.call_timeout_ms : CALL_TIMEOUT_MS_DEFAULT;
     c->connect_timeout_ns = o.connect_timeout_ns ? o.connect_timeout_ns : connect_timeout_default_ns;
     uint64_t deadline_ns = psy__add_ns(psy__now_ns(), c->connect_timeout_ns);

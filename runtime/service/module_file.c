@@ -9,8 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/near.h"
-
 enum { MODULE_BYTES_MAX = 256 << 20 };
 
 static psy_status adopt(uint8_t *bytes, uint64_t n, psy__trust trust, psy_module **out)
@@ -158,31 +156,6 @@ const char *psy_module_resident(const psy_module *module, uint32_t index)
 {
     const psy__module *m = &module->decoded;
     return index < m->resident_count ? psy__module_string(m, m->residents[index].name) : NULL;
-}
-
-static psy_status no_such_pipeline(const psy__module *m, const char *name)
-{
-    const char *near = NULL;
-    for (uint32_t i = 0; i < m->pipeline_count; i += m->pipelines[i].alternatives) {
-        /* The nearer of the nearest so far and this one. */
-        const char *const two[2] = {near ? near : "", psy__module_string(m, m->pipelines[i].name)};
-        bool only;
-        near = psy__nearest(name, two + !near, 1 + (near != NULL), &only);
-    }
-    return psy_fail(PSY_NOT_FOUND, "there is no pipeline `%s`%s%s%s", name, near ? "; did you mean `" : "", near ? near : "",
-                    near ? "`?" : "");
-}
-
-psy_status psy_module_types(const psy_module *module, const char *pipeline, psy_type *request, psy_type *reply)
-{
-    const psy__module *m = &module->decoded;
-    const uint32_t i = psy__module_find_pipeline(m, pipeline);
-    if (i == PSY_NONE) {
-        return no_such_pipeline(m, pipeline);
-    }
-    *request = psy_reflect_type_at(&module->reflection, m->pipelines[i].input_type);
-    *reply = psy_reflect_type_at(&module->reflection, m->pipelines[i].output_type);
-    return PSY_OK;
 }
 
 uint32_t psy__module_find_pipeline(const psy__module *m, const char *name)

@@ -21,6 +21,12 @@ psy_status psy__say(psy__link *link, psy__word what, void *message, uint32_t byt
     return psy__link_send(link, &control, 1);
 }
 
+psy_status psy__introduce(psy__link *link, psy__hello *hello)
+{
+    psy_status status = psy__say(link, PSY_SAY_HELLO, hello, sizeof *hello, NULL, 0);
+    return status == PSY_PEER_DIED ? PSY_OK : status;
+}
+
 psy__word psy__heard_what(const psy__control *control)
 {
     psy__said said;

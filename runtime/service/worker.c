@@ -32,6 +32,7 @@ static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
     psy__engine_options options = {.device = o->device,
                                    .max_batch = w->max_batch,
                                    .validate = o->validate != 0,
+                                   .tracer = o->tracer,
                                    .limits = {.arena_bytes = o->arena_bytes}};
     w->told_engine = o->engine != NULL;
     const char *name = o->engine ? o->engine : prefers_vulkan(w) ? "vulkan" : "cpu";
@@ -126,7 +127,7 @@ static psy_status join(psy_worker *w, const char *uri, uint32_t shard, uint64_t 
         return status;
     }
     psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = shard, .module_hash = module_hash};
-    status = psy__say(w->link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0);
+    status = psy__introduce(w->link, &hello);
     psy__hired said;
     int fds[2] = {-1, -1};
     if (status == PSY_OK) {
@@ -208,8 +209,8 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
         return psy_fail(PSY_NO_MEMORY, "no memory for a worker");
     }
     uint64_t first = 0;
-    w->log = o->log;
     psy__counting_init(&w->counting, o->counters, o->uri);
+    w->events.log = o->log;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = hold_modules(w, o, &first);
@@ -272,6 +273,9 @@ psy_status psy_worker_start(psy_worker *w)
     w->started = status == PSY_OK;
     if (!w->started) {
         psy__worker_unbind_all(w);
+    } else {
+        PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->holder.shard), PSY__NUMBER(w->holder.shards),
+                  PSY__TEXT(w->description));
     }
     return status;
 }
@@ -300,7 +304,8 @@ static bool read_job(const psy_worker *w, uint8_t *frame, psy__job *out)
                       .pipeline = hop.pipeline,
                       .slot = e.slot,
                       .slot_generation = e.generation,
-                      .request = e.request};
+                      .request = e.request,
+                      .traced = (e.flags & PSY_FLAG_TRACE) != 0};
     psy__worker_shape(program, out->pipeline, out->payload, &out->shape);
     return true;
 }
@@ -324,8 +329,7 @@ static uint32_t run_waiting(psy_worker *w)
     while (left > 0) {
         uint32_t count = 0, rest = 0;
         const psy__job first = w->waiting[0];
-        uint32_t most = first.program->module->decoded.pipelines[first.pipeline].max_batch;
-        most = most ? most : w->max_batch;
+        uint32_t most = psy__worker_most(w, &first);
         for (uint32_t i = 0; i < left; i++) {
             if (count < most && same_kind(&w->waiting[i], &first)) {
                 w->jobs[count++] = w->waiting[i];
@@ -350,6 +354,7 @@ uint32_t psy_worker_do_work(psy_worker *w)
         psy__worker_links(w);
         psy__measure_worker(w);
         psy__counting_beat(&w->counting);
+        psy__worker_tick(w, now);
     }
     psy__worker_sweep(w);
     psy__worker_sweep_programs(w);
@@ -386,6 +391,8 @@ psy_status psy_worker_run(psy_worker *w)
     while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
         if (psy_worker_do_work(w)) {
             idle = 0;
+        } else if (w->dead && w->leaving && w->end == PSY_OK) {
+            return PSY_OK;
         } else if (w->dead) {
             return w->end ? psy_fail(w->end, "%s", w->end_text) : psy_fail(PSY_PEER_DIED, "the broker is gone");
         } else if (++idle < SPINS) {

@@ -16,7 +16,7 @@ typedef struct psy__family {
     const char *type;        /* counter, gauge, histogram, info */
     const char *unit;        /* seconds, bytes, or "" */
     const char *help;        /* one line */
-    const char *labels;      /* for people: "service, pipeline" */
+    const char *labels;      /* for people: "service, pipeline"; "-": none */
     uint32_t section, place; /* where its values are; PSY_LEDGER_OF_NOTHING: of the ledger itself */
     uint32_t kind;
 } psy__family;

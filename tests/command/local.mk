@@ -1,13 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-test_scripts += %D%/bench.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/top.sh %D%/types.sh
-EXTRA_DIST += %D%/on_terminal.py %D%/screenshot.py %D%/terminal_cases.py %D%/shell.sh %D%/store.psy
+test_scripts += %D%/bench.sh %D%/call.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/run.sh %D%/top.sh %D%/trace.sh %D%/types.sh
+EXTRA_DIST += %D%/npy.sh %D%/numpy_run.py %D%/on_terminal.py %D%/pets.hrm %D%/pets.psy %D%/pets.sh %D%/screenshot.py %D%/shell.sh %D%/store.psy \
+    %D%/terminal_cases.py %D%/trace.txt
 
 # What counters.sh looks at.
 check_tools += %D%/count_rings
 %C%_count_rings_LDADD = runtime/libpsyne-rt.la
 
+# What call.sh calls.
+check_tools += %D%/serve_module
+%C%_serve_module_LDADD = runtime/libpsyne-core.la
+
+# What trace.sh expects, anew: for the eyes of whoever commits it.
+update-traces: all
+	@env $(test_environment) PSYNE_UPDATE=1 bash $(srcdir)/%D%/trace.sh
+.PHONY: update-traces
+
+check_PROGRAMS += %D%/test_value_summary
+%C%_test_value_summary_SOURCES = %D%/test_value_summary.c runtime/command/value_summary.c
+%C%_test_value_summary_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_value_summary_LDADD = $(TEST_LDADD)
+
 # What the commands are made of.
-COMMAND_PARTS = runtime/command/histogram.c runtime/command/options.c runtime/command/progress.c runtime/command/random_json.c \
+COMMAND_PARTS = runtime/command/histogram.c runtime/command/json_text.c runtime/command/options.c runtime/command/progress.c runtime/command/random_json.c \
     runtime/command/schedule.c runtime/command/screen.c runtime/command/table.c runtime/command/terminal.c runtime/command/top_model.c \
     runtime/command/top_view.c runtime/command/units.c
 check_LTLIBRARIES += %D%/libcommand-test.la

@@ -406,6 +406,9 @@ typedef struct heard {
 static void listen_to(void *context, psy_log_level level, const char *event, const psy_log_field *fields, uint32_t count)
 {
     heard *h = context;
+    if (strncmp(event, "program.", 8) != 0) {
+        return;
+    }
     bool bound = strcmp(event, "program.bound") == 0, took = false, reason = false;
     for (uint32_t i = 0; i < count; i++) {
         took = took || strcmp(fields[i].key, "took_us") == 0;

@@ -72,6 +72,12 @@ P
 }
 ok 'types and units, as OpenMetrics has them' is "$(type_of psyne_latency_seconds) $(type_of psyne_requests)" 'histogram seconds counter '
 
+went_back= # how often any of these did
+for metric in requests_total pipeline_requests_total worker_requests_total worker_batches_total latency_seconds_bucket latency_seconds_sum batch_requests_bucket \
+    ring_messages_total ring_bytes_total; do
+    went_back="$went_back${went_back:+ + }sum(resets(psyne_$metric[10m]))"
+done
+
 # A shard dies at once, and another comes: nothing that was counted goes back.
 kill -9 "${shards[1]}"
 wait "${shards[1]}" 2>/dev/null
@@ -85,14 +91,14 @@ shows 'those of the shard that died are not lost' 'sum(psyne_worker_requests_tot
 "$psynec" counters --clean >/dev/null
 ask 1
 shows 'nor when its file is cleaned away' 'sum(psyne_worker_requests_total)' '122'
-shows 'no counter has gone back' 'sum(resets({__name__=~"psyne_.*_total|psyne_.*_bucket"}[10m]))' '0'
+shows 'no counter has gone back' "$went_back" '0'
 # The broker is started again: counters go on where they were.
 stop "$broker" "${shards[@]}"
 shows 'a service that is down' 'psyne_up' '0 service=socket'
 start_service && ask 5
 shows 'and up again' 'psyne_up' '1 service=socket'
 shows 'goes on counting' 'psyne_requests_total' '66 service=socket'
-shows 'still none has gone back' 'sum(resets({__name__=~"psyne_.*_total|psyne_.*_bucket"}[10m]))' '0'
+shows 'still none has gone back' "$went_back" '0'
 stop "$prometheus_pid"
-ok 'prometheus had nothing to complain of' is "$(grep -c 'level=error\|level=warn' prometheus.out.err)" 0
+ok 'prometheus had nothing to complain of' is "$(grep 'level=error\|level=warn' prometheus.out.err | grep -v 'Received SIGTERM')" ''
 finish

@@ -13,7 +13,8 @@
  *
  * Every request brings its reply's space: `claim` reserves one of `in_flight` reply slots, so back-pressure is the client's
  * own choice and a full service can never deadlock. Replies come in any order. Every committed call ends in exactly one
- * reply: its result, an error, TIMEOUT, or PEER_DIED when the service is gone.
+ * reply: its result, an error, TIMEOUT, CLOSED when the service is about to end and has not taken it in, or PEER_DIED when the
+ * service is gone.
  *
  * Thread safety: a channel belongs to one thread at a time.
  */
@@ -40,6 +41,7 @@ typedef struct psy_channel_options {
     /* Where it counts its side of every ring, two rows and one for each shard; outlives the channel. A ring that gets no row
      * goes uncounted. NULL: none are counted. */
     psy_counters *counters;
+    int trace; /* every call, unless it says otherwise: broker and workers tell of each step (doc/events.md) */
 } psy_channel_options;
 
 /* A pipeline of the service, agreed with it: sizes and ids. Plain data; valid for its channel. */
@@ -56,6 +58,8 @@ typedef struct psy_call {
     uint32_t slot;
     uint32_t generation;
     const psy_pipeline *pipeline;
+    int trace;        /* as the channel's options say; may be changed until commit */
+    uint64_t request; /* from commit: the id by which events name it, in hexadecimal */
 } psy_call;
 
 typedef struct psy_reply {
@@ -69,8 +73,9 @@ typedef struct psy_reply {
 } psy_reply;
 
 /* Connects and exchanges slabs. `options` may be NULL. Waits up to connect_timeout_ns for a service with all its shards.
- * UNREACHABLE, TIMEOUT (the service is there but its shards are not), VERSION, DENIED, INVALID, NO_MEMORY, PROTOCOL.
- * Blocks; allocates: later calls on the channel do not. */
+ * UNREACHABLE, TIMEOUT (the service is there but its shards are not), VERSION, DENIED (the detail says what the operator has to
+ * change), LIMIT (the service or this user has its connections, or brings too much memory), CLOSED (the service is about to
+ * end), INVALID, NO_MEMORY, PROTOCOL. Blocks; allocates: later calls on the channel do not. */
 PSY_NODISCARD psy_status psy_channel_connect(const char *uri, const psy_channel_options *options, psy_channel **out);
 
 /* Agrees on a pipeline by name: "pipeline", where one program of the service has it, "program/pipeline", or

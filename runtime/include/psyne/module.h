@@ -53,10 +53,6 @@ uint64_t psy_module_hash(const psy_module *module);
 const char *psy_module_pipeline(const psy_module *module, uint32_t index);
 const char *psy_module_resident(const psy_module *module, uint32_t index);
 
-/* The types of a pipeline's requests and replies: for psy_channel_open. NOT_FOUND: there is no pipeline of this name; the detail
- * says which name is near. Owned by the module, as those of psy_module_reflection. */
-PSY_NODISCARD psy_status psy_module_types(const psy_module *module, const char *pipeline, psy_type *request, psy_type *reply);
-
 /* What the module says of the types of messages; psy_reflect_find finds one. Owned by the module: types that were found in it
  * must not be used after it is closed. */
 const psy_reflection *psy_module_reflection(const psy_module *module);
