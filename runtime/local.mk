@@ -9,7 +9,7 @@ pkginclude_HEADERS = \
     %D%/include/psyne/guard.h %D%/include/psyne/json.h \
     %D%/include/psyne/kernel.h %D%/include/psyne/kernel_scalar.h %D%/include/psyne/log.h %D%/include/psyne/message.h \
     %D%/include/psyne/module.h %D%/include/psyne/reflect.h %D%/include/psyne/ring.h %D%/include/psyne/seat.h \
-    %D%/include/psyne/slab.h %D%/include/psyne/slab_server.h \
+    %D%/include/psyne/slab.h %D%/include/psyne/slab_server.h %D%/include/psyne/socket.h \
     %D%/include/psyne/status.def %D%/include/psyne/status.h %D%/include/psyne/stream.h %D%/include/psyne/tail.h \
     %D%/include/psyne/utf8.h \
     %D%/include/psyne/variant.h %D%/include/psyne/verify.h %D%/include/psyne/worker.h
@@ -22,6 +22,7 @@ include %D%/transport/local.mk
 include %D%/codegen/local.mk
 include %D%/engine/local.mk
 include %D%/service/local.mk
+include %D%/socket/local.mk
 include %D%/data/local.mk
 
 noinst_LTLIBRARIES += %D%/libpsyne-core.la

@@ -34,6 +34,7 @@ include %D%/codegen/local.mk
 include %D%/engine/local.mk
 include %D%/vulkan/local.mk
 include %D%/service/local.mk
+include %D%/socket/local.mk
 include %D%/example/local.mk
 include %D%/planted/local.mk
 include %D%/install/local.mk

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a broker knows, for its files: broker.c (the agent), broker_link.c (who is there), broker_admit.c (who may be),
- * broker_program.c (programs), broker_open.c (what clients open and send), broker_route.c (requests and tickets), share.c
+ * broker_program.c (programs by name), broker_stage.c (their modules at the workers), broker_open.c (what clients open and send), broker_route.c (requests and tickets), share.c
  * (whose turn it is), broker_health.c (how it is, and its end), broker_tell.c (what is told of requests). */
 #ifndef PSY_SERVICE_BROKER_STATE_H
 #define PSY_SERVICE_BROKER_STATE_H
@@ -28,6 +28,7 @@ enum { PSY_GUESTS_MAX = 32, PSY_CLIENT_IN_FLIGHT_MAX = 65536, PSY_TITLES_MAX = 5
 #define PSY_GUEST_NS UINT64_C(5000000000) /* how long a place is kept for somebody who says nothing */
 
 #define PSY_SEND_WAITS UINT64_MAX
+enum { PSY_CLIENT_PROGRAMS_MAX = 128 }; /* of all clients: the operator has room for others */
 
 /* STAGING: not all workers have it yet. LEAVING: nobody can name it any more, but a request or a worker may still have it. */
 typedef enum psy__staged_phase { STAGED_NONE = 0, STAGED_STAGING, STAGED_SERVED, STAGED_LEAVING } psy__staged_phase;
@@ -213,6 +214,20 @@ PSY_NODISCARD psy_status psy__broker_entitle(psy_broker *b, const psy_program *p
 PSY_NODISCARD psy_status psy__broker_begin_with(psy_broker *b, const psy_program *program);
 /* Whether a program of the service has that module (0: any will do). LAYOUT. */
 PSY_NODISCARD psy_status psy__broker_has_module(const psy_broker *b, uint64_t hash);
+/* Every worker has what stands at the place: its names that are not served yet are. */
+void psy__broker_serve(psy_broker *b, uint32_t place);
+/* What stands there is refused as a whole: this thread's detail says why. */
+void psy__broker_refuse(psy_broker *b, uint32_t place, psy_status status);
+/* The title; version 0: the newest that is served. NULL: there is none. `owner` as above. */
+psy__title *psy__broker_title(psy_broker *b, const char *name, uint32_t version, uint32_t owner);
+/* The client's programs go. */
+void psy__broker_drop_titles(psy_broker *b, uint32_t client);
+
+/* ---- broker_stage.c ---- */
+/* Where a module is staged, or will be. LIMIT, NO_MEMORY. */
+PSY_NODISCARD psy_status psy__broker_stage(psy_broker *b, const psy_module *module, bool limited, uint32_t *place);
+/* Whether those bytes stand there. */
+bool psy__staged_is(const psy__staged *s, const psy_module *module);
 /* Tells workers of programs that come and go, and settles what is ready, or gone. Returns how much. */
 uint32_t psy__broker_programs(psy_broker *b);
 /* Tells a shard what it has not been told of: OK, also where its link is full. */
@@ -223,10 +238,6 @@ PSY_NODISCARD psy_status psy__broker_hear_program(psy_broker *b, uint32_t shard,
 bool psy__broker_shard_is_complete(const psy_broker *b, uint32_t shard);
 void psy__broker_forget_shard(psy_broker *b, uint32_t shard);
 void psy__broker_drop_programs(psy_broker *b);
-/* The title; version 0: the newest that is served. NULL: there is none. `owner` as above. */
-psy__title *psy__broker_title(psy_broker *b, const char *name, uint32_t version, uint32_t owner);
-/* The client's programs go. */
-void psy__broker_drop_titles(psy_broker *b, uint32_t client);
 
 /* ---- broker_open.c ---- */
 /* OPEN and SEND from a client. Not OK: the client is dropped. */

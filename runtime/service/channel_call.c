@@ -18,7 +18,7 @@ psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_c
         return psy_fail(PSY_INVALID, "psy_channel_claim: %s",
                         c && c->claimed ? "one claim is open already" : "a null argument");
     }
-    if (c->dead) {
+    if (c->dead || c->draining) {
         return psy__channel_closed(c);
     }
     if (pipeline->request_bytes > c->requests.stride - PSY_ENVELOPE_BYTES || pipeline->reply_bytes > c->responses.stride) {
@@ -57,23 +57,24 @@ void psy_channel_abort(psy_channel *c, psy_call *call)
     }
 }
 
-void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
+static void commit(psy_channel *c, psy_call *call, void *user, uint64_t now, uint16_t deadline_ms, uint64_t give_up_ns)
 {
     if (!c->claimed || call->slot >= c->in_flight || c->calls[call->slot].phase != CALL_CLAIMED) {
         return;
     }
     const psy_pipeline *pipeline = call->pipeline;
     psy__call_state *state = &c->calls[call->slot];
-    uint64_t now = psy__now_ns(), sequence = ++c->sequence;
+    uint64_t sequence = ++c->sequence;
     state->phase = CALL_OUT;
     state->user = user;
     state->committed_ns = now;
-    state->give_up_ns = now + (uint64_t)c->call_timeout_ms * 1000000 + grace_ns;
+    state->give_up_ns = give_up_ns;
+    c->give_up_due_ns = give_up_ns < c->give_up_due_ns ? give_up_ns : c->give_up_due_ns;
     psy_envelope envelope = {
         .length = pipeline->request_bytes,
         .kind = PSY_KIND_REQUEST,
         .flags = call->trace ? PSY_FLAG_TRACE : 0,
-        .deadline_ms = (uint16_t)c->call_timeout_ms,
+        .deadline_ms = deadline_ms,
         .request = psy__siphash(c->request_salt, &sequence, sizeof sequence),
         .pipeline = pipeline->id,
         .type = pipeline->request_type,
@@ -91,6 +92,19 @@ void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
     psy_ring_commit(&c->requests, 1);
     c->outstanding++;
     c->claimed = false;
+}
+
+void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
+{
+    uint64_t now = psy__now_ns();
+    commit(c, call, user, now, (uint16_t)c->call_timeout_ms, now + (uint64_t)c->call_timeout_ms * 1000000 + grace_ns);
+}
+
+void psy_channel_commit_until(psy_channel *c, psy_call *call, void *user, uint64_t deadline_ns)
+{
+    uint64_t now = psy__now_ns(), left_ns = deadline_ns > now ? deadline_ns - now : 0;
+    uint64_t ms = left_ns / 1000000 + (left_ns % 1000000 != 0);
+    commit(c, call, user, now, (uint16_t)(ms > UINT16_MAX ? 0 : ms ? ms : 1), deadline_ns);
 }
 
 void psy_channel_flush(psy_channel *c)

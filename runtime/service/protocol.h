@@ -74,7 +74,7 @@ enum { PSY_ROLE_CLIENT = 1, PSY_ROLE_WORKER = 2 };
 
 typedef struct psy__hello {
     psy__said said;
-    uint32_t role, shard; /* worker: the shard it wants to be */
+    uint32_t role, shard; /* worker: the shard it wants to be; client: what socket/peer.h says */
     uint64_t module_hash; /* worker: a module that the service must have; 0: any */
 } psy__hello;
 
@@ -225,6 +225,15 @@ bool psy__heard_refusal(const psy__control *control, psy_status *status, bool *f
 
 /* What a message says it is (0: too short to say), unchecked otherwise. */
 psy__word psy__heard_what(const psy__control *control);
+
+/* What has come by now: the message that is due; EMPTY: nothing yet; PEER_DIED: the link is closed; a REFUSED comes back as its
+ * own status and text, and everything else as PROTOCOL or VERSION. Never blocks. */
+PSY_NODISCARD psy_status psy__hear_now(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds,
+                                       uint32_t fd_count);
+
+/* The same for a message that was taken from the link already. Its files are closed unless it is OK. */
+PSY_NODISCARD psy_status psy__hear_this(psy__control *control, psy__word what, void *message, uint32_t bytes, int *fds,
+                                        uint32_t fd_count);
 
 /* Waits for the next message. CLOSED, TIMEOUT; a REFUSED comes back as its own status and text. */
 PSY_NODISCARD psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,

@@ -378,7 +378,9 @@ psy_status psy__worker_program_arrives(psy_worker *w, const psy__program_said *s
     p->served = (said->flags & PSY_PROGRAM_SERVED) != 0;
     p->limits = (psy__limits){.arena_bytes = said->arena_bytes, .work = said->work};
     memcpy(p->name, said->name, sizeof p->name - 1);
+    uint64_t start = psy__now_ns();
     p->why = open_program(w, said, fd, p);
+    p->taken_ns = psy__now_ns() - start;
     snprintf(p->why_text, sizeof p->why_text, "%s", p->why == PSY_OK ? "" : psy_detail());
     psy__worker_program **last = &w->arrivals;
     while (*last) {
@@ -442,7 +444,7 @@ static psy_status bind_arrival(psy_worker *w, psy__worker_program *p)
 {
     uint64_t start = psy__now_ns();
     psy_status status = p->why == PSY_OK ? psy__worker_program_bind(w, p) : psy_fail(p->why, "%s", p->why_text);
-    log_bound(w, p, status, psy__now_ns() - start);
+    log_bound(w, p, status, p->taken_ns + psy__now_ns() - start);
     return status;
 }
 

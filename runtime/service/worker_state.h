@@ -70,7 +70,8 @@ typedef struct psy__worker_program {
     uint64_t shaped_clock;
     uint64_t *symbols, *bases;
     bool *symbol_bound;
-    psy_status why; /* it cannot be run, and why */
+    uint64_t taken_ns; /* the time that its module took */
+    psy_status why;    /* it cannot be run, and why */
     char why_text[512];
 } psy__worker_program;
 

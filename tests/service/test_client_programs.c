@@ -411,6 +411,33 @@ Test(client_programs, and_workers_that_join)
     close_market(&m);
 }
 
+/* Clients cannot use up the room for programs of the service. */
+Test(client_programs, leave_room_for_the_operators)
+{
+    enum { ROOM = 128 };
+    market m;
+    uint64_t ticket;
+    open_market(&m, "inproc://room", (psy_broker_options){.client_programs = 1000});
+    psy_channel *channel = served_connect(&m.s, 1);
+    psy_status status = PSY_OK;
+    uint32_t taken = 0;
+    for (; status == PSY_OK && taken <= ROOM; taken += status == PSY_OK) {
+        char name[16];
+        snprintf(name, sizeof name, "p%u", taken);
+        status = send(channel, m.three, name, NULL);
+    }
+    cr_assert_eq(status, PSY_LIMIT, "%s", psy_detail());
+    cr_assert_eq(taken, (uint32_t)ROOM);
+    cr_assert_not_null(strstr(psy_detail(), "128 programs"), "%s", psy_detail());
+    psy_module *two = open_program(PROGRAM_FILE("v2"));
+    cr_assert_eq(served_add(&m.s, two, "more", 1, false, &ticket), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(served_await(&m.s, ticket), PSY_OK, "%s", psy_detail());
+    psy_module_close(two);
+    psy_channel_close(channel);
+    wait_for_programs(&m.s, 2);
+    close_market(&m);
+}
+
 /* A client goes while its requests are under way and while its program is being staged; again and again. */
 Test(client_programs, go_with_their_client)
 {
