@@ -105,6 +105,8 @@ int psy__types(int argc, char **argv);
 int psy__counters(int argc, char **argv);
 int psy__call(int argc, char **argv);
 int psy__run(int argc, char **argv);
+int psy__bench(int argc, char **argv);
+int psy__top(int argc, char **argv);
 int psy__metrics(int argc, char **argv);
 
 #endif

@@ -8,6 +8,8 @@
 
 #include "command/command.h"
 #include "command/output.h"
+#include "command/progress.h"
+#include "command/terminal.h"
 
 typedef struct encoding {
     psy_type type;
@@ -27,8 +29,11 @@ static void encode_file(encoding *e, const char *path)
         return;
     }
     const char *text = (const char *)e->text.at;
+    psy__progress progress;
+    psy__progress_begin(&progress, psy__file_name(path), n, "B", !psy__terminal_is(stderr));
     while (status == PSY_OK) {
         const size_t start = at;
+        psy__progress_step(&progress, at);
         status = psy_message_parse_next(&e->type, text, n, &at, e->message.at, e->message.bytes, &size);
         while (status == PSY_TOO_LARGE && n <= PSY_MESSAGE_BYTES_MAX && e->message.bytes < PSY_MESSAGE_BYTES_MAX) {
             psy__room_grow(&e->message, 2 * e->message.bytes, 0);
@@ -36,11 +41,13 @@ static void encode_file(encoding *e, const char *path)
             status = psy_message_parse_next(&e->type, text, n, &at, e->message.at, e->message.bytes, &size);
         }
         if (status == PSY_OK && fwrite(e->message.at, 1, size, e->output.to) != size) {
+            psy__progress_end(&progress);
             fprintf(stderr, "psyne: %s\n", strerror(errno));
             e->status = 1;
             return;
         }
     }
+    psy__progress_end(&progress);
     if (status != PSY_NOT_FOUND) {
         e->status = psy__complain(psy__file_name(path), status);
     }

@@ -4,8 +4,13 @@ bin_PROGRAMS += %D%/psyne
 %C%_psyne_SOURCES = %D%/call.c %D%/command.h %D%/commands.def %D%/counters.c %D%/counters.h %D%/counters_sections.c %D%/encode.c %D%/exchange.c %D%/exchange.h \
     %D%/input.c %D%/inspect.c %D%/json_text.c %D%/json_text.h %D%/local_service.c %D%/local_service.h %D%/main.c %D%/metrics.c %D%/options.c %D%/output.c \
     %D%/output.h %D%/run.c %D%/sink.c %D%/sink.h %D%/source.c %D%/source.h %D%/table.c %D%/table.h %D%/trace.c %D%/trace.h %D%/types.c %D%/value_summary.c
+%C%_psyne_SOURCES += %D%/histogram.c %D%/histogram.h %D%/progress.c %D%/progress.h %D%/schedule.c %D%/schedule.h %D%/screen.c \
+    %D%/screen.h %D%/styles.def %D%/terminal.c %D%/terminal.h %D%/units.c %D%/units.h
+%C%_psyne_SOURCES += %D%/bench.c %D%/bench_report.c %D%/bench_report.h %D%/load.c %D%/load.h %D%/plot.c %D%/plot.h %D%/random_json.c \
+    %D%/random_json.h %D%/requests.c %D%/requests.h
+%C%_psyne_SOURCES += %D%/top.c %D%/top.def %D%/top_model.c %D%/top_model.h %D%/top_view.c %D%/top_view.h
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
-%C%_psyne_LDADD = runtime/libpsyne-core.la
+%C%_psyne_LDADD = runtime/libpsyne-core.la -lm
 
 # What is made of the tables of commands lies in the tree: tests/command/docs.sh finds what is out of date.
 noinst_PROGRAMS += %D%/psynedoc

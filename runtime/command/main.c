@@ -16,6 +16,7 @@
 static int (*const commands[PSY_COMMAND_COUNT])(int argc, char **argv) = {
     [PSY_COMMAND_INSPECT] = psy__inspect,   [PSY_COMMAND_ENCODE] = psy__encode, [PSY_COMMAND_TYPES] = psy__types,
     [PSY_COMMAND_COUNTERS] = psy__counters, [PSY_COMMAND_CALL] = psy__call,     [PSY_COMMAND_RUN] = psy__run,
+    [PSY_COMMAND_BENCH] = psy__bench,       [PSY_COMMAND_TOP] = psy__top,
     [PSY_COMMAND_METRICS] = psy__metrics,
 };
 
