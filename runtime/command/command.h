@@ -32,7 +32,8 @@ typedef enum psy__option_value {
     PSY_VALUE_OF_FILE,
     PSY_VALUE_OF_MODULE,
     PSY_VALUE_OF_NUMBER,
-    PSY_VALUE_OF_TYPE
+    PSY_VALUE_OF_TYPE,
+    PSY_VALUE_OF_TEXT
 } psy__option_value;
 
 typedef struct psy__command_row {
@@ -70,7 +71,7 @@ unsigned psy__number_of(const char *spelling, const char *value, unsigned most);
 _Noreturn void psy__misuse(const char *help, const char *format, ...) PSY_PRINTF(2, 3);
 /* Says what went wrong, with the file that it went wrong with (NULL: none). Gives the exit status: 1, or 3 where memory ran
  * out. */
-int psy__say(const char *file, psy_status status);
+int psy__complain(const char *file, psy_status status);
 _Noreturn void psy__no_memory(void);
 
 /* ---- input.c ---- */
@@ -99,5 +100,7 @@ int psy__inspect(int argc, char **argv);
 int psy__encode(int argc, char **argv);
 int psy__types(int argc, char **argv);
 int psy__counters(int argc, char **argv);
+int psy__serve(int argc, char **argv);
+int psy__check(int argc, char **argv);
 
 #endif

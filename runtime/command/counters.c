@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "command/command.h"
+#include "command/json_text.h"
 
 typedef struct counters {
     const char *path; /* NULL: the folder of all */
@@ -149,18 +150,7 @@ static void show_table(const counters *c, const psy_counters_snapshot *s)
 
 /* ---- as JSON ---- */
 
-static void put_text(const char *text)
-{
-    putchar('"');
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20) {
-            printf("\\u%04x", (unsigned)*text);
-        } else {
-            printf("%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
-        }
-    }
-    putchar('"');
-}
+static void put_text(const char *text) { psy__json_text(stdout, text); }
 
 static void put_file(const psy_counters_file *f)
 {
@@ -256,7 +246,7 @@ static bool show(counters *c)
     psy_counters_snapshot *s;
     const psy_status status = psy_counters_read(c->path, &s);
     if (status != PSY_OK) {
-        c->status = psy__say(NULL, status);
+        c->status = psy__complain(NULL, status);
         return false;
     }
     const psy_counters_file *f;
@@ -281,7 +271,7 @@ static int clean(const char *folder)
     uint32_t removed;
     const psy_status status = psy_counters_clean(folder, &removed);
     printf("%" PRIu32 " file%s of dead processes removed\n", removed, removed == 1 ? "" : "s");
-    return status == PSY_OK ? 0 : psy__say(NULL, status);
+    return status == PSY_OK ? 0 : psy__complain(NULL, status);
 }
 
 int psy__counters(int argc, char **argv)

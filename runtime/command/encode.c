@@ -66,7 +66,7 @@ static void encode_file(encoding *e, const char *path)
         }
     }
     if (status != PSY_NOT_FOUND) {
-        e->status = psy__say(psy__file_name(path), status);
+        e->status = psy__complain(psy__file_name(path), status);
     }
 }
 

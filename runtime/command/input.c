@@ -41,7 +41,7 @@ psy_module *psy__type_open(const char *path, const char *name, psy_type *type, i
     }
     psy_status s = psy_module_open(path, &module);
     if (s != PSY_OK) {
-        *status = psy__say(NULL, s);
+        *status = psy__complain(NULL, s);
         return NULL;
     }
     const psy_reflection *r = psy_module_reflection(module);
@@ -54,7 +54,7 @@ psy_module *psy__type_open(const char *path, const char *name, psy_type *type, i
         s = psy_fail(PSY_INVALID, "`%s` is no message", name);
     }
     if (s != PSY_OK) {
-        *status = psy__say(path, s);
+        *status = psy__complain(path, s);
         psy_module_close(module);
         return NULL;
     }

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# What any program could do with the library that is installed: nothing private of it is used.
+# It reads files and opens engines as the library does inside, so it has the library's objects and needs none installed.
 bin_PROGRAMS += %D%/psyne
-%C%_psyne_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/counters.c %D%/encode.c %D%/input.c %D%/inspect.c %D%/main.c \
-    %D%/options.c %D%/types.c
+%C%_psyne_SOURCES = %D%/command.h %D%/commands.def %D%/counters.c %D%/encode.c %D%/input.c %D%/inspect.c %D%/main.c %D%/options.c %D%/types.c
+%C%_psyne_SOURCES += %D%/json_text.c %D%/json_text.h
+%C%_psyne_SOURCES += %D%/config.c %D%/config.h %D%/serve.c %D%/serve_child.c %D%/serve_child.h %D%/serve_data.c %D%/serve_data.h \
+    %D%/serve_log.c %D%/serve_log.h %D%/serve_notify.c %D%/serve_notify.h %D%/serve_options.c %D%/serve_options.h %D%/serve_reload.c \
+    %D%/serve_state.h %D%/serve_supervisor.c %D%/serve_supervisor.h %D%/serve_talk.c
+%C%_psyne_SOURCES += %D%/check.c
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
-%C%_psyne_LDADD = runtime/libpsyne-rt.la
+%C%_psyne_LDADD = runtime/libpsyne-core.la
 
 # What is made of the table of commands lies in the tree: tests/command/docs.sh finds what is out of date.
 noinst_PROGRAMS += %D%/psynedoc

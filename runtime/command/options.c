@@ -30,7 +30,7 @@ _Noreturn void psy__misuse(const char *help, const char *format, ...)
     exit(2);
 }
 
-int psy__say(const char *file, psy_status status)
+int psy__complain(const char *file, psy_status status)
 {
     fprintf(stderr, "psyne: %s%s%s\n", file ? file : "", file ? ": " : "",
             *psy_detail() ? psy_detail() : psy_status_text(status));

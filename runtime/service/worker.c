@@ -324,6 +324,11 @@ void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
     psy_ring_sleep_end(&w->requests);
 }
 
+psy_status psy_worker_status(const psy_worker *w)
+{
+    return !w->dead ? PSY_OK : w->end ? psy_fail(w->end, "%s", w->end_text) : psy_fail(PSY_PEER_DIED, "the broker is gone");
+}
+
 psy_status psy_worker_run(psy_worker *w)
 {
     if (!w || !w->started) {
@@ -334,7 +339,7 @@ psy_status psy_worker_run(psy_worker *w)
         if (psy_worker_do_work(w)) {
             idle = 0;
         } else if (w->dead) {
-            return w->end ? psy_fail(w->end, "%s", w->end_text) : psy_fail(PSY_PEER_DIED, "the broker is gone");
+            return psy_worker_status(w);
         } else if (++idle < SPINS) {
             psy__relax();
         } else if (idle < SPINS + YIELDS) {

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SIGHUP: configuration and files are read anew. If anything is wrong in them, nothing changes. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "command/serve_state.h"
+
+static void say_error(void *context, const char *error)
+{
+    psy__supervisor *s = context;
+    psy__log(&s->log, PSY_LOG_ERROR, "config.error", PSY_TEXT("reason", error));
+}
+
+static void keep(psy__supervisor *s, const char *key, const char *name, const char *why)
+{
+    psy__log(&s->log, PSY_LOG_WARNING, "config.kept", PSY_TEXT("key", key), PSY_TEXT("name", name), PSY_TEXT("reason", why));
+}
+
+/* What differs and stays as it is. */
+static void say_what_stays(psy__supervisor *s, const psy__serve_options *wanted, const psy__served *fresh)
+{
+    const char *key;
+    size_t at = 0;
+    for (bool live; (key = psy__serve_options_changed(s->options, wanted, &at, &live)) != NULL;) {
+        if (live) {
+            psy__log(&s->log, PSY_LOG_INFO, "config.changed", PSY_TEXT("key", key));
+        } else {
+            keep(s, key, "", "it cannot change while the service runs: start the service again");
+        }
+    }
+    for (uint32_t i = 0; i < s->served->program_count && i < fresh->program_count; i++) {
+        if (psy_module_hash(s->served->programs[i].module) != psy_module_hash(fresh->programs[i].module)) {
+            keep(s, "module", s->served->programs[i].name, "the file has another module: start the service again to serve it");
+        }
+    }
+    for (uint32_t i = 0; i < s->served->data_count && i < fresh->data_count; i++) {
+        if (!psy__served_same_file(s->served, fresh, i)) {
+            keep(s, "data", s->options->data.at[i].name, "the file has changed: start the service again to load it");
+        }
+    }
+}
+
+/* The children go on with the descriptor that they have, which becomes another file's. */
+static void hand_out_log(psy__supervisor *s, int fd)
+{
+    const psy__serve_message m = {.word = PSY_WORD_LOG};
+    (void)dup3(fd, s->log.fd, O_CLOEXEC);
+    for (uint32_t i = 0; i < s->child_count; i++) {
+        if (s->children[i].pid) {
+            (void)psy__serve_tell(s->children[i].control, &m, fd);
+        }
+    }
+    close(fd);
+}
+
+static void take_over(psy__supervisor *s, psy__serve_options *wanted)
+{
+    char *log = s->options->log;
+    s->options->log = wanted->log;
+    wanted->log = log;
+    s->options->log_level = wanted->log_level;
+    s->options->log_format = wanted->log_format;
+    s->options->drain_ms = wanted->drain_ms;
+    s->options->restarts = wanted->restarts;
+    atomic_store(&s->shared->log.level, wanted->log_level);
+    atomic_store(&s->shared->log.json, wanted->log_format);
+}
+
+void psy__serve_reload(psy__supervisor *s)
+{
+    psy__serve_options wanted;
+    psy__served fresh = {0};
+    int log = -1;
+    psy__notify_say(&s->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, psy__now_ns() / 1000);
+    psy__serve_options_init(&wanted);
+    bool right =
+        psy__serve_options_read(&wanted, s->argc, s->argv, say_error, s) && psy__served_open(&wanted, say_error, s, &fresh);
+    if (right && psy__log_open(wanted.log, &log) != PSY_OK) {
+        say_error(s, psy_detail());
+        right = false;
+    }
+    if (right) {
+        hand_out_log(s, log);
+        say_what_stays(s, &wanted, &fresh);
+        take_over(s, &wanted);
+        psy__log(&s->log, PSY_LOG_INFO, "serve.reloaded", PSY_TEXT("log", s->options->log));
+    } else {
+        psy__log(&s->log, PSY_LOG_ERROR, "config.refused", PSY_TEXT("reason", "nothing was changed: see the errors above"));
+    }
+    psy__served_close(&fresh);
+    psy__serve_options_fini(&wanted);
+    psy__notify_say(&s->notify, "READY=1");
+}

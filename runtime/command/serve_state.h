@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The supervisor's state: serve_supervisor.c has the loop, serve_reload.c what SIGHUP does. */
+#ifndef PSY_COMMAND_SERVE_STATE_H
+#define PSY_COMMAND_SERVE_STATE_H
+
+#include <sys/types.h>
+
+#include "command/serve_child.h"
+#include "command/serve_notify.h"
+
+typedef enum psy__child_phase {
+    PSY_CHILD_DOWN,    /* to be started when it is due, and the broker is up */
+    PSY_CHILD_STARTED, /* on its way */
+    PSY_CHILD_READY
+} psy__child_phase;
+
+typedef struct psy__child {
+    psy__serve_role role;
+    uint32_t shard;
+    char name[16];
+    psy__child_phase phase;
+    pid_t pid; /* 0: none */
+    int control;
+    bool up, lost, stopped_anyway;          /* what it said; of the process that runs or ended last */
+    uint64_t due_ns, started_ns, beat_seen; /* the next start; the last one */
+    uint32_t failures;                      /* in a row */
+    psy_status status;                      /* why it ended, if it said so */
+    char why[512];
+} psy__child;
+
+typedef enum psy__serve_phase { PSY_SERVE_RUNS, PSY_SERVE_DRAINS, PSY_SERVE_ENDS } psy__serve_phase;
+
+typedef struct psy__supervisor {
+    psy__serve_options *options;
+    const psy__served *served;
+    int argc;
+    char **argv;
+    psy__serve_shared *shared;
+    psy__log_out log;
+    psy__notify notify;
+    int signals;
+    psy__child children[PSY_SERVE_CHILDREN_MAX];
+    uint32_t child_count;
+    psy__serve_phase phase;
+    bool was_ready, told_ready, killed;
+    uint64_t kill_due_ns, watchdog_due_ns; /* UINT64_MAX: never */
+    uint64_t started_ns, restarts;
+    int status;
+} psy__supervisor;
+
+/* Reads everything anew, and changes what can change: all of it, or nothing. */
+void psy__serve_reload(psy__supervisor *s);
+
+#endif
