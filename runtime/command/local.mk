@@ -6,7 +6,7 @@ bin_PROGRAMS += %D%/psyne
 %C%_psyne_SOURCES += %D%/config.c %D%/config.h %D%/serve.c %D%/serve_child.c %D%/serve_child.h %D%/serve_data.c %D%/serve_data.h \
     %D%/serve_log.c %D%/serve_log.h %D%/serve_notify.c %D%/serve_notify.h %D%/serve_options.c %D%/serve_options.h %D%/serve_reload.c \
     %D%/serve_state.h %D%/serve_supervisor.c %D%/serve_supervisor.h %D%/serve_talk.c
-%C%_psyne_SOURCES += %D%/check.c
+%C%_psyne_SOURCES += %D%/check.c %D%/check.h %D%/check_machine.c %D%/check_service.c
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_psyne_LDADD = runtime/libpsyne-core.la
 
