@@ -137,7 +137,7 @@ void psy__find_service(psy__findings *f, const char *text, uint32_t timeout_ms)
         psy_channel_close(channel);
     } else {
         psy__find_text(f, "service", "answers", "no");
-        psy__advise(f, true, "%s: %s", psy_detail(), psy_status_help(status));
+        psy__advise(f, true, "%s", psy_detail());
     }
     free(address);
 }

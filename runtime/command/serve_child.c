@@ -412,6 +412,5 @@ _Noreturn void psy__serve_child(const psy__serve_order *order)
         say(order->role == PSY_ROLE_OF_SHARD && me.status == PSY_PEER_DIED ? PSY_WORD_LOST : PSY_WORD_FAILED, me.status,
             me.why);
     }
-    fflush(NULL);
-    _exit(failed);
+    exit(failed);
 }

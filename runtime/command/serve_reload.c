@@ -67,8 +67,6 @@ static void take_over(psy__supervisor *s, psy__serve_options *wanted)
     s->options->log_format = wanted->log_format;
     s->options->drain_ms = wanted->drain_ms;
     s->options->restarts = wanted->restarts;
-    atomic_store(&s->shared->log.level, wanted->log_level);
-    atomic_store(&s->shared->log.json, wanted->log_format);
 }
 
 void psy__serve_reload(psy__supervisor *s)
@@ -86,6 +84,8 @@ void psy__serve_reload(psy__supervisor *s)
     }
     if (right) {
         hand_out_log(s, log);
+        atomic_store(&s->shared->log.level, wanted.log_level);
+        atomic_store(&s->shared->log.json, wanted.log_format);
         say_what_stays(s, &wanted, &fresh);
         take_over(s, &wanted);
         psy__log(&s->log, PSY_LOG_INFO, "serve.reloaded", PSY_TEXT("log", s->options->log));

@@ -21,7 +21,7 @@ typedef struct psy__child {
     psy__child_phase phase;
     pid_t pid; /* 0: none */
     int control;
-    bool up, lost, stopped_anyway;          /* what it said; of the process that runs or ended last */
+    bool up, lost;                          /* what it said; of the process that runs or ended last */
     uint64_t due_ns, started_ns, beat_seen; /* the next start; the last one */
     uint32_t failures;                      /* in a row */
     psy_status status;                      /* why it ended, if it said so */
@@ -42,7 +42,7 @@ typedef struct psy__supervisor {
     psy__child children[PSY_SERVE_CHILDREN_MAX];
     uint32_t child_count;
     psy__serve_phase phase;
-    bool was_ready, told_ready, killed;
+    bool was_ready, told_ready;
     uint64_t kill_due_ns, watchdog_due_ns; /* UINT64_MAX: never */
     uint64_t started_ns, restarts;
     int status;

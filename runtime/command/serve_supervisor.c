@@ -139,7 +139,7 @@ static void kill_all(psy__supervisor *s)
             (void)kill(s->children[i].pid, SIGKILL);
         }
     }
-    s->killed = true;
+    s->status = s->status ? s->status : 1; /* requests may have been lost */
     s->kill_due_ns = UINT64_MAX;
 }
 
