@@ -79,13 +79,13 @@ for victim in 'shard 0' 'shard 1' broker; do
     old=$(process "$victim")
     kill -9 "$old"
     ok "$victim is killed, and another takes its place" await is_new "$victim" "$old"
-    ok 'the service answers again' answers
+    ok 'the service answers again' await answers
 done
 wait "$asker" && ok 'who was there goes on' went_on asked
 ok 'no restart is hidden' every "grep -q 'process.died .*reason=.shard 0 was killed by signal 9' log" "grep -q 'serve.whole .*restarts=' log"
 old=$(process 'shard 1')
 kill -TERM "$old"
-ok 'a shard that is told to end alone comes back too' every "await is_new 'shard 1' $old" answers
+ok 'a shard that is told to end alone comes back too' every "await is_new 'shard 1' $old" 'await answers'
 
 # A request that is under way when the service is told to end is answered.
 shard=$(process 'shard 0')
@@ -140,7 +140,7 @@ for agents in threads one; do
     old=$(process service)
     kill -9 "$old"
     ok 'it is killed, and another takes its place' await is_new service "$old"
-    ok 'it answers again' answers
+    ok 'it answers again' await answers
     stop
     ok 'it ends' is "$status" 0
 done
