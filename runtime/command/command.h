@@ -92,6 +92,8 @@ typedef struct psy__room {
 } psy__room;
 /* At least so many bytes; what is there is kept up to `used`. */
 void psy__room_grow(psy__room *room, size_t bytes, size_t used);
+/* All of a file, "-": standard input, up to where it has over 1 GiB. IO: the detail names it. */
+PSY_NODISCARD psy_status psy__file_read(const char *path, psy__room *room, size_t *n);
 
 /* ---- the commands ---- */
 
@@ -101,6 +103,8 @@ int psy__encode(int argc, char **argv);
 int psy__types(int argc, char **argv);
 int psy__counters(int argc, char **argv);
 int psy__serve(int argc, char **argv);
+int psy__call(int argc, char **argv);
+int psy__run(int argc, char **argv);
 int psy__check(int argc, char **argv);
 
 #endif

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# It reads files and opens engines as the library does inside, so it has the library's objects and needs none installed.
+# With all of the library inside: files of data, bound programs and their values are private parts of it.
 bin_PROGRAMS += %D%/psyne
-%C%_psyne_SOURCES = %D%/command.h %D%/commands.def %D%/counters.c %D%/encode.c %D%/input.c %D%/inspect.c %D%/main.c %D%/options.c %D%/types.c
-%C%_psyne_SOURCES += %D%/json_text.c %D%/json_text.h
+%C%_psyne_SOURCES = %D%/call.c %D%/command.h %D%/commands.def %D%/counters.c %D%/encode.c %D%/exchange.c %D%/exchange.h \
+    %D%/input.c %D%/inspect.c %D%/json_text.c %D%/json_text.h %D%/local_service.c %D%/local_service.h %D%/main.c %D%/options.c %D%/output.c \
+    %D%/output.h %D%/run.c %D%/sink.c %D%/sink.h %D%/source.c %D%/source.h %D%/trace.c %D%/trace.h %D%/types.c %D%/value_summary.c
 %C%_psyne_SOURCES += %D%/config.c %D%/config.h %D%/serve.c %D%/serve_child.c %D%/serve_child.h %D%/serve_data.c %D%/serve_data.h \
     %D%/serve_log.c %D%/serve_log.h %D%/serve_notify.c %D%/serve_notify.h %D%/serve_options.c %D%/serve_options.h %D%/serve_reload.c \
     %D%/serve_state.h %D%/serve_supervisor.c %D%/serve_supervisor.h %D%/serve_talk.c

@@ -29,6 +29,7 @@ static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
     psy__engine_options options = {.device = o->device,
                                    .max_batch = w->max_batch,
                                    .validate = o->validate != 0,
+                                   .tracer = o->tracer,
                                    .limits = {.arena_bytes = o->arena_bytes}};
     w->told_engine = o->engine != NULL;
     psy_status status = psy__engine_open(o->engine                             ? o->engine
