@@ -40,7 +40,7 @@ events() {
 configuration() {
     awk '/^# films.conf$/ { inside = 1 } /^```/ { inside = 0 } inside' "$PSYNE_SOURCE/doc/operations.md" >"$work/films.conf"
     psyne serve --config "$work/films.conf" --print-config >"$work/printed" || return
-    grep -qx 'log = "/var/log/psyne/films 1.log"' "$work/printed" && grep -qx 'data = titles='"$work"'/titles.txt' "$work/printed"
+    grep -qx 'log = "/var/log/psyne/films #1.log"' "$work/printed" && grep -qx 'data = titles='"$work"'/titles.txt' "$work/printed"
 }
 
 echo 1..3
