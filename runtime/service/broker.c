@@ -74,7 +74,11 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
     psy__counting_init(&b->counting, o->counters, o->uri);
     b->shard_count = o->shards ? o->shards : 1;
     b->client_room = o->clients ? o->clients : CLIENTS_DEFAULT;
-    psy_status status = make_tables(b, o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT);
+    b->events.log = o->log;
+    psy_status status = psy__guard_set(&b->guard, o->rules, o->rule_count);
+    if (status == PSY_OK) {
+        status = make_tables(b, o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT);
+    }
     if (status == PSY_OK && getrandom(b->route_salt, sizeof b->route_salt, 0) != (ssize_t)sizeof b->route_salt) {
         status = psy_fail(PSY_IO, "getrandom failed");
     }
@@ -83,6 +87,10 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
     }
     if (status == PSY_OK) {
         status = psy__bind(o->uri, &b->listener);
+    }
+    if (status == PSY_OK) {
+        psy__fairness_init(b, o->contended_in_flight);
+        status = psy__broker_admit_group(b, o->mode, o->group);
     }
     if (status != PSY_OK) {
         psy_broker_destroy(b);
@@ -100,6 +108,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
         b->tick_due_ns = b->now_ns + tick_ns;
         n += psy__broker_links(b);
         n += psy__broker_overdue(b);
+        psy__broker_tick(b);
         psy__counting_beat(&b->counting);
     }
     for (uint32_t s = 0; s < b->shard_count; s++) {
@@ -118,11 +127,13 @@ uint32_t psy_broker_do_work(psy_broker *b)
             if (psy_ring_broken(&b->clients[client].requests)) {
                 (void)psy_fail(PSY_PROTOCOL, "the client broke its request ring");
                 psy__refuse(b->clients[client].link, PSY_PROTOCOL, 1);
+                psy__broker_dropped(b, client, PSY_PROTOCOL);
                 psy__broker_drop_client(b, client);
             }
         }
     }
     b->next_client = top ? (b->next_client + 1) % top : 0;
+    psy__fairness_round(b);
     psy__broker_flush(b);
     return n;
 }
@@ -130,15 +141,16 @@ uint32_t psy_broker_do_work(psy_broker *b)
 /* Tells every ring that the broker sleeps, or that it is awake again. True: nothing came in meanwhile. */
 static bool all_empty(psy_broker *b)
 {
-    bool empty = true;
+    bool empty = true, full = false;
     for (uint32_t i = 0; i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_SERVED) {
-            bool none = psy_ring_sleep_begin(&b->clients[i].requests);
-            empty = empty && (none || b->free_count == 0);
+            bool none = psy_ring_sleep_begin(&b->clients[i].requests), may_not = psy__share_full(b, &b->clients[i]);
+            empty = empty && (none || b->free_count == 0 || may_not);
+            full = full || (!none && may_not);
         }
     }
-    /* Tickets that come back are no reason to wake up while there are plenty. */
-    bool few = b->free_count < b->ticket_count / 2;
+    /* Tickets that come back are no reason to wake up while there are plenty and nobody waits for his own. */
+    bool few = full || b->free_count < b->ticket_count / 2;
     for (uint32_t s = 0; few && s < b->shard_count; s++) {
         if (b->shards[s].phase == SHARD_READY) {
             empty = psy_ring_sleep_begin(&b->shards[s].finished) && empty;
@@ -208,6 +220,7 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
             if (i < b->shard_count) {
                 psy__broker_drop_shard(b, i);
             } else {
+                psy__broker_dropped(b, i - b->shard_count, psy_fail(PSY_PROTOCOL, "the client tore down its bell"));
                 psy__broker_drop_client(b, i - b->shard_count);
             }
         } else if (bell->revents) {
@@ -219,7 +232,8 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
 void psy_broker_run(psy_broker *b)
 {
     uint32_t idle = 0;
-    while (!atomic_load_explicit(&b->stop, memory_order_acquire)) {
+    while (!atomic_load_explicit(&b->stop, memory_order_acquire) &&
+           !atomic_load_explicit(&b->health.drained, memory_order_relaxed)) {
         if (psy_broker_do_work(b)) {
             idle = 0;
         } else if (++idle < SPINS) {
@@ -255,6 +269,7 @@ void psy_broker_destroy(psy_broker *b)
     if (!b) {
         return;
     }
+    b->events.log = NULL; /* nobody dies of this */
     for (uint32_t i = b->client_top; i-- > 0;) {
         if (b->clients[i].phase != CLIENT_NONE) {
             psy__broker_drop_client(b, i);
@@ -271,6 +286,7 @@ void psy_broker_destroy(psy_broker *b)
     if (b->listener) {
         psy__listener_close(b->listener);
     }
+    psy__guard_fini(&b->guard);
     psy_slab_destroy(b->gather_slab);
     psy_bell_close(&b->doorbell);
     free(b->clients);

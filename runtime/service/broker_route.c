@@ -35,6 +35,7 @@ static void free_ticket(psy_broker *b, uint32_t id)
 {
     psy__ticket_record *record = &b->tickets[id];
     forgive(b, record, record->late);
+    psy__broker_ended(b, record);
     record->used = false;
     record->generation++;
     atomic_store_explicit(&psy__ticket_at(&b->gather, id)->state, psy__ticket_state(record->generation, 0, PSY_TICKET_FREE),
@@ -58,6 +59,7 @@ static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status st
         b->shards[__builtin_ctzll(rest)].late++;
     }
     answer(b, record, dead, status);
+    psy__broker_failed(b, record, dead, status);
 }
 
 uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
@@ -117,6 +119,7 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
         if ((state & 0xffff) == PSY_TICKET_CLOSING) {
             if ((state >> 16 & 0xffff) == shard) { /* it died while it answered */
                 answer(b, record, shard, PSY_PEER_DIED);
+                psy__broker_failed(b, record, shard, PSY_PEER_DIED);
                 b->counts.failures++;
                 free_ticket(b, id);
             }
@@ -143,7 +146,7 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
 static psy_status shard_status(const psy_broker *b, const psy__client *c, uint32_t s)
 {
     const psy__shard *shard = &b->shards[s];
-    if (shard->phase != SHARD_READY) {
+    if (shard->phase != SHARD_READY || shard->leaving) {
         return PSY_PEER_DIED;
     }
     /* It stalls: no more tickets for it to sit on; or it has not even read of this client. */
@@ -192,7 +195,10 @@ static uint64_t targets(psy_broker *b, const psy__client *c, const psy_psm_pipel
 static psy_status check(const psy_broker *b, psy__client *c, const psy_envelope *e)
 {
     const psy__module *m = &b->module->decoded;
-    if (e->kind != PSY_KIND_REQUEST || e->flags != 0 || e->pipeline >= m->pipeline_count ||
+    if (b->draining) {
+        return PSY_CLOSED;
+    }
+    if (e->kind != PSY_KIND_REQUEST || (e->flags & ~PSY_FLAG_TRACE) != 0 || e->pipeline >= m->pipeline_count ||
         m->pipelines[e->pipeline].alternatives == 0) {
         return PSY_INVALID;
     }
@@ -223,6 +229,9 @@ static void scatter(psy_broker *b, uint32_t channel, const psy_envelope *e, cons
     ticket->expected = to;
     atomic_store_explicit(&ticket->done, 0, memory_order_relaxed);
     atomic_store_explicit(&ticket->state, psy__ticket_state(record->generation, 0, PSY_TICKET_OPEN), memory_order_release);
+    if (e->flags & PSY_FLAG_TRACE) {
+        psy__broker_taken(b, id, e);
+    }
     psy__hop hop = {.ticket = id,
                     .generation = record->generation,
                     .channel = channel,
@@ -254,27 +263,31 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
 {
     psy__client *c = &b->clients[channel];
     uint32_t got, n = 0;
-    uint32_t want = b->free_count < DRAIN_BATCH ? b->free_count : DRAIN_BATCH;
-    const uint8_t *frames = want ? psy_ring_peek(&c->requests, want, &got) : NULL;
-    if (!frames) {
+    uint32_t want = psy__share_room(b, c, DRAIN_BATCH);
+    const uint8_t *frames = psy_ring_peek(&c->requests, want ? want : 1, &got);
+    if (!frames || !want) {
+        psy__share_held(b, c, frames != NULL);
         return 0;
     }
-    for (; n < got; n++) {
+    for (; n < got && psy__share_goes_on(&b->fairness, &c->share); n++) {
         const uint8_t *frame = frames + (uint64_t)n * c->requests.stride;
         psy_envelope e;
         memcpy(&e, frame, sizeof e); /* read once: the client may write there at any time */
         psy_status why = check(b, c, &e);
         c->sequence++;
         if (e.slot >= c->responses.slots) {
-            b->counts.refused++;
+            psy__share_pay(&c->share, b->ring_stride, 1, false);
+            psy__broker_refused_request(b, channel, &e, PSY_INVALID);
             continue; /* nowhere to answer */
         }
         uint64_t to = why == PSY_OK ? targets(b, c, &b->module->decoded.pipelines[e.pipeline], &e, &why) : 0;
         if (to) {
             b->counts.requests++;
+            psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, (uint32_t)__builtin_popcountll(to), true);
             scatter(b, channel, &e, frame + PSY_ENVELOPE_BYTES, to);
         } else {
-            b->counts.refused++;
+            psy__share_pay(&c->share, b->ring_stride, 1, false);
+            psy__broker_refused_request(b, channel, &e, why);
             psy__ticket_record refused = {
                 .channel = channel, .epoch = c->epoch, .slot = e.slot, .slot_generation = e.generation, .request = e.request};
             answer(b, &refused, NOBODY, why);
@@ -282,6 +295,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
     }
     psy_ring_release(&c->requests, n);
     psy_ring_settle(&c->requests);
+    psy__share_visited(b, c, n < got || n == want);
     return n;
 }
 

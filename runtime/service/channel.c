@@ -132,6 +132,7 @@ psy_status psy_channel_connect(const char *uri, const psy_channel_options *optio
     }
     psy__counting_init(&c->counting, o.counters, uri);
     c->in_flight = o.in_flight ? o.in_flight : IN_FLIGHT_DEFAULT;
+    c->trace = o.trace;
     c->call_timeout_ms = o.call_timeout_ms ? o.call_timeout_ms : CALL_TIMEOUT_MS_DEFAULT;
     c->connect_timeout_ns = o.connect_timeout_ns ? o.connect_timeout_ns : connect_timeout_default_ns;
     uint64_t deadline_ns = psy__add_ns(psy__now_ns(), c->connect_timeout_ns);

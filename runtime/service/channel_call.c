@@ -43,7 +43,7 @@ psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_c
     state->generation++;
     state->reply_bytes = pipeline->reply_bytes;
     c->claimed = true;
-    *call = (psy_call){frame + PSY_ENVELOPE_BYTES, slot, state->generation, pipeline};
+    *call = (psy_call){frame + PSY_ENVELOPE_BYTES, slot, state->generation, pipeline, c->trace, 0};
     return PSY_OK;
 }
 
@@ -72,6 +72,7 @@ void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
     psy_envelope envelope = {
         .length = pipeline->request_bytes,
         .kind = PSY_KIND_REQUEST,
+        .flags = call->trace ? PSY_FLAG_TRACE : 0,
         .deadline_ms = (uint16_t)c->call_timeout_ms,
         .request = psy__siphash(c->request_salt, &sequence, sizeof sequence),
         .pipeline = pipeline->id,
@@ -80,6 +81,7 @@ void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
         .slot = call->slot,
         .generation = state->generation,
     };
+    call->request = envelope.request;
     if (pipeline->key_offset != UINT32_MAX) {
         envelope.route = psy__siphash(c->route_salt, (const uint8_t *)call->message + pipeline->key_offset, 8);
     }

@@ -37,6 +37,7 @@ struct psy_channel {
     uint32_t idle_count, outstanding, quarantined;
     uint32_t in_flight, next_ring;
     uint32_t call_timeout_ms;
+    int trace;
     uint64_t request_salt[2], route_salt[2], sequence;
     uint64_t tick_due_ns;
     uint64_t connect_timeout_ns;

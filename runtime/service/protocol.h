@@ -8,7 +8,7 @@
  *   ATTACH  requests, responses,                                                READY  symbol values; bell
  *           bell      (every side owns    CHANNEL  responses, bell
  *           <- ATTACHED  the memory it    GONE                                  GONE  (cannot take the memory)
- *   OPEN         must trust)
+ *   OPEN         must trust)                                               LEAVING
  *          <- OPENED | REFUSED            REFUSED
  *
  * A bell is one end of a socket pair; whoever sent it keeps the other. Each end rings the other.
@@ -39,7 +39,8 @@ typedef enum psy__word {
     PSY_SAY_HIRED,
     PSY_SAY_READY,
     PSY_SAY_CHANNEL,
-    PSY_SAY_GONE
+    PSY_SAY_GONE,
+    PSY_SAY_LEAVING
 } psy__word;
 
 typedef struct psy__said {
@@ -130,6 +131,11 @@ typedef struct psy__gone {
     psy__said said;
     uint32_t channel, epoch;
 } psy__gone;
+
+/* From a worker: give me nothing more; close the link when I hold nothing of anybody. */
+typedef struct psy__leaving {
+    psy__said said;
+} psy__leaving;
 
 /* Fills the header of a message of `bytes` and sends it with `fd_count` files. */
 PSY_NODISCARD psy_status psy__say(psy__link *link, psy__word what, void *message, uint32_t bytes, const int *fds,

@@ -171,6 +171,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     }
     w->module = o->module;
     psy__counting_init(&w->counting, o->counters, o->uri);
+    w->events.log = o->log;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = join(w, o->uri, o->shard);
@@ -230,6 +231,8 @@ psy_status psy_worker_start(psy_worker *w)
     w->started = status == PSY_OK;
     if (!w->started) {
         psy__worker_unbind(w);
+    } else {
+        PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->shard), PSY__NUMBER(w->shards), PSY__TEXT(w->description));
     }
     return status;
 }
@@ -249,7 +252,8 @@ static bool read_job(const psy_worker *w, uint8_t *frame, psy__job *out)
                       .pipeline = e.pipeline,
                       .slot = e.slot,
                       .slot_generation = e.generation,
-                      .request = e.request};
+                      .request = e.request,
+                      .traced = (e.flags & PSY_FLAG_TRACE) != 0};
     const psy__module *m = &w->module->decoded;
     if (out->pipeline >= m->pipeline_count || m->pipelines[out->pipeline].alternatives == 0 ||
         out->ticket >= w->gather.tickets) {
@@ -303,6 +307,7 @@ uint32_t psy_worker_do_work(psy_worker *w)
         w->tick_due_ns = now + tick_ns;
         psy__worker_links(w);
         psy__counting_beat(&w->counting);
+        psy__worker_tick(w, now);
     }
     psy__worker_sweep(w);
     return w->dead || !w->started ? 0 : run_waiting(w);
@@ -339,6 +344,8 @@ psy_status psy_worker_run(psy_worker *w)
     while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
         if (psy_worker_do_work(w)) {
             idle = 0;
+        } else if (w->dead && w->leaving && w->end == PSY_OK) {
+            return PSY_OK;
         } else if (w->dead) {
             return psy_worker_status(w);
         } else if (++idle < SPINS) {

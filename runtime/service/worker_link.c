@@ -94,6 +94,7 @@ void psy__worker_links(psy_worker *w)
         }
         if (event == PSY_EVENT_CLOSED) {
             w->dead = true;
+            psy__worker_lost(w);
             return;
         }
         psy__channel_said channel;
@@ -104,13 +105,17 @@ void psy__worker_links(psy_worker *w)
             w->dead = true;
             w->end = status;
             snprintf(w->end_text, sizeof w->end_text, "%s", psy_detail());
+            psy__worker_lost(w);
         } else if (psy__heard_what(&control) == PSY_SAY_GONE) {
             if (psy__heard(&control, PSY_SAY_GONE, &gone, sizeof gone, 0) == PSY_OK && gone.channel < PSY_PATRONS_MAX &&
                 w->patrons[gone.channel] && w->patrons[gone.channel]->epoch == gone.epoch) {
                 retire(w, gone.channel);
             }
         } else if (psy__heard(&control, PSY_SAY_CHANNEL, &channel, sizeof channel, 2) == PSY_OK) {
-            if (add_patron(w, &channel, control.fds) != PSY_OK) { /* the broker ends what cannot be answered */
+            status = add_patron(w, &channel, control.fds);
+            if (status != PSY_OK) { /* the broker ends what cannot be answered */
+                PSY__TELL(&w->events, MEMORY_REFUSED, PSY__NUMBER(channel.channel), PSY__TEXT(psy_status_name(status)),
+                          PSY__TEXT(psy_detail()));
                 psy__gone without = {.channel = channel.channel, .epoch = channel.epoch};
                 (void)!psy__say(w->link, PSY_SAY_GONE, &without, sizeof without, NULL, 0);
             }

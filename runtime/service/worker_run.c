@@ -2,6 +2,7 @@
 /* One batch: the shard program over the frames where they lie, reports, merges, replies. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "service/worker_state.h"
 
 /* The ticket is closed: the broker may free it. The ring has room for every ticket. */
@@ -22,6 +23,7 @@ static psy__patron *begin_reply(psy_worker *w, const psy__job *job)
     if (!patron || job->slot >= patron->responses.slots ||
         !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->shard)) {
         w->counts.dropped_replies++;
+        psy__worker_trace_dropped(w, job);
         return NULL;
     }
     return patron;
@@ -34,6 +36,9 @@ static void end_reply(psy_worker *w, psy__patron *patron, const psy__job *job, p
         w->counts.dropped_replies++;
     }
     patron->completed = true;
+    if (job->traced) {
+        psy__worker_trace_answer(w, job, status, status == PSY_OK ? bytes : 0);
+    }
 }
 
 static uint8_t *scratch(psy_worker *w, uint32_t index, uint32_t stride)
@@ -94,7 +99,12 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     if (n == 0) {
         return;
     }
+    const bool traced = psy__jobs_traced(w->merges, n);
+    const uint64_t start_ns = traced ? psy__now_ns() : 0;
     run(w, lane->merge, n, true); /* there is a lane: nobody complained */
+    if (traced) {
+        psy__worker_trace_merges(w, w->merges, n, psy__now_ns() - start_ns);
+    }
     for (uint32_t i = 0; i < n; i++) {
         end_reply(w, w->owners[i], &w->merges[i], (psy_status)w->statuses[i], reply_bytes);
         finish(w, &w->merges[i]);
@@ -121,10 +131,15 @@ void psy__worker_run_batch(psy_worker *w, uint32_t count)
                 w->owners[i] ? psy__reply_payload(&w->owners[i]->responses, job->slot) : scratch(w, i, w->reply_bytes), 0, 1};
         }
     }
+    const bool traced = psy__jobs_traced(w->jobs, count);
+    const uint64_t start_ns = traced ? psy__now_ns() : 0;
     if (lane) {
         run(w, lane->shard, count, false);
     } else {
         memset(w->statuses, (int)why, count);
+    }
+    if (traced) {
+        psy__worker_trace_runs(w, w->jobs, count, lane ? lane->shard->engine : w->engine, psy__now_ns() - start_ns);
     }
     w->counts.requests += count;
     w->counts.batches++;

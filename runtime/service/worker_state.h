@@ -14,6 +14,7 @@
 
 #include "engine/engine.h"
 #include "service/counting.h"
+#include "service/events.h"
 #include "service/gather.h"
 #include "service/module_file.h"
 #include "service/protocol.h"
@@ -67,6 +68,7 @@ typedef struct psy__job {
     psy__shape shape;
     uint32_t slot, slot_generation;
     uint64_t request;
+    bool traced;
 } psy__job;
 
 struct psy_worker {
@@ -100,9 +102,12 @@ struct psy_worker {
     bool started, dead;
     psy_status end; /* why it is dead, where the broker said so; else OK */
     char end_text[512];
-    _Atomic bool stop;
+    _Atomic bool stop, drain;
+    bool leaving; /* the broker was told */
+    _Atomic uint64_t beat_ns;
     psy__counting counting;
     psy_worker_counts counts;
+    psy__events events;
     char description[512];
 };
 
@@ -139,5 +144,27 @@ void psy__worker_drop_patrons(psy_worker *w);
 void psy__worker_run_batch(psy_worker *w, uint32_t count);
 /* Publishes replies and finished tickets, wakes those who sleep. */
 void psy__worker_flush(psy_worker *w);
+
+/* ---- worker_tell.c ---- */
+/* What became of those of `count` jobs that are traced: run in a batch, or merged, which took that long. Called only where one
+ * is. */
+void psy__worker_trace_runs(psy_worker *w, const psy__job *jobs, uint32_t count, const psy__engine *engine, uint64_t ns);
+void psy__worker_trace_merges(psy_worker *w, const psy__job *jobs, uint32_t count, uint64_t ns);
+void psy__worker_trace_answer(psy_worker *w, const psy__job *job, psy_status status, uint32_t bytes);
+/* Nobody waits for its reply any more. */
+void psy__worker_trace_dropped(psy_worker *w, const psy__job *job);
+/* Whether any is. */
+static inline bool psy__jobs_traced(const psy__job *jobs, uint32_t count)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++) {
+        any = any || jobs[i].traced;
+    }
+    return any;
+}
+/* Every millisecond: tells the broker that the worker leaves, if it was asked to. */
+void psy__worker_tick(psy_worker *w, uint64_t now_ns);
+/* The broker is gone, or let it go. */
+void psy__worker_lost(psy_worker *w);
 
 #endif

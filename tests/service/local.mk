@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # The stand-in takes the place of the cpu engine: listed before the core, so that the core's own is not linked.
 check_LTLIBRARIES += %D%/libservice-test.la
-%C%_libservice_test_la_SOURCES = %D%/agents.c %D%/agents.h %D%/stand_in.c %D%/stand_in.h
+%C%_libservice_test_la_SOURCES = %D%/agents.c %D%/agents.h %D%/by_hand.c %D%/by_hand.h %D%/stand_in.c %D%/stand_in.h
 %C%_libservice_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 STAND_IN_LDADD = %D%/libservice-test.la $(TEST_LDADD)
 
-check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_counting %D%/test_deaths %D%/test_hot_path %D%/test_liars %D%/test_worker
+check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_counting %D%/test_deaths %D%/test_drain %D%/test_events %D%/test_guard %D%/test_hot_path %D%/test_liars %D%/test_share %D%/test_worker
 %C%_test_agents_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_agents_LDADD = $(STAND_IN_LDADD)
 %C%_test_channel_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -18,6 +18,14 @@ check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_counting %D%/test_de
 %C%_test_hot_path_LDADD = $(STAND_IN_LDADD)
 %C%_test_liars_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_liars_LDADD = $(STAND_IN_LDADD)
+%C%_test_drain_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_drain_LDADD = $(STAND_IN_LDADD)
+%C%_test_events_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_events_LDADD = $(STAND_IN_LDADD)
+%C%_test_guard_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_guard_LDADD = $(STAND_IN_LDADD)
+%C%_test_share_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_share_LDADD = $(STAND_IN_LDADD)
 %C%_test_worker_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_worker_LDADD = $(STAND_IN_LDADD)
 

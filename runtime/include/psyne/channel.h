@@ -39,6 +39,7 @@ typedef struct psy_channel_options {
     /* Where it counts its side of every ring, two rows and one for each shard; outlives the channel. A ring that gets no row
      * goes uncounted. NULL: none are counted. */
     psy_counters *counters;
+    int trace; /* every call, unless it says otherwise: broker and workers tell of each step (doc/events.md) */
 } psy_channel_options;
 
 /* A pipeline of the service, agreed with it: sizes and ids. Plain data; valid for its channel. */
@@ -55,6 +56,8 @@ typedef struct psy_call {
     uint32_t slot;
     uint32_t generation;
     const psy_pipeline *pipeline;
+    int trace;        /* as the channel's options say; may be changed until commit */
+    uint64_t request; /* from commit: the id by which events name it, in hexadecimal */
 } psy_call;
 
 typedef struct psy_reply {

@@ -90,11 +90,26 @@ uint32_t psy_worker_do_work(psy_worker *worker);
 void psy_worker_wait(psy_worker *worker, uint64_t timeout_ns);
 /* OK while it serves; else what psy_worker_run would return: for loops of one's own. */
 PSY_NODISCARD psy_status psy_worker_status(const psy_worker *worker);
-/* Works until stopped: OK; or the broker is gone: PEER_DIED; or the broker refused it, as INVALID where the shards were loaded
- * with different sizes. */
+/* Works until stopped or drained: OK; or the broker is gone: PEER_DIED; or the broker refused it, as INVALID where the shards
+ * were loaded with different sizes. */
 PSY_NODISCARD psy_status psy_worker_run(psy_worker *worker);
 /* Async-signal-safe. */
 void psy_worker_stop(psy_worker *worker);
+
+/* Takes its leave of the broker, which gives it nothing more, finishes what it has, and then psy_worker_run returns OK. What
+ * needs its shard is refused with PEER_DIED until another worker is ready there. Of a worker that is driven by
+ * psy_worker_do_work, the health says when it is gone. From any thread; async-signal-safe. */
+void psy_worker_drain(psy_worker *worker);
+
+typedef struct psy_worker_health {
+    int live;           /* its agent made a round within the last second */
+    int ready;          /* started, not draining, and its broker is there */
+    int draining, gone; /* asked to leave; the broker has let it go, or is gone itself */
+    uint64_t beat_ns;   /* CLOCK_MONOTONIC: of its last look around */
+} psy_worker_health;
+
+/* How it is. From the worker's own thread, but for `live` and `beat_ns`, which are right from any; never blocks. */
+void psy_worker_get_health(const psy_worker *worker, psy_worker_health *out);
 
 /* One line: engine, device, instruction set. Valid until destroy. */
 const char *psy_worker_describe(const psy_worker *worker);
