@@ -28,6 +28,9 @@ static struct {
     psy_status status;
     char why[512];
     _Atomic uint64_t drain_until_ns; /* 0: not yet */
+    psy_rule *rules;                 /* new ones, which the broker has not taken yet */
+    uint32_t rule_count;
+    _Atomic uint32_t rules_wait;
     _Atomic uint32_t stop, failed, ready, handed_over;
 } me = {.loading = PTHREAD_MUTEX_INITIALIZER};
 
@@ -69,6 +72,23 @@ static void sleep_for(uint64_t ns)
     nanosleep(&(struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)}, NULL);
 }
 
+/* They are for the broker's thread to take. */
+static void keep_rules(int fd, uint64_t count)
+{
+    const size_t bytes = count <= PSY_RULES_MAX ? (size_t)count * sizeof(psy_rule) : 0;
+    psy_rule *rules = malloc(bytes + 1);
+    if (fd < 0 || !rules || pread(fd, rules, bytes, 0) != (ssize_t)bytes) {
+        free(rules);
+        return;
+    }
+    pthread_mutex_lock(&me.loading);
+    free(me.rules);
+    me.rules = rules;
+    me.rule_count = (uint32_t)count;
+    atomic_store_explicit(&me.rules_wait, 1, memory_order_release);
+    pthread_mutex_unlock(&me.loading);
+}
+
 static void *listen_to_supervisor(void *nothing)
 {
     psy__serve_message m;
@@ -77,6 +97,7 @@ static void *listen_to_supervisor(void *nothing)
         switch (m.word) {
         case PSY_WORD_DRAIN: atomic_store(&me.drain_until_ns, psy__add_ns(psy__now_ns(), m.number * 1000000) | 1); break;
         case PSY_WORD_STOP: stop_all(); break;
+        case PSY_WORD_RULES: keep_rules(fd, m.number); break;
         case PSY_WORD_LOG:
             if (fd >= 0) {
                 (void)dup3(fd, me.log.fd, O_CLOEXEC); /* who writes just now, writes to the old one */
@@ -117,15 +138,39 @@ static void beat(void)
 }
 
 /* Whether draining was asked for, and is over. */
-static bool is_drained(const psy_broker *broker)
+static bool is_drained(psy_broker *broker)
 {
     const uint64_t until = atomic_load_explicit(&me.drain_until_ns, memory_order_relaxed);
-    psy_broker_counts counts;
+    psy_broker_health health;
     if (until == 0) {
         return false;
     }
-    psy_broker_get_counts(broker, &counts);
-    return counts.in_flight == 0 || psy__now_ns() >= until;
+    psy_broker_get_health(broker, &health);
+    if (!health.draining) {
+        psy_broker_drain(broker);
+    }
+    return health.drained || psy__now_ns() >= until;
+}
+
+static void take_rules(psy_broker *broker)
+{
+    pthread_mutex_lock(&me.loading);
+    if (psy_broker_set_rules(broker, me.rules, me.rule_count) != PSY_OK) {
+        psy__log(&me.log, PSY_LOG_ERROR, "config.error", PSY_TEXT("reason", psy_detail()));
+    }
+    free(me.rules);
+    me.rules = NULL;
+    atomic_store_explicit(&me.rules_wait, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&me.loading);
+}
+
+/* What the supervisor asked for. True: it was to end, and can. */
+static bool mind_supervisor(psy_broker *broker)
+{
+    if (atomic_load_explicit(&me.rules_wait, memory_order_acquire)) {
+        take_rules(broker);
+    }
+    return is_drained(broker);
 }
 
 /* ---- the broker ---- */
@@ -151,7 +196,17 @@ static void open_counters(void)
 static psy_broker *create_broker(void)
 {
     const psy__serve_options *o = me.order.options;
+    psy_rule *rules;
+    psy_status status = psy__serve_options_rules(o, &rules);
+    if (status != PSY_OK) {
+        fail_with(status);
+        return NULL;
+    }
     const psy_broker_options options = {.uri = o->socket,
+                                        .rules = rules,
+                                        .rule_count = o->allow.count,
+                                        .mode = o->socket_mode,
+                                        .group = o->socket_group,
                                         .module = me.order.served->programs[0].module,
                                         .shards = o->shards,
                                         .in_flight = o->in_flight,
@@ -159,7 +214,8 @@ static psy_broker *create_broker(void)
                                         .counters = me.counters,
                                         .log = &me.log.log};
     psy_broker *broker = NULL;
-    const psy_status status = psy_broker_create(&options, &broker);
+    status = psy_broker_create(&options, &broker);
+    free(rules);
     if (status != PSY_OK) {
         fail_with(status);
         return NULL;
@@ -173,10 +229,10 @@ static void run_broker(psy_broker *broker)
     uint32_t idle = 0;
     while (!stopped() && !atomic_load_explicit(&me.handed_over, memory_order_acquire)) {
         beat();
-        if (psy_broker_do_work(broker)) {
-            idle = 0;
-        } else if (is_drained(broker)) {
+        if (mind_supervisor(broker)) {
             stop_all();
+        } else if (psy_broker_do_work(broker)) {
+            idle = 0;
         } else if (!idles(&idle)) {
             psy_broker_wait(broker, sleep_ns);
         }
@@ -243,7 +299,6 @@ static psy_worker *create_worker(uint32_t shard)
         psy_worker_destroy(worker);
         return NULL;
     }
-    psy__log(&me.log, PSY_LOG_INFO, "shard.ready", PSY_NUMBER("shard", shard), PSY_TEXT("engine", psy_worker_describe(worker)));
     if (atomic_fetch_add(&me.ready, 1) + 1 == (me.order.role == PSY_ROLE_OF_ALL ? o->shards : 1)) {
         say(PSY_WORD_READY, PSY_OK, psy_worker_describe(worker));
     }
@@ -302,6 +357,10 @@ static void run_on_one_thread(psy_broker *broker, psy_worker **workers, uint32_t
 {
     uint32_t idle = 0;
     while (!stopped()) {
+        if (mind_supervisor(broker)) {
+            stop_all();
+            break;
+        }
         uint32_t done = psy_broker_do_work(broker);
         for (uint32_t i = 0; i < count; i++) {
             done += psy_worker_do_work(workers[i]);
@@ -317,9 +376,7 @@ static void run_on_one_thread(psy_broker *broker, psy_worker **workers, uint32_t
                 fail_with(status);
             }
         }
-        if (is_drained(broker)) {
-            stop_all();
-        } else if (!idles(&idle)) {
+        if (!idles(&idle)) {
             psy_broker_wait(broker, sleep_ns);
         }
     }

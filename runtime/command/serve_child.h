@@ -5,7 +5,8 @@
  *   child -> supervisor    UP: the address is bound            READY: it serves
  *                          LOST: its broker is gone            FAILED: why it ends
  *   supervisor -> child    DRAIN: end when nothing is under way, or after `number` milliseconds
- *                          STOP: end                           LOG: a descriptor, to which the log goes from now on */
+ *                          STOP: end                           LOG: a descriptor, to which the log goes from now on
+ *                          RULES: a descriptor of a file with `number` of psy_rule, which hold from now on */
 #ifndef PSY_COMMAND_SERVE_CHILD_H
 #define PSY_COMMAND_SERVE_CHILD_H
 
@@ -22,7 +23,8 @@ typedef enum psy__serve_word {
     PSY_WORD_FAILED,
     PSY_WORD_DRAIN,
     PSY_WORD_STOP,
-    PSY_WORD_LOG
+    PSY_WORD_LOG,
+    PSY_WORD_RULES
 } psy__serve_word;
 
 typedef struct psy__serve_message {

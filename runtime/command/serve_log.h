@@ -44,7 +44,7 @@ void psy__log_init(psy__log_out *out, psy__log_shared *shared, int fd, const cha
 
 void psy__log_write(psy__log_out *out, psy_log_level level, const char *event, const psy_log_field *fields, uint32_t count);
 
-/* psy__log(out, PSY_LOG_INFO, "shard.ready", PSY_NUMBER("shard", 1), PSY_TEXT("engine", "cpu")) */
+/* psy__log(out, PSY_LOG_INFO, "data.loaded", PSY_TEXT("resident", "words"), PSY_NUMBER("shard", 1)) */
 #define PSY_TEXT(name, value)   ((psy_log_field){.key = (name), .text = (value)})
 #define PSY_NUMBER(name, value) ((psy_log_field){.key = (name), .number = (value)})
 #define psy__log(out, level, event, ...)                                                                                       \

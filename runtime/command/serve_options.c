@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "command/config.h"
+#include "command/serve_rules.h"
 #include "isa/module.h"
 #include "service/protocol.h"
 
 /* ---- the table ---- */
 
-typedef enum kind { NUMBER, CHOICE, FLAG, TEXT, PATH, ADDRESS, PROGRAMS, FILES } kind;
+typedef enum kind { NUMBER, CHOICE, FLAG, MODE, TEXT, PATH, ADDRESS, PROGRAMS, FILES, RULES } kind;
 
 typedef struct setting {
     psy__option option;
@@ -41,6 +42,9 @@ static const setting settings[] = {
     {PSY_OPTION_SERVE_MAX_BATCH, NUMBER, false, AT(max_batch), 1, PSY_BATCH_MAX, 64, NULL},
     {PSY_OPTION_SERVE_IN_FLIGHT, NUMBER, false, AT(in_flight), 1, 1 << 20, 4096, NULL},
     {PSY_OPTION_SERVE_CLIENTS, NUMBER, false, AT(clients), 1, 4096, 64, NULL},
+    {PSY_OPTION_SERVE_ALLOW, RULES, true, AT(allow), 0, 0, 0, NULL},
+    {PSY_OPTION_SERVE_SOCKET_MODE, MODE, false, AT(socket_mode), 0, 0777, 0, NULL},
+    {PSY_OPTION_SERVE_SOCKET_GROUP, TEXT, false, AT(socket_group), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_COUNTERS, FLAG, false, AT(counters), 0, 1, 1, NULL},
     {PSY_OPTION_SERVE_NO_COUNTERS, FLAG, false, AT(counters), 0, 1, 0, NULL},
     {PSY_OPTION_SERVE_LOG, PATH, true, AT(log), 0, 0, 0, NULL},
@@ -110,6 +114,17 @@ static psy_status set_number(const setting *s, const char *value, uint32_t *to)
     return PSY_OK;
 }
 
+static psy_status set_mode(const setting *s, const char *value, uint32_t *to)
+{
+    char *end;
+    const unsigned long n = strtoul(value, &end, 8);
+    if (*value < '0' || *value > '7' || *end || n == 0 || n > s->most) {
+        return psy_fail(PSY_INVALID, "%s takes permissions, octal, up to 777, and not `%.60s`", key_of(s), value);
+    }
+    *to = (uint32_t)n;
+    return PSY_OK;
+}
+
 static psy_status set_choice(const setting *s, const char *value, uint32_t *to)
 {
     char all[100] = "";
@@ -154,6 +169,26 @@ static bool is_program_name(const char *name, size_t n)
     return n >= 1 && n <= 63 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") >= n;
 }
 
+static psy__named *new_named(psy__named_list *list)
+{
+    psy__named *at = realloc(list->at, (list->count + 1) * sizeof *at);
+    if (!at) {
+        psy__no_memory();
+    }
+    list->at = at;
+    at[list->count] = (psy__named){0};
+    return &at[list->count++];
+}
+
+static void clear(psy__named_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        free(list->at[i].name);
+        free(list->at[i].file);
+    }
+    free(list->at);
+}
+
 /* The command line's takes the place of the file's. */
 static psy_status add_named(psy__serve_options *o, const setting *s, psy__named_list *list, const char *name, size_t n,
                             const char *file)
@@ -172,13 +207,7 @@ static psy_status add_named(psy__serve_options *o, const setting *s, psy__named_
         if (list->count >= 4096) {
             return psy_fail(PSY_LIMIT, "%s: more than 4096", key_of(s));
         }
-        psy__named *at = realloc(list->at, (list->count + 1) * sizeof *at);
-        if (!at) {
-            psy__no_memory();
-        }
-        list->at = at;
-        to = &list->at[list->count++];
-        to->file = NULL;
+        to = new_named(list);
         to->name = strndup(name, n);
         if (!to->name) {
             psy__no_memory();
@@ -220,6 +249,42 @@ static psy_status add_program(psy__serve_options *o, const setting *s, psy__name
     return add_named(o, s, list, name, n, value);
 }
 
+/* Rules of the command line take the place of all of the file's: their order counts. */
+static psy_status add_rule(psy__serve_options *o, const setting *s, psy__named_list *list, const char *value)
+{
+    psy_rule rule;
+    const psy_status status = psy__rule_parse(value, &rule);
+    if (status != PSY_OK) {
+        return psy_fail(status, "%s `%.100s`: %s", key_of(s), value, psy_detail());
+    }
+    if (list->count > 0 && list->at[0].from_line != o->from_line) {
+        clear(list);
+        *list = (psy__named_list){0};
+    }
+    if (list->count >= PSY_RULES_MAX) {
+        return psy_fail(PSY_LIMIT, "%s: more than %d rules", key_of(s), PSY_RULES_MAX);
+    }
+    *new_named(list) = (psy__named){.name = copy(value), .file = copy(""), .from_line = o->from_line};
+    return PSY_OK;
+}
+
+psy_status psy__serve_options_rules(const psy__serve_options *o, psy_rule **out)
+{
+    psy_status status = PSY_OK;
+    *out = calloc(o->allow.count + 1, sizeof **out);
+    if (!*out) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for %u rules", o->allow.count);
+    }
+    for (uint32_t i = 0; status == PSY_OK && i < o->allow.count; i++) {
+        status = psy__rule_parse(o->allow.at[i].name, &(*out)[i]);
+    }
+    if (status != PSY_OK) {
+        free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 psy_status psy__serve_options_set(psy__serve_options *o, psy__option option, const char *value)
 {
     const setting *s = setting_of(option);
@@ -229,6 +294,7 @@ psy_status psy__serve_options_set(psy__serve_options *o, psy__option option, con
     void *to = place_of(o, s);
     switch (s->kind) {
     case NUMBER: return set_number(s, value, to);
+    case MODE: return set_mode(s, value, to);
     case CHOICE: return set_choice(s, value, to);
     case FLAG: *(uint32_t *)to = s->usual; return PSY_OK;
     case TEXT: set_text(to, copy(value)); return PSY_OK;
@@ -236,6 +302,7 @@ psy_status psy__serve_options_set(psy__serve_options *o, psy__option option, con
     case ADDRESS: return set_address(o, value);
     case PROGRAMS: return add_program(o, s, to, value);
     case FILES: return add_file(o, s, to, value);
+    case RULES: return add_rule(o, s, to, value);
     }
     return PSY_OK;
 }
@@ -253,15 +320,6 @@ void psy__serve_options_init(psy__serve_options *o)
     o->log = copy("-");
 }
 
-static void clear(psy__named_list *list)
-{
-    for (uint32_t i = 0; i < list->count; i++) {
-        free(list->at[i].name);
-        free(list->at[i].file);
-    }
-    free(list->at);
-}
-
 void psy__serve_options_fini(psy__serve_options *o)
 {
     for (size_t i = 0; i < SETTINGS; i++) {
@@ -270,7 +328,8 @@ void psy__serve_options_fini(psy__serve_options *o)
         case PATH:
         case ADDRESS: free(*(char **)place_of(o, &settings[i])); break;
         case PROGRAMS:
-        case FILES: clear(place_of(o, &settings[i])); break;
+        case FILES:
+        case RULES: clear(place_of(o, &settings[i])); break;
         default: break;
         }
     }
@@ -361,7 +420,7 @@ static void print_list(const setting *s, const psy__named_list *list, FILE *to)
 {
     for (uint32_t i = 0; i < list->count; i++) {
         char *value = NULL;
-        if (asprintf(&value, "%s=%s", list->at[i].name, list->at[i].file) < 0) {
+        if (asprintf(&value, s->kind == RULES ? "%s%s" : "%s=%s", list->at[i].name, list->at[i].file) < 0) {
             psy__no_memory();
         }
         psy__config_put(to, key_of(s), value);
@@ -386,6 +445,14 @@ void psy__serve_options_print(const psy__serve_options *o, FILE *to)
             snprintf(number, sizeof number, "%u", number_at(o, s));
             psy__config_put(to, key_of(s), number);
             break;
+        case MODE:
+            snprintf(number, sizeof number, "%o", number_at(o, s));
+            if (number_at(o, s)) {
+                psy__config_put(to, key_of(s), number);
+            } else {
+                fprintf(to, "# %s = 600\n", key_of(s));
+            }
+            break;
         case CHOICE: psy__config_put(to, key_of(s), s->choices[number_at(o, s)]); break;
         case FLAG: psy__config_put(to, key_of(s), number_at(o, s) ? "yes" : "no"); break;
         case TEXT:
@@ -398,7 +465,8 @@ void psy__serve_options_print(const psy__serve_options *o, FILE *to)
             }
             break;
         case PROGRAMS:
-        case FILES: print_list(s, place_of(o, s), to); break;
+        case FILES:
+        case RULES: print_list(s, place_of(o, s), to); break;
         }
     }
 }
@@ -417,6 +485,7 @@ static bool differ(const psy__serve_options *a, const psy__serve_options *b, con
 {
     switch (s->kind) {
     case NUMBER:
+    case MODE:
     case CHOICE:
     case FLAG: return number_at(a, s) != number_at(b, s);
     case TEXT:
@@ -426,7 +495,8 @@ static bool differ(const psy__serve_options *a, const psy__serve_options *b, con
         return !one != !other || (one && strcmp(one, other) != 0);
     }
     case PROGRAMS:
-    case FILES: return lists_differ(place_of(a, s), place_of(b, s));
+    case FILES:
+    case RULES: return lists_differ(place_of(a, s), place_of(b, s));
     }
     return false;
 }

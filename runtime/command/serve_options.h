@@ -13,6 +13,8 @@
 
 #include <stdint.h>
 
+#include <psyne/guard.h>
+
 #include "command/command.h"
 
 typedef struct psy__named {
@@ -28,9 +30,10 @@ typedef struct psy__named_list {
 typedef enum psy__serve_agents { PSY_AGENTS_PROCESSES, PSY_AGENTS_THREADS, PSY_AGENTS_ONE } psy__serve_agents;
 
 typedef struct psy__serve_options {
-    psy__named_list modules, data, keys;
-    char *socket; /* an address: ipc:///path */
-    char *engine, *device, *log;
+    psy__named_list modules, data, keys, allow; /* allow: rules are names */
+    char *socket;                               /* an address: ipc:///path */
+    char *engine, *device, *log, *socket_group;
+    uint32_t socket_mode; /* 0: the library's choice */
     uint32_t shards, in_flight, clients, max_batch, agents, counters;
     uint32_t log_format, log_level, drain_ms, restarts;
     /* Of the command line only. */
@@ -56,6 +59,9 @@ bool psy__serve_options_knows(psy__option option);
  * use of the command line ends the program, as ever; false: the file, or both together, are not right. */
 bool psy__serve_options_read(psy__serve_options *o, int argc, char **argv, void (*say)(void *context, const char *error),
                              void *context);
+
+/* The rules of `allow`, on the heap. As psy__rule_parse. */
+PSY_NODISCARD psy_status psy__serve_options_rules(const psy__serve_options *o, psy_rule **out);
 
 /* As a configuration file. */
 void psy__serve_options_print(const psy__serve_options *o, FILE *to);

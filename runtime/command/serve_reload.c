@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -58,8 +60,28 @@ static void hand_out_log(psy__supervisor *s, int fd)
     close(fd);
 }
 
+/* The broker takes them between two rounds, and drops who may not stay. */
+static void hand_out_rules(psy__supervisor *s, const psy_rule *rules)
+{
+    const uint32_t count = s->options->allow.count;
+    const size_t bytes = count * sizeof *rules;
+    const psy__serve_message m = {.word = PSY_WORD_RULES, .number = count};
+    const int fd = memfd_create("psyne-rules", MFD_CLOEXEC);
+    const bool sent = fd >= 0 && write(fd, rules, bytes) == (ssize_t)bytes && s->children[0].pid &&
+                      psy__serve_tell(s->children[0].control, &m, fd);
+    if (!sent && s->children[0].pid) {
+        say_error(s, "the rules could not be given to the broker: they hold from its next start on");
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 static void take_over(psy__supervisor *s, psy__serve_options *wanted)
 {
+    const psy__named_list allow = s->options->allow;
+    s->options->allow = wanted->allow;
+    wanted->allow = allow;
     char *log = s->options->log;
     s->options->log = wanted->log;
     wanted->log = log;
@@ -73,11 +95,16 @@ void psy__serve_reload(psy__supervisor *s)
 {
     psy__serve_options wanted;
     psy__served fresh = {0};
+    psy_rule *rules = NULL;
     int log = -1;
     psy__notify_say(&s->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, psy__now_ns() / 1000);
     psy__serve_options_init(&wanted);
     bool right =
         psy__serve_options_read(&wanted, s->argc, s->argv, say_error, s) && psy__served_open(&wanted, say_error, s, &fresh);
+    if (right && psy__serve_options_rules(&wanted, &rules) != PSY_OK) {
+        say_error(s, psy_detail());
+        right = false;
+    }
     if (right && psy__log_open(wanted.log, &log) != PSY_OK) {
         say_error(s, psy_detail());
         right = false;
@@ -88,10 +115,12 @@ void psy__serve_reload(psy__supervisor *s)
         atomic_store(&s->shared->log.json, wanted.log_format);
         say_what_stays(s, &wanted, &fresh);
         take_over(s, &wanted);
+        hand_out_rules(s, rules);
         psy__log(&s->log, PSY_LOG_INFO, "serve.reloaded", PSY_TEXT("log", s->options->log));
     } else {
         psy__log(&s->log, PSY_LOG_ERROR, "config.refused", PSY_TEXT("reason", "nothing was changed: see the errors above"));
     }
+    free(rules);
     psy__served_close(&fresh);
     psy__serve_options_fini(&wanted);
     psy__notify_say(&s->notify, "READY=1");

@@ -12,19 +12,34 @@ data = rows=rows.npy
 data = names=names.txt
 data = stored=rows.npy
 keys = stored=keys.npy
+socket-mode = 660
+allow = anybody connect connections=1
 log = log.1
 END
 ok 'a service with a configuration' start -c c
 ok 'its log is text' grep -qE '^20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{3}Z info serve.ready from=serve socket=ipc://' log.1
-ok 'all of its processes write there' grep -q ' info shard.ready from="shard 0" shard=0 engine="shard 0 of 1: cpu' log.1
+ok 'all of its processes write there' grep -q ' info worker.started from="shard 0" shard=0 shards=1 engine="shard 0 of 1: cpu' log.1
 ok 'nothing else is said' is "$(cat log)" ''
+
+# Rules: who is there, and of how many.
+ok 'its socket has the permissions that it is given' is "$(stat -c %a s)" 660
+ask 2 >asked 2>>err &
+asker=$!
+await grep -q client.connected log.1
+run check s && ok 'the limit of a rule' both is "$status" 1 prints 'connections'
+sed -i '/^allow/d' c
+kill -HUP "$service"
+await grep -q 'rules.changed .*rules=0' log.1
+run check s && ok 'rules change while the service runs' is "$status" 0
+wait "$asker"
+ok 'who was there stayed' grep -q 'answered=[1-9][0-9]* failed=0' asked
 
 # SIGHUP.
 mv log.1 log.old
 kill -HUP "$service"
 ok 'the log is opened anew' await grep -q serve.reloaded log.1
 kill -9 "$(pgrep -P "$service" -f . | tail -n 1)"
-ok 'for the children too' await grep -q 'shard.ready' log.1
+ok 'for the children too' await grep -q 'worker.started' log.1
 lines=$(wc -l <log.old)
 sed -i 's/^log = .*/log = log.2\nlog-format = json\nlog-level = debug\nshards = 2/' c
 kill -HUP "$service"
@@ -35,7 +50,7 @@ cp log.2 before
 sed -i 's/log.2/log.3/' c
 kill -HUP "$service"
 ok 'a configuration that is wrong is refused' await grep -q '"event":"config.refused"' log.2
-ok 'with the reason' grep -q 'c:11: there is no key `clientz`; did you mean `clients`?' log.2
+ok 'with the reason' grep -q 'c:12: there is no key `clientz`; did you mean `clients`?' log.2
 ok 'nothing of it was done' eval '[ ! -e log.3 ]'
 sed -i '/clientz/d; s|log.3|none/log|' c
 kill -HUP "$service"
