@@ -13,13 +13,46 @@
 #include "service/broker_state.h"
 
 enum { IN_FLIGHT_DEFAULT = 4096, CLIENTS_DEFAULT = 64, SPINS = 64, YIELDS = 8 };
+enum { CLIENT_PROGRAM_BYTES_DEFAULT = 1 << 20, CLIENT_ARENA_BYTES_DEFAULT = 64 << 20, CLIENT_WORK_DEFAULT = 1 << 30 };
 static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000;
 static const uint64_t ring_bytes_max = UINT64_C(256) << 20;
 
-static psy_status make_tables(psy_broker *b, uint32_t in_flight)
+/* The service's memory is as large as its first programs need it, and the options say that later ones may. */
+static psy_status measure(psy_broker *b, const psy_broker_options *o, uint64_t *partial_bytes)
 {
-    uint64_t partial_bytes;
-    psy__module_extents(&b->module->decoded, &b->request_bytes, &b->reply_bytes, &partial_bytes);
+    uint64_t sizes[3] = {o->max_request_bytes, o->max_reply_bytes, o->max_partial_bytes};
+    for (uint32_t i = 0; i < o->program_count + (o->module != NULL); i++) {
+        const psy_module *module = i < o->program_count ? o->programs[i].module : o->module;
+        uint32_t request, reply;
+        uint64_t partial;
+        if (!module) {
+            return psy_fail(PSY_INVALID, "psy_broker_create: program %u has no module", i);
+        }
+        psy__module_extents(&module->decoded, &request, &reply, &partial);
+        sizes[0] = request > sizes[0] ? request : sizes[0];
+        sizes[1] = reply > sizes[1] ? reply : sizes[1];
+        sizes[2] = partial > sizes[2] ? partial : sizes[2];
+    }
+    for (int i = 0; i < 3; i++) {
+        sizes[i] = (sizes[i] + 63) & ~UINT64_C(63);
+        if (sizes[i] > UINT32_C(1) << 30) {
+            return psy_fail(PSY_TOO_LARGE, "requests, replies and partial records have at most 2^30 bytes, not %llu",
+                            (unsigned long long)sizes[i]);
+        }
+    }
+    b->request_bytes = sizes[0] ? (uint32_t)sizes[0] : 64;
+    b->reply_bytes = sizes[1] ? (uint32_t)sizes[1] : 64;
+    *partial_bytes = sizes[2];
+    return PSY_OK;
+}
+
+static psy_status make_tables(psy_broker *b, const psy_broker_options *o, uint32_t in_flight)
+{
+    uint64_t partial_bytes = 0;
+    psy_status status = measure(b, o, &partial_bytes);
+    if (status != PSY_OK) {
+        return status;
+    }
     b->ring_stride = PSY_FRAME_PAYLOAD + b->request_bytes;
     /* A frame for every ticket, so that a shard's ring is never full: one shard that stalls holds up only its own requests. And
      * as many again, since a shard reports on a whole batch, and tickets may be free for others, before it gives its frames
@@ -34,7 +67,7 @@ static psy_status make_tables(psy_broker *b, uint32_t in_flight)
     b->ticket_count = in_flight < b->ring_slots / 2 ? in_flight : b->ring_slots / 2;
     psy_slab_options options = {.bytes = psy__gather_bytes(b->ticket_count, b->shard_count, partial_bytes),
                                 .name = "psyne-gather"};
-    psy_status status = psy_slab_create(&options, &b->gather_slab);
+    status = psy_slab_create(&options, &b->gather_slab);
     if (status != PSY_OK) {
         return status;
     }
@@ -53,32 +86,45 @@ static psy_status make_tables(psy_broker *b, uint32_t in_flight)
     return PSY_OK;
 }
 
+/* What it serves from the start. */
+static psy_status begin(psy_broker *b, const psy_broker_options *o)
+{
+    psy_status status = PSY_OK;
+    if (o->module) {
+        status = psy__broker_begin_with(b, &(psy_program){.module = o->module, .version = 1});
+    }
+    for (uint32_t i = 0; status == PSY_OK && i < o->program_count; i++) {
+        status = psy__broker_begin_with(b, &o->programs[i]);
+    }
+    return status;
+}
+
 psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
 {
-    if (!o || !out || !o->uri || !o->module || o->shards > PSY_SHARDS_MAX || o->in_flight > (UINT32_C(1) << 20) ||
-        o->clients > 4096) {
+    if (!o || !out || !o->uri || (o->program_count && !o->programs) || o->shards > PSY_SHARDS_MAX ||
+        o->in_flight > (UINT32_C(1) << 20) || o->clients > 4096) {
         return psy_fail(PSY_INVALID,
-                        "psy_broker_create: uri and module are needed; at most %d shards, %u requests in flight, "
+                        "psy_broker_create: uri is needed; at most %d shards, %u requests in flight, "
                         "4096 clients",
                         PSY_SHARDS_MAX, UINT32_C(1) << 20);
-    }
-    if (o->module->decoded.symbol_count > PSY_SYMBOLS_MAX) {
-        return psy_fail(PSY_LIMIT, "the module has %u sizes; a service takes at most %d", o->module->decoded.symbol_count,
-                        PSY_SYMBOLS_MAX);
     }
     psy_broker *b = calloc(1, sizeof *b);
     if (!b) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a broker");
     }
-    b->module = o->module;
+    b->client_programs = o->client_programs;
+    b->client_program_bytes = o->client_program_bytes ? o->client_program_bytes : CLIENT_PROGRAM_BYTES_DEFAULT;
+    b->client_limits = (psy__limits){.arena_bytes = o->client_arena_bytes ? o->client_arena_bytes : CLIENT_ARENA_BYTES_DEFAULT,
+                                     .work = o->client_work ? o->client_work : CLIENT_WORK_DEFAULT};
     psy__counting_init(&b->counting, o->counters, o->uri);
     b->shard_count = o->shards ? o->shards : 1;
     b->client_room = o->clients ? o->clients : CLIENTS_DEFAULT;
     b->events.log = o->log;
     psy_status status = psy__guard_set(&b->guard, o->rules, o->rule_count);
     if (status == PSY_OK) {
-        status = make_tables(b, o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT);
+        status = make_tables(b, o, o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT);
     }
+    status = status == PSY_OK ? begin(b, o) : status;
     if (status == PSY_OK && getrandom(b->route_salt, sizeof b->route_salt, 0) != (ssize_t)sizeof b->route_salt) {
         status = psy_fail(PSY_IO, "getrandom failed");
     }
@@ -107,6 +153,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
     if (b->now_ns >= b->tick_due_ns) {
         b->tick_due_ns = b->now_ns + tick_ns;
         n += psy__broker_links(b);
+        n += psy__broker_programs(b);
         n += psy__broker_overdue(b);
         psy__broker_tick(b);
         psy__counting_beat(&b->counting);
@@ -258,7 +305,10 @@ void psy_broker_get_counts(const psy_broker *b, psy_broker_counts *out)
     out->shards_ready = b->ready_count;
     out->in_flight = b->ticket_count - b->free_count;
     out->uncounted = b->counting.uncounted;
-    out->clients = 0;
+    out->clients = out->programs = 0;
+    for (uint32_t i = 0; i < b->title_top; i++) {
+        out->programs += b->titles[i].ticket && b->titles[i].served;
+    }
     for (uint32_t i = 0; i < b->client_top; i++) {
         out->clients += b->clients[i].phase == CLIENT_SERVED;
     }
@@ -287,6 +337,7 @@ void psy_broker_destroy(psy_broker *b)
         psy__listener_close(b->listener);
     }
     psy__guard_fini(&b->guard);
+    psy__broker_drop_programs(b);
     psy_slab_destroy(b->gather_slab);
     psy_bell_close(&b->doorbell);
     free(b->clients);

@@ -35,6 +35,9 @@ static void forget_untold(psy_broker *b, uint32_t shard, uint32_t client)
 /* Tells a shard of the clients that it does not know yet: OK, also where its link is full and some have to wait. */
 static psy_status tell_clients(psy_broker *b, uint32_t shard)
 {
+    if (!b->shards[shard].engaged) { /* programs come first */
+        return PSY_OK;
+    }
     for (uint32_t i = 0; i < b->client_top && b->shards[shard].untold > 0; i++) {
         psy__client *c = &b->clients[i];
         if (!(c->untold >> shard & 1)) {
@@ -130,76 +133,18 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
     return psy__say(c->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0);
 }
 
-static psy_status same_type(const psy_broker *b, uint32_t type, const char *name, uint64_t hash, const char *role,
-                            const char *pipeline)
-{
-    const psy__module *m = &b->module->decoded;
-    const psy_psm_type *t = &m->types[type];
-    if (t->layout_hash == hash) {
-        return PSY_OK;
-    }
-    return psy_fail(PSY_LAYOUT,
-                    "pipeline %s: the %s is %s with layout %016" PRIx64 " here, and %s with layout %016" PRIx64
-                    " in the client: compile both from the same schema",
-                    pipeline, role, psy__module_string(m, t->name), t->layout_hash, name, hash);
-}
-
-static psy_status open_pipeline(psy_broker *b, psy__open *said, psy__opened *opened)
-{
-    const psy__module *m = &b->module->decoded;
-    said->pipeline[PSY_NAME_BYTES - 1] = said->request_name[PSY_NAME_BYTES - 1] = said->reply_name[PSY_NAME_BYTES - 1] = '\0';
-    uint32_t index = psy__module_find_pipeline(m, said->pipeline);
-    if (index == PSY_NONE) {
-        char names[256] = "";
-        size_t n = 0;
-        for (uint32_t i = 0; i < m->pipeline_count && n < sizeof names - 1; i += m->pipelines[i].alternatives) {
-            int r = snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", psy__module_string(m, m->pipelines[i].name));
-            n += r > 0 ? (size_t)r : 0;
-        }
-        return psy_fail(PSY_NOT_FOUND, "no pipeline `%s` here; there is: %s", said->pipeline, names);
-    }
-    const psy_psm_pipeline *p = &m->pipelines[index];
-    psy_status status = same_type(b, p->input_type, said->request_name, said->request_hash, "request", said->pipeline);
-    if (status == PSY_OK) {
-        status = same_type(b, p->output_type, said->reply_name, said->reply_hash, "reply", said->pipeline);
-    }
-    if (status != PSY_OK) {
-        return status;
-    }
-    *opened = (psy__opened){.pipeline = index,
-                            .request_type = p->input_type,
-                            .request_bytes = m->types[p->input_type].bytes,
-                            .reply_bytes = m->types[p->output_type].bytes,
-                            .key_offset = p->route == PSY_ROUTE_KEY
-                                              ? m->fields[m->types[p->input_type].first_field + p->key_field].offset
-                                              : UINT32_MAX};
-    return PSY_OK;
-}
-
 /* One message from a client. Not OK: the client is dropped. */
 static psy_status hear_client(psy_broker *b, uint32_t index, psy__control *control)
 {
-    psy__client *c = &b->clients[index];
-    psy_status status;
+    const psy__client *c = &b->clients[index];
     if (c->phase == CLIENT_WELCOMED) {
         psy__attach said;
-        status = psy__heard(control, PSY_SAY_ATTACH, &said, sizeof said, 3);
+        psy_status status = psy__heard(control, PSY_SAY_ATTACH, &said, sizeof said, 3);
         return status == PSY_OK ? serve(b, index, &said, control->fds) : status;
     }
     if (c->phase == CLIENT_SERVED) {
-        psy__open said;
-        psy__opened opened;
-        status = psy__heard(control, PSY_SAY_OPEN, &said, sizeof said, 0);
-        if (status != PSY_OK) {
-            return status;
-        }
-        status = open_pipeline(b, &said, &opened);
-        if (status != PSY_OK) {
-            psy__refuse(c->link, status, 0);
-            psy__broker_refused_pipeline(b, index, status);
-            return PSY_OK;
-        }
-        return psy__say(c->link, PSY_SAY_OPENED, &opened, sizeof opened, NULL, 0);
+        return psy__heard_what(control) == PSY_SAY_SEND ? psy__broker_hear_send(b, index, control)
+                                                        : psy__broker_hear_open(b, index, control);
     }
     return psy_fail(PSY_PROTOCOL, "a message came before its turn");
 }
@@ -225,6 +170,9 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
     psy_slab_destroy(c->request_slab);
     psy_slab_destroy(c->response_slab);
     psy_bell_close(&c->bell);
+    psy__broker_drop_titles(b, index);
+    free(c->routes);
+    free(c->route_names);
     *c = (psy__client){.epoch = c->epoch + 1};
     while (b->client_top > 0 && b->clients[b->client_top - 1].phase == CLIENT_NONE) {
         b->client_top--;
@@ -261,10 +209,9 @@ static psy_status make_shard_slab(psy_broker *b, psy__shard *s)
 
 static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello, const psy__pass *pass)
 {
-    if (hello->module_hash != psy_module_hash(b->module)) {
-        return psy_fail(PSY_LAYOUT,
-                        "the service runs module %016" PRIx64 ", the worker %016" PRIx64 ": give both the same file",
-                        psy_module_hash(b->module), hello->module_hash);
+    psy_status status = psy__broker_has_module(b, hello->module_hash);
+    if (status != PSY_OK) {
+        return status;
     }
     if (hello->shard >= b->shard_count) {
         return psy_fail(PSY_LIMIT, "there is no shard %u: the service has %u, from 0", hello->shard, b->shard_count);
@@ -273,13 +220,14 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello, 
     if (s->phase != SHARD_NONE) {
         return psy_fail(PSY_LIMIT, "shard %u has a worker already", hello->shard);
     }
-    psy_status status = make_shard_slab(b, s);
+    status = make_shard_slab(b, s);
     if (status == PSY_OK) {
         psy__hired said = {.shard = hello->shard,
                            .shards = b->shard_count,
                            .ring_slots = b->ring_slots,
                            .ring_stride = b->ring_stride,
                            .tickets = b->ticket_count,
+                           .reply_stride = b->reply_bytes,
                            .partial_bytes = b->gather.partial_bytes};
         memcpy(said.route_salt, b->route_salt, sizeof said.route_salt);
         int fds[2] = {psy_slab_fd(s->slab), psy_slab_fd(b->gather_slab)};
@@ -300,7 +248,8 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello, 
             remember_untold(b, hello->shard, i);
         }
     }
-    return tell_clients(b, hello->shard);
+    status = psy__broker_tell_programs(b, hello->shard);
+    return status == PSY_OK ? tell_clients(b, hello->shard) : status;
 }
 
 /* Ready when it has said so and knows every client. */
@@ -333,20 +282,23 @@ static psy_status hear_gone(psy_broker *b, uint32_t shard, const psy__control *c
 
 static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *control)
 {
-    const psy__module *m = &b->module->decoded;
     psy__shard *s = &b->shards[index];
     psy__ready said;
-    if (psy__heard_what(control) == PSY_SAY_GONE) {
+    psy__word what = psy__heard_what(control);
+    if (what == PSY_SAY_GONE) {
         return hear_gone(b, index, control);
     }
-    if (psy__heard_what(control) == PSY_SAY_LEAVING) {
+    if (what == PSY_SAY_LEAVING) {
         return psy__broker_hear_leaving(b, index, control);
+    }
+    if (what == PSY_SAY_PROGRAM_READY || what == PSY_SAY_PROGRAM_REFUSED) {
+        return psy__broker_hear_program(b, index, control);
     }
     psy_status status = psy__heard(control, PSY_SAY_READY, &said, sizeof said, 1);
     if (status != PSY_OK) {
         return status;
     }
-    if (s->phase != SHARD_HIRED || s->loaded || said.symbol_count != m->symbol_count) {
+    if (s->phase != SHARD_HIRED || s->loaded || !psy__broker_shard_is_complete(b, index)) {
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
     psy_bell bell;
@@ -354,18 +306,6 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     if (status != PSY_OK) {
         return status;
     }
-    for (uint32_t other = 0; other < b->shard_count; other++) {
-        for (uint32_t i = 0; b->shards[other].loaded && i < m->symbol_count; i++) {
-            if (m->symbols[i].kind == PSY_SYMBOL_GLOBAL && said.symbols[i] != b->shards[other].symbols[i]) {
-                status =
-                    psy_fail(PSY_INVALID, "shard %u loaded %s = %" PRIu64 ", shard %u %" PRIu64, index,
-                             psy__module_string(m, m->symbols[i].name), said.symbols[i], other, b->shards[other].symbols[i]);
-                psy__refuse(s->link, status, 1);
-                return status;
-            }
-        }
-    }
-    memcpy(s->symbols, said.symbols, sizeof s->symbols);
     s->bell = bell;
     control->fds[0] = -1;
     s->loaded = true;
@@ -395,6 +335,7 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
     psy_slab_destroy(s->slab);
     psy_bell_close(&s->bell);
     *s = (psy__shard){.before = s->before};
+    psy__broker_forget_shard(b, index);
 }
 
 /* ---- guests ---- */

@@ -36,6 +36,7 @@ static void free_ticket(psy_broker *b, uint32_t id)
     psy__ticket_record *record = &b->tickets[id];
     forgive(b, record, record->late);
     psy__broker_ended(b, record);
+    b->staged[record->place].tickets--;
     record->used = false;
     record->generation++;
     atomic_store_explicit(&psy__ticket_at(&b->gather, id)->state, psy__ticket_state(record->generation, 0, PSY_TICKET_FREE),
@@ -175,12 +176,11 @@ static uint32_t any_shard(psy_broker *b, const psy__client *c)
 }
 
 /* Where a request goes: the shards as bits, or 0 with the status to answer. */
-static uint64_t targets(psy_broker *b, const psy__client *c, const psy_psm_pipeline *pipeline, const psy_envelope *e,
-                        psy_status *why)
+static uint64_t targets(psy_broker *b, const psy__client *c, const psy__route *route, const psy_envelope *e, psy_status *why)
 {
     uint64_t to = b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1;
-    if (pipeline->route != PSY_ROUTE_ALL) {
-        to = UINT64_C(1) << (pipeline->route == PSY_ROUTE_KEY ? psy__shard_of(e->route, b->shard_count) : any_shard(b, c));
+    if (route->kind != PSY_ROUTE_ALL) {
+        to = UINT64_C(1) << (route->kind == PSY_ROUTE_KEY ? psy__shard_of(e->route, b->shard_count) : any_shard(b, c));
     }
     for (uint64_t rest = to; rest; rest &= rest - 1) {
         *why = shard_status(b, c, (uint32_t)__builtin_ctzll(rest));
@@ -191,26 +191,22 @@ static uint64_t targets(psy_broker *b, const psy__client *c, const psy_psm_pipel
     return to;
 }
 
-/* The envelope is the service's own copy. */
-static psy_status check(const psy_broker *b, psy__client *c, const psy_envelope *e)
+/* The envelope is the service's own copy. *route: where it goes. */
+static psy_status check(const psy__client *c, const psy_envelope *e, const psy__route **route)
 {
-    const psy__module *m = &b->module->decoded;
-    if (b->draining) {
-        return PSY_CLOSED;
-    }
-    if (e->kind != PSY_KIND_REQUEST || (e->flags & ~PSY_FLAG_TRACE) != 0 || e->pipeline >= m->pipeline_count ||
-        m->pipelines[e->pipeline].alternatives == 0) {
+    if (e->kind != PSY_KIND_REQUEST || (e->flags & ~PSY_FLAG_TRACE) != 0 || e->pipeline >= c->route_count) {
         return PSY_INVALID;
     }
-    const psy_psm_pipeline *p = &m->pipelines[e->pipeline];
-    if (e->type != p->input_type || e->length != m->types[p->input_type].bytes || e->sequence != c->sequence + 1) {
+    const psy__route *r = *route = &c->routes[e->pipeline];
+    if (e->type != r->request_type || e->length != r->request_bytes || e->sequence != c->sequence + 1) {
         return PSY_INVALID;
     }
-    return PSY_OK;
+    return r->program ? PSY_OK : (psy_status)r->why;
 }
 
 /* One request into the rings of its shards. The rings have a frame for every ticket and cannot be full. */
-static void scatter(psy_broker *b, uint32_t channel, const psy_envelope *e, const uint8_t *payload, uint64_t to)
+static void scatter(psy_broker *b, uint32_t channel, const psy__route *route, const psy_envelope *e, const uint8_t *payload,
+                    uint64_t to)
 {
     uint32_t id = b->free_tickets[--b->free_count];
     psy__ticket_record *record = &b->tickets[id];
@@ -221,9 +217,12 @@ static void scatter(psy_broker *b, uint32_t channel, const psy_envelope *e, cons
                                    .epoch = b->clients[channel].epoch,
                                    .slot = e->slot,
                                    .slot_generation = e->generation,
+                                   .place = (uint32_t)(route->program - b->staged),
+                                   .pipeline = route->pipeline,
                                    .expected = to,
                                    .request = e->request,
                                    .deadline_ns = b->now_ns + wait_ns};
+    route->program->tickets++;
     b->overdue_ns = record->deadline_ns < b->overdue_ns ? record->deadline_ns : b->overdue_ns;
     psy__ticket *ticket = psy__ticket_at(&b->gather, id);
     ticket->expected = to;
@@ -236,7 +235,10 @@ static void scatter(psy_broker *b, uint32_t channel, const psy_envelope *e, cons
                     .generation = record->generation,
                     .channel = channel,
                     .epoch = record->epoch,
-                    .deadline_ns = record->deadline_ns};
+                    .deadline_ns = record->deadline_ns,
+                    .program = route->program->number,
+                    .place = record->place,
+                    .pipeline = route->pipeline};
     for (uint32_t s = 0; s < b->shard_count; s++) {
         if (!(to >> s & 1)) {
             continue;
@@ -273,18 +275,19 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
         const uint8_t *frame = frames + (uint64_t)n * c->requests.stride;
         psy_envelope e;
         memcpy(&e, frame, sizeof e); /* read once: the client may write there at any time */
-        psy_status why = check(b, c, &e);
+        const psy__route *route = NULL;
+        psy_status why = b->draining ? PSY_CLOSED : check(c, &e, &route);
         c->sequence++;
         if (e.slot >= c->responses.slots) {
             psy__share_pay(&c->share, b->ring_stride, 1, false);
             psy__broker_refused_request(b, channel, &e, PSY_INVALID);
             continue; /* nowhere to answer */
         }
-        uint64_t to = why == PSY_OK ? targets(b, c, &b->module->decoded.pipelines[e.pipeline], &e, &why) : 0;
+        uint64_t to = why == PSY_OK ? targets(b, c, route, &e, &why) : 0;
         if (to) {
             b->counts.requests++;
             psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, (uint32_t)__builtin_popcountll(to), true);
-            scatter(b, channel, &e, frame + PSY_ENVELOPE_BYTES, to);
+            scatter(b, channel, route, &e, frame + PSY_ENVELOPE_BYTES, to);
         } else {
             psy__share_pay(&c->share, b->ring_stride, 1, false);
             psy__broker_refused_request(b, channel, &e, why);

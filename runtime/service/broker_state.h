@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a broker knows, for its files: broker.c (the agent), broker_link.c (who is there), broker_admit.c (who may be),
- * broker_route.c (requests and tickets), share.c (whose turn it is), broker_health.c (how it is, and its end). */
+ * broker_program.c (programs), broker_open.c (what clients open and send), broker_route.c (requests and tickets), share.c
+ * (whose turn it is), broker_health.c (how it is, and its end), broker_tell.c (what is told of requests). */
 #ifndef PSY_SERVICE_BROKER_STATE_H
 #define PSY_SERVICE_BROKER_STATE_H
 
@@ -12,6 +13,7 @@
 #include <psyne/ring.h>
 #include <psyne/slab.h>
 
+#include "isa/verify.h"
 #include "service/counting.h"
 #include "service/events.h"
 #include "service/gather.h"
@@ -21,8 +23,59 @@
 #include "service/response.h"
 #include "service/share.h"
 
-enum { PSY_GUESTS_MAX = 32, PSY_CLIENT_IN_FLIGHT_MAX = 65536 };
+enum { PSY_GUESTS_MAX = 32, PSY_CLIENT_IN_FLIGHT_MAX = 65536, PSY_TITLES_MAX = 512, PSY_ROUTES_MAX = 1024, PSY_OUTCOMES = 64 };
 #define PSY_GUEST_NS UINT64_C(5000000000) /* how long a place is kept for somebody who says nothing */
+
+/* STAGING: not all workers have it yet. LEAVING: nobody can name it any more, but a request or a worker may still have it. */
+typedef enum psy__staged_phase { STAGED_NONE = 0, STAGED_STAGING, STAGED_SERVED, STAGED_LEAVING } psy__staged_phase;
+
+/* A module as the workers have it, at a place. Several names may stand for one. */
+typedef struct psy__staged {
+    psy__staged_phase phase;
+    uint32_t number;          /* never another's */
+    uint32_t titles;          /* names that stand for it */
+    bool limited;             /* a client sent it: it is held to limits */
+    bool fresh;               /* a name has come that is not served yet */
+    const psy_module *module; /* held */
+    psy_slab *file;           /* its bytes, for workers; NULL: they were made with it */
+    uint64_t tickets;         /* in flight */
+    uint64_t told, ready;     /* shards (bits) */
+    uint64_t *symbols;        /* symbol_count for each shard that is ready: GLOBAL sizes */
+} psy__staged;
+
+/* A name and a version. */
+typedef struct psy__title {
+    uint64_t ticket; /* 0: there is none here */
+    char name[PSY_PROGRAM_NAME_BYTES];
+    uint32_t version, place;
+    uint32_t owner, epoch; /* the client whose it is; PSY_NONE: the service's */
+    bool served, replace;
+} psy__title;
+
+/* What became of one that was not served. */
+typedef struct psy__outcome {
+    uint64_t ticket;
+    psy_status status;
+    char text[512];
+} psy__outcome;
+
+/* Where a client's requests of one pipeline go: what its envelopes name. */
+typedef struct psy__route {
+    psy__staged *program; /* NULL: nowhere; `why` is answered */
+    uint32_t pipeline;    /* of its module */
+    uint32_t request_type, request_bytes;
+    uint8_t kind; /* PSY_ROUTE_* */
+    uint8_t why;
+} psy__route;
+
+/* What it was opened as: found again when programs change. */
+typedef struct psy__route_name {
+    char program[PSY_PROGRAM_NAME_BYTES], pipeline[2 * PSY_NAME_BYTES];
+    uint32_t version; /* 0: the newest */
+    bool own;         /* a program of the client's own */
+    uint64_t request_hash, reply_hash;
+    uint32_t key_offset; /* as the client was told */
+} psy__route_name;
 
 /* CALLED: said HELLO, waits for the shards. WELCOMED: was told the geometry. SERVED: its slabs are mapped. */
 typedef enum psy__client_phase { CLIENT_NONE = 0, CLIENT_CALLED, CLIENT_WELCOMED, CLIENT_SERVED } psy__client_phase;
@@ -39,6 +92,10 @@ typedef struct psy__client {
     uint64_t untold;      /* shards (bits) that have not been told of this client yet */
     psy_bell bell;
     uint64_t sequence;
+    psy__route *routes;
+    psy__route_name *route_names;
+    uint32_t route_count, route_room;
+    uint64_t sending;       /* ticket of the program that it has sent and waits for; 0: none */
     uint64_t attach_due_ns; /* WELCOMED: it has handed over its slabs by then */
     psy__pass pass;
     psy__share share;
@@ -54,9 +111,9 @@ typedef struct psy__shard {
     psy_bell bell;
     uint32_t late;   /* failed tickets that it has not reported on: it stalls */
     uint32_t untold; /* clients that it has not been told of: its link was full */
+    bool engaged;    /* it was told of every program that there was when it came */
     bool loaded;     /* said READY; it is when nobody is untold */
     bool sent;
-    uint64_t symbols[PSY_SYMBOLS_MAX];
     bool leaving;    /* READY, but takes no more requests: it finishes what it has */
     uint32_t before; /* workers that had this shard */
     psy__pass pass;
@@ -67,6 +124,7 @@ typedef struct psy__ticket_record {
     bool used, failed, traced;
     uint32_t generation;
     uint32_t channel, epoch, slot, slot_generation;
+    uint32_t place, pipeline; /* of the program */
     uint64_t expected;
     uint64_t late; /* failed: the shards that had not reported then */
     uint64_t request, deadline_ns;
@@ -81,7 +139,17 @@ typedef struct psy__health {
 } psy__health;
 
 struct psy_broker {
-    const psy_module *module;
+    psy__staged staged[PSY_PROGRAMS_MAX]; /* by place */
+    uint32_t staged_top;                  /* places in use: 0 .. staged_top - 1 may be */
+    uint32_t next_number;
+    psy__title titles[PSY_TITLES_MAX];
+    uint32_t title_top;
+    uint64_t next_ticket;
+    bool unsettled; /* programs that somebody has to be told of, or that may be ready, or gone */
+    psy__outcome outcomes[PSY_OUTCOMES];
+    uint32_t client_programs;
+    uint64_t client_program_bytes;
+    psy__limits client_limits;
     psy__listener *listener;
     psy__link *guests[PSY_GUESTS_MAX];     /* connected, not introduced */
     uint64_t guest_due_ns[PSY_GUESTS_MAX]; /* who says nothing until then makes place for others */
@@ -118,6 +186,37 @@ struct psy_broker {
 uint32_t psy__broker_links(psy_broker *b);
 void psy__broker_drop_client(psy_broker *b, uint32_t index);
 void psy__broker_drop_shard(psy_broker *b, uint32_t index);
+
+/* ---- broker_program.c ---- */
+/* Takes a program in, as the service's (owner PSY_NONE) or a client's; `limited`: held to what clients are allowed. As
+ * psy_broker_add_program. */
+PSY_NODISCARD psy_status psy__broker_entitle(psy_broker *b, const psy_program *program, uint32_t owner, bool limited,
+                                             uint64_t *ticket);
+/* A program with which the service begins: nobody is asked. */
+PSY_NODISCARD psy_status psy__broker_begin_with(psy_broker *b, const psy_program *program);
+/* Whether a program of the service has that module (0: any will do). LAYOUT. */
+PSY_NODISCARD psy_status psy__broker_has_module(const psy_broker *b, uint64_t hash);
+/* Tells workers of programs that come and go, and settles what is ready, or gone. Returns how much. */
+uint32_t psy__broker_programs(psy_broker *b);
+/* Tells a shard what it has not been told of: OK, also where its link is full. */
+PSY_NODISCARD psy_status psy__broker_tell_programs(psy_broker *b, uint32_t shard);
+/* PROGRAM_READY or PROGRAM_REFUSED from a shard. Not OK: the shard is dropped. */
+PSY_NODISCARD psy_status psy__broker_hear_program(psy_broker *b, uint32_t shard, const psy__control *control);
+/* Whether a shard has said that it is ready for each program that is served. */
+bool psy__broker_shard_is_complete(const psy_broker *b, uint32_t shard);
+void psy__broker_forget_shard(psy_broker *b, uint32_t shard);
+void psy__broker_drop_programs(psy_broker *b);
+/* The title; version 0: the newest that is served. NULL: there is none. `owner` as above. */
+psy__title *psy__broker_title(psy_broker *b, const char *name, uint32_t version, uint32_t owner);
+/* The client's programs go. */
+void psy__broker_drop_titles(psy_broker *b, uint32_t client);
+
+/* ---- broker_open.c ---- */
+/* OPEN and SEND from a client. Not OK: the client is dropped. */
+PSY_NODISCARD psy_status psy__broker_hear_open(psy_broker *b, uint32_t client, const psy__control *control);
+PSY_NODISCARD psy_status psy__broker_hear_send(psy_broker *b, uint32_t client, psy__control *control);
+/* Finds anew what clients opened by that name. */
+void psy__broker_reroute(psy_broker *b, const char *name, uint32_t owner);
 
 /* ---- broker_route.c ---- */
 /* Takes up to a batch of requests from a client to the shards. */

@@ -74,7 +74,7 @@ static void count_rings(psy_channel *c, uint32_t client)
 static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
 {
     psy__hello hello = {.role = PSY_ROLE_CLIENT};
-    psy_status status = psy__say(c->link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0);
+    psy_status status = psy__introduce(c->link, &hello);
     if (status != PSY_OK) {
         return status;
     }
@@ -193,7 +193,7 @@ psy_status psy_channel_open(psy_channel *c, const char *pipeline, const psy_type
         status = psy__hear(c->link, PSY_SAY_OPENED, &opened, sizeof opened, NULL, 0,
                            psy__add_ns(psy__now_ns(), c->connect_timeout_ns));
     }
-    if (status == PSY_LAYOUT || status == PSY_NOT_FOUND) {
+    if (status == PSY_LAYOUT || status == PSY_NOT_FOUND || status == PSY_LIMIT || status == PSY_DENIED) {
         return status;
     }
     if (status != PSY_OK) { /* an answer that comes later would be taken for that to another question */

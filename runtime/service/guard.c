@@ -95,6 +95,12 @@ psy_status psy__guard_memory(const psy__pass *pass, uint64_t bytes)
                     bytes, pass->uid, pass->rule.memory_max_bytes);
 }
 
+uint32_t psy__guard_programs(const psy__pass *pass, uint32_t most)
+{
+    uint32_t limit = pass->rule.programs_max;
+    return limit && limit < most ? limit : most;
+}
+
 psy_status psy__guard_group(const char *text, gid_t *out)
 {
     char *end;

@@ -39,6 +39,9 @@ PSY_NODISCARD psy_status psy__guard_check(const psy__pass *pass, uint32_t right)
 /* Whether a client's slabs are as small as they have to be: OK, or LIMIT with both numbers. */
 PSY_NODISCARD psy_status psy__guard_memory(const psy__pass *pass, uint64_t bytes);
 
+/* How many programs a client may have sent where the service allows `most`. */
+uint32_t psy__guard_programs(const psy__pass *pass, uint32_t most);
+
 /* `text` as a user group, by name or number: OK, NOT_FOUND. */
 PSY_NODISCARD psy_status psy__guard_group(const char *text, gid_t *out);
 

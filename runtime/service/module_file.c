@@ -86,11 +86,8 @@ psy_status psy_module_open(const char *path, psy_module **out)
     return status == PSY_OK ? status : psy_fail(status, "%s: %s", path, psy_detail());
 }
 
-psy_status psy_module_copy(const void *bytes, size_t n, psy_module **out)
+psy_status psy__module_copy(const void *bytes, size_t n, psy__trust trust, psy_module **out)
 {
-    if (!bytes || !out) {
-        return psy_fail(PSY_INVALID, "psy_module_copy: a null argument");
-    }
     if (n > MODULE_BYTES_MAX) {
         return psy_fail(PSY_TOO_LARGE, "a module of %zu bytes; at most %d", n, MODULE_BYTES_MAX);
     }
@@ -99,12 +96,42 @@ psy_status psy_module_copy(const void *bytes, size_t n, psy_module **out)
         return psy_fail(PSY_NO_MEMORY, "no memory for %zu bytes", n);
     }
     memcpy(copy, bytes, n);
-    return adopt(copy, n, PSY_TRUST_BYTECODE, out);
+    return adopt(copy, n, trust, out);
+}
+
+psy_status psy_module_copy(const void *bytes, size_t n, psy_module **out)
+{
+    if (!bytes || !out) {
+        return psy_fail(PSY_INVALID, "psy_module_copy: a null argument");
+    }
+    return psy__module_copy(bytes, n, PSY_TRUST_BYTECODE, out);
+}
+
+const psy_module *psy__module_hold(const psy_module *module)
+{
+    /* The count is the one thing of a module that changes. */
+    atomic_fetch_add_explicit(&((psy_module *)(uintptr_t)module)->held, 1, memory_order_relaxed);
+    return module;
+}
+
+bool psy__module_has_native(const psy_module *module)
+{
+    if (!module->bytes) {
+        return false;
+    }
+    const psy_psm_header *header = (const psy_psm_header *)(const void *)module->bytes;
+    const psy_psm_section *sections = (const psy_psm_section *)(const void *)(module->bytes + sizeof *header);
+    for (uint32_t i = 0; i < header->section_count; i++) {
+        if (sections[i].bytes > 0 && (sections[i].kind == PSY_PSM_KERNELS || sections[i].kind == PSY_PSM_KERNEL_CODE)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void psy_module_close(psy_module *module)
 {
-    if (module) {
+    if (module && atomic_fetch_sub_explicit(&module->held, 1, memory_order_acq_rel) == 0) {
         free(module->bytes);
         free(module);
     }

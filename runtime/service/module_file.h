@@ -3,6 +3,8 @@
 #ifndef PSY_SERVICE_MODULE_FILE_H
 #define PSY_SERVICE_MODULE_FILE_H
 
+#include <stdatomic.h>
+
 #include <psyne/module.h>
 
 #include "isa/module.h"
@@ -12,7 +14,18 @@ struct psy_module {
     psy_reflection reflection; /* of that */
     uint8_t *bytes;
     uint64_t n;
+    _Atomic uint32_t held; /* by brokers and workers, beside who opened it */
 };
+
+/* Holds a module: it outlives its closing until psy_module_close was called once more. */
+const psy_module *psy__module_hold(const psy_module *module);
+static inline void psy__module_drop(const psy_module *module) { psy_module_close((psy_module *)(uintptr_t)module); }
+
+/* A module from `n` bytes, which are copied. */
+PSY_NODISCARD psy_status psy__module_copy(const void *bytes, size_t n, psy__trust trust, psy_module **out);
+
+/* Whether the module was compiled with native kernels, honoured or not. */
+bool psy__module_has_native(const psy_module *module);
 
 /* Index of the named pipeline or resident; PSY_NONE. */
 uint32_t psy__module_find_pipeline(const psy__module *m, const char *name);

@@ -21,6 +21,12 @@ psy_status psy__say(psy__link *link, psy__word what, void *message, uint32_t byt
     return psy__link_send(link, &control, 1);
 }
 
+psy_status psy__introduce(psy__link *link, psy__hello *hello)
+{
+    psy_status status = psy__say(link, PSY_SAY_HELLO, hello, sizeof *hello, NULL, 0);
+    return status == PSY_PEER_DIED ? PSY_OK : status;
+}
+
 psy__word psy__heard_what(const psy__control *control)
 {
     psy__said said;
@@ -66,29 +72,27 @@ bool psy__heard_refusal(const psy__control *control, psy_status *status, bool *f
     return true;
 }
 
-psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
-                     uint64_t deadline_ns)
+psy_status psy__hear_any(psy__link *link, psy__control *control, bool *refused, uint64_t deadline_ns)
 {
+    if (refused) {
+        *refused = false;
+    }
     for (;;) {
-        psy__control control;
-        psy__event event = psy__link_poll(link, &control);
+        psy__event event = psy__link_poll(link, control);
         if (event == PSY_EVENT_CLOSED) {
             return psy_fail(PSY_PEER_DIED, "the service closed the connection");
         }
         if (event == PSY_EVENT_CONTROL) {
             psy_status status;
             bool fatal;
-            if (!psy__heard_refusal(&control, &status, &fatal)) {
-                status = psy__heard(&control, what, message, bytes, fd_count);
+            if (!psy__heard_refusal(control, &status, &fatal)) {
+                return PSY_OK;
             }
-            if (status != PSY_OK) {
-                psy__close_fds(control.fds, control.fd_count);
-                return status;
+            psy__close_fds(control->fds, control->fd_count);
+            if (refused) {
+                *refused = !fatal;
             }
-            for (uint32_t i = 0; i < fd_count; i++) {
-                fds[i] = control.fds[i];
-            }
-            return PSY_OK;
+            return status;
         }
         uint64_t now = psy__now_ns();
         if (now >= deadline_ns) {
@@ -98,6 +102,25 @@ psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t by
         uint64_t left_ms = (deadline_ns - now) / 1000000 + 1;
         (void)poll(&p, 1, left_ms > 1000 ? 1000 : (int)left_ms);
     }
+}
+
+psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
+                     uint64_t deadline_ns)
+{
+    psy__control control;
+    psy_status status = psy__hear_any(link, &control, NULL, deadline_ns);
+    if (status != PSY_OK) {
+        return status;
+    }
+    status = psy__heard(&control, what, message, bytes, fd_count);
+    if (status != PSY_OK) {
+        psy__close_fds(control.fds, control.fd_count);
+        return status;
+    }
+    for (uint32_t i = 0; i < fd_count; i++) {
+        fds[i] = control.fds[i];
+    }
+    return PSY_OK;
 }
 
 void psy__refuse(psy__link *link, psy_status status, int fatal)

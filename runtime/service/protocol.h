@@ -5,11 +5,18 @@
  *   client -> broker                      broker -> worker                      worker -> broker
  *   HELLO (client)                                                              HELLO (worker)
  *          <- WELCOME                     HIRED  ring, gather
- *   ATTACH  requests, responses,                                                READY  symbol values; bell
- *           bell      (every side owns    CHANNEL  responses, bell
- *           <- ATTACHED  the memory it    GONE                                  GONE  (cannot take the memory)
- *   OPEN         must trust)                                               LEAVING
- *          <- OPENED | REFUSED            REFUSED
+ *   ATTACH  requests, responses,          PROGRAM ...  module
+ *           bell      (every side owns    ENGAGED  (that is all of them)
+ *           <- ATTACHED  the memory it                                          PROGRAM_READY ...  symbol values
+ *   OPEN         must trust)                                                    READY  bell
+ *           <- OPENED | REFUSED           CHANNEL  responses, bell
+ *   SEND    module                        GONE                                  GONE  (cannot take the memory)
+ *           <- SENT | REFUSED             PROGRAM  module                       PROGRAM_READY | PROGRAM_REFUSED
+ *                                         PROGRAM_GONE                           LEAVING
+ *                                         REFUSED
+ *
+ * A worker is given every program of the service before it loads its data, and others while it serves. Each has a number, which
+ * is never given twice, and a place, which is.
  *
  * A bell is one end of a socket pair; whoever sent it keeps the other. Each end rings the other.
  *
@@ -26,7 +33,11 @@
 
 #include "transport/transport.h"
 
-enum { PSY_PROTOCOL_MAJOR = 1, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
+enum { PSY_PROTOCOL_MAJOR = 2, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
+enum {
+    PSY_PROGRAMS_MAX = 256,     /* places */
+    PSY_PROGRAM_NAME_BYTES = 64 /* of a program, with the end */
+};
 
 typedef enum psy__word {
     PSY_SAY_HELLO = 1,
@@ -40,6 +51,13 @@ typedef enum psy__word {
     PSY_SAY_READY,
     PSY_SAY_CHANNEL,
     PSY_SAY_GONE,
+    PSY_SAY_PROGRAM,
+    PSY_SAY_ENGAGED,
+    PSY_SAY_PROGRAM_READY,
+    PSY_SAY_PROGRAM_REFUSED,
+    PSY_SAY_PROGRAM_GONE,
+    PSY_SAY_SEND,
+    PSY_SAY_SENT,
     PSY_SAY_LEAVING
 } psy__word;
 
@@ -57,14 +75,14 @@ enum { PSY_ROLE_CLIENT = 1, PSY_ROLE_WORKER = 2 };
 typedef struct psy__hello {
     psy__said said;
     uint32_t role, shard; /* worker: the shard it wants to be */
-    uint64_t module_hash; /* worker */
+    uint64_t module_hash; /* worker: a module that the service must have; 0: any */
 } psy__hello;
 
 /* To a client. */
 typedef struct psy__welcome {
     psy__said said;
     uint32_t shards;
-    uint32_t request_bytes, reply_bytes; /* largest of all pipelines */
+    uint32_t request_bytes, reply_bytes; /* the largest that there can be */
     uint32_t in_flight_max;
     uint64_t request_salt[2]; /* this channel's */
     uint64_t route_salt[2];   /* the service's */
@@ -84,14 +102,14 @@ typedef struct psy__attached {
 
 typedef struct psy__open {
     psy__said said;
-    char pipeline[PSY_NAME_BYTES];
+    char pipeline[2 * PSY_NAME_BYTES]; /* "pipeline", "program/pipeline" or "program@version/pipeline" */
     char request_name[PSY_NAME_BYTES], reply_name[PSY_NAME_BYTES];
     uint64_t request_hash, reply_hash;
 } psy__open;
 
 typedef struct psy__opened {
     psy__said said;
-    uint32_t pipeline, request_type;
+    uint32_t pipeline, request_type; /* pipeline: a route of this client's, until it goes */
     uint32_t request_bytes, reply_bytes, key_offset, reserved;
 } psy__opened;
 
@@ -107,16 +125,67 @@ typedef struct psy__hired {
     psy__said said;
     uint32_t shard, shards;
     uint32_t ring_slots, ring_stride;
-    uint32_t tickets, reserved;
-    uint64_t partial_bytes; /* one shard's record: the largest of all pipelines */
+    uint32_t tickets, reply_stride;
+    uint64_t partial_bytes; /* one shard's record: the largest that there can be */
     uint64_t route_salt[2];
 } psy__hired;
 
-/* From a worker. File: a bell, as for clients. */
+enum {
+    PSY_PROGRAM_NATIVE = 1, /* the operator named it: native kernels may run */
+    PSY_PROGRAM_SERVED = 2  /* a worker without it cannot serve */
+};
+
+/* To a worker. File: a slab with the module's bytes; none where `bytes` is 0: the worker was made with that module. */
+typedef struct psy__program_said {
+    psy__said said;
+    uint32_t number, place;
+    uint32_t version, flags;
+    uint64_t hash, bytes;
+    uint64_t arena_bytes, work; /* per message at most; 0: what the engine allows */
+    char name[PSY_PROGRAM_NAME_BYTES];
+} psy__program_said;
+
+/* To a worker: every program that there is has been said. */
+typedef struct psy__engaged {
+    psy__said said;
+} psy__engaged;
+
+/* From a worker: it can run the program. */
+typedef struct psy__program_ready {
+    psy__said said;
+    uint32_t number, symbol_count;
+    uint64_t symbols[PSY_SYMBOLS_MAX]; /* GLOBAL sizes: all shards must agree; others 0 */
+} psy__program_ready;
+
+/* From a worker: why it cannot. */
+typedef struct psy__program_refused {
+    psy__said said;
+    uint32_t number, status;
+    char text[512];
+} psy__program_refused;
+
+/* To a worker: no request names it any more. */
+typedef struct psy__program_gone {
+    psy__said said;
+    uint32_t number, reserved;
+} psy__program_gone;
+
+/* From a client. File: a slab with the module's bytes. */
+typedef struct psy__send {
+    psy__said said;
+    uint64_t bytes;
+    char name[PSY_PROGRAM_NAME_BYTES];
+} psy__send;
+
+/* To a client: its program is there. */
+typedef struct psy__sent {
+    psy__said said;
+    uint32_t version, reserved;
+} psy__sent;
+
+/* From a worker: it has said PROGRAM_READY of every program. File: a bell, as for clients. */
 typedef struct psy__ready {
     psy__said said;
-    uint32_t symbol_count, reserved;
-    uint64_t symbols[PSY_SYMBOLS_MAX]; /* GLOBAL sizes: all shards must agree; others 0 */
 } psy__ready;
 
 /* To a worker: a client. Files: its response slab, its bell. */
@@ -141,6 +210,9 @@ typedef struct psy__leaving {
 PSY_NODISCARD psy_status psy__say(psy__link *link, psy__word what, void *message, uint32_t bytes, const int *fds,
                                   uint32_t fd_count);
 
+/* Says HELLO. OK also where the peer has hung up: what it said before, such as why not, is to be heard still. */
+PSY_NODISCARD psy_status psy__introduce(psy__link *link, psy__hello *hello);
+
 /* Checks magic, version, size and kind of a message that came, and its number of files; copies it out. Where it does not hold:
  * PROTOCOL, or VERSION with both named; files stay with the caller in any case. */
 PSY_NODISCARD psy_status psy__heard(const psy__control *control, psy__word what, void *message, uint32_t bytes,
@@ -157,6 +229,10 @@ psy__word psy__heard_what(const psy__control *control);
 /* Waits for the next message. CLOSED, TIMEOUT; a REFUSED comes back as its own status and text. */
 PSY_NODISCARD psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
                                    uint64_t deadline_ns);
+
+/* The same for a message of any kind, which is the caller's, with its files. A REFUSED still comes back as its status;
+ * *refused, if wanted, says that this is what it was and that the link goes on. */
+PSY_NODISCARD psy_status psy__hear_any(psy__link *link, psy__control *control, bool *refused, uint64_t deadline_ns);
 
 /* Says REFUSED with this thread's detail. */
 void psy__refuse(psy__link *link, psy_status status, int fatal);

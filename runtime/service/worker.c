@@ -15,11 +15,14 @@
 enum { MAX_BATCH_DEFAULT = 64, MAX_BATCH = PSY_BATCH_MAX, SPINS = 64, YIELDS = 8 };
 static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000, connect_timeout_default_ns = 10000000000;
 
-static bool prefers_vulkan(const psy__module *m)
+static bool prefers_vulkan(const psy_worker *w)
 {
     bool any = false;
-    for (uint32_t i = 0; i < m->pipeline_count; i++) {
-        any = any || m->pipelines[i].engine == PSY_PREFER_VULKAN;
+    for (uint32_t k = 0; k < w->program_top; k++) {
+        const psy__module *m = w->programs[k] ? &w->programs[k]->module->decoded : NULL;
+        for (uint32_t i = 0; m && i < m->pipeline_count; i++) {
+            any = any || m->pipelines[i].engine == PSY_PREFER_VULKAN;
+        }
     }
     return any;
 }
@@ -32,10 +35,8 @@ static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
                                    .tracer = o->tracer,
                                    .limits = {.arena_bytes = o->arena_bytes}};
     w->told_engine = o->engine != NULL;
-    psy_status status = psy__engine_open(o->engine                             ? o->engine
-                                         : prefers_vulkan(&w->module->decoded) ? "vulkan"
-                                                                               : "cpu",
-                                         &options, &w->engine);
+    const char *name = o->engine ? o->engine : prefers_vulkan(w) ? "vulkan" : "cpu";
+    psy_status status = psy__engine_open(name, &options, &w->engine);
     if (status != PSY_OK && !w->told_engine) { /* it was a wish */
         status = psy__engine_open("cpu", &options, &w->engine);
     }
@@ -45,7 +46,7 @@ static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
         w->cpu = w->engine;
     }
     if (status == PSY_OK) {
-        snprintf(w->description, sizeof w->description, "shard %u of %u: %s, %s", w->shard, w->shards,
+        snprintf(w->description, sizeof w->description, "shard %u of %u: %s, %s", w->holder.shard, w->holder.shards,
                  w->engine->interface->name, w->engine->interface->describe(w->engine));
     }
     return status;
@@ -85,16 +86,47 @@ static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
     return status;
 }
 
-static psy_status join(psy_worker *w, const char *uri, uint32_t shard)
+static bool makes_sense(const psy__hired *said, uint32_t shard)
 {
-    const psy__module *m = &w->module->decoded;
+    return said->shard == shard && said->shards != 0 && said->shards <= PSY_SHARDS_MAX && said->shard < said->shards &&
+           said->ring_stride > PSY_FRAME_PAYLOAD && said->ring_stride <= UINT32_C(1) << 30 && said->ring_slots != 0 &&
+           said->ring_slots <= (UINT32_C(1) << 21) && said->tickets != 0 && said->tickets <= said->ring_slots / 2 &&
+           said->reply_stride != 0 && said->reply_stride <= UINT32_C(1) << 30 && said->partial_bytes <= UINT32_MAX;
+}
+
+/* Every program that the service has. */
+static psy_status take_programs(psy_worker *w, uint64_t deadline_ns)
+{
+    psy_status status = PSY_OK;
+    bool engaged = false;
+    while (status == PSY_OK && !engaged) {
+        psy__control control;
+        psy__engaged said;
+        status = psy__hear_any(w->link, &control, NULL, deadline_ns);
+        if (status != PSY_OK) {
+            return status;
+        }
+        if (psy__heard_what(&control) == PSY_SAY_PROGRAM) {
+            psy__worker_hear_program(w, &control);
+            status = w->dead ? psy_fail(w->end, "%s", w->end_text) : PSY_OK;
+        } else {
+            status = psy__heard(&control, PSY_SAY_ENGAGED, &said, sizeof said, 0);
+            engaged = status == PSY_OK;
+        }
+        psy__close_fds(control.fds, control.fd_count);
+    }
+    return status == PSY_OK ? psy__worker_settle_arrivals(w) : status;
+}
+
+static psy_status join(psy_worker *w, const char *uri, uint32_t shard, uint64_t module_hash)
+{
     uint64_t deadline_ns = psy__add_ns(psy__now_ns(), w->connect_timeout_ns);
     psy_status status = psy__connect(uri, w->connect_timeout_ns, &w->link);
     if (status != PSY_OK) {
         return status;
     }
-    psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = shard, .module_hash = psy_module_hash(w->module)};
-    status = psy__say(w->link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0);
+    psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = shard, .module_hash = module_hash};
+    status = psy__introduce(w->link, &hello);
     psy__hired said;
     int fds[2] = {-1, -1};
     if (status == PSY_OK) {
@@ -103,33 +135,22 @@ static psy_status join(psy_worker *w, const char *uri, uint32_t shard)
     if (status != PSY_OK) {
         return status;
     }
-    uint32_t request_bytes;
-    uint64_t partial_bytes;
-    psy__module_extents(m, &request_bytes, &w->reply_bytes, &partial_bytes);
-    if (said.shard != shard || said.shards == 0 || said.shards > PSY_SHARDS_MAX || said.shard >= said.shards ||
-        said.ring_stride != PSY_FRAME_PAYLOAD + request_bytes || said.partial_bytes != partial_bytes || said.ring_slots == 0 ||
-        said.ring_slots > (UINT32_C(1) << 21) || said.tickets == 0 || said.tickets > said.ring_slots / 2) {
+    if (!makes_sense(&said, shard)) {
         psy__close_fds(fds, 2);
-        return psy_fail(PSY_PROTOCOL, "the service's geometry does not fit the module");
+        return psy_fail(PSY_PROTOCOL, "the service's geometry makes no sense");
     }
-    w->shard = said.shard;
-    w->shards = said.shards;
+    w->holder = (psy__holder){.shard = said.shard, .shards = said.shards};
+    memcpy(w->holder.route_salt, said.route_salt, sizeof w->holder.route_salt);
     w->max_batch = w->max_batch < said.tickets ? w->max_batch : said.tickets; /* frames not yet given back: see broker.c */
-    memcpy(w->route_salt, said.route_salt, sizeof w->route_salt);
+    w->reply_bytes = said.reply_stride;
     status = take_slabs(w, &said, fds);
     psy__close_fds(fds, 2);
-    return status;
+    return status == PSY_OK ? take_programs(w, deadline_ns) : status;
 }
 
 static psy_status make_tables(psy_worker *w)
 {
-    const psy__module *m = &w->module->decoded;
     size_t batch = w->max_batch;
-    w->residents = calloc(m->resident_count + 1, sizeof *w->residents);
-    w->lanes = calloc(m->pipeline_count + 1, sizeof *w->lanes);
-    w->symbols = calloc(m->symbol_count + 1, sizeof *w->symbols);
-    w->bases = calloc(m->symbol_count + 1, sizeof *w->bases);
-    w->symbol_bound = calloc(m->symbol_count + 1, sizeof *w->symbol_bound);
     w->inputs = calloc(batch, sizeof *w->inputs);
     w->outputs = calloc(batch, sizeof *w->outputs);
     w->partials = calloc(batch, sizeof *w->partials);
@@ -138,12 +159,31 @@ static psy_status make_tables(psy_worker *w)
     w->waiting = calloc(batch, sizeof *w->waiting);
     w->jobs = calloc(batch, sizeof *w->jobs);
     w->statuses = calloc(batch, 1);
-    if (!w->residents || !w->lanes || !w->symbols || !w->bases || !w->symbol_bound || !w->inputs || !w->outputs ||
-        !w->partials || !w->owners || !w->merges || !w->waiting || !w->jobs || !w->statuses) {
+    if (!w->inputs || !w->outputs || !w->partials || !w->owners || !w->merges || !w->waiting || !w->jobs || !w->statuses) {
         return psy_fail(PSY_NO_MEMORY, "no memory for batches of %u", w->max_batch);
     }
     psy_slab_options options = {.bytes = (uint64_t)w->max_batch * w->reply_bytes, .name = "psyne-scratch"};
     return psy_slab_create(&options, &w->scratch_slab);
+}
+
+/* The modules that it need not be sent. Returns the hash of the first one; 0: it has none. */
+static psy_status hold_modules(psy_worker *w, const psy_worker_options *o, uint64_t *first)
+{
+    w->held = calloc(o->program_count + 1u, sizeof *w->held);
+    if (!w->held) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for %u programs", o->program_count);
+    }
+    if (o->module) {
+        w->held[w->held_count++] = psy__module_hold(o->module);
+    }
+    for (uint32_t i = 0; i < o->program_count; i++) {
+        if (!o->programs[i].module) {
+            return psy_fail(PSY_INVALID, "psy_worker_create: program %u has no module", i);
+        }
+        w->held[w->held_count++] = psy__module_hold(o->programs[i].module);
+    }
+    *first = w->held_count ? psy_module_hash(w->held[0]) : 0;
+    return PSY_OK;
 }
 
 static psy_status attach_slabs(psy_worker *w)
@@ -158,23 +198,24 @@ static psy_status attach_slabs(psy_worker *w)
 
 psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
 {
-    if (!o || !out || !o->uri || !o->module || o->max_batch > MAX_BATCH) {
-        return psy_fail(PSY_INVALID, "psy_worker_create: uri and module are needed; max_batch is at most %d", MAX_BATCH);
-    }
-    if (o->module->decoded.symbol_count > PSY_SYMBOLS_MAX) {
-        return psy_fail(PSY_LIMIT, "the module has %u sizes; a service takes at most %d", o->module->decoded.symbol_count,
-                        PSY_SYMBOLS_MAX);
+    if (!o || !out || !o->uri || o->max_batch > MAX_BATCH || o->program_count > PSY_PROGRAMS_MAX ||
+        (o->program_count && !o->programs)) {
+        return psy_fail(PSY_INVALID, "psy_worker_create: uri is needed; max_batch is at most %d, and programs %d", MAX_BATCH,
+                        PSY_PROGRAMS_MAX);
     }
     psy_worker *w = calloc(1, sizeof *w);
     if (!w) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a worker");
     }
-    w->module = o->module;
+    uint64_t first = 0;
     psy__counting_init(&w->counting, o->counters, o->uri);
     w->events.log = o->log;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
-    psy_status status = join(w, o->uri, o->shard);
+    psy_status status = hold_modules(w, o, &first);
+    if (status == PSY_OK) {
+        status = join(w, o->uri, o->shard, first);
+    }
     if (status == PSY_OK) {
         status = psy_bell_open(&w->doorbell);
     }
@@ -198,11 +239,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
 /* READY, with a bell. */
 static psy_status report_ready(psy_worker *w)
 {
-    const psy__module *m = &w->module->decoded;
-    psy__ready said = {.symbol_count = m->symbol_count};
-    for (uint32_t i = 0; i < m->symbol_count; i++) {
-        said.symbols[i] = m->symbols[i].kind == PSY_SYMBOL_GLOBAL ? w->symbols[i] : 0;
-    }
+    psy__ready said;
     psy_bell bell[2];
     psy_status status = psy_bell_open_pair(bell);
     if (status != PSY_OK) {
@@ -224,15 +261,20 @@ psy_status psy_worker_start(psy_worker *w)
     if (!w || w->started) {
         return psy_fail(PSY_INVALID, "psy_worker_start: %s", w ? "started already" : "a null argument");
     }
-    psy_status status = psy__worker_bind(w);
-    if (status == PSY_OK) {
-        status = report_ready(w);
+    psy__worker_links(w); /* programs that have come since, or are gone */
+    psy_status status = psy__worker_settle_arrivals(w);
+    status = status == PSY_OK ? psy__worker_bind_all(w) : status;
+    if (status != PSY_OK) {
+        return status;
     }
+    status = psy__worker_report_all(w);
+    status = status == PSY_OK ? report_ready(w) : status;
     w->started = status == PSY_OK;
     if (!w->started) {
-        psy__worker_unbind(w);
+        psy__worker_unbind_all(w);
     } else {
-        PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->shard), PSY__NUMBER(w->shards), PSY__TEXT(w->description));
+        PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->holder.shard), PSY__NUMBER(w->holder.shards),
+                  PSY__TEXT(w->description));
     }
     return status;
 }
@@ -244,28 +286,32 @@ static bool read_job(const psy_worker *w, uint8_t *frame, psy__job *out)
     psy_envelope e;
     memcpy(&hop, frame, sizeof hop);
     memcpy(&e, frame + PSY_FRAME_ENVELOPE, sizeof e);
-    *out = (psy__job){.payload = frame + PSY_FRAME_PAYLOAD,
+    psy__worker_program *program = hop.place < w->program_top ? w->programs[hop.place] : NULL;
+    if (!program || program->number != hop.program || hop.ticket >= w->gather.tickets) {
+        return false;
+    }
+    const psy__module *m = &program->module->decoded;
+    if (hop.pipeline >= m->pipeline_count || m->pipelines[hop.pipeline].alternatives == 0) {
+        return false;
+    }
+    *out = (psy__job){.program = program,
+                      .payload = frame + PSY_FRAME_PAYLOAD,
                       .ticket = hop.ticket,
                       .generation = hop.generation,
                       .channel = hop.channel,
                       .epoch = hop.epoch,
-                      .pipeline = e.pipeline,
+                      .pipeline = hop.pipeline,
                       .slot = e.slot,
                       .slot_generation = e.generation,
                       .request = e.request,
                       .traced = (e.flags & PSY_FLAG_TRACE) != 0};
-    const psy__module *m = &w->module->decoded;
-    if (out->pipeline >= m->pipeline_count || m->pipelines[out->pipeline].alternatives == 0 ||
-        out->ticket >= w->gather.tickets) {
-        return false;
-    }
-    psy__worker_shape(w, out->pipeline, out->payload, &out->shape);
+    psy__worker_shape(program, out->pipeline, out->payload, &out->shape);
     return true;
 }
 
 static bool same_kind(const psy__job *a, const psy__job *b)
 {
-    return a->pipeline == b->pipeline && memcmp(&a->shape, &b->shape, sizeof a->shape) == 0;
+    return a->program == b->program && a->pipeline == b->pipeline && memcmp(&a->shape, &b->shape, sizeof a->shape) == 0;
 }
 
 /* What waits in the ring, sorted by pipeline and shape: one run for each. */
@@ -282,7 +328,7 @@ static uint32_t run_waiting(psy_worker *w)
     while (left > 0) {
         uint32_t count = 0, rest = 0;
         const psy__job first = w->waiting[0];
-        uint32_t most = w->module->decoded.pipelines[first.pipeline].max_batch;
+        uint32_t most = first.program->module->decoded.pipelines[first.pipeline].max_batch;
         most = most ? most : w->max_batch;
         for (uint32_t i = 0; i < left; i++) {
             if (count < most && same_kind(&w->waiting[i], &first)) {
@@ -310,7 +356,12 @@ uint32_t psy_worker_do_work(psy_worker *w)
         psy__worker_tick(w, now);
     }
     psy__worker_sweep(w);
-    return w->dead || !w->started ? 0 : run_waiting(w);
+    psy__worker_sweep_programs(w);
+    if (w->dead || !w->started) {
+        return 0;
+    }
+    uint32_t n = run_waiting(w);
+    return n + psy__worker_stage(w);
 }
 
 void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
@@ -371,6 +422,10 @@ void psy_worker_get_counts(const psy_worker *w, psy_worker_counts *out)
 {
     *out = w->counts;
     out->uncounted = w->counting.uncounted;
+    out->programs = 0;
+    for (uint32_t i = 0; i < w->program_top; i++) {
+        out->programs += w->programs[i] != NULL;
+    }
     out->copied_bytes = w->engine->interface->copied_bytes(w->engine);
 }
 
@@ -385,7 +440,7 @@ void psy_worker_destroy(psy_worker *w)
     psy__worker_drop_patrons(w);
     psy__counting_end(&w->counting, &w->requests);
     psy__counting_end(&w->counting, &w->finished);
-    psy__worker_unbind(w);
+    psy__worker_drop_programs(w);
     psy__worker_unload(w);
     psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};
     for (unsigned i = 0; i < 3; i++) {
@@ -400,8 +455,10 @@ void psy_worker_destroy(psy_worker *w)
     psy__engine_close(w->engine);
     psy_bell_close(&w->doorbell);
     psy_bell_close(&w->bell);
-    void *tables[] = {w->residents, w->lanes,  w->symbols, w->bases,   w->symbol_bound, w->inputs,  w->outputs,
-                      w->partials,  w->owners, w->merges,  w->waiting, w->jobs,         w->statuses};
+    for (uint32_t i = 0; i < w->held_count; i++) {
+        psy__module_drop(w->held[i]);
+    }
+    void *tables[] = {w->inputs, w->outputs, w->partials, w->owners, w->merges, w->waiting, w->jobs, w->statuses, w->held};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         free(tables[i]);
     }

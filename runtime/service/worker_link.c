@@ -43,7 +43,7 @@ void psy__worker_drop_patrons(psy_worker *w)
 /* The broker has checked the client; its slab is checked again, since the file is the client's. */
 static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int fds[2])
 {
-    uint64_t need = psy__responses_bytes(said->reply_slots, said->reply_stride, w->shards + 1);
+    uint64_t need = psy__responses_bytes(said->reply_slots, said->reply_stride, w->holder.shards + 1);
     if (said->channel >= PSY_PATRONS_MAX || need == 0 || said->reply_stride != w->reply_bytes) {
         return psy_fail(PSY_PROTOCOL, "the broker announced a client with impossible slots");
     }
@@ -61,9 +61,9 @@ static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int f
     }
     if (status == PSY_OK) {
         psy__responses_view(&patron->responses, psy_slab_data(patron->slab), said->reply_slots, said->reply_stride,
-                            w->shards + 1);
+                            w->holder.shards + 1);
         uint64_t bytes;
-        void *at = psy__completions_at(&patron->responses, w->shard, &bytes);
+        void *at = psy__completions_at(&patron->responses, w->holder.shard, &bytes);
         status = psy_ring_attach(&patron->completions, PSY_RING_PRODUCER, at, bytes, 8, patron->responses.completion_slots);
     }
     if (status == PSY_OK) {
@@ -75,13 +75,32 @@ static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int f
         return status;
     }
     psy__counting_begin(&w->counting, &patron->completions, patron->slab, "client %u completions shard %u", said->channel,
-                        w->shard);
+                        w->holder.shard);
     patron->epoch = said->epoch;
     fds[1] = -1;
     retire(w, said->channel);
     w->patrons[said->channel] = patron;
     w->patron_count = said->channel >= w->patron_count ? said->channel + 1 : w->patron_count;
     return PSY_OK;
+}
+
+void psy__worker_hear_program(psy_worker *w, psy__control *control)
+{
+    psy__program_said said;
+    uint32_t files = control->fd_count; /* none where the worker has the module */
+    psy_status status = files > 1 ? psy_fail(PSY_PROTOCOL, "a program with %u files", files)
+                                  : psy__heard(control, PSY_SAY_PROGRAM, &said, sizeof said, files);
+    if (status == PSY_OK && files == 0 && said.bytes != 0) {
+        status = psy_fail(PSY_PROTOCOL, "a program without its module");
+    }
+    if (status == PSY_OK) {
+        status = psy__worker_program_arrives(w, &said, &control->fds[0]);
+    }
+    if (status != PSY_OK) { /* the broker waits for an answer that this worker cannot give */
+        w->dead = true;
+        w->end = status;
+        snprintf(w->end_text, sizeof w->end_text, "%s", psy_detail());
+    }
 }
 
 void psy__worker_links(psy_worker *w)
@@ -99,6 +118,7 @@ void psy__worker_links(psy_worker *w)
         }
         psy__channel_said channel;
         psy__gone gone;
+        psy__program_gone program_gone;
         psy_status status;
         bool fatal;
         if (psy__heard_refusal(&control, &status, &fatal)) {
@@ -110,6 +130,12 @@ void psy__worker_links(psy_worker *w)
             if (psy__heard(&control, PSY_SAY_GONE, &gone, sizeof gone, 0) == PSY_OK && gone.channel < PSY_PATRONS_MAX &&
                 w->patrons[gone.channel] && w->patrons[gone.channel]->epoch == gone.epoch) {
                 retire(w, gone.channel);
+            }
+        } else if (psy__heard_what(&control) == PSY_SAY_PROGRAM) {
+            psy__worker_hear_program(w, &control);
+        } else if (psy__heard_what(&control) == PSY_SAY_PROGRAM_GONE) {
+            if (psy__heard(&control, PSY_SAY_PROGRAM_GONE, &program_gone, sizeof program_gone, 0) == PSY_OK) {
+                psy__worker_program_goes(w, program_gone.number);
             }
         } else if (psy__heard(&control, PSY_SAY_CHANNEL, &channel, sizeof channel, 2) == PSY_OK) {
             status = add_patron(w, &channel, control.fds);

@@ -21,7 +21,7 @@ static psy__patron *begin_reply(psy_worker *w, const psy__job *job)
 {
     psy__patron *patron = psy__worker_patron(w, job->channel, job->epoch);
     if (!patron || job->slot >= patron->responses.slots ||
-        !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->shard)) {
+        !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->holder.shard)) {
         w->counts.dropped_replies++;
         psy__worker_trace_dropped(w, job);
         return NULL;
@@ -31,7 +31,7 @@ static psy__patron *begin_reply(psy_worker *w, const psy__job *job)
 
 static void end_reply(psy_worker *w, psy__patron *patron, const psy__job *job, psy_status status, uint32_t bytes)
 {
-    if (!psy__reply_end(&patron->responses, &patron->completions, job->slot, job->slot_generation, w->shard, status,
+    if (!psy__reply_end(&patron->responses, &patron->completions, job->slot, job->slot_generation, w->holder.shard, status,
                         status == PSY_OK ? bytes : 0, job->request)) {
         w->counts.dropped_replies++;
     }
@@ -82,7 +82,7 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     for (uint32_t i = 0; i < count; i++) {
         psy__job job = w->merges[i];
         psy__patron *patron = begin_reply(w, &job);
-        psy_status status = shards_status(psy__ticket_at(&w->gather, job.ticket), w->shards);
+        psy_status status = shards_status(psy__ticket_at(&w->gather, job.ticket), w->holder.shards);
         if (patron && status == PSY_OK) {
             w->inputs[n] = (psy__span){job.payload, 0, 1};
             w->partials[n] = (psy__span){psy__partial_at(&w->gather, job.ticket, 0), 0, 1};
@@ -114,17 +114,18 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
 
 void psy__worker_run_batch(psy_worker *w, uint32_t count)
 {
-    const psy__module *m = &w->module->decoded;
+    psy__worker_program *program = w->jobs[0].program;
+    const psy__module *m = &program->module->decoded;
     const psy_psm_pipeline *pipeline = &m->pipelines[w->jobs[0].pipeline];
     psy_status why;
-    const psy__lane *lane = psy__worker_lane(w, &w->jobs[0].shape, &why);
+    const psy__lane *lane = psy__worker_lane(w, program, &w->jobs[0].shape, &why);
     bool all = pipeline->route == PSY_ROUTE_ALL;
     uint32_t reply_bytes = m->types[pipeline->output_type].bytes;
     for (uint32_t i = 0; i < count; i++) {
         const psy__job *job = &w->jobs[i];
         w->inputs[i] = (psy__span){job->payload, 0, 1};
         if (all) {
-            w->outputs[i] = (psy__span){psy__partial_at(&w->gather, job->ticket, w->shard), 0, 1};
+            w->outputs[i] = (psy__span){psy__partial_at(&w->gather, job->ticket, w->holder.shard), 0, 1};
         } else {
             w->owners[i] = begin_reply(w, job);
             w->outputs[i] = (psy__span){
@@ -150,10 +151,10 @@ void psy__worker_run_batch(psy_worker *w, uint32_t count)
         if (!all && w->owners[i]) {
             end_reply(w, w->owners[i], job, (psy_status)w->statuses[i], reply_bytes);
         }
-        if (!psy__ticket_report(ticket, job->generation, w->shard, w->statuses[i])) {
+        if (!psy__ticket_report(ticket, job->generation, w->holder.shard, w->statuses[i])) {
             continue;
         }
-        bool ours = psy__ticket_close(ticket, job->generation, w->shard);
+        bool ours = psy__ticket_close(ticket, job->generation, w->holder.shard);
         if (all && ours) {
             w->merges[merges++] = *job;
         } else {

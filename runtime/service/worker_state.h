@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a worker knows, for its files: worker.c (life and agent), worker_load.c (resident data), worker_link.c (clients),
- * worker_variant.c (what a message is), worker_run.c (batches and merges). */
+/* What a worker knows, for its files: worker.c (life and agent), worker_program.c (programs), worker_load.c (resident data),
+ * worker_link.c (clients), worker_variant.c (what a message is), worker_run.c (batches and merges). */
 #ifndef PSY_SERVICE_WORKER_STATE_H
 #define PSY_SERVICE_WORKER_STATE_H
 
@@ -14,6 +14,7 @@
 
 #include "engine/engine.h"
 #include "service/counting.h"
+#include "service/dataset.h"
 #include "service/events.h"
 #include "service/gather.h"
 #include "service/module_file.h"
@@ -32,12 +33,6 @@ typedef struct psy__patron {
     bool completed;
     psy_bell bell;
 } psy__patron;
-
-typedef struct psy__resident {
-    psy__resident_data data;
-    bool loaded;
-    uint64_t rows_bytes, keys_bytes, index_bytes; /* mapped sizes */
-} psy__resident;
 
 /* A pipeline or one of its alternatives, bound. */
 typedef struct psy__lane {
@@ -59,12 +54,31 @@ typedef struct psy__shaped_lane {
     uint64_t used; /* a clock of batches; 0: free */
 } psy__shaped_lane;
 
+/* A program of the service. The broker chooses place and number: one that is named by both is the one that is meant. */
+typedef struct psy__worker_program {
+    struct psy__worker_program *next; /* of those that have come, or are gone */
+    uint32_t number, place, version;
+    bool served; /* the worker cannot start without it */
+    char name[PSY_PROGRAM_NAME_BYTES];
+    const psy_module *module;      /* held; NULL: it could not be taken */
+    psy__limits limits;            /* a client's: below what the engine allows; 0: none */
+    psy__resident_data *residents; /* as engines see them; while it is bound */
+    psy__lane *lanes;              /* by alternative; those with sizes of messages are in `shaped` */
+    psy__shaped_lane shaped[PSY_SHAPES_MAX];
+    uint64_t shaped_clock;
+    uint64_t *symbols, *bases;
+    bool *symbol_bound;
+    psy_status why; /* it cannot be run, and why */
+    char why_text[512];
+} psy__worker_program;
+
 /* A request from the ring: the worker's own copy of what hop and envelope say. */
 typedef struct psy__job {
+    psy__worker_program *program;
     uint8_t *payload; /* in the ring */
     uint32_t ticket, generation;
     uint32_t channel, epoch;
-    uint32_t pipeline; /* that the client named */
+    uint32_t pipeline; /* the first of its alternatives */
     psy__shape shape;
     uint32_t slot, slot_generation;
     uint64_t request;
@@ -72,22 +86,23 @@ typedef struct psy__job {
 } psy__job;
 
 struct psy_worker {
-    const psy_module *module;
+    const psy_module **held; /* that it was made with */
+    uint32_t held_count;
     psy__link *link;
-    uint32_t shard, shards, max_batch, reply_bytes;
-    uint64_t connect_timeout_ns, route_salt[2];
+    psy__holder holder; /* which shard it is */
+    uint32_t max_batch, reply_bytes;
+    uint64_t connect_timeout_ns;
     psy_slab *ring_slab, *gather_slab, *scratch_slab;
     psy_ring requests, finished;
     psy__gather gather;
     bool told_engine;          /* the operator named one */
     psy__engine *engine, *cpu; /* the same where the engine is the cpu */
-    psy__resident *residents;
-    psy__resident_data *bound_residents; /* as engines see them; while programs are bound */
-    psy__lane *lanes;                    /* by alternative; those with sizes of messages are in `shaped` */
-    psy__shaped_lane shaped[PSY_SHAPES_MAX];
-    uint64_t shaped_clock;
-    uint64_t *symbols, *bases;
-    bool *symbol_bound;
+    psy__dataset *datasets;
+    uint32_t dataset_count;
+    psy__worker_program *programs[PSY_PROGRAMS_MAX]; /* by place */
+    uint32_t program_top;                            /* places in use: 0 .. program_top - 1 may be */
+    psy__worker_program *arrivals;                   /* come, but not bound yet: the first one first */
+    psy__worker_program *retired_programs; /* gone, but perhaps named in the batch at hand: closed before the next one */
     psy__patron *patrons[PSY_PATRONS_MAX];
     psy__patron *retired;  /* gone, but perhaps named in the batch at hand: unmapped before the next one */
     uint32_t patron_count; /* places in use: 0 .. patron_count - 1 may be set */
@@ -112,25 +127,51 @@ struct psy_worker {
 };
 
 /* ---- worker_load.c ---- */
-psy_status psy__worker_bind(psy_worker *w); /* sizes and programs; every resident is loaded */
-void psy__worker_unbind(psy_worker *w);     /* whatever of it is bound */
+/* What the first program that has the resident says of it; NULL: none has, as the detail says. */
+const psy_psm_resident *psy__worker_declaration(const psy_worker *w, const char *resident);
 void psy__worker_unload(psy_worker *w);
 
+/* ---- worker_program.c ---- */
+/* The broker gave a program: it waits to be bound. What is wrong with it is known when its turn comes. */
+PSY_NODISCARD psy_status psy__worker_program_arrives(psy_worker *w, const psy__program_said *said, int *fd);
+/* No request names it any more. */
+void psy__worker_program_goes(psy_worker *w, uint32_t number);
+/* While it serves: binds the first one that has come and tells the broker. Returns how many it was. */
+uint32_t psy__worker_stage(psy_worker *w);
+/* Before it serves: what has come is put in its place; what is wrong with a program that is served is the worker's end. */
+PSY_NODISCARD psy_status psy__worker_settle_arrivals(psy_worker *w);
+/* Binds all that are in their places; every resident is loaded. */
+PSY_NODISCARD psy_status psy__worker_bind_all(psy_worker *w);
+PSY_NODISCARD psy_status psy__worker_report_all(psy_worker *w);
+void psy__worker_unbind_all(psy_worker *w);
+/* Closes programs that are gone; between batches. */
+void psy__worker_sweep_programs(psy_worker *w);
+void psy__worker_drop_programs(psy_worker *w);
+
+/* Binds the sizes of the program that the data brings. OK, also where it does not use it; INVALID. */
+PSY_NODISCARD psy_status psy__worker_program_fit(psy__worker_program *p, const psy__dataset *data);
+/* Binds them anew, of all that is loaded. */
+PSY_NODISCARD psy_status psy__worker_program_refit(psy_worker *w, psy__worker_program *p);
+PSY_NODISCARD psy_status psy__worker_program_bind(psy_worker *w, psy__worker_program *p);
+void psy__worker_program_unbind(psy__worker_program *p);
+
 /* Binds an alternative with the sizes in `symbols`, on `engine` or where that cannot on the cpu. */
-psy_status psy__worker_bind_lane(psy_worker *w, psy__engine *engine, uint32_t pipeline, const uint64_t *symbols,
-                                 psy__lane *out);
+psy_status psy__worker_bind_lane(psy_worker *w, psy__worker_program *p, psy__engine *engine, uint32_t pipeline,
+                                 const uint64_t *symbols, psy__lane *out);
 void psy__lane_unbind(psy__lane *lane);
 
 /* ---- worker_variant.c ---- */
 /* Whether it has sizes that messages bring. */
 bool psy__pipeline_is_shaped(const psy__module *m, uint32_t pipeline);
 /* What a message of that pipeline is. Its descriptors are read once; only the result counts from here on. */
-void psy__worker_shape(const psy_worker *w, uint32_t pipeline, const uint8_t *message, psy__shape *out);
+void psy__worker_shape(const psy__worker_program *p, uint32_t pipeline, const uint8_t *message, psy__shape *out);
 /* What runs messages of a shape, binding it if need be; NULL with the reason in *why. */
-const psy__lane *psy__worker_lane(psy_worker *w, const psy__shape *shape, psy_status *why);
-void psy__worker_drop_shapes(psy_worker *w);
+const psy__lane *psy__worker_lane(psy_worker *w, psy__worker_program *p, const psy__shape *shape, psy_status *why);
+void psy__worker_drop_shapes(psy__worker_program *p);
 
 /* ---- worker_link.c ---- */
+/* One PROGRAM. */
+void psy__worker_hear_program(psy_worker *w, psy__control *control);
 /* Handles what the broker says. The worker is `dead` afterwards if the broker is. */
 void psy__worker_links(psy_worker *w);
 /* The client of a hop, or NULL when it is gone. A client that is not known yet has been announced on the link: looks there. */
@@ -140,7 +181,7 @@ void psy__worker_sweep(psy_worker *w);
 void psy__worker_drop_patrons(psy_worker *w);
 
 /* ---- worker_run.c ---- */
-/* Runs the first `count` of `jobs`, all of one pipeline and shape. */
+/* Runs the first `count` of `jobs`, all of one program, pipeline and shape. */
 void psy__worker_run_batch(psy_worker *w, uint32_t count);
 /* Publishes replies and finished tickets, wakes those who sleep. */
 void psy__worker_flush(psy_worker *w);

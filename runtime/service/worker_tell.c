@@ -9,7 +9,7 @@ void psy__worker_trace_runs(psy_worker *w, const psy__job *jobs, uint32_t count,
 {
     for (uint32_t i = 0; i < count; i++) {
         if (jobs[i].traced) {
-            PSY__TELL(&w->events, TRACE_RUN, PSY__NUMBER(jobs[i].request), PSY__NUMBER(w->shard), PSY__NUMBER(count),
+            PSY__TELL(&w->events, TRACE_RUN, PSY__NUMBER(jobs[i].request), PSY__NUMBER(w->holder.shard), PSY__NUMBER(count),
                       PSY__TEXT(engine->interface->name), PSY__NUMBER(ns),
                       PSY__TEXT(psy_status_name((psy_status)w->statuses[i])));
         }
@@ -20,7 +20,7 @@ void psy__worker_trace_merges(psy_worker *w, const psy__job *jobs, uint32_t coun
 {
     for (uint32_t i = 0; i < count; i++) {
         if (jobs[i].traced) {
-            PSY__TELL(&w->events, TRACE_MERGED, PSY__NUMBER(jobs[i].request), PSY__NUMBER(w->shard), PSY__NUMBER(count),
+            PSY__TELL(&w->events, TRACE_MERGED, PSY__NUMBER(jobs[i].request), PSY__NUMBER(w->holder.shard), PSY__NUMBER(count),
                       PSY__NUMBER(ns), PSY__TEXT(psy_status_name((psy_status)w->statuses[i])));
         }
     }
@@ -28,7 +28,7 @@ void psy__worker_trace_merges(psy_worker *w, const psy__job *jobs, uint32_t coun
 
 void psy__worker_trace_answer(psy_worker *w, const psy__job *job, psy_status status, uint32_t bytes)
 {
-    PSY__TELL(&w->events, TRACE_ANSWERED, PSY__NUMBER(job->request), PSY__NUMBER(w->shard), PSY__NUMBER(bytes),
+    PSY__TELL(&w->events, TRACE_ANSWERED, PSY__NUMBER(job->request), PSY__NUMBER(w->holder.shard), PSY__NUMBER(bytes),
               PSY__TEXT(psy_status_name(status)));
 }
 
@@ -65,7 +65,7 @@ void psy__worker_lost(psy_worker *w)
         return; /* as agreed */
     }
     psy_status status = w->end ? w->end : PSY_PEER_DIED;
-    PSY__TELL(&w->events, SERVICE_LOST, PSY__NUMBER(w->shard), PSY__TEXT(psy_status_name(status)),
+    PSY__TELL(&w->events, SERVICE_LOST, PSY__NUMBER(w->holder.shard), PSY__TEXT(psy_status_name(status)),
               PSY__TEXT(w->end ? w->end_text : "the broker closed the connection"));
 }
 

@@ -36,12 +36,10 @@ psy_status psy_worker_load_texts(psy_worker *worker, const char *resident, const
     if (!worker || !resident || (!text && count)) {
         return psy_fail(PSY_INVALID, "psy_worker_load_texts: a null argument");
     }
-    const psy__module *m = &worker->module->decoded;
-    uint32_t index = psy__module_find_resident(m, resident);
-    if (index == PSY_NONE) {
-        return psy_fail(PSY_NOT_FOUND, "the module has no resident `%s`", resident);
+    const psy_psm_resident *r = psy__worker_declaration(worker, resident);
+    if (!r) {
+        return PSY_NOT_FOUND;
     }
-    const psy_psm_resident *r = &m->residents[index];
     if (r->dtype != PSY_U8 || r->rank != 2 || psy__dim_is_symbol(r->dims[1])) {
         return psy_fail(PSY_INVALID, "resident %s is not one text a row", resident);
     }

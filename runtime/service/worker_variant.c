@@ -41,14 +41,14 @@ static bool has_room(const psy_variant_head *v, const psy_psm_field *f)
 }
 
 /* Whether the variant meets the guard; sizes that it brings are noted. */
-static bool meets(const psy_worker *w, const psy_psm_guard *g, const psy_variant_head *v, psy__shape *shape)
+static bool meets(const psy__worker_program *p, const psy_psm_guard *g, const psy_variant_head *v, psy__shape *shape)
 {
-    const psy__module *m = &w->module->decoded;
+    const psy__module *m = &p->module->decoded;
     bool same = v->dtype == g->dtype && v->rank == g->rank;
     for (uint32_t d = 0; same && d < g->rank; d++) {
         uint32_t symbol = psy__dim_symbol(g->dims[d]);
         if (!psy__dim_is_symbol(g->dims[d]) || m->symbols[symbol].kind != PSY_SYMBOL_MESSAGE) {
-            same = v->dims[d] == psy__dim_value(g->dims[d], w->symbols);
+            same = v->dims[d] == psy__dim_value(g->dims[d], p->symbols);
             continue;
         }
         uint32_t *size = &shape->sizes[place_of(m, symbol)];
@@ -58,9 +58,9 @@ static bool meets(const psy_worker *w, const psy_psm_guard *g, const psy_variant
     return same;
 }
 
-void psy__worker_shape(const psy_worker *w, uint32_t pipeline, const uint8_t *message, psy__shape *out)
+void psy__worker_shape(const psy__worker_program *program, uint32_t pipeline, const uint8_t *message, psy__shape *out)
 {
-    const psy__module *m = &w->module->decoded;
+    const psy__module *m = &program->module->decoded;
     const psy_psm_pipeline *first = &m->pipelines[pipeline];
     const psy_psm_field *fields = m->fields + m->types[first->input_type].first_field;
     memset(out, 0xff, sizeof *out);
@@ -76,7 +76,7 @@ void psy__worker_shape(const psy_worker *w, uint32_t pipeline, const uint8_t *me
             const psy_psm_guard *g = &m->guards[p->first_guard + k];
             psy_variant_head v;
             memcpy(&v, message + fields[g->field].count_offset, sizeof v);
-            all = has_room(&v, &fields[g->field]) && meets(w, g, &v, out);
+            all = has_room(&v, &fields[g->field]) && meets(program, g, &v, out);
         }
         if (all) {
             out->pipeline = pipeline + i;
@@ -85,12 +85,13 @@ void psy__worker_shape(const psy_worker *w, uint32_t pipeline, const uint8_t *me
     }
 }
 
-static const psy__lane *bind_shape(psy_worker *w, const psy__shape *shape, psy__shaped_lane *to, psy_status *why)
+static const psy__lane *bind_shape(psy_worker *w, psy__worker_program *p, const psy__shape *shape, psy__shaped_lane *to,
+                                   psy_status *why)
 {
-    const psy__module *m = &w->module->decoded;
+    const psy__module *m = &p->module->decoded;
     uint64_t symbols[PSY_SYMBOLS_MAX];
     for (uint32_t i = 0, place = 0; i < m->symbol_count; i++) {
-        symbols[i] = w->symbols[i];
+        symbols[i] = p->symbols[i];
         if (m->symbols[i].kind == PSY_SYMBOL_MESSAGE) {
             uint32_t size = shape->sizes[place++];
             symbols[i] = size == PSY_NONE ? PSY_SIZE_UNKNOWN : size;
@@ -99,41 +100,41 @@ static const psy__lane *bind_shape(psy_worker *w, const psy__shape *shape, psy__
     psy__lane_unbind(&to->lane);
     to->used = 0;
     /* Other engines upload resident data for each program that they bind: too much for a shape. */
-    *why = psy__worker_bind_lane(w, w->cpu, shape->pipeline, symbols, &to->lane);
+    *why = psy__worker_bind_lane(w, p, w->cpu, shape->pipeline, symbols, &to->lane);
     if (*why != PSY_OK) {
         return NULL;
     }
     to->shape = *shape;
-    to->used = ++w->shaped_clock;
+    to->used = ++p->shaped_clock;
     return &to->lane;
 }
 
-const psy__lane *psy__worker_lane(psy_worker *w, const psy__shape *shape, psy_status *why)
+const psy__lane *psy__worker_lane(psy_worker *w, psy__worker_program *p, const psy__shape *shape, psy_status *why)
 {
-    psy__shaped_lane *oldest = &w->shaped[0];
+    psy__shaped_lane *oldest = &p->shaped[0];
     *why = PSY_OK;
     if (shape->pipeline == PSY_NONE) {
         *why = PSY_UNSUPPORTED;
         return NULL;
     }
-    if (!psy__pipeline_is_shaped(&w->module->decoded, shape->pipeline)) {
-        return &w->lanes[shape->pipeline];
+    if (!psy__pipeline_is_shaped(&p->module->decoded, shape->pipeline)) {
+        return &p->lanes[shape->pipeline];
     }
     for (uint32_t i = 0; i < PSY_SHAPES_MAX; i++) {
-        psy__shaped_lane *s = &w->shaped[i];
+        psy__shaped_lane *s = &p->shaped[i];
         if (s->used && memcmp(&s->shape, shape, sizeof *shape) == 0) {
-            s->used = ++w->shaped_clock;
+            s->used = ++p->shaped_clock;
             return &s->lane;
         }
         oldest = s->used < oldest->used ? s : oldest;
     }
-    return bind_shape(w, shape, oldest, why);
+    return bind_shape(w, p, shape, oldest, why);
 }
 
-void psy__worker_drop_shapes(psy_worker *w)
+void psy__worker_drop_shapes(psy__worker_program *p)
 {
     for (uint32_t i = 0; i < PSY_SHAPES_MAX; i++) {
-        psy__lane_unbind(&w->shaped[i].lane);
-        w->shaped[i].used = 0;
+        psy__lane_unbind(&p->shaped[i].lane);
+        p->shaped[i].used = 0;
     }
 }

@@ -71,5 +71,44 @@ $(%C%_test_variants_OBJECTS): $(SHOP_GENERATED) $(VARIANTS_GENERATED)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/variants.psy -o %D%/gen && touch $@
 %D%/gen/variants.psm: %D%/variants.hrm %D%/variants.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/variants.hrm -o %D%/gen && touch $@
+
+# Programs that come and go: versions of one, and some that do not fit beside them.
+PROGRAMS_GENERATED = %D%/gen/programs.psy.h %D%/gen/v1.psm %D%/gen/v2.psm %D%/gen/v3.psm %D%/gen/changed.psm %D%/gen/misfit.psm \
+    %D%/gen/missing.psm %D%/gen/large.psm
+check_LTLIBRARIES += %D%/libprograms-test.la
+%C%_libprograms_test_la_SOURCES = %D%/served.c %D%/served.h
+%C%_libprograms_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
+PROGRAMS_LDADD = %D%/libprograms-test.la $(TEST_LDADD)
+check_PROGRAMS += %D%/test_client_programs %D%/test_programs %D%/test_swap
+%C%_test_client_programs_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_client_programs_LDADD = $(PROGRAMS_LDADD)
+%C%_test_programs_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_programs_LDADD = $(PROGRAMS_LDADD)
+%C%_test_swap_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_swap_LDADD = $(PROGRAMS_LDADD)
+$(%C%_libprograms_test_la_OBJECTS) $(%C%_test_client_programs_OBJECTS) $(%C%_test_programs_OBJECTS) $(%C%_test_swap_OBJECTS): $(PROGRAMS_GENERATED)
+%D%/gen/programs.psy.h: %D%/programs.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/programs.psy -o %D%/gen && touch $@
+PROGRAMS_FROM = %D%/versions.hrm.in %D%/misfits.hrm.in %D%/programs.psy compiler/psynec$(EXEEXT)
+COMPILE_PROGRAM = compiler/psynec$(EXEEXT) -I $(srcdir)/%D% -o %D%/gen
+%D%/gen/v1.psm: $(PROGRAMS_FROM) %D%/gen/programs.psy.h
+	$(AM_V_GEN)sed 's/@V@/1/g' $(srcdir)/%D%/versions.hrm.in >%D%/gen/v1.hrm && $(COMPILE_PROGRAM) %D%/gen/v1.hrm && touch $@
+%D%/gen/v2.psm: $(PROGRAMS_FROM) %D%/gen/programs.psy.h
+	$(AM_V_GEN)sed 's/@V@/2/g' $(srcdir)/%D%/versions.hrm.in >%D%/gen/v2.hrm && $(COMPILE_PROGRAM) %D%/gen/v2.hrm && touch $@
+%D%/gen/v3.psm: $(PROGRAMS_FROM) %D%/gen/programs.psy.h
+	$(AM_V_GEN)sed 's/@V@/3/g' $(srcdir)/%D%/versions.hrm.in >%D%/gen/v3.hrm && $(COMPILE_PROGRAM) --no-kernels %D%/gen/v3.hrm && touch $@
+%D%/gen/changed.psm: $(PROGRAMS_FROM) %D%/gen/programs.psy.h
+	$(AM_V_GEN)sed 's/@DATA@/rows: f32[N, DIM] split N/; s/@VALUE@/sum(rows @ a.vector)/' $(srcdir)/%D%/misfits.hrm.in >%D%/gen/changed.hrm && \
+	    $(COMPILE_PROGRAM) --no-kernels %D%/gen/changed.hrm && touch $@
+%D%/gen/misfit.psm: $(PROGRAMS_FROM) %D%/gen/programs.psy.h
+	$(AM_V_GEN)sed 's/@DATA@/rows: f32[N, 5] split N/; s/@VALUE@/sum(sum(rows, axis: 1))/' $(srcdir)/%D%/misfits.hrm.in >%D%/gen/misfit.hrm && \
+	    $(COMPILE_PROGRAM) --no-kernels %D%/gen/misfit.hrm && touch $@
+%D%/gen/missing.psm: $(PROGRAMS_FROM) %D%/gen/programs.psy.h
+	$(AM_V_GEN)sed 's/@DATA@/nowhere: f32[N] replicated/; s/@VALUE@/sum(nowhere)/' $(srcdir)/%D%/misfits.hrm.in >%D%/gen/missing.hrm && \
+	    $(COMPILE_PROGRAM) --no-kernels %D%/gen/missing.hrm && touch $@
+%D%/gen/large.psm: %D%/large.hrm $(PROGRAMS_FROM)
+	$(AM_V_GEN)$(COMPILE_PROGRAM) $(srcdir)/%D%/large.hrm && touch $@
+EXTRA_DIST += %D%/programs.psy %D%/versions.hrm.in %D%/misfits.hrm.in %D%/large.hrm
+CLEANFILES += $(PROGRAMS_GENERATED) %D%/gen/v1.hrm %D%/gen/v2.hrm %D%/gen/v3.hrm %D%/gen/changed.hrm %D%/gen/misfit.hrm %D%/gen/missing.hrm
 EXTRA_DIST += %D%/shop.psy %D%/shop.hrm %D%/sizes.hrm %D%/titles.psy %D%/titles.hrm %D%/variants.psy %D%/variants.hrm
 CLEANFILES += $(SHOP_GENERATED) $(TITLES_GENERATED) $(VARIANTS_GENERATED)

@@ -90,9 +90,20 @@ static psy_status attach(stranger *s)
 {
     psy__attached attached;
     psy_status status = psy__say(s->link, PSY_SAY_ATTACH, &s->attach, sizeof s->attach, s->fds, 3);
-    return status == PSY_OK
-               ? psy__hear(s->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0, psy__now_ns() + 5 * second_ns)
-               : status;
+    if (status == PSY_OK) {
+        status = psy__hear(s->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0, psy__now_ns() + 5 * second_ns);
+    }
+    for (uint32_t i = 0; status == PSY_OK && i < LANES; i++) { /* its routes have the numbers of the lanes */
+        psy__open open = {.request_hash = question_type.layout_hash, .reply_hash = answer_type.layout_hash};
+        psy__opened opened;
+        snprintf(open.pipeline, sizeof open.pipeline, "%s", lane_names[i]);
+        status = psy__say(s->link, PSY_SAY_OPEN, &open, sizeof open, NULL, 0);
+        if (status == PSY_OK) {
+            status = psy__hear(s->link, PSY_SAY_OPENED, &opened, sizeof opened, NULL, 0, psy__now_ns() + 5 * second_ns);
+        }
+        cr_assert(status != PSY_OK || opened.pipeline == i);
+    }
+    return status;
 }
 
 static void leave(stranger *s)
@@ -305,6 +316,28 @@ Test(scribblers, a_client_hurts_nobody_else)
     nothing_leaked(getpid(), before);
 }
 
+/* A worker that is made by hand has taken every program and says that it can run it. */
+static bool take_programs(psy__link *link)
+{
+    for (;;) {
+        psy__control m;
+        psy__program_said said;
+        if (psy__hear_any(link, &m, NULL, psy__now_ns() + 5 * second_ns) != PSY_OK) {
+            return false;
+        }
+        psy__close_fds(m.fds, m.fd_count);
+        if (psy__heard_what(&m) == PSY_SAY_ENGAGED) {
+            return true;
+        }
+        if (psy__heard(&m, PSY_SAY_PROGRAM, &said, sizeof said, 0) == PSY_OK) {
+            psy__program_ready ready = {.number = said.number};
+            if (psy__say(link, PSY_SAY_PROGRAM_READY, &ready, sizeof ready, NULL, 0) != PSY_OK) {
+                return false;
+            }
+        }
+    }
+}
+
 /* A worker is the service's own, and can spoil its answers; but it cannot bring down the broker or another worker, and every
  * call ends. */
 _Noreturn static void scribble_as_worker(const char *uri)
@@ -321,7 +354,8 @@ _Noreturn static void scribble_as_worker(const char *uri)
             continue;
         }
         if (psy__say(link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0) == PSY_OK &&
-            psy__hear(link, PSY_SAY_HIRED, &hired, sizeof hired, fds, 2, psy__now_ns() + 5 * second_ns) == PSY_OK) {
+            psy__hear(link, PSY_SAY_HIRED, &hired, sizeof hired, fds, 2, psy__now_ns() + 5 * second_ns) == PSY_OK &&
+            take_programs(link)) {
             psy_slab *ring, *gather;
             if (psy_slab_adopt(fds[0], UINT64_C(1) << 32, &ring) == PSY_OK &&
                 psy_slab_adopt(fds[1], UINT64_C(1) << 32, &gather) == PSY_OK && psy_bell_open_pair(bell) == PSY_OK &&

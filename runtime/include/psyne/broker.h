@@ -32,7 +32,7 @@ typedef struct psy_broker psy_broker;
 
 typedef struct psy_broker_options {
     const char *uri;          /* ipc:///path or inproc://name */
-    const psy_module *module; /* outlives the broker */
+    const psy_module *module; /* short for a program "main" of version 1 */
     uint32_t shards;          /* 1 .. 64; 0 = 1 */
     uint32_t in_flight;       /* requests inside the service at most; 0 = 4096 */
     uint32_t clients;         /* connections at most; 0 = 64 */
@@ -40,6 +40,16 @@ typedef struct psy_broker_options {
      * goes uncounted. NULL: none are counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the broker; NULL: nobody is told */
+    /* What it serves from the start, beside `module`: several modules, or versions of one. */
+    const psy_program *programs;
+    uint32_t program_count;
+    /* Room for programs that come later: the largest request, reply and partial record; 0: what the ones above need. */
+    uint32_t max_request_bytes, max_reply_bytes, max_partial_bytes;
+    /* What clients may send of their own; doc/programs.md. */
+    uint32_t client_programs;      /* programs of each client at most; 0: none */
+    uint32_t client_program_bytes; /* of a module; 0 = 1 MiB */
+    uint64_t client_arena_bytes;   /* working memory per message; 0 = 64 MiB */
+    uint64_t client_work;          /* element operations per message; 0 = 2^30 */
     /* Who may do what: copied. None: the broker's own user and root may all, nobody else may connect. */
     const psy_rule *rules;
     uint32_t rule_count;
@@ -66,6 +76,8 @@ typedef struct psy_broker_counts {
     uint64_t deaths;  /* workers that died or were dropped */
     uint64_t held;    /* visits to a client that had more to send than its share */
     uint64_t traced;
+    uint32_t programs; /* served now, those of clients included */
+    uint64_t programs_added, programs_refused;
 } psy_broker_counts;
 
 typedef struct psy_broker_health {
@@ -78,9 +90,25 @@ typedef struct psy_broker_health {
     uint64_t beat_ns; /* CLOCK_MONOTONIC: of its last look around, about one a millisecond */
 } psy_broker_health;
 
-/* Binds the address and makes the service's slabs. INVALID, DENIED, IO (address in use), NO_MEMORY, NOT_FOUND (no such group),
- * UNSUPPORTED (mode or group of an address that has none). Allocates. */
+/* Binds the address and makes the service's slabs. INVALID, DENIED, IO (address in use), NO_MEMORY, LIMIT (sizes of a module,
+ * programs), NOT_FOUND (no such group), UNSUPPORTED (mode or group of an address that has none). Allocates. */
 PSY_NODISCARD psy_status psy_broker_create(const psy_broker_options *options, psy_broker **out);
+
+/* Adds a program while the service runs: every worker that is there takes it, between two batches; when all have, it is served,
+ * and whoever opened its name without a version gets it from the next request on, as long as requests and replies have the same
+ * layout. `replace` then removes the older versions of that name. One that a worker refuses is refused as a whole. *ticket, if
+ * wanted, is for psy_broker_program_status. A program that is there already is added to no effect.
+ * INVALID (a name or version that cannot be; another module has them), TOO_LARGE (its messages: names the option), LIMIT
+ * (sizes, programs), NO_MEMORY. Allocates; does not block. */
+PSY_NODISCARD psy_status psy_broker_add_program(psy_broker *broker, const psy_program *program, uint64_t *ticket);
+
+/* Removes a version (0: all) of a program of the service. Requests that are under way end as they would; later ones go to the
+ * newest version that is left or, where none is or they asked for that version, end in NOT_FOUND. NOT_FOUND. Does not block. */
+PSY_NODISCARD psy_status psy_broker_remove_program(psy_broker *broker, const char *name, uint32_t version);
+
+/* What became of a program: OK (served), EMPTY (the workers are at it), or why it was refused; the last 64 refusals are
+ * remembered. NOT_FOUND: it was removed, or there was none. */
+PSY_NODISCARD psy_status psy_broker_program_status(const psy_broker *broker, uint64_t ticket);
 
 /* One round: connections, requests, completions, deadlines. Returns how many things it did; never blocks. */
 uint32_t psy_broker_do_work(psy_broker *broker);

@@ -13,13 +13,15 @@
  *
  * Every request brings its reply's space: `claim` reserves one of `in_flight` reply slots, so back-pressure is the client's
  * own choice and a full service can never deadlock. Replies come in any order. Every committed call ends in exactly one
- * reply: its result, an error, TIMEOUT, or PEER_DIED when the service is gone.
+ * reply: its result, an error, TIMEOUT, CLOSED when the service is about to end and has not taken it in, or PEER_DIED when the
+ * service is gone.
  *
  * Thread safety: a channel belongs to one thread at a time.
  */
 #ifndef PSYNE_CHANNEL_H
 #define PSYNE_CHANNEL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <psyne/counters.h>
@@ -71,15 +73,28 @@ typedef struct psy_reply {
 } psy_reply;
 
 /* Connects and exchanges slabs. `options` may be NULL. Waits up to connect_timeout_ns for a service with all its shards.
- * UNREACHABLE, TIMEOUT (the service is there but its shards are not), VERSION, DENIED, INVALID, NO_MEMORY, PROTOCOL.
- * Blocks; allocates: later calls on the channel do not. */
+ * UNREACHABLE, TIMEOUT (the service is there but its shards are not), VERSION, DENIED (the detail says what the operator has to
+ * change), LIMIT (the service or this user has its connections, or brings too much memory), CLOSED (the service is about to
+ * end), INVALID, NO_MEMORY, PROTOCOL. Blocks; allocates: later calls on the channel do not. */
 PSY_NODISCARD psy_status psy_channel_connect(const char *uri, const psy_channel_options *options, psy_channel **out);
 
-/* Agrees on a pipeline by name. NOT_FOUND; LAYOUT when request or reply differ from the service's schema (both hashes are in
- * the detail); CLOSED; TIMEOUT when the service does not answer within connect_timeout_ns: the channel is closed then. Blocks
- * for one round trip. */
+/* Agrees on a pipeline by name: "pipeline", where one program of the service has it, "program/pipeline", or
+ * "program@version/pipeline". Without a version it is the newest, now and whenever a newer one comes; where that one's request
+ * or reply has another layout, calls end in LAYOUT until the pipeline is opened again. NOT_FOUND; LAYOUT when request or reply
+ * differ from the service's schema (both hashes are in the detail); CLOSED; TIMEOUT when the service does not answer within
+ * connect_timeout_ns: the channel is closed then. Blocks for one round trip. */
 PSY_NODISCARD psy_status psy_channel_open(psy_channel *channel, const char *pipeline, const psy_type *request,
                                           const psy_type *reply, psy_pipeline *out);
+
+/* Sends a program of the client's own: a module of `n` bytes, which are copied, under a name of 1 to 63 of a-z, 0-9, _ and -.
+ * It is verified, held to the service's limits and given to its workers; then its pipelines can be opened, by this client
+ * alone, as NAME/PIPELINE, until the channel is closed or another one is sent under that name. Calls in flight go on meanwhile.
+ * *version, if wanted: 1, and one more each time that the name is used. DENIED (the service takes none, or the module has
+ * native kernels), TOO_LARGE and LIMIT (the detail names the limit), CORRUPT, VERSION, INVALID (data that it declares is not
+ * there, or its sizes do not fit), CLOSED, NO_MEMORY; TIMEOUT when the service does not answer within connect_timeout_ns: the
+ * channel is closed then. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_channel_send_program(psy_channel *channel, const void *bytes, size_t n, const char *name,
+                                                  uint32_t *version);
 
 /* Reserves a request's and its reply's space; one claim may be open at a time. FULL when `in_flight` calls are out or the
  * request ring is full: poll and release, or wait. CLOSED. Never blocks. */

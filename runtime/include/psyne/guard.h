@@ -34,14 +34,14 @@ enum {
     PSY_MAY_WORK = 16,   /* be a worker: it answers in the service's name, and sees every request */
     PSY_MAY_ALL = 31
 };
-enum { PSY_RULES_MAX = 1024, PSY_RULE_PROGRAMS_DEFAULT = 16 };
+enum { PSY_RULES_MAX = 1024 };
 
 typedef struct psy_rule {
     uint32_t uid, gid;         /* whom it fits: both; the effective user, any group of the peer; PSY_ANYBODY: all */
     uint32_t may;              /* PSY_MAY_..., or-ed; 0: nothing, so that a rule can keep somebody out */
     uint32_t connections_max;  /* clients of one user at a time; 0: as many as the service has */
     uint32_t in_flight_max;    /* of a client's requests inside the service at a time, the rest wait in its ring; 0: no limit */
-    uint32_t programs_max;     /* modules that a client may have sent at a time; 0: PSY_RULE_PROGRAMS_DEFAULT */
+    uint32_t programs_max;     /* modules that a client may have sent at a time; 0: as the service's client_programs */
     uint64_t memory_max_bytes; /* of the slabs that a client brings, together; 0: no limit but the protocol's */
 } psy_rule;
 

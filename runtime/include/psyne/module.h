@@ -8,8 +8,8 @@
  *   psy_module_close(module);
  *
  * A module is verified when it is opened: malformed bytes are refused with CORRUPT and never run.
- * Thread safety: a module is immutable and may be shared by any number of brokers and workers, which must be destroyed
- * before it is closed.
+ * Thread safety: a module is immutable and may be shared by any number of brokers and workers. They hold what they use: it may
+ * be closed while they serve it.
  */
 #ifndef PSYNE_MODULE_H
 #define PSYNE_MODULE_H
@@ -25,6 +25,14 @@ extern "C" {
 #endif
 
 typedef struct psy_module psy_module;
+
+/* A module under a name and a version, as a service has it: doc/programs.md. */
+typedef struct psy_program {
+    const psy_module *module;
+    const char *name; /* 1 to 63 of a-z, 0-9, _ and -; NULL = "main" */
+    uint32_t version; /* from 1; 0: one more than the highest of that name, from 1 */
+    int replace;      /* takes the place of the older versions of that name: they go once this one serves */
+} psy_program;
 
 /* Reads and verifies a module file that the operator named: its native kernels may be used. The caller closes it.
  * IO (names the file and the error), CORRUPT, VERSION (names both), TOO_LARGE (over 256 MiB), NO_MEMORY. Blocks on the file;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A shard worker: owns a part of the resident data and runs the module's programs over the requests waiting in its ring, all
+/* A shard worker: owns a part of the resident data and runs the service's programs over the requests waiting in its ring, all
  * that wait in one batch; the last shard to finish a request merges and answers it.
  *
  *   psy_worker_options options = {.uri = "ipc:///run/nearest.sock", .module = module, .shard = 0, .engine = "cpu"};
@@ -30,7 +30,8 @@ typedef struct psy_worker psy_worker;
 
 typedef struct psy_worker_options {
     const char *uri;
-    const psy_module *module;    /* outlives the worker; the same bytes as the broker's */
+    /* A module that the service must have, or NULL: whatever it has. The broker sends what the worker was not given. */
+    const psy_module *module;
     uint32_t shard;              /* 0 .. shards - 1 */
     const char *engine;          /* "cpu" or "vulkan"; NULL = "cpu" */
     const char *device;          /* vulkan: device name or index; NULL = the engine's choice */
@@ -43,6 +44,10 @@ typedef struct psy_worker_options {
     psy_counters *counters;
     const psy_log *log;               /* outlives the worker; NULL: nobody is told */
     const struct psy__tracer *tracer; /* the library's own, for `psyne run --trace`, with engine "cpu"; NULL: nobody looks */
+    /* Modules that need not be sent, by what they are: names and versions are the broker's. The first one must be there, where
+     * there is no `module`. */
+    const psy_program *programs;
+    uint32_t program_count;
 } psy_worker_options;
 
 /* Resident data, given row by row: the worker asks for the rows of its own shard only.
@@ -65,14 +70,16 @@ typedef struct psy_worker_counts {
     uint64_t copied_bytes;    /* payload bytes copied by the engine: 0 on the cpu and on imported slabs */
     uint64_t dropped_replies; /* whose client had gone or given up */
     uint64_t uncounted;       /* rings that got no row of the counters */
+    uint32_t programs;        /* that it can run now */
 } psy_worker_counts;
 
-/* Connects to the broker and opens the engine. UNREACHABLE, TIMEOUT, LAYOUT (another module), LIMIT (the shard is taken, or
- * there are fewer), NO_DEVICE, UNSUPPORTED, INVALID, NO_MEMORY. Blocks; allocates. */
+/* Connects to the broker, takes the service's programs and opens the engine. UNREACHABLE, TIMEOUT, LAYOUT (another module),
+ * LIMIT (the shard is taken, or there are fewer), NO_DEVICE, UNSUPPORTED, INVALID, NO_MEMORY. Blocks; allocates. */
 PSY_NODISCARD psy_status psy_worker_create(const psy_worker_options *options, psy_worker **out);
 
-/* Loads one resident. NOT_FOUND (no such resident), INVALID (rank or dims do not fit the declaration, key missing), TOO_LARGE,
- * NO_MEMORY, CORRUPT (two rows with one key), or the callback's status. Blocks; allocates. */
+/* Loads one resident, once for all programs that declare it. NOT_FOUND (no such resident), INVALID (rank or dims do not fit the
+ * declaration, key missing), TOO_LARGE, NO_MEMORY, CORRUPT (two rows with one key), or the callback's status. Blocks;
+ * allocates. */
 PSY_NODISCARD psy_status psy_worker_load(psy_worker *worker, const psy_rows *rows);
 
 /* Loads resident texts, `resident titles: string[<=80][N]`, all `count` rows over all shards: the worker keeps those of its own
