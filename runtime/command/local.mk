@@ -5,7 +5,7 @@ bin_PROGRAMS += %D%/psyne
     %D%/input.c %D%/inspect.c %D%/json_text.c %D%/json_text.h %D%/local_service.c %D%/local_service.h %D%/main.c %D%/options.c %D%/output.c \
     %D%/output.h %D%/run.c %D%/sink.c %D%/sink.h %D%/source.c %D%/source.h %D%/trace.c %D%/trace.h %D%/types.c %D%/value_summary.c
 %C%_psyne_SOURCES += %D%/config.c %D%/config.h %D%/serve.c %D%/serve_child.c %D%/serve_child.h %D%/serve_data.c %D%/serve_data.h \
-    %D%/serve_log.c %D%/serve_log.h %D%/serve_notify.c %D%/serve_notify.h %D%/serve_options.c %D%/serve_options.h %D%/serve_reload.c %D%/serve_rules.c %D%/serve_rules.h \
+    %D%/serve_log.c %D%/serve_log.h %D%/serve_notify.c %D%/serve_notify.h %D%/serve_options.c %D%/serve_options.h %D%/serve_reload.c %D%/serve_requests.c %D%/serve_requests.h %D%/serve_rules.c %D%/serve_rules.h \
     %D%/serve_state.h %D%/serve_supervisor.c %D%/serve_supervisor.h %D%/serve_talk.c
 %C%_psyne_SOURCES += %D%/check.c %D%/check.h %D%/check_machine.c %D%/check_service.c
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "command/serve_requests.h"
 
 enum { SPINS = 64, YIELDS = 8 };
 static const uint64_t sleep_ns = 20000000, orphan_ns = 3000000000;
@@ -27,12 +28,9 @@ static struct {
     pthread_mutex_t loading; /* files are read by one thread at a time, and one failure is kept */
     psy_status status;
     char why[512];
-    _Atomic uint64_t drain_until_ns; /* 0: not yet */
-    psy_rule *rules;                 /* new ones, which the broker has not taken yet */
-    uint32_t rule_count;
-    _Atomic uint32_t rules_wait;
+    psy__serve_requests requests;
     _Atomic uint32_t stop, failed, ready, handed_over;
-} me = {.loading = PTHREAD_MUTEX_INITIALIZER};
+} me = {.loading = PTHREAD_MUTEX_INITIALIZER, .requests = {.lock = PTHREAD_MUTEX_INITIALIZER}};
 
 static bool stopped(void) { return atomic_load_explicit(&me.stop, memory_order_acquire) != 0; }
 
@@ -72,38 +70,19 @@ static void sleep_for(uint64_t ns)
     nanosleep(&(struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)}, NULL);
 }
 
-/* They are for the broker's thread to take. */
-static void keep_rules(int fd, uint64_t count)
-{
-    const size_t bytes = count <= PSY_RULES_MAX ? (size_t)count * sizeof(psy_rule) : 0;
-    psy_rule *rules = malloc(bytes + 1);
-    if (fd < 0 || !rules || pread(fd, rules, bytes, 0) != (ssize_t)bytes) {
-        free(rules);
-        return;
-    }
-    pthread_mutex_lock(&me.loading);
-    free(me.rules);
-    me.rules = rules;
-    me.rule_count = (uint32_t)count;
-    atomic_store_explicit(&me.rules_wait, 1, memory_order_release);
-    pthread_mutex_unlock(&me.loading);
-}
-
 static void *listen_to_supervisor(void *nothing)
 {
     psy__serve_message m;
     int fd;
     while (psy__serve_hear(me.order.control, &m, &fd) > 0) {
         switch (m.word) {
-        case PSY_WORD_DRAIN: atomic_store(&me.drain_until_ns, psy__add_ns(psy__now_ns(), m.number * 1000000) | 1); break;
         case PSY_WORD_STOP: stop_all(); break;
-        case PSY_WORD_RULES: keep_rules(fd, m.number); break;
         case PSY_WORD_LOG:
             if (fd >= 0) {
                 (void)dup3(fd, me.log.fd, O_CLOEXEC); /* who writes just now, writes to the old one */
             }
             break;
-        default: break;
+        default: psy__serve_requests_take(&me.requests, me.order.control, &m, fd); break;
         }
         if (fd >= 0) {
             close(fd);
@@ -137,40 +116,10 @@ static void beat(void)
     atomic_store_explicit(b, atomic_load_explicit(b, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-/* Whether draining was asked for, and is over. */
-static bool is_drained(psy_broker *broker)
-{
-    const uint64_t until = atomic_load_explicit(&me.drain_until_ns, memory_order_relaxed);
-    psy_broker_health health;
-    if (until == 0) {
-        return false;
-    }
-    psy_broker_get_health(broker, &health);
-    if (!health.draining) {
-        psy_broker_drain(broker);
-    }
-    return health.drained || psy__now_ns() >= until;
-}
-
-static void take_rules(psy_broker *broker)
-{
-    pthread_mutex_lock(&me.loading);
-    if (psy_broker_set_rules(broker, me.rules, me.rule_count) != PSY_OK) {
-        psy__log(&me.log, PSY_LOG_ERROR, "config.error", PSY_TEXT("reason", psy_detail()));
-    }
-    free(me.rules);
-    me.rules = NULL;
-    atomic_store_explicit(&me.rules_wait, 0, memory_order_relaxed);
-    pthread_mutex_unlock(&me.loading);
-}
-
-/* What the supervisor asked for. True: it was to end, and can. */
+/* True: the broker was to end, and can. */
 static bool mind_supervisor(psy_broker *broker)
 {
-    if (atomic_load_explicit(&me.rules_wait, memory_order_acquire)) {
-        take_rules(broker);
-    }
-    return is_drained(broker);
+    return psy__serve_requests_mind(&me.requests, broker, &me.log, me.order.control);
 }
 
 /* ---- the broker ---- */
@@ -196,18 +145,30 @@ static void open_counters(void)
 static psy_broker *create_broker(void)
 {
     const psy__serve_options *o = me.order.options;
-    psy_rule *rules;
-    psy_status status = psy__serve_options_rules(o, &rules);
+    psy_rule *rules = NULL;
+    psy_program *programs = calloc(me.order.served->program_count, sizeof *programs);
+    psy_status status = programs ? psy__serve_options_rules(o, &rules) : psy_fail(PSY_NO_MEMORY, "no memory for programs");
     if (status != PSY_OK) {
+        free(programs);
         fail_with(status);
         return NULL;
+    }
+    for (uint32_t i = 0; i < me.order.served->program_count; i++) {
+        const psy__served_program *p = &me.order.served->programs[i];
+        programs[i] = (psy_program){.module = p->module, .name = p->name, .version = p->version};
     }
     const psy_broker_options options = {.uri = o->socket,
                                         .rules = rules,
                                         .rule_count = o->allow.count,
                                         .mode = o->socket_mode,
                                         .group = o->socket_group,
-                                        .module = me.order.served->programs[0].module,
+                                        .programs = programs,
+                                        .program_count = me.order.served->program_count,
+                                        .max_request_bytes = o->max_request_bytes,
+                                        .max_reply_bytes = o->max_reply_bytes,
+                                        .max_partial_bytes = o->max_partial_bytes,
+                                        .client_programs = o->client_programs,
+                                        .client_program_bytes = o->client_program_bytes,
                                         .shards = o->shards,
                                         .in_flight = o->in_flight,
                                         .clients = o->clients,
@@ -216,6 +177,7 @@ static psy_broker *create_broker(void)
     psy_broker *broker = NULL;
     status = psy_broker_create(&options, &broker);
     free(rules);
+    free(programs);
     if (status != PSY_OK) {
         fail_with(status);
         return NULL;
@@ -283,7 +245,6 @@ static psy_worker *create_worker(uint32_t shard)
 {
     const psy__serve_options *o = me.order.options;
     const psy_worker_options options = {.uri = o->socket,
-                                        .module = me.order.served->programs[0].module,
                                         .shard = shard,
                                         .engine = o->engine,
                                         .device = o->device,

@@ -4,8 +4,11 @@
  *
  *   child -> supervisor    UP: the address is bound            READY: it serves
  *                          LOST: its broker is gone            FAILED: why it ends
+ *                          ADDED, REFUSED: what became of ADD or REMOVE
  *   supervisor -> child    DRAIN: end when nothing is under way, or after `number` milliseconds
  *                          STOP: end                           LOG: a descriptor, to which the log goes from now on
+ *                          ADD: the module in the file `text`, whose hash is `number`, under name and version
+ *                          REMOVE: the program of that name and version
  *                          RULES: a descriptor of a file with `number` of psy_rule, which hold from now on */
 #ifndef PSY_COMMAND_SERVE_CHILD_H
 #define PSY_COMMAND_SERVE_CHILD_H
@@ -21,15 +24,21 @@ typedef enum psy__serve_word {
     PSY_WORD_READY,
     PSY_WORD_LOST,
     PSY_WORD_FAILED,
+    PSY_WORD_ADDED,
+    PSY_WORD_REFUSED,
     PSY_WORD_DRAIN,
     PSY_WORD_STOP,
     PSY_WORD_LOG,
-    PSY_WORD_RULES
+    PSY_WORD_RULES,
+    PSY_WORD_ADD,
+    PSY_WORD_REMOVE
 } psy__serve_word;
 
 typedef struct psy__serve_message {
     uint32_t word, status;
     uint64_t number;
+    uint32_t version, replace;
+    char name[64];
     char text[512];
 } psy__serve_message;
 
@@ -47,7 +56,7 @@ typedef struct psy__serve_order {
     uint32_t shard, place; /* place: of its beats */
     const char *name;      /* "broker", "shard 1" */
     const psy__serve_options *options;
-    const psy__served *served;
+    const psy__served *served; /* of modules, those that the service has now */
     psy__serve_shared *shared;
     int control, log_fd;
     int parent;

@@ -40,7 +40,9 @@ static void open_programs(opening *a)
     }
     for (uint32_t i = 0; i < list->count; i++) {
         psy__served_program *p = &a->served->programs[a->served->program_count++];
-        p->name = list->at[i].name;
+        size_t n;
+        p->version = psy__program_version(list->at[i].name, &n);
+        snprintf(p->name, sizeof p->name, "%.*s", (int)n, list->at[i].name);
         if (psy_module_open(list->at[i].file, &p->module) != PSY_OK) {
             complain(a, "%s", psy_detail());
         } else if (p->module->decoded.pipeline_count == 0) {
@@ -49,8 +51,6 @@ static void open_programs(opening *a)
     }
     if (list->count == 0) {
         complain(a, "there is no module to serve: name a .psm file, which psynec makes of a .hrm file");
-    } else if (list->count > 1) {
-        complain(a, "a service has one module: `%s` and `%s` need two", list->at[0].file, list->at[1].file);
     }
     if (!a->o->socket) {
         complain(a, "say where the service is: --socket=PATH");
@@ -163,6 +163,39 @@ bool psy__served_open(const psy__serve_options *o, void (*say)(void *context, co
     return !a.failed;
 }
 
+psy__served_program *psy__served_find(const psy__served *served, const char *name, uint32_t version)
+{
+    for (uint32_t i = 0; i < served->program_count; i++) {
+        if (strcmp(served->programs[i].name, name) == 0 && served->programs[i].version == version) {
+            return &served->programs[i];
+        }
+    }
+    return NULL;
+}
+
+void psy__served_put(psy__served *served, const psy__served_program *program, bool replace)
+{
+    psy__served_program *programs = calloc(served->program_count + 1, sizeof *programs);
+    uint32_t count = 0;
+    if (!programs) {
+        psy__no_memory();
+    }
+    for (uint32_t i = 0; i < served->program_count; i++) {
+        const psy__served_program *p = &served->programs[i];
+        if (strcmp(p->name, program->name) == 0 && (replace || p->version == program->version)) {
+            psy_module_close(p->module);
+        } else {
+            programs[count++] = *p;
+        }
+    }
+    if (program->module) {
+        programs[count++] = *program;
+    }
+    free(served->programs);
+    served->programs = programs;
+    served->program_count = count;
+}
+
 void psy__served_close(psy__served *served)
 {
     for (uint32_t i = 0; i < served->data_count; i++) {
@@ -210,7 +243,7 @@ void psy__served_print(const psy__served *served, const psy__serve_options *o, F
     fprintf(to, "%s: %" PRIu32 " shard%s\n", o->socket, o->shards, o->shards == 1 ? "" : "s");
     for (uint32_t i = 0; i < served->program_count; i++) {
         const psy__module *m = &served->programs[i].module->decoded;
-        fprintf(to, "program %s: %s\n", served->programs[i].name, o->modules.at[i].file);
+        fprintf(to, "program %s: %s\n", o->modules.at[i].name, o->modules.at[i].file);
         for (uint32_t k = 0; k < m->pipeline_count; k += m->pipelines[k].alternatives ? m->pipelines[k].alternatives : 1) {
             const psy_psm_pipeline *p = &m->pipelines[k];
             fprintf(to, "  pipeline %s: %s -> %s, by %s\n", psy__module_string(m, p->name), type_name(m, p->input_type),

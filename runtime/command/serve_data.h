@@ -13,7 +13,8 @@
 #include "data/rows.h"
 
 typedef struct psy__served_program {
-    const char *name; /* the options' */
+    char name[64];
+    uint32_t version; /* 0: the broker's choice */
     psy_module *module;
 } psy__served_program;
 
@@ -28,6 +29,12 @@ typedef struct psy__served {
 bool psy__served_open(const psy__serve_options *o, void (*say)(void *context, const char *error), void *context,
                       psy__served *out);
 void psy__served_close(psy__served *served);
+
+/* The program of that name and version, or NULL. */
+psy__served_program *psy__served_find(const psy__served *served, const char *name, uint32_t version);
+/* Takes a program's module over; it takes the place of that of the same name and version or, where `replace`, of all of the
+ * name. `module` NULL: it is none of them any more. */
+void psy__served_put(psy__served *served, const psy__served_program *program, bool replace);
 
 /* Whether data `i` is of one and the same file in both, unchanged. */
 bool psy__served_same_file(const psy__served *a, const psy__served *b, uint32_t i);

@@ -141,8 +141,8 @@ static bool write_once(psy__log_out *out, const line *l)
     do {
         n = write(out->fd, l->text, l->n);
     } while (n < 0 && errno == EINTR);
-    if (n >= 0 && (size_t)n < l->n) {
-        atomic_store_explicit(&out->torn, n > 0, memory_order_relaxed);
+    if (n > 0 && (size_t)n < l->n) {
+        atomic_store_explicit(&out->shared->torn, 1, memory_order_relaxed);
     }
     return n == (ssize_t)l->n;
 }
@@ -158,7 +158,7 @@ static void make(const psy__log_out *out, line *l, psy_log_level level, const ch
     }
     l->n = 0;
     l->cut = false;
-    if (atomic_load_explicit(&out->torn, memory_order_relaxed)) {
+    if (atomic_load_explicit(&out->shared->torn, memory_order_relaxed)) {
         put(l, "\n", 1);
     }
     if (atomic_load_explicit(&out->shared->json, memory_order_relaxed)) {
@@ -184,12 +184,12 @@ void psy__log_write(psy__log_out *out, psy_log_level level, const char *event, c
             atomic_fetch_add_explicit(&s->lost, 1, memory_order_relaxed);
             return;
         }
-        atomic_store_explicit(&out->torn, 0, memory_order_relaxed);
+        atomic_store_explicit(&out->shared->torn, 0, memory_order_relaxed);
         atomic_store_explicit(&s->failing, 0, memory_order_relaxed);
     }
     make(out, &l, level, event, fields, count);
     if (write_once(out, &l)) {
-        atomic_store_explicit(&out->torn, 0, memory_order_relaxed);
+        atomic_store_explicit(&out->shared->torn, 0, memory_order_relaxed);
         return;
     }
     const int error = errno;

@@ -24,6 +24,7 @@ enum { PSY_LOG_LINE_BYTES = 4096 }; /* longer lines are cut */
 typedef struct psy__log_shared {
     _Atomic uint32_t level, json;
     _Atomic uint32_t failing; /* lines that were lost since one could be written */
+    _Atomic uint32_t torn;    /* the last line was cut off by a full disk */
     _Atomic uint64_t lost;    /* ever */
 } psy__log_shared;
 
@@ -32,8 +33,7 @@ typedef struct psy__log_out {
     psy__log_shared *shared;
     int fd; /* stays the same number when the file is opened anew */
     char from[24];
-    psy_log log;           /* to be handed to brokers and workers */
-    _Atomic uint32_t torn; /* the last line was cut off by a full disk */
+    psy_log log; /* to be handed to brokers and workers */
 } psy__log_out;
 
 /* Opens a file for appending (0640), "-": standard error. The descriptor is the caller's. IO, DENIED, ... */

@@ -31,7 +31,7 @@ static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 
 #define AT(member) offsetof(psy__serve_options, member)
 static const setting settings[] = {
-    {PSY_OPTION_SERVE_MODULE, PROGRAMS, false, AT(modules), 0, 0, 0, NULL},
+    {PSY_OPTION_SERVE_MODULE, PROGRAMS, true, AT(modules), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_SOCKET, ADDRESS, false, AT(socket), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_SHARDS, NUMBER, false, AT(shards), 1, PSY_SHARDS_MAX, 1, NULL},
     {PSY_OPTION_SERVE_DATA, FILES, false, AT(data), 0, 0, 0, NULL},
@@ -42,6 +42,11 @@ static const setting settings[] = {
     {PSY_OPTION_SERVE_MAX_BATCH, NUMBER, false, AT(max_batch), 1, PSY_BATCH_MAX, 64, NULL},
     {PSY_OPTION_SERVE_IN_FLIGHT, NUMBER, false, AT(in_flight), 1, 1 << 20, 4096, NULL},
     {PSY_OPTION_SERVE_CLIENTS, NUMBER, false, AT(clients), 1, 4096, 64, NULL},
+    {PSY_OPTION_SERVE_MAX_REQUEST, NUMBER, false, AT(max_request_bytes), 0, 1 << 30, 0, NULL},
+    {PSY_OPTION_SERVE_MAX_REPLY, NUMBER, false, AT(max_reply_bytes), 0, 1 << 30, 0, NULL},
+    {PSY_OPTION_SERVE_MAX_PARTIAL, NUMBER, false, AT(max_partial_bytes), 0, 1 << 30, 0, NULL},
+    {PSY_OPTION_SERVE_CLIENT_PROGRAMS, NUMBER, false, AT(client_programs), 0, 1024, 0, NULL},
+    {PSY_OPTION_SERVE_CLIENT_PROGRAM_BYTES, NUMBER, false, AT(client_program_bytes), 1, 256 << 20, 1 << 20, NULL},
     {PSY_OPTION_SERVE_ALLOW, RULES, true, AT(allow), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_SOCKET_MODE, MODE, false, AT(socket_mode), 0, 0777, 0, NULL},
     {PSY_OPTION_SERVE_SOCKET_GROUP, TEXT, false, AT(socket_group), 0, 0, 0, NULL},
@@ -164,9 +169,28 @@ static psy_status set_address(psy__serve_options *o, const char *value)
 
 /* ---- lists ---- */
 
-static bool is_program_name(const char *name, size_t n)
+uint32_t psy__program_version(const char *text, size_t *name_bytes)
 {
-    return n >= 1 && n <= 63 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") >= n;
+    const char *at = strchr(text, '@');
+    char *end;
+    *name_bytes = at ? (size_t)(at - text) : strlen(text);
+    const unsigned long version = at ? strtoul(at + 1, &end, 10) : 0;
+    return at && *end == '\0' && version <= UINT32_MAX ? (uint32_t)version : 0;
+}
+
+/* With a version, or without. */
+static bool is_program_name(const char *text, size_t n)
+{
+    char name[80];
+    size_t name_bytes;
+    if (n == 0 || n >= sizeof name) {
+        return false;
+    }
+    memcpy(name, text, n);
+    name[n] = '\0';
+    const uint32_t version = psy__program_version(name, &name_bytes);
+    return name_bytes >= 1 && name_bytes <= 63 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == name_bytes &&
+           (n == name_bytes || version > 0);
 }
 
 static psy__named *new_named(psy__named_list *list)

@@ -34,6 +34,7 @@ typedef struct psy__serve_options {
     char *socket;                               /* an address: ipc:///path */
     char *engine, *device, *log, *socket_group;
     uint32_t socket_mode; /* 0: the library's choice */
+    uint32_t max_request_bytes, max_reply_bytes, max_partial_bytes, client_programs, client_program_bytes;
     uint32_t shards, in_flight, clients, max_batch, agents, counters;
     uint32_t log_format, log_level, drain_ms, restarts;
     /* Of the command line only. */
@@ -62,6 +63,9 @@ bool psy__serve_options_read(psy__serve_options *o, int argc, char **argv, void 
 
 /* The rules of `allow`, on the heap. As psy__rule_parse. */
 PSY_NODISCARD psy_status psy__serve_options_rules(const psy__serve_options *o, psy_rule **out);
+
+/* "films@2": the version, or 0, and how many bytes the name has. */
+uint32_t psy__program_version(const char *text, size_t *name_bytes);
 
 /* As a configuration file. */
 void psy__serve_options_print(const psy__serve_options *o, FILE *to);

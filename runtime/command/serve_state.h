@@ -30,9 +30,16 @@ typedef struct psy__child {
 
 typedef enum psy__serve_phase { PSY_SERVE_RUNS, PSY_SERVE_DRAINS, PSY_SERVE_ENDS } psy__serve_phase;
 
+enum { PSY_SERVE_CHANGES_MAX = 64 };
+
 typedef struct psy__supervisor {
     psy__serve_options *options;
-    const psy__served *served;
+    psy__served *served;
+    struct {
+        psy__served_program program;
+        bool replace;
+    } changes[PSY_SERVE_CHANGES_MAX]; /* that the broker was asked for, and has not said what became of */
+    uint32_t change_count;
     int argc;
     char **argv;
     psy__serve_shared *shared;
@@ -44,9 +51,14 @@ typedef struct psy__supervisor {
     psy__serve_phase phase;
     bool was_ready, told_ready;
     uint64_t kill_due_ns, watchdog_due_ns; /* UINT64_MAX: never */
-    uint64_t started_ns, restarts;
+    uint64_t started_ns, restarts, reloads, refused_programs;
     int status;
 } psy__supervisor;
+
+/* The broker said what became of a program. */
+void psy__serve_program_settled(psy__supervisor *s, const psy__serve_message *m);
+/* The broker died before it said so. */
+void psy__serve_programs_dropped(psy__supervisor *s);
 
 /* Reads everything anew, and changes what can change: all of it, or nothing. */
 void psy__serve_reload(psy__supervisor *s);

@@ -230,6 +230,9 @@ static void bury(psy__supervisor *s, psy__child *c, int wait_status)
     c->control = -1;
     c->pid = 0;
     say_how_it_died(c, wait_status, why, sizeof why);
+    if (is_broker(c)) {
+        psy__serve_programs_dropped(s);
+    }
     if (s->options->counters) {
         (void)!psy_counters_clean(NULL, NULL); /* of one that was killed */
     }
@@ -262,7 +265,6 @@ static void hear(psy__supervisor *s, psy__child *c)
 {
     psy__serve_message m;
     int fd;
-    (void)s;
     while (psy__serve_hear(c->control, &m, &fd) > 0) {
         if (fd >= 0) {
             close(fd);
@@ -274,6 +276,8 @@ static void hear(psy__supervisor *s, psy__child *c)
         } else if (m.word == PSY_WORD_FAILED || m.word == PSY_WORD_LOST) {
             c->status = (psy_status)m.status;
             snprintf(c->why, sizeof c->why, "%s", m.text);
+        } else if (m.word == PSY_WORD_ADDED || m.word == PSY_WORD_REFUSED) {
+            psy__serve_program_settled(s, &m);
         }
     }
 }
@@ -462,7 +466,7 @@ static psy_status open_all(psy__supervisor *s)
     return s->signals < 0 ? psy_fail(PSY_IO, "signalfd: %s", strerror(errno)) : PSY_OK;
 }
 
-int psy__serve_supervise(psy__serve_options *options, const psy__served *served, int argc, char **argv)
+int psy__serve_supervise(psy__serve_options *options, psy__served *served, int argc, char **argv)
 {
     psy__supervisor *s = calloc(1, sizeof *s);
     if (!s) {

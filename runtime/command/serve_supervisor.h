@@ -14,7 +14,8 @@
 #include "command/serve_data.h"
 
 /* Serves until it is told to end. `argc` and `argv` are the command line, to be read again on SIGHUP. Gives the exit status: 0
- * where it was told to end, 1 where it could not go on, 3 where memory ran out. Of `options`, what is live changes. */
-int psy__serve_supervise(psy__serve_options *options, const psy__served *served, int argc, char **argv);
+ * where it was told to end, 1 where it could not go on, 3 where memory ran out. Of `options` and `served`, what is live
+ * changes. */
+int psy__serve_supervise(psy__serve_options *options, psy__served *served, int argc, char **argv);
 
 #endif

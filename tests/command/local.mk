@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-test_scripts += %D%/check.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/serve.sh %D%/serve_log.sh %D%/types.sh
+test_scripts += %D%/check.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/serve.sh %D%/serve_log.sh %D%/serve_programs.sh %D%/types.sh
 EXTRA_DIST += %D%/served.hrm %D%/served.psy %D%/served.sh %D%/shell.sh %D%/store.psy
 
 # What counters.sh looks at.
