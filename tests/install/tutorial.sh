@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' TERM INT
 export PSYNE_COUNTERS=$work/counters
 export PATH="$PSYNE_BUILD/compiler:$PSYNE_BUILD/runtime/command:$PATH"
-root='' prefix=/nowhere CC=cc
+root=/nowhere/root prefix=/nowhere CC=/nowhere/cc
 
 tutorial() {
     local left
