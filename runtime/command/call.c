@@ -17,15 +17,6 @@ typedef struct calling {
     psy__sink sink;
 } calling;
 
-static uint32_t count_of(const char *option, const char *value, unsigned most)
-{
-    const unsigned n = psy__number_of(option, value, most);
-    if (n == 0) {
-        psy__misuse(NULL, "%s is 1 or more", option);
-    }
-    return n;
-}
-
 /* False: help was asked for. */
 static bool read_line(calling *c, int argc, char **argv, int *files)
 {
@@ -36,9 +27,9 @@ static bool read_line(calling *c, int argc, char **argv, int *files)
         case PSY_OPTION_CALL_MODULE: c->module_path = value; break;
         case PSY_OPTION_CALL_INPUT: psy__source_add_field(&c->source, value); break;
         case PSY_OPTION_CALL_OUTPUT: psy__sink_add_output(&c->sink, value); break;
-        case PSY_OPTION_CALL_DEADLINE: c->deadline_ms = count_of("--deadline-ms", value, DEADLINE_MAX); break;
-        case PSY_OPTION_CALL_CONNECT: c->connect_ms = count_of("--connect-ms", value, CONNECT_MAX); break;
-        case PSY_OPTION_CALL_IN_FLIGHT: c->in_flight = count_of("--in-flight", value, IN_FLIGHT_MAX); break;
+        case PSY_OPTION_CALL_DEADLINE: c->deadline_ms = psy__count_of("--deadline-ms", value, DEADLINE_MAX); break;
+        case PSY_OPTION_CALL_CONNECT: c->connect_ms = psy__count_of("--connect-ms", value, CONNECT_MAX); break;
+        case PSY_OPTION_CALL_IN_FLIGHT: c->in_flight = psy__count_of("--in-flight", value, IN_FLIGHT_MAX); break;
         case PSY_OPTION_CALL_REPEAT: c->repeat = psy__number_of("--repeat", value, REPEAT_MAX); break;
         case PSY_OPTION_CALL_JSON: c->sink.json = true; break;
         case PSY_OPTION_CALL_HELP: psy__help_write(PSY_COMMAND_CALL, stdout); return false;

@@ -66,6 +66,8 @@ void psy__help_write(psy__command command, FILE *to);
 void psy__option_usage(const psy__option_row *o, FILE *to);
 /* A whole number from 0 to `most`; else the program ends. */
 unsigned psy__number_of(const char *spelling, const char *value, unsigned most);
+/* The same from 1. */
+unsigned psy__count_of(const char *spelling, const char *value, unsigned most);
 
 /* Says it, and ends the program with 2. `help` may be NULL. */
 _Noreturn void psy__misuse(const char *help, const char *format, ...) PSY_PRINTF(2, 3);

@@ -120,6 +120,15 @@ unsigned psy__number_of(const char *spelling, const char *value, unsigned most)
     return (unsigned)n;
 }
 
+unsigned psy__count_of(const char *spelling, const char *value, unsigned most)
+{
+    const unsigned n = psy__number_of(spelling, value, most);
+    if (n == 0) {
+        psy__misuse(NULL, "%s is 1 or more", spelling);
+    }
+    return n;
+}
+
 /* ---- help ---- */
 
 void psy__option_usage(const psy__option_row *o, FILE *to)

@@ -47,15 +47,6 @@ static void add_data(running *r, const char *option, const char *value, bool key
     *(keys ? &d->keys : &d->file) = file;
 }
 
-static uint32_t count_of(const char *option, const char *value, unsigned most)
-{
-    const unsigned n = psy__number_of(option, value, most);
-    if (n == 0) {
-        psy__misuse(NULL, "%s is 1 or more", option);
-    }
-    return n;
-}
-
 /* Where the module comes from, in *files words behind it the inputs. False: help was asked for. */
 static bool read_line(running *r, int argc, char **argv, int *files)
 {
@@ -69,10 +60,10 @@ static bool read_line(running *r, int argc, char **argv, int *files)
         case PSY_OPTION_RUN_KEYS: add_data(r, "--keys", value, true); break;
         case PSY_OPTION_RUN_INPUT: psy__source_add_field(&r->source, value); break;
         case PSY_OPTION_RUN_OUTPUT: psy__sink_add_output(&r->sink, value); break;
-        case PSY_OPTION_RUN_SHARDS: o->shards = count_of("--shards", value, SHARDS_MAX); break;
+        case PSY_OPTION_RUN_SHARDS: o->shards = psy__count_of("--shards", value, SHARDS_MAX); break;
         case PSY_OPTION_RUN_ENGINE: o->engine = value; break;
         case PSY_OPTION_RUN_DEVICE: o->device = value; break;
-        case PSY_OPTION_RUN_BATCH: o->max_batch = count_of("--batch", value, BATCH_MAX); break;
+        case PSY_OPTION_RUN_BATCH: o->max_batch = psy__count_of("--batch", value, BATCH_MAX); break;
         case PSY_OPTION_RUN_REPEAT: r->repeat = psy__number_of("--repeat", value, REPEAT_MAX); break;
         case PSY_OPTION_RUN_TRACE: r->looks = true; break;
         case PSY_OPTION_RUN_VALUES: r->trace.values = psy__number_of("--values", value, PSY_TRACE_VALUES_MAX); break;

@@ -72,12 +72,17 @@ psy_status psy__npy_field(const psy_type *type, const char *name, const psy_psm_
 
 /* ---- messages ---- */
 
+static psy_status too_many(void)
+{
+    return psy_fail(PSY_TOO_LARGE, "more than %" PRIu64 " MiB of messages", PSY_SOURCE_BYTES_MAX >> 20);
+}
+
 /* The place for one more. */
 static psy_status next_place(psy__source *s, unsigned char **out)
 {
     const uint64_t used = s->count * s->type.bytes, bytes = used + s->type.bytes;
     if (bytes > PSY_SOURCE_BYTES_MAX) {
-        return psy_fail(PSY_TOO_LARGE, "more than %" PRIu64 " MiB of messages", PSY_SOURCE_BYTES_MAX >> 20);
+        return too_many();
     }
     if (bytes > s->memory.bytes) {
         psy__room_grow(&s->memory, bytes < PSY_SOURCE_BYTES_MAX / 2 ? 2 * bytes + 65536 : PSY_SOURCE_BYTES_MAX, used);
@@ -213,7 +218,8 @@ static psy_status make_messages(psy__source *s)
     for (uint32_t i = s->field_count; i-- > 0;) {
         count = s->fields[i].each ? s->fields[i].npy.dims[0] : count;
     }
-    psy_status status = PSY_OK;
+    /* An array without elements may have as many rows as it likes. */
+    psy_status status = count > PSY_SOURCE_BYTES_MAX / s->type.bytes ? too_many() : PSY_OK;
     while (status == PSY_OK && s->count < count) {
         unsigned char *to = NULL;
         status = next_place(s, &to);

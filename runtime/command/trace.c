@@ -241,6 +241,9 @@ static void put_text(ran *r, const psy__instruction *at, uint32_t reg, const psy
         put_element(b->dtype, v->greatest, false, stdout);
         printf(" mean %.6g", v->mean);
     }
+    if (v->count < b->count) {
+        printf(" (of the first %" PRIu64 ")", v->count);
+    }
     if (b->count > 1 && (v->nan > 0 || v->infinite > 0)) {
         printf("  | %" PRIu64 " NaN, %" PRIu64 " infinite", v->nan, v->infinite);
     }
@@ -286,7 +289,7 @@ static void put_json(ran *r, const psy__instruction *at, uint32_t reg, const psy
         fputs(", \"mean\": ", stdout);
         put_element(PSY_F64, &v->mean, true, stdout);
     }
-    printf(", \"nan\": %" PRIu64 ", \"infinite\": %" PRIu64 "}", v->nan, v->infinite);
+    printf(", \"looked_at\": %" PRIu64 ", \"nan\": %" PRIu64 ", \"infinite\": %" PRIu64 "}", v->count, v->nan, v->infinite);
 }
 
 /* ---- a run ---- */

@@ -44,12 +44,15 @@ typedef struct psy__trace {
 void psy__trace_init(psy__trace *t, const psy_module *module, uint32_t shards);
 void psy__trace_end(psy__trace *t);
 
-/* What a value's elements are like. */
+/* What a value's elements are like: of the first PSY_SUMMARY_MAX, for a view may repeat one without end. */
+#define PSY_SUMMARY_MAX (UINT64_C(1) << 26)
 typedef struct psy__value_summary {
-    uint64_t count, nan, infinite;
-    bool any;                            /* one that is no NaN: least and greatest are set */
-    unsigned char least[8], greatest[8]; /* elements of the value's dtype */
-    double mean;                         /* of those that are finite */
+    uint64_t count; /* that were looked at */
+    uint64_t nan, infinite;
+    bool any;                                 /* one that is no NaN: least and greatest are set */
+    PSY_ALIGNAS(8) unsigned char least[8];    /* an element of the value's dtype */
+    PSY_ALIGNAS(8) unsigned char greatest[8]; /* and another */
+    double mean;                              /* of those that are finite */
 } psy__value_summary;
 
 /* Of the elements at `at`, whose dims and strides `r` has. */

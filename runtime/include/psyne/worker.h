@@ -42,12 +42,12 @@ typedef struct psy_worker_options {
     /* Where it counts its side of every ring, two rows and one for each client; outlives the worker. A ring that gets no row
      * goes uncounted. NULL: none are counted. */
     psy_counters *counters;
-    const psy_log *log;               /* outlives the worker; NULL: nobody is told */
-    const struct psy__tracer *tracer; /* the library's own, for `psyne run --trace`, with engine "cpu"; NULL: nobody looks */
+    const psy_log *log; /* outlives the worker; NULL: nobody is told */
     /* Modules that need not be sent, by what they are: names and versions are the broker's. The first one must be there, where
      * there is no `module`. */
     const psy_program *programs;
     uint32_t program_count;
+    const struct psy__tracer *tracer; /* the library's own, for `psyne run --trace`, with engine "cpu"; NULL: nobody looks */
 } psy_worker_options;
 
 /* Resident data, given row by row: the worker asks for the rows of its own shard only.
