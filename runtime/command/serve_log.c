@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,14 +136,46 @@ static void put_as_json(line *l, psy_log_level level, const char *event, const p
 
 /* ---- writing ---- */
 
+enum { WHOLE, TORN, MENDED }; /* MENDED: just now, by somebody */
+
+static ssize_t write_bytes(const psy__log_out *out, const char *text, size_t n)
+{
+    ssize_t wrote;
+    do {
+        wrote = write(out->fd, text, n);
+    } while (wrote < 0 && errno == EINTR);
+    return wrote;
+}
+
+/* Where a full disk cut the last line off, one of all processes ends it, and the others wait for that a moment. */
+static bool mend(psy__log_out *out)
+{
+    enum { PATIENCE = 1000 };
+    _Atomic uint32_t *torn = &out->shared->torn;
+    for (int i = 0; i < PATIENCE; i++) {
+        uint32_t is = atomic_load_explicit(torn, memory_order_acquire);
+        if (is == WHOLE) {
+            return true;
+        }
+        if (is == TORN && atomic_compare_exchange_strong(torn, &is, MENDED)) {
+            const bool mended = write_bytes(out, "\n", 1) == 1;
+            atomic_store_explicit(torn, mended ? WHOLE : TORN, memory_order_release);
+            return mended;
+        }
+        sched_yield();
+    }
+    atomic_store_explicit(torn, TORN, memory_order_release); /* who was at it has died */
+    return false;
+}
+
 static bool write_once(psy__log_out *out, const line *l)
 {
-    ssize_t n;
-    do {
-        n = write(out->fd, l->text, l->n);
-    } while (n < 0 && errno == EINTR);
+    if (!mend(out)) {
+        return false;
+    }
+    const ssize_t n = write_bytes(out, l->text, l->n);
     if (n > 0 && (size_t)n < l->n) {
-        atomic_store_explicit(&out->shared->torn, 1, memory_order_relaxed);
+        atomic_store_explicit(&out->shared->torn, TORN, memory_order_release);
     }
     return n == (ssize_t)l->n;
 }
@@ -158,9 +191,6 @@ static void make(const psy__log_out *out, line *l, psy_log_level level, const ch
     }
     l->n = 0;
     l->cut = false;
-    if (atomic_load_explicit(&out->shared->torn, memory_order_relaxed)) {
-        put(l, "\n", 1);
-    }
     if (atomic_load_explicit(&out->shared->json, memory_order_relaxed)) {
         put_as_json(l, level, event, all, count + 1);
     } else {
@@ -184,12 +214,10 @@ void psy__log_write(psy__log_out *out, psy_log_level level, const char *event, c
             atomic_fetch_add_explicit(&s->lost, 1, memory_order_relaxed);
             return;
         }
-        atomic_store_explicit(&out->shared->torn, 0, memory_order_relaxed);
         atomic_store_explicit(&s->failing, 0, memory_order_relaxed);
     }
     make(out, &l, level, event, fields, count);
     if (write_once(out, &l)) {
-        atomic_store_explicit(&out->shared->torn, 0, memory_order_relaxed);
         return;
     }
     const int error = errno;

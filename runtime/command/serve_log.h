@@ -24,7 +24,7 @@ enum { PSY_LOG_LINE_BYTES = 4096 }; /* longer lines are cut */
 typedef struct psy__log_shared {
     _Atomic uint32_t level, json;
     _Atomic uint32_t failing; /* lines that were lost since one could be written */
-    _Atomic uint32_t torn;    /* the last line was cut off by a full disk */
+    _Atomic uint32_t torn;    /* whether a full disk cut the last line off */
     _Atomic uint64_t lost;    /* ever */
 } psy__log_shared;
 

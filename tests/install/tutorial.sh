@@ -4,7 +4,7 @@
 set -u
 . "$PSYNE_SOURCE/tests/install/pages.sh"
 # The path of a socket has room for 107 bytes.
-[ ${#TMPDIR} -lt 60 ] || TMPDIR=/tmp
+[ "$(expr length "${TMPDIR:-/tmp}")" -lt 60 ] || TMPDIR=/tmp
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' TERM INT
