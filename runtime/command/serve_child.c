@@ -18,7 +18,7 @@
 #include "command/serve_requests.h"
 
 enum { SPINS = 64, YIELDS = 8 };
-static const uint64_t sleep_ns = 20000000, orphan_ns = 3000000000;
+static const uint64_t sleep_ns = 20000000, orphan_ns = 3000000000, leave_ns = 1000000000;
 
 /* A process has one child of this kind in it, and its signals have nothing else to find it by. */
 static struct {
@@ -29,6 +29,7 @@ static struct {
     psy_status status;
     char why[512];
     psy__serve_requests requests;
+    bool told_drained;
     _Atomic uint32_t stop, failed, ready, handed_over;
 } me = {.loading = PTHREAD_MUTEX_INITIALIZER, .requests = {.lock = PTHREAD_MUTEX_INITIALIZER}};
 
@@ -116,10 +117,13 @@ static void beat(void)
     atomic_store_explicit(b, atomic_load_explicit(b, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-/* True: the broker was to end, and can. */
-static bool mind_supervisor(psy_broker *broker)
+/* The broker of a drained service stays until its workers have left. */
+static void mind_supervisor(psy_broker *broker)
 {
-    return psy__serve_requests_mind(&me.requests, broker, &me.log, me.order.control);
+    if (psy__serve_requests_mind(&me.requests, broker, &me.log, me.order.control) && !me.told_drained) {
+        me.told_drained = true;
+        say(PSY_WORD_DRAINED, PSY_OK, "");
+    }
 }
 
 /* ---- the broker ---- */
@@ -191,9 +195,8 @@ static void run_broker(psy_broker *broker)
     uint32_t idle = 0;
     while (!stopped() && !atomic_load_explicit(&me.handed_over, memory_order_acquire)) {
         beat();
-        if (mind_supervisor(broker)) {
-            stop_all();
-        } else if (psy_broker_do_work(broker)) {
+        mind_supervisor(broker);
+        if (psy_broker_do_work(broker)) {
             idle = 0;
         } else if (!idles(&idle)) {
             psy_broker_wait(broker, sleep_ns);
@@ -286,6 +289,18 @@ static void run_worker(psy_worker *worker)
     }
 }
 
+/* It finishes what it has, and the broker gives it nothing more. */
+static void leave(psy_worker *worker)
+{
+    const uint64_t until_ns = psy__now_ns() + leave_ns;
+    psy_worker_drain(worker);
+    while (psy_worker_status(worker) == PSY_OK && psy__now_ns() < until_ns) {
+        if (!psy_worker_do_work(worker)) {
+            psy_worker_wait(worker, leave_ns);
+        }
+    }
+}
+
 /* ---- all in one process ---- */
 
 static void *broker_thread(void *broker)
@@ -299,6 +314,9 @@ static void *worker_thread(void *number)
     psy_worker *worker = create_worker((uint32_t)(uintptr_t)number);
     if (worker) {
         run_worker(worker);
+        if (me.order.role == PSY_ROLE_OF_SHARD) {
+            leave(worker);
+        }
     }
     psy_worker_destroy(worker);
     return NULL;
@@ -318,10 +336,7 @@ static void run_on_one_thread(psy_broker *broker, psy_worker **workers, uint32_t
 {
     uint32_t idle = 0;
     while (!stopped()) {
-        if (mind_supervisor(broker)) {
-            stop_all();
-            break;
-        }
+        mind_supervisor(broker);
         uint32_t done = psy_broker_do_work(broker);
         for (uint32_t i = 0; i < count; i++) {
             done += psy_worker_do_work(workers[i]);

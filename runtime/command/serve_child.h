@@ -5,7 +5,8 @@
  *   child -> supervisor    UP: the address is bound            READY: it serves
  *                          LOST: its broker is gone            FAILED: why it ends
  *                          ADDED, REFUSED: what became of ADD or REMOVE
- *   supervisor -> child    DRAIN: end when nothing is under way, or after `number` milliseconds
+ *                          DRAINED: nothing is under way any more, or the time for that is over; it waits for STOP
+ *   supervisor -> child    DRAIN: take nothing new, and finish what is under way within `number` milliseconds
  *                          STOP: end                           LOG: a descriptor, to which the log goes from now on
  *                          ADD: the module in the file `text`, whose hash is `number`, under name and version
  *                          REMOVE: the program of that name and version
@@ -26,6 +27,7 @@ typedef enum psy__serve_word {
     PSY_WORD_FAILED,
     PSY_WORD_ADDED,
     PSY_WORD_REFUSED,
+    PSY_WORD_DRAINED,
     PSY_WORD_DRAIN,
     PSY_WORD_STOP,
     PSY_WORD_LOG,

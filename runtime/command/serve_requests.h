@@ -34,7 +34,7 @@ typedef struct psy__serve_requests {
  * refuse. Blocks on files; allocates. */
 void psy__serve_requests_take(psy__serve_requests *r, int control, const psy__serve_message *message, int fd);
 
-/* True: the broker was to drain, and has, or its time is over. */
+/* True, from then on: the broker was to drain, and has, or its time is over. */
 bool psy__serve_requests_mind(psy__serve_requests *r, psy_broker *broker, psy__log_out *log, int control);
 
 #endif

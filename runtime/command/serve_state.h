@@ -49,7 +49,7 @@ typedef struct psy__supervisor {
     psy__child children[PSY_SERVE_CHILDREN_MAX];
     uint32_t child_count;
     psy__serve_phase phase;
-    bool was_ready, told_ready;
+    bool was_ready, told_ready, drained;
     uint64_t kill_due_ns, watchdog_due_ns; /* UINT64_MAX: never */
     uint64_t started_ns, restarts, reloads, refused_programs;
     int status;

@@ -122,12 +122,15 @@ static psy_status start(psy__supervisor *s, uint32_t place)
 
 /* ---- ending ---- */
 
-static void tell_all(psy__supervisor *s, uint32_t word, uint64_t number, bool shards_too)
+typedef enum whom { ALL, ONLY_BROKER, ALL_BUT_BROKER } whom;
+
+static void tell(psy__supervisor *s, uint32_t word, uint64_t number, whom to)
 {
     const psy__serve_message m = {.word = word, .number = number};
     for (uint32_t i = 0; i < s->child_count; i++) {
-        if (s->children[i].pid && (shards_too || is_broker(&s->children[i]))) {
-            (void)psy__serve_tell(s->children[i].control, &m, -1);
+        const psy__child *c = &s->children[i];
+        if (c->pid && (to == ALL || is_broker(c) == (to == ONLY_BROKER))) {
+            (void)psy__serve_tell(c->control, &m, -1);
         }
     }
 }
@@ -143,21 +146,21 @@ static void kill_all(psy__supervisor *s)
     s->kill_due_ns = UINT64_MAX;
 }
 
-/* The shards go on until the broker has ended. */
+/* The shards go on until nothing is under way, and the broker until they have left. */
 static void drain(psy__supervisor *s, const char *why)
 {
     psy__log(&s->log, PSY_LOG_INFO, "serve.stopping", PSY_TEXT("reason", why), PSY_NUMBER("drain_ms", s->options->drain_ms));
     psy__notify_say(&s->notify, "STOPPING=1\nSTATUS=requests that are under way end");
     s->phase = PSY_SERVE_DRAINS;
     s->kill_due_ns = psy__add_ns(psy__now_ns(), s->options->drain_ms * ms + end_ns);
-    tell_all(s, PSY_WORD_DRAIN, s->options->drain_ms, false);
+    tell(s, PSY_WORD_DRAIN, s->options->drain_ms, ONLY_BROKER);
 }
 
 static void end_now(psy__supervisor *s)
 {
     s->phase = PSY_SERVE_ENDS;
     s->kill_due_ns = psy__add_ns(psy__now_ns(), end_ns);
-    tell_all(s, PSY_WORD_STOP, 0, true);
+    tell(s, PSY_WORD_STOP, 0, ALL);
 }
 
 static void give_up(psy__supervisor *s, psy_status status, const char *why)
@@ -276,6 +279,9 @@ static void hear(psy__supervisor *s, psy__child *c)
         } else if (m.word == PSY_WORD_FAILED || m.word == PSY_WORD_LOST) {
             c->status = (psy_status)m.status;
             snprintf(c->why, sizeof c->why, "%s", m.text);
+        } else if (m.word == PSY_WORD_DRAINED) {
+            s->drained = true;
+            tell(s, PSY_WORD_STOP, 0, ALL_BUT_BROKER);
         } else if (m.word == PSY_WORD_ADDED || m.word == PSY_WORD_REFUSED) {
             psy__serve_program_settled(s, &m);
         }
@@ -315,11 +321,21 @@ static void read_signals(psy__supervisor *s)
     reap(s); /* SIGCHLD comes once for several */
 }
 
+static bool only_broker_lives(const psy__supervisor *s)
+{
+    for (uint32_t i = 1; i < s->child_count; i++) {
+        if (s->children[i].pid) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Draining is over at once where no broker runs. */
 static void start_due(psy__supervisor *s, uint64_t now)
 {
     const psy__child *broker = &s->children[0];
-    if (s->phase == PSY_SERVE_DRAINS && !broker->pid) {
+    if (s->phase == PSY_SERVE_DRAINS && (!broker->pid || (s->drained && only_broker_lives(s)))) {
         end_now(s);
     }
     for (uint32_t i = 0; i < s->child_count && s->phase == PSY_SERVE_RUNS; i++) {

@@ -162,4 +162,5 @@ ok 'the broker ends with the one that started it' await gone "$broker"
 ok 'the shard too' await gone "$shard"
 ok 'and the next one starts' every 'start "${all[@]}"' answers
 stop
+ok 'nothing of an ordinary life is an error' every "is $status 0" "! grep -E ' (error|warning) ' log"
 finish
