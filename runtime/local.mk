@@ -35,6 +35,7 @@ lib_LTLIBRARIES += %D%/libpsyne-rt.la
 %C%_libpsyne_rt_la_DEPENDENCIES = %D%/libpsyne-core.la %D%/psyne-rt.map
 
 include %D%/command/local.mk
+include %D%/telemetry/local.mk
 
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = %D%/psyne-rt.pc

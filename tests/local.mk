@@ -26,6 +26,7 @@ include %D%/schema/local.mk
 include %D%/message/local.mk
 include %D%/data/local.mk
 include %D%/command/local.mk
+include %D%/telemetry/local.mk
 include %D%/compiler/local.mk
 include %D%/lsp/local.mk
 include %D%/fuzz/local.mk

@@ -108,5 +108,6 @@ int psy__serve(int argc, char **argv);
 int psy__call(int argc, char **argv);
 int psy__run(int argc, char **argv);
 int psy__check(int argc, char **argv);
+int psy__metrics(int argc, char **argv);
 
 #endif

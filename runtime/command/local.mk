@@ -8,20 +8,21 @@ bin_PROGRAMS += %D%/psyne
     %D%/serve_log.c %D%/serve_log.h %D%/serve_notify.c %D%/serve_notify.h %D%/serve_options.c %D%/serve_options.h %D%/serve_reload.c %D%/serve_requests.c %D%/serve_requests.h %D%/serve_rules.c %D%/serve_rules.h \
     %D%/serve_state.h %D%/serve_supervisor.c %D%/serve_supervisor.h %D%/serve_talk.c
 %C%_psyne_SOURCES += %D%/check.c %D%/check.h %D%/check_machine.c %D%/check_service.c
+%C%_psyne_SOURCES += %D%/counters.h %D%/counters_sections.c %D%/metrics.c %D%/table.c %D%/table.h
 %C%_psyne_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_psyne_LDADD = runtime/libpsyne-core.la
 
-# What is made of the table of commands lies in the tree: tests/command/docs.sh finds what is out of date.
+# What is made of the tables of commands lies in the tree: tests/command/docs.sh finds what is out of date.
 noinst_PROGRAMS += %D%/psynedoc
 %C%_psynedoc_SOURCES = runtime/base/near.c %D%/command.h %D%/commands.def %D%/options.c %D%/psynedoc.c
 %C%_psynedoc_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_psynedoc_LDADD = runtime/libpsyne-rt.la
-EXTRA_DIST += %D%/docs/completion.in %D%/docs/counters.in %D%/docs/manual.in %D%/docs/page.in
+EXTRA_DIST += %D%/docs/completion.in %D%/docs/counters.in %D%/docs/manual.in %D%/docs/page.in %D%/docs/telemetry.in
 
 update-docs: update-psyne-docs
 update-psyne-docs: %D%/psynedoc$(EXEEXT)
 	@set -e; write() { ./%D%/psynedoc$(EXEEXT) <$(srcdir)/%D%/docs/$$1.in >$(srcdir)/$$2.new && mv $(srcdir)/$$2.new $(srcdir)/$$2; }; \
-	write manual doc/man/psyne.1; write completion %D%/completion/psyne; write page doc/psyne.md; write counters doc/counters.md
+	write manual doc/man/psyne.1; write completion %D%/completion/psyne; write page doc/psyne.md; write counters doc/counters.md; write telemetry doc/telemetry.md
 .PHONY: update-psyne-docs
 
 dist_bashcompletion_DATA += %D%/completion/psyne

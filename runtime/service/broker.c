@@ -132,6 +132,9 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
         status = psy_bell_open(&b->doorbell);
     }
     if (status == PSY_OK) {
+        status = psy__measure_broker_begin(b);
+    }
+    if (status == PSY_OK) {
         status = psy__bind(o->uri, &b->listener);
     }
     if (status == PSY_OK) {
@@ -156,6 +159,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
         n += psy__broker_programs(b);
         n += psy__broker_overdue(b);
         psy__broker_tick(b);
+        psy__measure_broker(b);
         psy__counting_beat(&b->counting);
     }
     for (uint32_t s = 0; s < b->shard_count; s++) {
@@ -338,6 +342,7 @@ void psy_broker_destroy(psy_broker *b)
     }
     psy__guard_fini(&b->guard);
     psy__broker_drop_programs(b);
+    psy__measure_broker_end(b);
     psy_slab_destroy(b->gather_slab);
     psy_bell_close(&b->doorbell);
     free(b->clients);

@@ -278,6 +278,7 @@ psy_status psy__broker_entitle(psy_broker *b, const psy_program *p, uint32_t own
     if (status != PSY_OK) {
         return status;
     }
+    psy__measure_program_begin(b, &b->staged[place], name);
     psy__title *t = &b->titles[at];
     *t = (psy__title){.ticket = ++b->next_ticket,
                       .version = version,
@@ -435,6 +436,7 @@ uint32_t psy__broker_programs(psy_broker *b)
             serve(b, i);
             n++;
         } else if (s->phase == STAGED_LEAVING && s->tickets == 0 && s->told == 0) {
+            psy__measure_program_end(b, s);
             clear_place(s);
             n++;
         }
@@ -563,6 +565,7 @@ void psy__broker_drop_programs(psy_broker *b)
 {
     for (uint32_t i = 0; i < b->staged_top; i++) {
         if (b->staged[i].phase != STAGED_NONE) {
+            psy__measure_program_end(b, &b->staged[i]);
             clear_place(&b->staged[i]);
         }
     }

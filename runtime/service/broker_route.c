@@ -59,8 +59,21 @@ static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status st
     for (uint64_t rest = record->late; rest; rest &= rest - 1) {
         b->shards[__builtin_ctzll(rest)].late++;
     }
+    psy__latency_add(record->latency, b->now_ns - record->began_ns, status);
     answer(b, record, dead, status);
     psy__broker_failed(b, record, dead, status);
+}
+
+/* A ticket came back: how long its request took. What the shard says of when it ended counts where it can be. */
+static void count_end(const psy_broker *b, uint32_t id, psy_status status)
+{
+    const psy__ticket_record *record = &b->tickets[id];
+    const uint64_t ended_ns = atomic_load_explicit(&psy__ticket_at(&b->gather, id)->ended_ns, memory_order_relaxed);
+    if (!record->failed) { /* that was told when it failed */
+        psy__latency_add(
+            record->latency,
+            (ended_ns - record->began_ns <= b->now_ns - record->began_ns ? ended_ns : b->now_ns) - record->began_ns, status);
+    }
 }
 
 uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
@@ -70,8 +83,9 @@ uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
     const uint64_t *entries;
     while ((entries = psy_ring_peek(ring, DRAIN_BATCH, &got)) != NULL) {
         for (uint32_t i = 0; i < got; i++) {
-            uint32_t id = (uint32_t)entries[i];
+            uint32_t id = psy__finish_ticket(entries[i]);
             if (id < b->ticket_count && b->tickets[id].used && b->tickets[id].generation == entries[i] >> 32) {
+                count_end(b, id, psy__finish_status(entries[i]));
                 free_ticket(b, id);
             }
         }
@@ -122,6 +136,9 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
                 answer(b, record, shard, PSY_PEER_DIED);
                 psy__broker_failed(b, record, shard, PSY_PEER_DIED);
                 b->counts.failures++;
+                if (!record->failed) {
+                    psy__latency_add(record->latency, b->now_ns - record->began_ns, PSY_PEER_DIED);
+                }
                 free_ticket(b, id);
             }
             continue;
@@ -221,7 +238,9 @@ static void scatter(psy_broker *b, uint32_t channel, const psy__route *route, co
                                    .pipeline = route->pipeline,
                                    .expected = to,
                                    .request = e->request,
-                                   .deadline_ns = b->now_ns + wait_ns};
+                                   .deadline_ns = b->now_ns + wait_ns,
+                                   .latency = psy__measure_of(b, route->program, route->pipeline),
+                                   .began_ns = b->now_ns};
     route->program->tickets++;
     b->overdue_ns = record->deadline_ns < b->overdue_ns ? record->deadline_ns : b->overdue_ns;
     psy__ticket *ticket = psy__ticket_at(&b->gather, id);

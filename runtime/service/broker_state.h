@@ -18,6 +18,7 @@
 #include "service/events.h"
 #include "service/gather.h"
 #include "service/guard.h"
+#include "service/measure.h"
 #include "service/module_file.h"
 #include "service/protocol.h"
 #include "service/response.h"
@@ -41,6 +42,7 @@ typedef struct psy__staged {
     uint64_t tickets;         /* in flight */
     uint64_t told, ready;     /* shards (bits) */
     uint64_t *symbols;        /* symbol_count for each shard that is ready: GLOBAL sizes */
+    psy__latency *latencies;  /* by pipeline; NULL: they are counted with those of clients' programs */
 } psy__staged;
 
 /* A name and a version. */
@@ -129,6 +131,8 @@ typedef struct psy__ticket_record {
     uint64_t late; /* failed: the shards that had not reported then */
     uint64_t request, deadline_ns;
     uint64_t taken_ns; /* where it is traced */
+    const psy__latency *latency; /* of the pipeline, and when the request came: told once how it ended */
+    uint64_t began_ns;
 } psy__ticket_record;
 
 /* What any thread may read or ask for; written by the broker's own, but for `drain`. */
@@ -173,6 +177,7 @@ struct psy_broker {
     psy_bell doorbell; /* for psy_broker_stop; peers ring their bells */
     _Atomic bool stop;
     psy__counting counting;
+    psy__broker_measure measure;
     psy_broker_counts counts;
     psy__events events;
     psy__guard guard;
@@ -180,6 +185,12 @@ struct psy_broker {
     psy__health health;
     bool draining;
 };
+
+/* Whose times a request's are. */
+static inline const psy__latency *psy__measure_of(const psy_broker *b, const psy__staged *program, uint32_t pipeline)
+{
+    return program->latencies ? &program->latencies[pipeline] : &b->measure.of_clients;
+}
 
 /* ---- broker_link.c ---- */
 /* Handles everything that the listener and the links have. Returns how much. */

@@ -83,6 +83,7 @@ static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
         psy__counting_begin(&w->counting, &w->finished, w->ring_slab, "shard %u finished", said->shard);
     }
     w->gather = (psy__gather){psy_slab_data(w->gather_slab), said->tickets, said->shards, said->partial_bytes};
+    psy__measure_worker_begin(w);
     return status;
 }
 
@@ -352,6 +353,7 @@ uint32_t psy_worker_do_work(psy_worker *w)
     if (now >= w->tick_due_ns) {
         w->tick_due_ns = now + tick_ns;
         psy__worker_links(w);
+        psy__measure_worker(w);
         psy__counting_beat(&w->counting);
         psy__worker_tick(w, now);
     }
@@ -440,6 +442,7 @@ void psy_worker_destroy(psy_worker *w)
     psy__worker_drop_patrons(w);
     psy__counting_end(&w->counting, &w->requests);
     psy__counting_end(&w->counting, &w->finished);
+    psy__measure_worker_end(w);
     psy__worker_drop_programs(w);
     psy__worker_unload(w);
     psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};

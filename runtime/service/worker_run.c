@@ -6,12 +6,13 @@
 #include "service/worker_state.h"
 
 /* The ticket is closed: the broker may free it. The ring has room for every ticket. */
-static void finish(psy_worker *w, const psy__job *job)
+static void finish(psy_worker *w, const psy__job *job, psy_status status)
 {
     uint32_t got;
     uint64_t *entry = psy_ring_claim(&w->finished, 1, &got);
     if (entry) {
-        *entry = (uint64_t)job->generation << 32 | job->ticket;
+        atomic_store_explicit(&psy__ticket_at(&w->gather, job->ticket)->ended_ns, w->ended_ns, memory_order_relaxed);
+        *entry = psy__finish_entry(job->generation, job->ticket, (uint8_t)status);
         psy_ring_commit(&w->finished, 1);
     }
 }
@@ -35,6 +36,7 @@ static void end_reply(psy_worker *w, psy__patron *patron, const psy__job *job, p
                         status == PSY_OK ? bytes : 0, job->request)) {
         w->counts.dropped_replies++;
     }
+    w->counts.errors += status != PSY_OK;
     patron->completed = true;
     if (job->traced) {
         psy__worker_trace_answer(w, job, status, status == PSY_OK ? bytes : 0);
@@ -94,7 +96,7 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
         if (patron) {
             end_reply(w, patron, &job, status, 0);
         }
-        finish(w, &job);
+        finish(w, &job, status);
     }
     if (n == 0) {
         return;
@@ -105,9 +107,10 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     if (traced) {
         psy__worker_trace_merges(w, w->merges, n, psy__now_ns() - start_ns);
     }
+    w->ended_ns = psy__now_ns();
     for (uint32_t i = 0; i < n; i++) {
         end_reply(w, w->owners[i], &w->merges[i], (psy_status)w->statuses[i], reply_bytes);
-        finish(w, &w->merges[i]);
+        finish(w, &w->merges[i], (psy_status)w->statuses[i]);
     }
     w->counts.merges += n;
 }
@@ -142,8 +145,10 @@ void psy__worker_run_batch(psy_worker *w, uint32_t count)
     if (traced) {
         psy__worker_trace_runs(w, w->jobs, count, lane ? lane->shard->engine : w->engine, psy__now_ns() - start_ns);
     }
+    w->ended_ns = psy__now_ns();
     w->counts.requests += count;
     w->counts.batches++;
+    psy__measure_batch(&w->measure, count);
     uint32_t merges = 0;
     for (uint32_t i = 0; i < count; i++) {
         const psy__job *job = &w->jobs[i];
@@ -158,7 +163,7 @@ void psy__worker_run_batch(psy_worker *w, uint32_t count)
         if (all && ours) {
             w->merges[merges++] = *job;
         } else {
-            finish(w, job);
+            finish(w, job, (psy_status)w->statuses[i]);
         }
     }
     if (merges) {

@@ -17,6 +17,7 @@
 #include "service/dataset.h"
 #include "service/events.h"
 #include "service/gather.h"
+#include "service/measure.h"
 #include "service/module_file.h"
 #include "service/protocol.h"
 #include "service/response.h"
@@ -111,9 +112,9 @@ struct psy_worker {
     psy__job *waiting, *jobs; /* what the ring holds; those of one pipeline */
     psy__job *merges;         /* those that this worker finished as the last shard: it answers */
     uint8_t *statuses;
-    uint64_t tick_due_ns;
-    psy_bell doorbell; /* for psy_worker_stop */
-    psy_bell bell;     /* the broker rings it, and it rings the broker; none until the worker is started */
+    uint64_t tick_due_ns, ended_ns; /* ended: the run at hand, or its merges */
+    psy_bell doorbell;              /* for psy_worker_stop */
+    psy_bell bell;                  /* the broker rings it, and it rings the broker; none until the worker is started */
     bool started, dead;
     psy_status end; /* why it is dead, where the broker said so; else OK */
     char end_text[512];
@@ -121,6 +122,7 @@ struct psy_worker {
     bool leaving; /* the broker was told */
     _Atomic uint64_t beat_ns;
     psy__counting counting;
+    psy__worker_measure measure;
     psy_worker_counts counts;
     psy__events events;
     char description[512];

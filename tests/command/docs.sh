@@ -7,7 +7,7 @@ folder=$source/runtime/command
 fresh() { # template, file
     "$build/runtime/command/psynedoc" <"$folder/docs/$1.in" | diff -u "$source/$2" - >err || { echo "$2 is out of date: make update-docs" >>err && false; }
 }
-for row in manual:doc/man/psyne.1 completion:runtime/command/completion/psyne page:doc/psyne.md counters:doc/counters.md; do
+for row in manual:doc/man/psyne.1 completion:runtime/command/completion/psyne page:doc/psyne.md counters:doc/counters.md telemetry:doc/telemetry.md; do
     ok "${row#*:} is up to date" fresh "${row%%:*}" "${row#*:}"
 done
 
