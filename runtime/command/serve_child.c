@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
 #include "command/serve_child.h"
 
 #include <fcntl.h>
@@ -16,6 +19,11 @@
 
 #include "base/clock.h"
 #include "command/serve_requests.h"
+#include "telemetry/telemetry.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "0"
+#endif
 
 enum { SPINS = 64, YIELDS = 8 };
 static const uint64_t sleep_ns = 20000000, orphan_ns = 3000000000, leave_ns = 1000000000;
@@ -391,12 +399,44 @@ static void be_all_on_threads(psy_broker *broker)
     }
 }
 
+/* ---- the endpoint of metrics ---- */
+
+static bool is_service_ready(void *nothing, char *why, size_t bytes)
+{
+    const uint32_t serving = atomic_load(&me.order.shared->serving), all = atomic_load(&me.order.shared->children);
+    (void)nothing;
+    snprintf(why, bytes, "%u of %u processes serve", serving, all);
+    return serving == all;
+}
+
+static void be_endpoint(void)
+{
+    const psy__telemetry_options options = {
+        .listen = me.order.options->listen, .version = PACKAGE_VERSION, .ready = is_service_ready};
+    psy__telemetry *telemetry;
+    const psy_status status = psy__telemetry_open(&options, &telemetry);
+    if (status != PSY_OK) {
+        fail_with(status);
+        return;
+    }
+    psy__log(&me.log, PSY_LOG_INFO, "endpoint.ready", PSY_TEXT("address", psy__telemetry_address(telemetry)));
+    say(PSY_WORD_READY, PSY_OK, "");
+    while (!stopped()) {
+        beat();
+        sleep_for(100000000);
+    }
+    psy__telemetry_close(telemetry);
+}
+
 /* ---- the process ---- */
 
 static void be_it(void)
 {
-    psy_broker *broker = me.order.role == PSY_ROLE_OF_SHARD ? NULL : create_broker();
-    if (me.order.role == PSY_ROLE_OF_SHARD) {
+    const bool has_broker = me.order.role == PSY_ROLE_OF_BROKER || me.order.role == PSY_ROLE_OF_ALL;
+    psy_broker *broker = has_broker ? create_broker() : NULL;
+    if (me.order.role == PSY_ROLE_OF_ENDPOINT) {
+        be_endpoint();
+    } else if (me.order.role == PSY_ROLE_OF_SHARD) {
         (void)worker_thread((void *)(uintptr_t)me.order.shard);
     } else if (broker && me.order.role == PSY_ROLE_OF_BROKER) {
         run_broker(broker);
@@ -436,7 +476,9 @@ _Noreturn void psy__serve_child(const psy__serve_order *order)
     psy__log_init(&me.log, &order->shared->log, order->log_fd, order->name);
     if (start_thread(&listener, listen_to_supervisor, NULL)) {
         pthread_detach(listener);
-        open_counters();
+        if (order->role != PSY_ROLE_OF_ENDPOINT) {
+            open_counters();
+        }
         be_it();
         psy_counters_destroy(me.counters);
     }

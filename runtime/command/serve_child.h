@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The processes of a service: the broker, a shard, or all of them in one. The one that started them (serve_supervisor.c) and
- * they talk over a pair of sockets, in whole messages; who finds the other end closed ends too.
+/* The processes of a service: the broker, a shard, or all of them in one, and the endpoint of metrics. The one that started
+ * them (serve_supervisor.c) and they talk over a pair of sockets, in whole messages; who finds the other end closed ends too.
  *
  *   child -> supervisor    UP: the address is bound            READY: it serves
  *                          LOST: its broker is gone            FAILED: why it ends
@@ -18,7 +18,7 @@
 #include "command/serve_log.h"
 #include "service/protocol.h"
 
-typedef enum psy__serve_role { PSY_ROLE_OF_BROKER, PSY_ROLE_OF_SHARD, PSY_ROLE_OF_ALL } psy__serve_role;
+typedef enum psy__serve_role { PSY_ROLE_OF_BROKER, PSY_ROLE_OF_SHARD, PSY_ROLE_OF_ALL, PSY_ROLE_OF_ENDPOINT } psy__serve_role;
 
 typedef enum psy__serve_word {
     PSY_WORD_UP = 1,
@@ -44,11 +44,12 @@ typedef struct psy__serve_message {
     char text[512];
 } psy__serve_message;
 
-enum { PSY_SERVE_CHILDREN_MAX = 1 + PSY_SHARDS_MAX };
+enum { PSY_SERVE_CHILDREN_MAX = 2 + PSY_SHARDS_MAX };
 
 /* In memory that all processes of a service share. */
 typedef struct psy__serve_shared {
     psy__log_shared log;
+    _Atomic uint32_t serving, children;             /* processes that serve, of how many */
     _Atomic uint64_t beats[PSY_SERVE_CHILDREN_MAX]; /* rounds of each process's loop */
 } psy__serve_shared;
 

@@ -52,6 +52,7 @@ static const setting settings[] = {
     {PSY_OPTION_SERVE_SOCKET_GROUP, TEXT, false, AT(socket_group), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_COUNTERS, FLAG, false, AT(counters), 0, 1, 1, NULL},
     {PSY_OPTION_SERVE_NO_COUNTERS, FLAG, false, AT(counters), 0, 1, 0, NULL},
+    {PSY_OPTION_SERVE_LISTEN, TEXT, false, AT(listen), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_LOG, PATH, true, AT(log), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_LOG_FORMAT, CHOICE, true, AT(log_format), 0, 0, 0, formats},
     {PSY_OPTION_SERVE_LOG_LEVEL, CHOICE, true, AT(log_level), 0, 0, 1, levels},

@@ -32,7 +32,7 @@ typedef enum psy__serve_agents { PSY_AGENTS_PROCESSES, PSY_AGENTS_THREADS, PSY_A
 typedef struct psy__serve_options {
     psy__named_list modules, data, keys, allow; /* allow: rules are names */
     char *socket;                               /* an address: ipc:///path */
-    char *engine, *device, *log, *socket_group;
+    char *engine, *device, *log, *socket_group, *listen;
     uint32_t socket_mode; /* 0: the library's choice */
     uint32_t max_request_bytes, max_reply_bytes, max_partial_bytes, client_programs, client_program_bytes;
     uint32_t shards, in_flight, clients, max_batch, agents, counters;

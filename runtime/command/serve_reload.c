@@ -181,6 +181,7 @@ void psy__serve_reload(psy__supervisor *s)
     psy__served fresh = {0};
     psy_rule *rules = NULL;
     int log = -1;
+    s->reloads++;
     psy__notify_say(&s->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, psy__now_ns() / 1000);
     psy__serve_options_init(&wanted);
     bool right =

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include <psyne/counters.h>
+
 #include "command/serve_child.h"
 #include "command/serve_notify.h"
 
@@ -50,6 +52,8 @@ typedef struct psy__supervisor {
     uint32_t child_count;
     psy__serve_phase phase;
     bool was_ready, told_ready, drained;
+    psy_counters *counters;
+    psy_supervisor_counters *counts;       /* NULL: nothing is counted */
     uint64_t kill_due_ns, watchdog_due_ns; /* UINT64_MAX: never */
     uint64_t started_ns, restarts, reloads, refused_programs;
     int status;

@@ -18,11 +18,13 @@
 
 #include "base/clock.h"
 #include "command/serve_state.h"
+#include "service/counting.h"
 
 static const uint64_t ms = 1000000, back_off_ns = 100000000, back_off_ns_max = 10000000000, served_well_ns = 10000000000,
                       end_ns = 5000000000;
 
-static bool is_broker(const psy__child *c) { return c->role != PSY_ROLE_OF_SHARD; }
+static bool is_broker(const psy__child *c) { return c->role == PSY_ROLE_OF_BROKER || c->role == PSY_ROLE_OF_ALL; }
+static bool needs_broker(const psy__child *c) { return c->role == PSY_ROLE_OF_SHARD; }
 
 /* ---- how it is ---- */
 
@@ -44,10 +46,29 @@ static void tell_ready_fd(psy__supervisor *s)
     }
 }
 
+static void count(psy__supervisor *s)
+{
+    psy_supervisor_counters *c = s->counts;
+    uint64_t living = 0;
+    for (uint32_t i = 0; i < s->child_count; i++) {
+        living += s->children[i].pid != 0;
+    }
+    if (c) {
+        psy_counter_set(&c->restarts, s->restarts);
+        psy_counter_set(&c->rejected_programs, s->refused_programs);
+        psy_counter_set(&c->reloads, s->reloads);
+        psy_counter_set(&c->lost_log_lines, atomic_load_explicit(&s->shared->log.lost, memory_order_relaxed));
+        psy_counter_set(&c->children, living);
+        psy_counters_beat(s->counters);
+    }
+}
+
 /* After something came or went. */
 static void tell_how_it_is(psy__supervisor *s)
 {
     const bool ready = s->phase == PSY_SERVE_RUNS && ready_count(s) == s->child_count;
+    atomic_store(&s->shared->serving, s->phase == PSY_SERVE_RUNS ? ready_count(s) : 0);
+    count(s);
     if (ready && !s->was_ready) {
         psy__log(&s->log, PSY_LOG_INFO, "serve.ready", PSY_TEXT("socket", s->options->socket),
                  PSY_NUMBER("ms", (psy__now_ns() - s->started_ns) / ms));
@@ -340,7 +361,7 @@ static void start_due(psy__supervisor *s, uint64_t now)
     }
     for (uint32_t i = 0; i < s->child_count && s->phase == PSY_SERVE_RUNS; i++) {
         psy__child *c = &s->children[i];
-        if (c->phase == PSY_CHILD_DOWN && c->due_ns <= now && (is_broker(c) || broker->up) && start(s, i) != PSY_OK) {
+        if (c->phase == PSY_CHILD_DOWN && c->due_ns <= now && (!needs_broker(c) || broker->up) && start(s, i) != PSY_OK) {
             snprintf(c->why, sizeof c->why, "%s", psy_detail());
             c->status = PSY_LIMIT;
             plan_restart(s, c, c->why);
@@ -373,12 +394,14 @@ static uint64_t next_due(const psy__supervisor *s)
     uint64_t due = s->kill_due_ns < s->watchdog_due_ns ? s->kill_due_ns : s->watchdog_due_ns;
     for (uint32_t i = 0; i < s->child_count && s->phase == PSY_SERVE_RUNS; i++) {
         const psy__child *c = &s->children[i];
-        if (c->phase == PSY_CHILD_DOWN && (is_broker(c) || s->children[0].up)) {
+        if (c->phase == PSY_CHILD_DOWN && (!needs_broker(c) || s->children[0].up)) {
             due = c->due_ns < due ? c->due_ns : due;
         }
     }
     return due;
 }
+
+enum { LOOK_MS = 1000 }; /* how often it says that it is at work */
 
 static void sleep_until(psy__supervisor *s, uint64_t due)
 {
@@ -388,7 +411,7 @@ static void sleep_until(psy__supervisor *s, uint64_t due)
     for (uint32_t i = 0; i < s->child_count; i++) {
         p[1 + i] = (struct pollfd){.fd = s->children[i].control, .events = POLLIN};
     }
-    if (poll(p, 1 + s->child_count, left_ms < 60000 ? (int)left_ms : 60000) < 0 && errno != EINTR) {
+    if (poll(p, 1 + s->child_count, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS) < 0 && errno != EINTR) {
         give_up(s, PSY_IO, strerror(errno));
     }
     for (uint32_t i = 0; i < s->child_count; i++) {
@@ -435,13 +458,17 @@ static void run(psy__supervisor *s)
 static void make_children(psy__supervisor *s)
 {
     const bool apart = s->options->agents == PSY_AGENTS_PROCESSES;
-    s->child_count = apart ? 1 + s->options->shards : 1;
+    const uint32_t agents = apart ? 1 + s->options->shards : 1;
+    s->child_count = agents + (s->options->listen != NULL);
+    atomic_store(&s->shared->children, s->child_count);
     for (uint32_t i = 0; i < s->child_count; i++) {
         psy__child *c = &s->children[i];
-        c->role = i ? PSY_ROLE_OF_SHARD : apart ? PSY_ROLE_OF_BROKER : PSY_ROLE_OF_ALL;
+        c->role = i == agents ? PSY_ROLE_OF_ENDPOINT : i ? PSY_ROLE_OF_SHARD : apart ? PSY_ROLE_OF_BROKER : PSY_ROLE_OF_ALL;
         c->shard = i ? i - 1 : 0;
         c->control = -1;
-        if (i) {
+        if (i == agents) {
+            snprintf(c->name, sizeof c->name, "endpoint");
+        } else if (i) {
             snprintf(c->name, sizeof c->name, "shard %" PRIu32, c->shard);
         } else {
             snprintf(c->name, sizeof c->name, "%s", apart ? "broker" : "service");
@@ -461,6 +488,22 @@ static int open_signals(void)
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The label is the service's name, as its broker's row has it. */
+static void open_counters(psy__supervisor *s)
+{
+    enum { ROWS = 1 };
+    psy__counting named;
+    psy__counting_init(&named, NULL, s->options->socket);
+    const psy_counters_place place = {.label = named.service, .ring = psy_counters_ring_id((uint64_t)getpid(), s->started_ns)};
+    PSY_ATOMIC(uint64_t) *values = NULL;
+    psy_status status = psy_counters_create(NULL, ROWS, &s->counters);
+    status = status == PSY_OK ? psy_counters_section_row(s->counters, PSY_COUNTERS_OF_SUPERVISOR, &place, &values) : status;
+    if (status != PSY_OK) {
+        psy__log(&s->log, PSY_LOG_WARNING, "counters.none", PSY_TEXT("reason", psy_detail()));
+    }
+    s->counts = (psy_supervisor_counters *)values;
 }
 
 static psy_status open_all(psy__supervisor *s)
@@ -504,12 +547,16 @@ int psy__serve_supervise(psy__serve_options *options, psy__served *served, int a
             s->watchdog_due_ns = s->started_ns + s->notify.watchdog_ns / 2;
         }
         make_children(s);
+        if (options->counters) {
+            open_counters(s);
+        }
         psy__log(&s->log, PSY_LOG_INFO, "serve.started", PSY_TEXT("socket", options->socket),
                  PSY_NUMBER("pid", (uint64_t)getpid()), PSY_NUMBER("shards", options->shards));
         run(s);
         psy__log(&s->log, PSY_LOG_INFO, "serve.stopped", PSY_NUMBER("status", (uint64_t)s->status),
                  PSY_NUMBER("restarts", s->restarts), PSY_NUMBER("lost_log_lines", atomic_load(&s->shared->log.lost)));
         psy__notify_close(&s->notify);
+        psy_counters_destroy(s->counters);
     } else {
         s->status = psy__complain(NULL, status);
     }

@@ -103,6 +103,33 @@ else
     skip 'a small disk' 'a tmpfs may not be mounted here'
 fi
 
+# ---- the endpoint of metrics ----
+
+get() { # path: the answer, in out
+    exec 4<>"/dev/tcp/127.0.0.1/$port" && printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&4 && timeout 20 cat <&4 >out
+    exec 4>&-
+}
+has() { get /metrics && prints "^$1 *\$"; }
+if start "${all[@]}" --log-level debug --listen 127.0.0.1:0 2>err; then
+    port=$(sed -n 's/.*endpoint.ready .*address=127.0.0.1:\([0-9]*\)$/\1/p' log)
+    get /readyz && ok 'the endpoint says that the service is ready' prints '^HTTP/1.. 200'
+    kill -9 "$(process 'shard 0')"
+    ok 'and counts what was started again' await has 'psyne_supervisor_restarts_total{service="s"} 1'
+    ok 'and what runs' has 'psyne_supervisor_children{service="s"} 3'
+    (socket=$work/t && "$psynec" serve served.psm --socket "$work/t" "${all[@]:3}" --listen "127.0.0.1:$port" >out 2>err)
+    ok 'a port in use ends the service' both is $? 1 says "127.0.0.1:$port"
+    old=$(process endpoint)
+    kill -9 "$old"
+    ok 'an endpoint that dies comes back' await is_new endpoint "$old"
+    stop
+    ok 'it ends' is "$status" 0
+elif grep -q microhttpd err log; then
+    skip 'the endpoint' 'it was built without libmicrohttpd'
+    finished
+else
+    ok 'the endpoint' false
+fi
+
 # ---- a service manager ----
 
 if [ -n "${python-}" ]; then

@@ -27,7 +27,7 @@ tutorial() {
 # Every event that the sources name.
 events() {
     local event bad=0
-    grep -ohE '"(serve|process|config|data|shard|counters|log)\.[a-z_]+"' "$PSYNE_SOURCE"/runtime/command/serve*.c | tr -d '"' | sort -u >"$work/events"
+    grep -ohE '"(serve|process|config|data|shard|counters|endpoint|log)\.[a-z_]+"' "$PSYNE_SOURCE"/runtime/command/serve*.c | tr -d '"' | grep -v '\.h$' | sort -u >"$work/events"
     [ "$(wc -l <"$work/events")" -gt 15 ] || { echo 'there are too few' && return 1; }
     while read -r event; do
         grep -q "^|.*\`$event\`.*|" "$PSYNE_SOURCE/doc/operations.md" || { echo "$event is not in doc/operations.md" && bad=1; }
@@ -41,7 +41,18 @@ configuration() {
     grep -qx 'log = "/var/log/psyne/films #1.log"' "$work/printed" && grep -qx 'data = titles='"$work"'/titles.txt' "$work/printed"
 }
 
-echo 1..3
+# Every metric that an alarm names.
+alarms() {
+    local metric bad=0
+    psyne metrics --list | cut -f1 >"$work/metrics" || return
+    for metric in $(grep -oE '\<psyne_[a-z_]+' "$PSYNE_SOURCE/doc/operations.md" | sort -u); do
+        grep -qx "${metric%_bucket}" "$work/metrics" || { echo "there is no metric $metric" && bad=1; }
+    done
+    return $bad
+}
+
+echo 1..4
 check 'the commands of the tutorial' eval '(trap '\''kill $(jobs -p) 2>/dev/null; wait'\'' EXIT; tutorial)'
 check "the log's events are in the operator's guide" events
 check "the operator's guide has a configuration" configuration
+check "the operator's guide has alarms" alarms
