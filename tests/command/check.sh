@@ -14,10 +14,11 @@ run check --quick && ok 'quick' both is "$status" 0 eval '! prints "^  distance"
 PSYNE_CPU=base run check --quick && ok 'the instruction set that is chosen' prints '^  cpu  *cpu (base kernels)$'
 mkdir -m 755 counters && printf PSYC >counters/a.counters
 run check --quick && ok 'broken counters' both is "$status" 0 prints 'better: 1 files of the folder are no files of counters'
-(ulimit -n 100 && "$psynec" check --quick >out 2>err) && ok 'few open files' prints 'better: a process may open 100 files only'
+(ulimit -n 100 && "$psynec" check --quick >out 2>err)
+ok 'few open files' prints 'better: a process may open 100 files only'
 case "${PSYNE_SANITIZERS-}" in
 *address* | *thread*) skip 'a limited address space' 'sanitizers need all of it' ;;
-*) (ulimit -v 4000000 && "$psynec" check --quick >out 2>err) && ok 'a limited address space' prints 'better: the address space is limited' ;;
+*) (ulimit -v 4000000 && "$psynec" check --quick >out 2>err); ok 'a limited address space' prints 'better: the address space is limited' ;;
 esac
 PSYNE_CPU=none run check --quick && ok 'what is needed is missing' both is "$status" 1 prints '^  needed: the cpu engine cannot be opened'
 if python=$(type -P python3); then
