@@ -50,6 +50,7 @@ enum { PSY_SERVE_CHILDREN_MAX = 2 + PSY_SHARDS_MAX };
 typedef struct psy__serve_shared {
     psy__log_shared log;
     _Atomic uint32_t serving, children;             /* processes that serve, of how many */
+    _Atomic uint64_t rows;                          /* of data, loaded by all shards since the service began */
     _Atomic uint64_t beats[PSY_SERVE_CHILDREN_MAX]; /* rounds of each process's loop */
 } psy__serve_shared;
 

@@ -217,6 +217,18 @@ bool psy__served_same_file(const psy__served *a, const psy__served *b, uint32_t 
            x->st_mtim.tv_sec == y->st_mtim.tv_sec && x->st_mtim.tv_nsec == y->st_mtim.tv_nsec;
 }
 
+uint64_t psy__served_rows(const psy__served *served, uint32_t shards)
+{
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < served->data_count; i++) {
+        const psy_rows *r = &served->data[i].rows;
+        const psy__module *m = &module_with(served, r->resident)->decoded;
+        const bool all_have_it = m->residents[psy__module_find_resident(m, r->resident)].placement == PSY_PLACE_REPLICATED;
+        all += (r->rank ? r->dims[0] : 1) * (all_have_it ? shards : 1);
+    }
+    return all;
+}
+
 /* ---- what is said of it ---- */
 
 static const char *route_text(const psy_psm_pipeline *p)

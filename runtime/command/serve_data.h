@@ -39,6 +39,9 @@ void psy__served_put(psy__served *served, const psy__served_program *program, bo
 /* Whether data `i` is of one and the same file in both, unchanged. */
 bool psy__served_same_file(const psy__served *a, const psy__served *b, uint32_t i);
 
+/* How many rows all shards together load of it. */
+uint64_t psy__served_rows(const psy__served *served, uint32_t shards);
+
 /* What would be served, for people or as an object of JSON. */
 void psy__served_print(const psy__served *served, const psy__serve_options *o, FILE *to);
 void psy__served_print_json(const psy__served *served, const psy__serve_options *o, FILE *to);

@@ -7,6 +7,7 @@
 
 #include <psyne/counters.h>
 
+#include "command/progress.h"
 #include "command/serve_child.h"
 #include "command/serve_notify.h"
 
@@ -54,6 +55,7 @@ typedef struct psy__supervisor {
     bool was_ready, told_ready, drained;
     psy_counters *counters;
     psy_supervisor_counters *counts;       /* NULL: nothing is counted */
+    psy__progress loading;                 /* until it was ready, on a terminal that the log does not go to */
     uint64_t kill_due_ns, watchdog_due_ns; /* UINT64_MAX: never */
     uint64_t started_ns, restarts, reloads, refused_programs;
     int status;

@@ -69,7 +69,11 @@ static void tell_how_it_is(psy__supervisor *s)
     const bool ready = s->phase == PSY_SERVE_RUNS && ready_count(s) == s->child_count;
     atomic_store(&s->shared->serving, s->phase == PSY_SERVE_RUNS ? ready_count(s) : 0);
     count(s);
+    if (!s->was_ready) {
+        psy__progress_step(&s->loading, atomic_load_explicit(&s->shared->rows, memory_order_relaxed));
+    }
     if (ready && !s->was_ready) {
+        psy__progress_end(&s->loading);
         psy__log(&s->log, PSY_LOG_INFO, "serve.ready", PSY_TEXT("socket", s->options->socket),
                  PSY_NUMBER("ms", (psy__now_ns() - s->started_ns) / ms));
         psy__notify_say(&s->notify, "READY=1\nSTATUS=serving %s, shards: %" PRIu32, s->options->socket, s->options->shards);
@@ -401,17 +405,18 @@ static uint64_t next_due(const psy__supervisor *s)
     return due;
 }
 
-enum { LOOK_MS = 1000 }; /* how often it says that it is at work */
+enum { LOOK_MS = 1000, LOADING_MS = 100 }; /* how often it says that it is at work, and how far loading is */
 
 static void sleep_until(psy__supervisor *s, uint64_t due)
 {
     struct pollfd p[1 + PSY_SERVE_CHILDREN_MAX] = {{.fd = s->signals, .events = POLLIN}};
     const uint64_t now = psy__now_ns();
     uint64_t left_ms = due <= now ? 0 : (due - now) / ms + 1;
+    const uint64_t look_ms = s->was_ready || s->loading.silent ? LOOK_MS : LOADING_MS;
     for (uint32_t i = 0; i < s->child_count; i++) {
         p[1 + i] = (struct pollfd){.fd = s->children[i].control, .events = POLLIN};
     }
-    if (poll(p, 1 + s->child_count, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS) < 0 && errno != EINTR) {
+    if (poll(p, 1 + s->child_count, (int)(left_ms < look_ms ? left_ms : look_ms)) < 0 && errno != EINTR) {
         give_up(s, PSY_IO, strerror(errno));
     }
     for (uint32_t i = 0; i < s->child_count; i++) {
@@ -552,7 +557,10 @@ int psy__serve_supervise(psy__serve_options *options, psy__served *served, int a
         }
         psy__log(&s->log, PSY_LOG_INFO, "serve.started", PSY_TEXT("socket", options->socket),
                  PSY_NUMBER("pid", (uint64_t)getpid()), PSY_NUMBER("shards", options->shards));
+        psy__progress_begin(&s->loading, "loading", psy__served_rows(served, options->shards), "rows",
+                            strcmp(options->log, "-") == 0);
         run(s);
+        psy__progress_clear(&s->loading);
         psy__log(&s->log, PSY_LOG_INFO, "serve.stopped", PSY_NUMBER("status", (uint64_t)s->status),
                  PSY_NUMBER("restarts", s->restarts), PSY_NUMBER("lost_log_lines", atomic_load(&s->shared->log.lost)));
         psy__notify_close(&s->notify);
