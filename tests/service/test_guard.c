@@ -160,6 +160,8 @@ typedef struct stranger {
     int go[2], said[2];
 } stranger;
 
+static const psy_channel_options short_wait = {.in_flight = 4, .connect_timeout_ns = 2000000000};
+
 /* What a child does as another user: what came of it. */
 typedef psy_status attempt(const char *uri);
 
@@ -169,8 +171,7 @@ static psy_status call_once(const char *uri)
     psy_pipeline lane;
     psy_reply reply;
     question q = {.number = 1};
-    psy_status status =
-        psy_channel_connect(uri, &(psy_channel_options){.in_flight = 4, .connect_timeout_ns = second_ns}, &channel);
+    psy_status status = psy_channel_connect(uri, &short_wait, &channel);
     if (status != PSY_OK) {
         return status;
     }
@@ -183,14 +184,26 @@ static psy_status call_once(const char *uri)
 static psy_status call_and_stay(const char *uri)
 {
     psy_channel *channel;
-    psy_status status =
-        psy_channel_connect(uri, &(psy_channel_options){.in_flight = 4, .connect_timeout_ns = second_ns}, &channel);
+    psy_status status = psy_channel_connect(uri, &short_wait, &channel);
     psy_reply reply;
     uint32_t n;
     while (status == PSY_OK && psy_channel_poll(channel, &reply, 1, &n) == PSY_EMPTY) {
         usleep(1000);
     }
     return status == PSY_OK ? psy_channel_poll(channel, &reply, 1, &n) : status;
+}
+
+/* The right is asked for before the module is looked at: no module at all is sent. */
+static psy_status send_a_program(const char *uri)
+{
+    static const char bytes[64] = "no module";
+    psy_channel *channel;
+    psy_status status = psy_channel_connect(uri, &short_wait, &channel);
+    if (status == PSY_OK) {
+        status = psy_channel_send_program(channel, bytes, sizeof bytes, "mine", NULL);
+        psy_channel_close(channel);
+    }
+    return status;
 }
 
 static psy_status work(const char *uri)
@@ -362,6 +375,30 @@ Test(strangers, the_socket_has_mode_and_group)
     v = run_stranger(&outsider);
     cr_assert_eq(v.status, PSY_DENIED, "%s", psy_status_name(v.status));
     (void)close_guarded(&s);
+    remove_place(&p);
+}
+
+Test(strangers, send_programs_only_where_a_rule_says_so)
+{
+    ONLY_AS_ROOT();
+    place p = make_place();
+    const psy_rule rules[] = {{.uid = STRANGER, .gid = PSY_ANYBODY, .may = PSY_MAY_CONNECT},
+                              {.uid = OTHER, .gid = PSY_ANYBODY, .may = PSY_MAY_CONNECT | PSY_MAY_PROGRAM}};
+    stranger may_not = start_stranger(&p, STRANGER, STRANGER, 0, send_a_program),
+             may = start_stranger(&p, OTHER, OTHER, 0, send_a_program);
+    static told_log t;
+    told_init(&t);
+    service s = open_guarded(
+        p.uri, &(psy_broker_options){.mode = 0666, .rules = rules, .rule_count = 2, .client_programs = 4, .log = &t.log});
+    verdict v = run_stranger(&may_not);
+    cr_assert_eq(v.status, PSY_DENIED, "%s: %s", psy_status_name(v.status), v.detail);
+    cr_assert_not_null(strstr(v.detail, "user 61001 may not send programs"), "%s", v.detail);
+    v = run_stranger(&may); /* its right is not what is wrong with it */
+    cr_assert_eq(v.status, PSY_CORRUPT, "%s: %s", psy_status_name(v.status), v.detail);
+    psy_broker_counts counts = close_guarded(&s);
+    cr_assert_eq(counts.denied, 1u);
+    cr_assert_eq(counts.programs_refused, 2u);
+    cr_assert_eq(told_number(&t, "client.refused", "uid"), (uint64_t)STRANGER);
     remove_place(&p);
 }
 

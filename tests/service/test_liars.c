@@ -434,7 +434,9 @@ Test(liars, silent_guests)
         cr_assert_eq(psy__connect(s.uri, second_ns, &links[i]), PSY_OK);
     }
     client c = {.uri = s.uri, .in_flight = 16, .calls = 100, .timeout_ms = 5000};
+    uint64_t start_ns = psy__now_ns();
     run_clients(&c, 1);
+    cr_assert_lt(psy__now_ns() - start_ns, 4 * second_ns, "it waited until they had said nothing for five seconds");
     cr_assert_eq(c.setup, PSY_OK);
     cr_assert_eq(c.ok, c.calls);
     for (int i = 0; i < 40; i++) {
