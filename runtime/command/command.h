@@ -32,7 +32,8 @@ typedef enum psy__option_value {
     PSY_VALUE_OF_FILE,
     PSY_VALUE_OF_MODULE,
     PSY_VALUE_OF_NUMBER,
-    PSY_VALUE_OF_TYPE
+    PSY_VALUE_OF_TYPE,
+    PSY_VALUE_OF_TEXT
 } psy__option_value;
 
 typedef struct psy__command_row {
@@ -103,10 +104,12 @@ int psy__inspect(int argc, char **argv);
 int psy__encode(int argc, char **argv);
 int psy__types(int argc, char **argv);
 int psy__counters(int argc, char **argv);
+int psy__serve(int argc, char **argv);
 int psy__call(int argc, char **argv);
 int psy__run(int argc, char **argv);
 int psy__bench(int argc, char **argv);
 int psy__top(int argc, char **argv);
+int psy__check(int argc, char **argv);
 int psy__metrics(int argc, char **argv);
 
 #endif

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "command/command.h"
+#include "command/json_text.h"
 #include "command/counters.h"
 #include "command/json_text.h"
 #include "command/table.h"

@@ -382,6 +382,11 @@ void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
     psy_ring_sleep_end(&w->requests);
 }
 
+psy_status psy_worker_status(const psy_worker *w)
+{
+    return !w->dead ? PSY_OK : w->end ? psy_fail(w->end, "%s", w->end_text) : psy_fail(PSY_PEER_DIED, "the broker is gone");
+}
+
 psy_status psy_worker_run(psy_worker *w)
 {
     if (!w || !w->started) {
@@ -394,7 +399,7 @@ psy_status psy_worker_run(psy_worker *w)
         } else if (w->dead && w->leaving && w->end == PSY_OK) {
             return PSY_OK;
         } else if (w->dead) {
-            return w->end ? psy_fail(w->end, "%s", w->end_text) : psy_fail(PSY_PEER_DIED, "the broker is gone");
+            return psy_worker_status(w);
         } else if (++idle < SPINS) {
             psy__relax();
         } else if (idle < SPINS + YIELDS) {

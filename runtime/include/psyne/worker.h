@@ -96,6 +96,8 @@ PSY_NODISCARD psy_status psy_worker_start(psy_worker *worker);
 /* One round over what waits; returns how many requests it ran; never sleeps. */
 uint32_t psy_worker_do_work(psy_worker *worker);
 void psy_worker_wait(psy_worker *worker, uint64_t timeout_ns);
+/* OK while it serves; else what psy_worker_run would return: for loops of one's own. */
+PSY_NODISCARD psy_status psy_worker_status(const psy_worker *worker);
 /* Works until stopped or drained: OK; or the broker is gone: PEER_DIED; or the broker refused it, as INVALID where the shards
  * were loaded with different sizes. */
 PSY_NODISCARD psy_status psy_worker_run(psy_worker *worker);
