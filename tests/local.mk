@@ -26,6 +26,7 @@ include %D%/schema/local.mk
 include %D%/message/local.mk
 include %D%/data/local.mk
 include %D%/command/local.mk
+include %D%/telemetry/local.mk
 include %D%/compiler/local.mk
 include %D%/lsp/local.mk
 include %D%/fuzz/local.mk
@@ -33,6 +34,7 @@ include %D%/codegen/local.mk
 include %D%/engine/local.mk
 include %D%/vulkan/local.mk
 include %D%/service/local.mk
+include %D%/socket/local.mk
 include %D%/example/local.mk
 include %D%/planted/local.mk
 include %D%/install/local.mk

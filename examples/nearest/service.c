@@ -50,7 +50,7 @@ static void catch_signals(int interrupt)
 
 psy_counters *service_counters(void)
 {
-    enum { ROWS = 256 }; /* of a broker with 64 clients and 64 shards */
+    enum { ROWS = 512 }; /* of a broker with 64 clients, 64 shards and some pipelines */
     psy_counters *counters;
     if (psy_counters_create(NULL, ROWS, &counters) == PSY_OK) {
         return counters;

@@ -32,7 +32,8 @@ typedef enum psy__option_value {
     PSY_VALUE_OF_FILE,
     PSY_VALUE_OF_MODULE,
     PSY_VALUE_OF_NUMBER,
-    PSY_VALUE_OF_TYPE
+    PSY_VALUE_OF_TYPE,
+    PSY_VALUE_OF_TEXT
 } psy__option_value;
 
 typedef struct psy__command_row {
@@ -65,12 +66,14 @@ void psy__help_write(psy__command command, FILE *to);
 void psy__option_usage(const psy__option_row *o, FILE *to);
 /* A whole number from 0 to `most`; else the program ends. */
 unsigned psy__number_of(const char *spelling, const char *value, unsigned most);
+/* The same from 1. */
+unsigned psy__count_of(const char *spelling, const char *value, unsigned most);
 
 /* Says it, and ends the program with 2. `help` may be NULL. */
 _Noreturn void psy__misuse(const char *help, const char *format, ...) PSY_PRINTF(2, 3);
 /* Says what went wrong, with the file that it went wrong with (NULL: none). Gives the exit status: 1, or 3 where memory ran
  * out. */
-int psy__say(const char *file, psy_status status);
+int psy__complain(const char *file, psy_status status);
 _Noreturn void psy__no_memory(void);
 
 /* ---- input.c ---- */
@@ -91,6 +94,8 @@ typedef struct psy__room {
 } psy__room;
 /* At least so many bytes; what is there is kept up to `used`. */
 void psy__room_grow(psy__room *room, size_t bytes, size_t used);
+/* All of a file, "-": standard input, up to where it has over 1 GiB. IO: the detail names it. */
+PSY_NODISCARD psy_status psy__file_read(const char *path, psy__room *room, size_t *n);
 
 /* ---- the commands ---- */
 
@@ -99,5 +104,12 @@ int psy__inspect(int argc, char **argv);
 int psy__encode(int argc, char **argv);
 int psy__types(int argc, char **argv);
 int psy__counters(int argc, char **argv);
+int psy__serve(int argc, char **argv);
+int psy__call(int argc, char **argv);
+int psy__run(int argc, char **argv);
+int psy__bench(int argc, char **argv);
+int psy__top(int argc, char **argv);
+int psy__check(int argc, char **argv);
+int psy__metrics(int argc, char **argv);
 
 #endif

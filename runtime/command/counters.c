@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* psyne counters: what processes count of their rings, read beside them. */
+/* psyne counters: what processes count of their rings and services, read beside them. */
 #include <psyne/counters.h>
 
 #include <errno.h>
@@ -9,6 +9,10 @@
 #include <time.h>
 
 #include "command/command.h"
+#include "command/json_text.h"
+#include "command/counters.h"
+#include "command/json_text.h"
+#include "command/table.h"
 
 typedef struct counters {
     const char *path; /* NULL: the folder of all */
@@ -58,122 +62,69 @@ static rate rate_of(const counters *c, const psy_counters_snapshot *now, const p
 
 /* ---- as a table ---- */
 
-enum { COLUMNS = 14, CELL_BYTES = 72 };
-
-static const char *const titles[COLUMNS] = {"RING",  "IN",    "OUT",  "FILL",  "OF",    "HIGH",       "SENT",
-                                            "TAKEN", "BYTES", "FULL", "EMPTY", "WAKES", "MESSAGES/s", "BYTES/s"};
-
-typedef struct cell {
-    char text[CELL_BYTES];
-} cell;
+static const char *const titles[] = {"RING",  "IN",    "OUT",  "FILL",  "OF",    "HIGH",       "SENT",
+                                     "TAKEN", "BYTES", "FULL", "EMPTY", "WAKES", "MESSAGES/s", "BYTES/s"};
 
 /* How many of them live. */
-static void put_sides(cell *to, uint32_t living, uint32_t all)
+static void put_sides(psy__table *t, uint32_t living, uint32_t all)
 {
     if (living == all) {
-        snprintf(to->text, sizeof to->text, "%" PRIu32, all);
+        psy__table_put(t, "%" PRIu32, all);
     } else {
-        snprintf(to->text, sizeof to->text, "%" PRIu32 " of %" PRIu32, living, all);
+        psy__table_put(t, "%" PRIu32 " of %" PRIu32, living, all);
     }
 }
 
-static void put_number(cell *to, bool known, uint64_t n) { snprintf(to->text, sizeof to->text, known ? "%" PRIu64 : "-", n); }
+static void put_number(psy__table *t, bool known, uint64_t n) { psy__table_put(t, known ? "%" PRIu64 : "-", n); }
 
-static void put_ring(cell *to, const counters *c, const psy_counters_snapshot *s, const psy_counters_ring_view *r)
+static void put_ring(psy__table *t, const counters *c, const psy_counters_snapshot *s, const psy_counters_ring_view *r)
 {
     const bool in = r->producers > 0, out = r->consumers > 0;
-    const rate a = rate_of(c, s, r);
-    snprintf(to[0].text, sizeof to[0].text, "%s", r->label);
-    put_sides(&to[1], r->living_producers, r->producers);
-    put_sides(&to[2], r->living_consumers, r->consumers);
-    put_number(&to[3], r->fill_known, r->fill);
-    put_number(&to[4], r->slots > 0, r->slots);
-    put_number(&to[5], true, r->high_water);
-    put_number(&to[6], in, r->producer[PSY_RING_COUNTER_messages]);
-    put_number(&to[7], out, r->consumer[PSY_RING_COUNTER_messages]);
-    put_number(&to[8], true, side_of(r)[PSY_RING_COUNTER_bytes]);
-    put_number(&to[9], in, r->producer[PSY_RING_COUNTER_stalls]);
-    put_number(&to[10], out, r->consumer[PSY_RING_COUNTER_stalls]);
-    put_number(&to[11], true, r->producer[PSY_RING_COUNTER_wakes] + r->consumer[PSY_RING_COUNTER_wakes]);
-    put_number(&to[12], a.known, a.messages);
-    put_number(&to[13], a.known, a.bytes);
-}
-
-/* Characters, and not bytes. */
-static int width_of(const char *text)
-{
-    int n = 0;
-    for (; *text; text++) {
-        n += (*text & 0xc0) != 0x80;
+    psy__table_put(t, "%s", r->label);
+    put_sides(t, r->living_producers, r->producers);
+    put_sides(t, r->living_consumers, r->consumers);
+    put_number(t, r->fill_known, r->fill);
+    put_number(t, r->slots > 0, r->slots);
+    put_number(t, true, r->high_water);
+    put_number(t, in, r->producer[PSY_RING_COUNTER_messages]);
+    put_number(t, out, r->consumer[PSY_RING_COUNTER_messages]);
+    put_number(t, true, side_of(r)[PSY_RING_COUNTER_bytes]);
+    put_number(t, in, r->producer[PSY_RING_COUNTER_stalls]);
+    put_number(t, out, r->consumer[PSY_RING_COUNTER_stalls]);
+    put_number(t, true, r->producer[PSY_RING_COUNTER_wakes] + r->consumer[PSY_RING_COUNTER_wakes]);
+    if (c->every) {
+        const rate a = rate_of(c, s, r);
+        put_number(t, a.known, a.messages);
+        put_number(t, a.known, a.bytes);
     }
-    return n;
-}
-
-static void put_cells(const cell *row, const int *widths, int columns)
-{
-    for (int i = 0; i < columns; i++) {
-        const int blanks = widths[i] - width_of(row[i].text);
-        printf("%s%*s%s%*s", i ? "  " : "", i ? blanks : 0, "", row[i].text, i ? 0 : blanks, "");
-    }
-    putchar('\n');
 }
 
 static void show_table(const counters *c, const psy_counters_snapshot *s)
 {
-    size_t n = 0;
-    while (psy_counters_ring_at(s, (uint32_t)n)) {
-        n++;
+    psy__table t;
+    const psy_counters_ring_view *r;
+    psy__table_begin(&t, (uint32_t)(sizeof titles / sizeof titles[0]) - (c->every ? 0 : 2), titles);
+    for (uint32_t i = 0; (r = psy_counters_ring_at(s, i)) != NULL; i++) {
+        put_ring(&t, c, s, r);
     }
-    cell *rows = calloc((n + 1) * COLUMNS, sizeof *rows);
-    if (!rows) {
-        psy__no_memory();
-    }
-    int widths[COLUMNS] = {0};
-    for (size_t i = 0; i <= n; i++) {
-        for (int k = 0; i == 0 && k < COLUMNS; k++) {
-            snprintf(rows[k].text, sizeof rows[k].text, "%s", titles[k]);
-        }
-        if (i > 0) {
-            put_ring(&rows[i * COLUMNS], c, s, psy_counters_ring_at(s, (uint32_t)(i - 1)));
-        }
-        for (int k = 0; k < COLUMNS; k++) {
-            const int width = width_of(rows[i * COLUMNS + (size_t)k].text);
-            widths[k] = width > widths[k] ? width : widths[k];
-        }
-    }
-    for (size_t i = 0; i <= n; i++) {
-        put_cells(&rows[i * COLUMNS], widths, c->every ? COLUMNS : COLUMNS - 2);
-    }
-    free(rows);
+    psy__table_print(&t, stdout);
+    psy__counters_show_sections(s, c->before, c->every > 0);
 }
 
 /* ---- as JSON ---- */
 
-static void put_text(const char *text)
-{
-    putchar('"');
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20) {
-            printf("\\u%04x", (unsigned)*text);
-        } else {
-            printf("%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
-        }
-    }
-    putchar('"');
-}
-
 static void put_file(const psy_counters_file *f)
 {
     fputs("{\"path\":", stdout);
-    put_text(f->path);
+    psy__json_text(stdout, f->path);
     if (f->status != PSY_OK) {
         fputs(",\"problem\":", stdout);
-        put_text(f->problem);
+        psy__json_text(stdout, f->problem);
         putchar('}');
         return;
     }
     fputs(",\"process\":", stdout);
-    put_text(f->process);
+    psy__json_text(stdout, f->process);
     printf(",\"pid\":%" PRIu32 ",\"alive\":%s,\"created_ns\":%" PRIu64 ",\"beat_ns\":%" PRIu64 ",\"rows\":%" PRIu32
            ",\"used\":%" PRIu32 ",\"changing\":%" PRIu32 "}",
            f->pid, f->alive ? "true" : "false", f->created_ns, f->beat_ns, f->rows, f->used, f->changing);
@@ -196,7 +147,7 @@ static void put_values(const char *side, const uint64_t *values)
 static void put_ring_object(const counters *c, const psy_counters_snapshot *s, const psy_counters_ring_view *r)
 {
     printf("{\"ring\":\"%016" PRIx64 "\",\"label\":", r->ring);
-    put_text(r->label);
+    psy__json_text(stdout, r->label);
     printf(",\"stride\":%" PRIu32 ",\"slots\":%" PRIu32 ",\"producers\":%" PRIu32 ",\"consumers\":%" PRIu32
            ",\"living_producers\":%" PRIu32 ",\"living_consumers\":%" PRIu32,
            r->stride, r->slots, r->producers, r->consumers, r->living_producers, r->living_consumers);
@@ -232,7 +183,9 @@ static void show_json(const counters *c, const psy_counters_snapshot *s)
         fputs(i ? "," : "", stdout);
         put_ring_object(c, s, r);
     }
-    fputs("]}\n", stdout);
+    putchar(']');
+    psy__counters_json_sections(s, c->before);
+    fputs("}\n", stdout);
 }
 
 /* ---- the command ---- */
@@ -245,7 +198,7 @@ static void list_table(void)
         if (d->kind == PSY_COUNTERS_SECTION) {
             printf("%s%s: %s\n", i ? "\n" : "", d->name, d->help);
         } else {
-            printf("  %-12s%-10s%-10s%s\n", d->name, kinds[d->kind], d->unit, d->help);
+            printf("  %-17s %-10s%-10s%s\n", d->name, kinds[d->kind], d->unit, d->help);
         }
     }
 }
@@ -256,7 +209,7 @@ static bool show(counters *c)
     psy_counters_snapshot *s;
     const psy_status status = psy_counters_read(c->path, &s);
     if (status != PSY_OK) {
-        c->status = psy__say(NULL, status);
+        c->status = psy__complain(NULL, status);
         return false;
     }
     const psy_counters_file *f;
@@ -281,7 +234,7 @@ static int clean(const char *folder)
     uint32_t removed;
     const psy_status status = psy_counters_clean(folder, &removed);
     printf("%" PRIu32 " file%s of dead processes removed\n", removed, removed == 1 ? "" : "s");
-    return status == PSY_OK ? 0 : psy__say(NULL, status);
+    return status == PSY_OK ? 0 : psy__complain(NULL, status);
 }
 
 int psy__counters(int argc, char **argv)

@@ -41,7 +41,7 @@ psy_module *psy__type_open(const char *path, const char *name, psy_type *type, i
     }
     psy_status s = psy_module_open(path, &module);
     if (s != PSY_OK) {
-        *status = psy__say(NULL, s);
+        *status = psy__complain(NULL, s);
         return NULL;
     }
     const psy_reflection *r = psy_module_reflection(module);
@@ -54,7 +54,7 @@ psy_module *psy__type_open(const char *path, const char *name, psy_type *type, i
         s = psy_fail(PSY_INVALID, "`%s` is no message", name);
     }
     if (s != PSY_OK) {
-        *status = psy__say(path, s);
+        *status = psy__complain(path, s);
         psy_module_close(module);
         return NULL;
     }
@@ -79,6 +79,35 @@ FILE *psy__file_open(const char *path)
         fprintf(stderr, "psyne: %s: %s\n", path, strerror(errno));
     }
     return f;
+}
+
+psy_status psy__file_read(const char *path, psy__room *room, size_t *n)
+{
+    struct stat st;
+    FILE *from = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
+    psy_status status = PSY_OK;
+    size_t got = 0;
+    *n = 0;
+    if (from && from != stdin && fstat(fileno(from), &st) == 0 && S_ISDIR(st.st_mode)) {
+        fclose(from);
+        from = NULL;
+        errno = EISDIR;
+    }
+    if (!from) {
+        return psy_fail(PSY_IO, "%s: %s", path, strerror(errno));
+    }
+    do {
+        psy__room_grow(room, *n + 1 < room->bytes ? room->bytes : 2 * *n + 65536, *n);
+        got = fread(room->at + *n, 1, room->bytes - *n, from);
+        *n += got;
+    } while (got > 0 && *n <= PSY_MESSAGE_BYTES_MAX);
+    if (ferror(from)) {
+        status = psy_fail(PSY_IO, "%s: %s", psy__file_name(path), strerror(errno));
+    }
+    if (from != stdin) {
+        fclose(from);
+    }
+    return status;
 }
 
 void psy__room_grow(psy__room *room, size_t bytes, size_t used)

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* psyne inspect: messages that lie one after the other in files, as JSON. Any version of the type is shown as the module knows
  * it. */
+#define _GNU_SOURCE
 #include <psyne/json.h>
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "command/command.h"
+#include "command/progress.h"
+#include "command/terminal.h"
 
 typedef struct inspection {
     psy_type type;
@@ -35,7 +40,7 @@ static size_t take(inspection *in, FILE *from, size_t used, size_t bytes)
 }
 
 /* Prints the message of `n` bytes, or says what is wrong with it. */
-static void show(inspection *in, const char *name, uint64_t at, size_t n)
+static void show(inspection *in, const char *name, uint64_t at, size_t n, psy__progress *progress)
 {
     size_t size;
     psy_status status = psy_message_read(&in->type, in->copy.at, in->copy.bytes, &size, in->message.at, n);
@@ -51,9 +56,17 @@ static void show(inspection *in, const char *name, uint64_t at, size_t n)
     }
     if (status != PSY_OK) {
         fflush(stdout);
+        psy__progress_clear(progress);
         fprintf(stderr, "psyne: %s: at byte %" PRIu64 ": %s\n", name, at, psy_detail());
         in->status = 1;
     }
+}
+
+/* 0: nobody knows. */
+static uint64_t bytes_of(FILE *file)
+{
+    struct stat st;
+    return fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
 static void inspect_file(inspection *in, const char *path)
@@ -67,18 +80,22 @@ static void inspect_file(inspection *in, const char *path)
     uint64_t at = 0;
     size_t got;
     psy_message_header h;
+    psy__progress progress; /* beside what is printed, not in between */
+    psy__progress_begin(&progress, name, bytes_of(from), "B", !psy__terminal_is(stderr) || isatty(STDOUT_FILENO));
     while ((got = take(in, from, 0, sizeof h)) > 0) {
         size_t bytes = got;
         if (got == sizeof h) {
             memcpy(&h, in->message.at, sizeof h);
             bytes = h.bytes < sizeof h ? got : take(in, from, got, h.bytes);
         }
-        show(in, name, at, bytes);
+        show(in, name, at, bytes, &progress);
         at += bytes;
+        psy__progress_step(&progress, at);
         if (got < sizeof h || h.bytes % 64 != 0 || h.bytes < 64 || bytes < h.bytes) {
             break; /* nobody knows where the next one would start */
         }
     }
+    psy__progress_end(&progress);
     if (ferror(from)) {
         fprintf(stderr, "psyne: %s: %s\n", name, strerror(errno));
         in->status = 1;

@@ -14,10 +14,10 @@
 #endif
 
 static int (*const commands[PSY_COMMAND_COUNT])(int argc, char **argv) = {
-    [PSY_COMMAND_INSPECT] = psy__inspect,
-    [PSY_COMMAND_ENCODE] = psy__encode,
-    [PSY_COMMAND_TYPES] = psy__types,
-    [PSY_COMMAND_COUNTERS] = psy__counters,
+    [PSY_COMMAND_INSPECT] = psy__inspect,   [PSY_COMMAND_ENCODE] = psy__encode,   [PSY_COMMAND_TYPES] = psy__types,
+    [PSY_COMMAND_COUNTERS] = psy__counters, [PSY_COMMAND_SERVE] = psy__serve,     [PSY_COMMAND_CALL] = psy__call,
+    [PSY_COMMAND_RUN] = psy__run,           [PSY_COMMAND_BENCH] = psy__bench,     [PSY_COMMAND_TOP] = psy__top,
+    [PSY_COMMAND_CHECK] = psy__check,       [PSY_COMMAND_METRICS] = psy__metrics,
 };
 
 static _Noreturn void no_such_command(const char *word)

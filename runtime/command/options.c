@@ -30,7 +30,7 @@ _Noreturn void psy__misuse(const char *help, const char *format, ...)
     exit(2);
 }
 
-int psy__say(const char *file, psy_status status)
+int psy__complain(const char *file, psy_status status)
 {
     fprintf(stderr, "psyne: %s%s%s\n", file ? file : "", file ? ": " : "",
             *psy_detail() ? psy_detail() : psy_status_text(status));
@@ -118,6 +118,15 @@ unsigned psy__number_of(const char *spelling, const char *value, unsigned most)
         psy__misuse(NULL, "%s takes a whole number from 0 to %u, and not `%s`", spelling, most, value);
     }
     return (unsigned)n;
+}
+
+unsigned psy__count_of(const char *spelling, const char *value, unsigned most)
+{
+    const unsigned n = psy__number_of(spelling, value, most);
+    if (n == 0) {
+        psy__misuse(NULL, "%s is 1 or more", spelling);
+    }
+    return n;
 }
 
 /* ---- help ---- */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes what is made of the tables of commands and counters: `psynedoc <TEMPLATE`, for `make update-docs`. Lines of
+/* Writes what is made of the tables of commands, counters and metrics: `psynedoc <TEMPLATE`, for `make update-docs`. Lines of
  * the template that are @{NAME} alone are replaced. */
 #include <string.h>
 
 #include <psyne/counters.h>
 
 #include "command/command.h"
+#include "telemetry/metrics.h"
 
 static const char *word_of(unsigned command) { return command == PSY_COMMAND_NONE ? "none" : psy__command_rows[command].word; }
 
@@ -133,10 +134,20 @@ static void write_counters(FILE *to)
     const psy_counters_descriptor *d;
     for (unsigned i = 0; (d = psy_counters_table(i)) != NULL; i++) {
         if (d->kind == PSY_COUNTERS_SECTION) {
-            fprintf(to, "| `%s`: %s | kind | unit | |\n|---|---|---|---|\n", d->name, d->help);
+            fprintf(to, "%s| `%s`: %s | kind | unit | |\n|---|---|---|---|\n", i ? "\n" : "", d->name, d->help);
         } else {
             fprintf(to, "| `%s` | %s | %s | %s |\n", d->name, kinds[d->kind], d->unit, d->help);
         }
+    }
+    fputc('\n', to);
+}
+
+static void write_metrics(FILE *to)
+{
+    psy__family f;
+    fputs("| metric | type | labels | |\n|---|---|---|---|\n", to);
+    for (unsigned i = 0; psy__family_at(i, &f); i++) {
+        fprintf(to, "| `%s` | %s | %s | %s |\n", f.name, f.type, f.labels, f.help);
     }
     fputc('\n', to);
 }
@@ -146,7 +157,7 @@ static const struct {
     void (*write)(FILE *to);
 } parts[] = {{"@{SYNOPSIS}\n", write_synopsis}, {"@{OPTIONS}\n", write_roff_options}, {"@{WORDS}\n", write_words},
              {"@{VALUES}\n", write_values},     {"@{LISTS}\n", write_lists},          {"@{TABLES}\n", write_options},
-             {"@{COUNTERS}\n", write_counters}};
+             {"@{COUNTERS}\n", write_counters}, {"@{METRICS}\n", write_metrics}};
 
 int main(void)
 {

@@ -86,7 +86,7 @@ int psy__types(int argc, char **argv)
     }
     const psy_status opened = psy_module_open(module_path, &module);
     if (opened != PSY_OK) {
-        return psy__say(NULL, opened);
+        return psy__complain(NULL, opened);
     }
     const psy_reflection *r = psy_module_reflection(module);
     for (uint32_t i = 0; names == 0 && i < r->type_count; i++) {
@@ -98,7 +98,7 @@ int psy__types(int argc, char **argv)
         if (found == PSY_OK) {
             list_fields(r, psy_reflect_type(&type));
         } else {
-            status = psy__say(module_path, found);
+            status = psy__complain(module_path, found);
         }
     }
     psy_module_close(module);

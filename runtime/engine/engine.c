@@ -17,6 +17,9 @@ psy_status psy__engine_open(const char *name, const psy__engine_options *options
 {
     for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
         if (strcmp(engines[i]->name, name) == 0) {
+            if (options && options->tracer && engines[i] != &psy__engine_cpu) {
+                return psy_fail(PSY_UNSUPPORTED, "only the cpu engine shows what programs compute");
+            }
             return engines[i]->open(options, out);
         }
     }

@@ -19,12 +19,21 @@
 typedef struct psy__engine psy__engine;
 typedef struct psy__executable psy__executable;
 
+/* Who looks at what programs compute (psyne run --trace): every value of a run, and not only what is stored. What a program
+ * that is looked at gives is the same to the last bit; it takes more memory, since no value's place is given to another one. */
+typedef struct psy__tracer {
+    /* After a program ran over `count` messages: psy__cpu_value says where each one's values are, until this returns. */
+    void (*ran)(void *context, psy__executable *executable, const psy__bound_program *program, uint32_t count);
+    void *context;
+} psy__tracer;
+
 typedef struct psy__engine_options {
     const char *device; /* name or index of the device; NULL: the engine's choice */
     uint32_t max_batch; /* messages in one run at most; 0 = 64 */
     bool validate;      /* vulkan: validation layers on, any message is a failure */
     bool no_import;     /* vulkan: copies messages, as for a device that cannot import memory */
     psy__limits limits;
+    const psy__tracer *tracer; /* cpu: is told of every run; outlives the engine; NULL: nobody looks. Others: UNSUPPORTED */
 } psy__engine_options;
 
 /* Resident data as the engine sees it. Memory is the caller's and must outlive the executable. Vulkan uploads it once, at
@@ -95,6 +104,9 @@ struct psy__executable {
 };
 
 extern const psy__engine_interface psy__engine_cpu;
+/* For tracers: where the elements of register `reg` of the program start for message `message` of the run; its dims and strides
+ * are those of the bound program. */
+const void *psy__cpu_value(psy__executable *executable, uint32_t reg, uint32_t message);
 #ifdef PSY_HAVE_VULKAN
 extern const psy__engine_interface psy__engine_vulkan;
 #endif

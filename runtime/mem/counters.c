@@ -53,7 +53,15 @@ static const psy_counters_descriptor table[] = {
      .section = PSY_COUNTERS_OF_##SECTION,                                                                                     \
      .place = PSY_##SECTION##_COUNTER_##name_,                                                                                 \
      .help = help_},
-#define RING_VALUES PSY_RING_COUNTERS
+#define RING_VALUES       PSY_RING_COUNTERS
+#define SERVICE_VALUES    PSY_SERVICE_COUNTERS
+#define WORKER_VALUES     PSY_WORKER_COUNTERS
+#define BATCH_VALUES      PSY_BATCH_COUNTERS
+#define PIPELINE_VALUES   PSY_PIPELINE_COUNTERS
+#define LATENCY_VALUES    PSY_LATENCY_COUNTERS
+#define SLAB_VALUES       PSY_SLAB_COUNTERS
+#define SUPERVISOR_VALUES PSY_SUPERVISOR_COUNTERS
+#define GUARD_VALUES      PSY_GUARD_COUNTERS
 #include <psyne/counters.def>
 };
 
@@ -320,13 +328,13 @@ static bool is_label(const char *label)
 }
 
 /* The head says whose it is; while it changes, the generation is even. */
-static void take(psy_counters *c, uint32_t i, const psy_counters_place *place)
+static void take(psy_counters *c, uint32_t i, psy_counters_section section, const psy_counters_place *place)
 {
     row *r = &c->rows[i];
     psy_counters_head *h = &r->head;
     order_stores(); /* the even generation of who had it before is seen first */
     h->ring = place->ring;
-    h->section = PSY_COUNTERS_OF_RING;
+    h->section = section;
     h->side = place->side;
     h->seat = place->seat;
     h->pid = (uint32_t)c->pid;
@@ -341,13 +349,17 @@ static void take(psy_counters *c, uint32_t i, const psy_counters_place *place)
     atomic_store_explicit(&h->generation, ++c->generations[i], memory_order_release);
 }
 
-psy_status psy_counters_ring(psy_counters *c, const psy_counters_place *place, psy_ring_counters **out)
+psy_status psy_counters_section_row(psy_counters *c, psy_counters_section section, const psy_counters_place *place,
+                                    PSY_ATOMIC(uint64_t) * *values)
 {
-    if (!c || !place || !out || !place->label) {
-        return psy_fail(PSY_INVALID, "psy_counters_ring: a null argument");
+    if (!c || !place || !values || !place->label) {
+        return psy_fail(PSY_INVALID, "a row of counters: a null argument");
     }
-    if (place->side > 1 || place->ring == 0) {
-        return psy_fail(PSY_INVALID, "psy_counters_ring: side %" PRIu32 " of ring %" PRIu64, place->side, place->ring);
+    if ((unsigned)section >= PSY_COUNTERS_SECTIONS || place->ring == 0 ||
+        (section == PSY_COUNTERS_OF_RING && place->side > 1) ||
+        (section == PSY_COUNTERS_OF_LATENCY && place->side >= PSY_LATENCY_PARTS)) {
+        return psy_fail(PSY_INVALID, "a row of counters of section %u: side %" PRIu32 " of %s %" PRIu64, (unsigned)section,
+                        place->side, section == PSY_COUNTERS_OF_RING ? "ring" : "thing", place->ring);
     }
     const size_t n = strnlen(place->label, PSY_COUNTERS_LABEL_BYTES);
     if (n == PSY_COUNTERS_LABEL_BYTES) {
@@ -363,10 +375,10 @@ psy_status psy_counters_ring(psy_counters *c, const psy_counters_place *place, p
     for (uint32_t k = 0; k < c->row_count; k++) {
         const uint32_t i = (c->next + k) % c->row_count;
         if (c->generations[i] % 2 == 0) {
-            take(c, i, place);
+            take(c, i, section, place);
             c->next = (i + 1) % c->row_count;
             pthread_mutex_unlock(&c->mutex);
-            *out = (psy_ring_counters *)(void *)c->rows[i].values;
+            *values = c->rows[i].values;
             return PSY_OK;
         }
     }
@@ -374,16 +386,32 @@ psy_status psy_counters_ring(psy_counters *c, const psy_counters_place *place, p
     return psy_fail(PSY_LIMIT, "%s: all %" PRIu32 " rows of counters are in use", c->path, c->row_count);
 }
 
-void psy_counters_drop(psy_counters *c, psy_ring_counters *counters)
+psy_status psy_counters_ring(psy_counters *c, const psy_counters_place *place, psy_ring_counters **out)
 {
-    if (!counters || c->pid != getpid()) {
+    PSY_ATOMIC(uint64_t) *values = NULL;
+    const psy_status status = out ? psy_counters_section_row(c, PSY_COUNTERS_OF_RING, place, &values)
+                                  : psy_fail(PSY_INVALID, "psy_counters_ring: a null argument");
+    if (status == PSY_OK) {
+        *out = (psy_ring_counters *)(void *)values;
+    }
+    return status;
+}
+
+void psy_counters_section_drop(psy_counters *c, PSY_ATOMIC(uint64_t) * values)
+{
+    if (!values || c->pid != getpid()) {
         return;
     }
-    const size_t i = (size_t)((const uint8_t *)counters - (const uint8_t *)c->rows) / sizeof(row);
-    assert(i < c->row_count && (const void *)counters == (const void *)c->rows[i].values);
+    const size_t i = (size_t)((const uint8_t *)values - (const uint8_t *)c->rows) / sizeof(row);
+    assert(i < c->row_count && values == c->rows[i].values);
     pthread_mutex_lock(&c->mutex);
     if (c->generations[i] % 2 != 0) {
         atomic_store_explicit(&c->rows[i].head.generation, ++c->generations[i], memory_order_release);
     }
     pthread_mutex_unlock(&c->mutex);
+}
+
+void psy_counters_drop(psy_counters *c, psy_ring_counters *counters)
+{
+    psy_counters_section_drop(c, (PSY_ATOMIC(uint64_t) *)(void *)counters);
 }

@@ -162,16 +162,19 @@ static const char *check_descriptor(reading *r, psy_counters_descriptor *d, uint
 }
 
 /* Where the values that this library knows are in the file's rows. */
-static void find_place(psy__counters_source *s, const psy_counters_descriptor *d)
+static void find_place(psy__counters_source *s, const psy_counters_descriptor *d, uint32_t *known)
 {
-    if (d->kind == PSY_COUNTERS_SECTION) {
-        s->ring_section = strcmp(d->name, "ring") == 0 ? d->section : s->ring_section;
-        return;
-    }
     const psy_counters_descriptor *mine;
-    for (uint32_t i = 0; d->section == s->ring_section && (mine = psy_counters_table(i)) != NULL; i++) {
-        if (mine->section == PSY_COUNTERS_OF_RING && mine->kind == d->kind && strcmp(mine->name, d->name) == 0) {
-            s->places[mine->place] = d->place;
+    *known = d->kind == PSY_COUNTERS_SECTION ? PSY_COUNTERS_SECTIONS : *known;
+    for (uint32_t i = 0; (mine = psy_counters_table(i)) != NULL; i++) {
+        if (mine->kind != d->kind || strcmp(mine->name, d->name) != 0) {
+            continue;
+        }
+        if (d->kind == PSY_COUNTERS_SECTION) {
+            *known = mine->section;
+            s->sections[mine->section] = d->section;
+        } else if (mine->section == *known) {
+            s->places[mine->section][mine->place] = d->place;
         }
     }
 }
@@ -179,8 +182,8 @@ static void find_place(psy__counters_source *s, const psy_counters_descriptor *d
 static psy_status read_descriptors(reading *r)
 {
     psy__counters_source *s = r->source;
-    uint32_t values = 0;
-    s->ring_section = UINT32_MAX;
+    uint32_t values = 0, known = PSY_COUNTERS_SECTIONS;
+    memset(s->sections, 0xff, sizeof s->sections);
     memset(s->places, 0xff, sizeof s->places);
     s->descriptors = calloc(r->h.descriptors, sizeof *s->descriptors);
     if (!s->descriptors) {
@@ -196,7 +199,7 @@ static psy_status read_descriptors(reading *r)
         if (wrong) {
             return psy_fail(PSY_CORRUPT, "%s: descriptor %" PRIu32 ": %s", s->path, i, wrong);
         }
-        find_place(s, d);
+        find_place(s, d, &known);
     }
     if (r->sections == 0 || values != r->counts[r->sections - 1]) {
         return psy_fail(PSY_CORRUPT, "%s: the last section lacks values", s->path);
@@ -230,7 +233,7 @@ static psy_status take_row(reading *r, const uint8_t *copy, uint32_t number)
     psy_counters_snapshot *to = r->snapshot;
     psy_counters_head head;
     memcpy((void *)&head, copy, sizeof head);
-    const bool known = head.section == s->ring_section;
+    const bool known = head.section == s->sections[PSY_COUNTERS_OF_RING];
     if (head.section >= r->sections || !memchr(head.label, 0, sizeof head.label) ||
         (known && (head.side > 1 || head.ring == 0))) {
         return psy_fail(PSY_CORRUPT, "%s: the head of row %" PRIu32 " is impossible", s->path, number);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All files of counters, and their rows as rings. */
+/* All files of counters that there are, read. */
 #define _GNU_SOURCE
 #include "mem/counters_snapshot.h"
 
@@ -16,100 +16,6 @@
 #include "mem/counters_folder.h"
 
 enum { MAX_FILES = 4096 };
-
-/* ---- rings ---- */
-
-typedef struct ring_row {
-    const psy_counters_row *row;
-    const psy__counters_source *source;
-} ring_row;
-
-/* Rows of a ring together, producers first. */
-static int by_ring(const void *a, const void *b)
-{
-    const psy_counters_row *x = ((const ring_row *)a)->row, *y = ((const ring_row *)b)->row;
-    return x->ring != y->ring   ? (x->ring > y->ring) - (x->ring < y->ring)
-           : x->side != y->side ? (x->side > y->side) - (x->side < y->side)
-                                : (x > y) - (x < y);
-}
-
-static int by_label(const void *a, const void *b)
-{
-    const psy_counters_ring_view *x = a, *y = b;
-    const int order = strcmp(x->label, y->label);
-    return order ? order : (x->ring > y->ring) - (x->ring < y->ring);
-}
-
-/* Joins a side's values, each by its kind. */
-static void join(uint64_t *to, const ring_row *r)
-{
-    const psy_counters_descriptor *d;
-    for (uint32_t i = 0; (d = psy_counters_table(i)) != NULL; i++) {
-        if (d->section != PSY_COUNTERS_OF_RING || d->kind == PSY_COUNTERS_SECTION ||
-            r->source->places[d->place] == UINT32_MAX) {
-            continue;
-        }
-        const uint64_t value = r->row->values[r->source->places[d->place]];
-        if (d->kind == PSY_COUNTERS_POSITION || d->kind == PSY_COUNTERS_PEAK) {
-            to[d->place] = to[d->place] > value ? to[d->place] : value;
-        } else {
-            to[d->place] += value;
-        }
-    }
-}
-
-static void view_ring(psy_counters_ring_view *v, const ring_row *rows, size_t n)
-{
-    memset(v, 0, sizeof *v);
-    v->ring = rows[0].row->ring;
-    memcpy(v->label, rows[0].row->label, sizeof v->label);
-    for (size_t i = 0; i < n; i++) {
-        const psy_counters_row *r = rows[i].row;
-        const bool consumer = r->side != 0, alive = rows[i].source->file.alive;
-        join(consumer ? v->consumer : v->producer, &rows[i]);
-        v->stride = v->stride ? v->stride : r->stride;
-        v->slots = v->slots ? v->slots : r->slots;
-        v->producers += !consumer;
-        v->consumers += consumer;
-        v->living_producers += !consumer && alive;
-        v->living_consumers += consumer && alive;
-    }
-    const uint64_t made = v->producer[PSY_RING_COUNTER_position], given = v->consumer[PSY_RING_COUNTER_position];
-    const uint64_t most = v->producer[PSY_RING_COUNTER_high_water], most_too = v->consumer[PSY_RING_COUNTER_high_water];
-    v->high_water = most > most_too ? most : most_too;
-    v->fill_known = v->producers > 0 && v->consumers > 0;
-    if (v->fill_known && made > given) {
-        /* The sides are read one after the other: what moved between makes more than there can be. */
-        v->fill = v->slots && made - given > v->slots ? v->slots : made - given;
-    }
-}
-
-static psy_status view_rings(psy_counters_snapshot *s)
-{
-    const size_t room = s->row_count ? s->row_count : 1;
-    ring_row *rows = calloc(room, sizeof *rows);
-    s->rings = calloc(room, sizeof *s->rings);
-    if (!rows || !s->rings) {
-        free(rows);
-        return psy_fail(PSY_NO_MEMORY, "no memory for rings of counters");
-    }
-    size_t n = 0;
-    for (uint32_t i = 0; i < s->row_count; i++) {
-        const psy__counters_source *source = &s->sources[s->rows[i].file];
-        if (s->rows[i].section == source->ring_section) {
-            rows[n++] = (ring_row){&s->rows[i], source};
-        }
-    }
-    qsort(rows, n, sizeof *rows, by_ring);
-    for (size_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && rows[end].row->ring == rows[i].row->ring; end++) {
-        }
-        view_ring(&s->rings[s->ring_count++], rows + i, end - i);
-    }
-    qsort(s->rings, s->ring_count, sizeof *s->rings, by_label);
-    free(rows);
-    return PSY_OK;
-}
 
 /* ---- files ---- */
 
@@ -208,7 +114,8 @@ psy_status psy_counters_read(const char *path, psy_counters_snapshot **out)
     }
     s->taken_ns = psy__now_ns();
     status = read_path(s, path ? path : own);
-    status = status == PSY_OK ? view_rings(s) : status;
+    status = status == PSY_OK ? psy__counters_view_rings(s) : status;
+    status = status == PSY_OK ? psy__counters_view_sections(s) : status;
     if (status != PSY_OK) {
         psy_counters_release(s);
         return status;
@@ -232,6 +139,8 @@ void psy_counters_release(psy_counters_snapshot *s)
         free(s->sources);
         free(s->rows);
         free(s->rings);
+        free(s->views);
+        free(s->latencies);
         free(s);
     }
 }
@@ -251,4 +160,14 @@ const psy_counters_row *psy_counters_row_at(const psy_counters_snapshot *s, uint
 const psy_counters_ring_view *psy_counters_ring_at(const psy_counters_snapshot *s, uint32_t i)
 {
     return i < s->ring_count ? &s->rings[i] : NULL;
+}
+
+const psy_counters_view *psy_counters_view_at(const psy_counters_snapshot *s, uint32_t i)
+{
+    return i < s->view_count ? &s->views[i] : NULL;
+}
+
+const psy_counters_latency *psy_counters_latency_at(const psy_counters_snapshot *s, uint32_t i)
+{
+    return i < s->latency_count ? &s->latencies[i] : NULL;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 runtime_sources += %D%/counters.c %D%/counters_folder.c %D%/counters_folder.h %D%/counters_read.c \
-    %D%/counters_snapshot.c %D%/counters_snapshot.h
+    %D%/counters_snapshot.c %D%/counters_snapshot.h %D%/counters_view.c
 runtime_sources += %D%/bell.c %D%/frame.c
 runtime_sources += %D%/ring.c %D%/ring_recover.c %D%/ring_shared.c %D%/ring_slots.c %D%/ring_state.h \
     %D%/ring_store.c %D%/ring_wait.c

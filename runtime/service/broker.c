@@ -13,7 +13,7 @@
 #include "service/broker_state.h"
 
 enum { IN_FLIGHT_DEFAULT = 4096, CLIENTS_DEFAULT = 64 };
-enum { CLIENT_PROGRAM_BYTES_DEFAULT = 1 << 20, CLIENT_ARENA_BYTES_DEFAULT = 64 << 20, CLIENT_WORK_DEFAULT = 1 << 30 };
+enum { CLIENT_PROGRAM_BYTES_DEFAULT = 1 << 20, CLIENT_ARENA_BYTES_DEFAULT = 64 << 20, CLIENT_WORK_DEFAULT = 1 << 28 };
 static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000;
 static const uint64_t ring_bytes_max = UINT64_C(256) << 20;
 
@@ -112,7 +112,6 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
     if (!b) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a broker");
     }
-    b->log = o->log;
     b->client_programs = o->client_programs;
     b->client_program_bytes = o->client_program_bytes ? o->client_program_bytes : CLIENT_PROGRAM_BYTES_DEFAULT;
     b->client_limits = (psy__limits){.arena_bytes = o->client_arena_bytes ? o->client_arena_bytes : CLIENT_ARENA_BYTES_DEFAULT,
@@ -120,7 +119,11 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
     psy__counting_init(&b->counting, o->counters, o->uri);
     b->shard_count = o->shards ? o->shards : 1;
     b->client_room = o->clients ? o->clients : CLIENTS_DEFAULT;
-    psy_status status = make_tables(b, o, o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT);
+    b->events.log = o->log;
+    psy_status status = psy__guard_set(&b->guard, o->rules, o->rule_count);
+    if (status == PSY_OK) {
+        status = make_tables(b, o, o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT);
+    }
     status = status == PSY_OK ? begin(b, o) : status;
     if (status == PSY_OK && getrandom(b->route_salt, sizeof b->route_salt, 0) != (ssize_t)sizeof b->route_salt) {
         status = psy_fail(PSY_IO, "getrandom failed");
@@ -129,7 +132,14 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
         status = psy_bell_open(&b->doorbell);
     }
     if (status == PSY_OK) {
+        status = psy__measure_broker_begin(b);
+    }
+    if (status == PSY_OK) {
         status = psy__bind(o->uri, &b->listener);
+    }
+    if (status == PSY_OK) {
+        psy__fairness_init(b, o->contended_in_flight);
+        status = psy__broker_admit_group(b, o->mode, o->group);
     }
     if (status != PSY_OK) {
         psy_broker_destroy(b);
@@ -146,8 +156,11 @@ uint32_t psy_broker_do_work(psy_broker *b)
     if (b->now_ns >= b->tick_due_ns) {
         b->tick_due_ns = b->now_ns + tick_ns;
         n += psy__broker_links(b);
+        n += psy__broker_take_sends(b);
         n += psy__broker_programs(b);
         n += psy__broker_overdue(b);
+        psy__broker_tick(b);
+        psy__measure_broker(b);
         psy__counting_beat(&b->counting);
     }
     for (uint32_t s = 0; s < b->shard_count; s++) {
@@ -166,11 +179,13 @@ uint32_t psy_broker_do_work(psy_broker *b)
             if (psy_ring_broken(&b->clients[client].requests)) {
                 (void)psy_fail(PSY_PROTOCOL, "the client broke its request ring");
                 psy__refuse(b->clients[client].link, PSY_PROTOCOL, 1);
+                psy__broker_dropped(b, client, PSY_PROTOCOL);
                 psy__broker_drop_client(b, client);
             }
         }
     }
     b->next_client = top ? (b->next_client + 1) % top : 0;
+    psy__fairness_round(b);
     psy__broker_flush(b);
     return n;
 }
@@ -178,15 +193,16 @@ uint32_t psy_broker_do_work(psy_broker *b)
 /* Tells every ring that the broker sleeps, or that it is awake again. True: nothing came in meanwhile. */
 static bool all_empty(psy_broker *b)
 {
-    bool empty = true;
+    bool empty = true, full = false;
     for (uint32_t i = 0; i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_SERVED) {
-            bool none = psy_ring_sleep_begin(&b->clients[i].requests);
-            empty = empty && (none || b->free_count == 0);
+            bool none = psy_ring_sleep_begin(&b->clients[i].requests), may_not = psy__share_full(b, &b->clients[i]);
+            empty = empty && (none || b->free_count == 0 || may_not);
+            full = full || (!none && may_not);
         }
     }
-    /* Tickets that come back are no reason to wake up while there are plenty. */
-    bool few = b->free_count < b->ticket_count / 2;
+    /* Tickets that come back are no reason to wake up while there are plenty and nobody waits for his own. */
+    bool few = full || b->free_count < b->ticket_count / 2;
     for (uint32_t s = 0; few && s < b->shard_count; s++) {
         if (b->shards[s].phase == SHARD_READY) {
             empty = psy_ring_sleep_begin(&b->shards[s].finished) && empty;
@@ -256,6 +272,7 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
             if (i < b->shard_count) {
                 psy__broker_drop_shard(b, i);
             } else {
+                psy__broker_dropped(b, i - b->shard_count, psy_fail(PSY_PROTOCOL, "the client tore down its bell"));
                 psy__broker_drop_client(b, i - b->shard_count);
             }
         } else if (bell->revents) {
@@ -267,7 +284,8 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
 void psy_broker_run(psy_broker *b)
 {
     psy__idle idle = {0};
-    while (!atomic_load_explicit(&b->stop, memory_order_acquire)) {
+    while (!atomic_load_explicit(&b->stop, memory_order_acquire) &&
+           !atomic_load_explicit(&b->health.drained, memory_order_relaxed)) {
         if (psy_broker_do_work(b)) {
             psy__idle_end(&idle);
         } else if (!psy__idle_wait(&idle)) {
@@ -302,6 +320,7 @@ void psy_broker_destroy(psy_broker *b)
     if (!b) {
         return;
     }
+    b->events.log = NULL; /* nobody dies of this */
     for (uint32_t i = b->client_top; i-- > 0;) {
         if (b->clients[i].phase != CLIENT_NONE) {
             psy__broker_drop_client(b, i);
@@ -318,7 +337,9 @@ void psy_broker_destroy(psy_broker *b)
     if (b->listener) {
         psy__listener_close(b->listener);
     }
+    psy__guard_fini(&b->guard);
     psy__broker_drop_programs(b);
+    psy__measure_broker_end(b);
     psy_slab_destroy(b->gather_slab);
     psy_bell_close(&b->doorbell);
     free(b->clients);

@@ -12,8 +12,8 @@
 #include "service/broker_state.h"
 
 enum { CONTROLS_PER_ROUND = 16 };
-/* How long a place is kept for somebody who says nothing. */
-static const uint64_t guest_ns = 5000000000, attach_ns = 30000000000;
+/* How long a client has to hand over its slabs. */
+static const uint64_t attach_ns = 30000000000;
 
 /* ---- clients ---- */
 
@@ -99,6 +99,9 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
         status = psy_fail(PSY_PROTOCOL, "the client's slabs are smaller than agreed");
     }
     if (status == PSY_OK) {
+        status = psy__guard_memory(&c->pass, psy_slab_bytes(c->request_slab) + psy_slab_bytes(c->response_slab));
+    }
+    if (status == PSY_OK) {
         status = psy_ring_attach(&c->requests, PSY_RING_CONSUMER, psy_slab_data(c->request_slab),
                                  psy_slab_data_bytes(c->request_slab), stride, said->request_slots);
     }
@@ -115,6 +118,7 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
     c->bell = bell;
     fds[2] = -1;
     c->phase = CLIENT_SERVED;
+    psy__broker_connected(b, index);
     psy__counting_begin(&b->counting, &c->requests, c->request_slab, "client %u requests", index);
     psy__counting_begin(&b->counting, &c->completions, c->response_slab, "client %u completions broker", index);
     for (uint32_t s = 0; s < b->shard_count; s++) {
@@ -159,15 +163,14 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
             }
         }
     }
+    psy__share_end(b, c);
     psy__counting_end(&b->counting, &c->requests);
     psy__counting_end(&b->counting, &c->completions);
     psy__link_close(c->link);
     psy_slab_destroy(c->request_slab);
     psy_slab_destroy(c->response_slab);
     psy_bell_close(&c->bell);
-    psy__broker_drop_titles(b, index);
-    free(c->routes);
-    free(c->route_names);
+    psy__broker_close_routes(b, index);
     *c = (psy__client){.epoch = c->epoch + 1};
     while (b->client_top > 0 && b->clients[b->client_top - 1].phase == CLIENT_NONE) {
         b->client_top--;
@@ -202,7 +205,7 @@ static psy_status make_shard_slab(psy_broker *b, psy__shard *s)
                : status;
 }
 
-static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
+static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello, const psy__pass *pass)
 {
     psy_status status = psy__broker_has_module(b, hello->module_hash);
     if (status != PSY_OK) {
@@ -235,6 +238,7 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello)
     }
     s->link = link;
     s->phase = SHARD_HIRED;
+    psy__broker_hired(b, hello->shard, pass);
     psy__counting_begin(&b->counting, &s->requests, s->slab, "shard %u requests", hello->shard);
     psy__counting_begin(&b->counting, &s->finished, s->slab, "shard %u finished", hello->shard);
     for (uint32_t i = 0; i < b->client_top; i++) {
@@ -253,6 +257,7 @@ static void settle_shard(psy_broker *b, uint32_t index)
     if (s->phase == SHARD_HIRED && s->loaded && s->untold == 0) {
         s->phase = SHARD_READY;
         b->ready_count++;
+        psy__broker_ready(b, index);
         welcome_callers(b);
     }
 }
@@ -264,9 +269,10 @@ static psy_status hear_gone(psy_broker *b, uint32_t shard, const psy__control *c
     psy_status status = psy__heard(control, PSY_SAY_GONE, &said, sizeof said, 0);
     if (status == PSY_OK && said.channel < b->client_room && b->clients[said.channel].phase == CLIENT_SERVED &&
         b->clients[said.channel].epoch == said.epoch) {
-        psy__refuse(b->clients[said.channel].link,
-                    psy_fail(PSY_LIMIT, "shard %u cannot take this client's memory: it is out of descriptors or memory", shard),
-                    1);
+        status = psy_fail(PSY_LIMIT, "shard %u cannot take this client's memory: it is out of descriptors or memory", shard);
+        psy__refuse(b->clients[said.channel].link, status, 1);
+        psy__broker_dropped(b, said.channel, status);
+        status = PSY_OK;
         psy__broker_drop_client(b, said.channel);
     }
     return status;
@@ -279,6 +285,9 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     psy__word what = psy__heard_what(control);
     if (what == PSY_SAY_GONE) {
         return hear_gone(b, index, control);
+    }
+    if (what == PSY_SAY_LEAVING) {
+        return psy__broker_hear_leaving(b, index, control);
     }
     if (what == PSY_SAY_PROGRAM_READY || what == PSY_SAY_PROGRAM_REFUSED) {
         return psy__broker_hear_program(b, index, control);
@@ -308,11 +317,13 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
     if (s->phase == SHARD_NONE) {
         return;
     }
+    uint64_t failures = b->counts.failures;
     if (s->phase == SHARD_READY) {
-        b->ready_count--;
+        b->ready_count -= !s->leaving;
         s->phase = SHARD_HIRED; /* takes no more requests while its tickets are ended */
         psy__broker_bury(b, index);
     }
+    psy__broker_lost_shard(b, index, b->counts.failures - failures);
     for (uint32_t i = 0; i < b->client_top; i++) {
         forget_untold(b, index, i);
     }
@@ -321,20 +332,22 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
     psy__link_close(s->link);
     psy_slab_destroy(s->slab);
     psy_bell_close(&s->bell);
-    *s = (psy__shard){0};
+    *s = (psy__shard){.before = s->before};
     psy__broker_forget_shard(b, index);
 }
 
 /* ---- guests ---- */
 
 /* A guest introduces itself. True: it is one of us now (or was refused and its link is closed): no guest any more. */
-static bool introduce(psy_broker *b, psy__link *link, psy__control *control)
+static bool introduce(psy_broker *b, psy__link *link, uint32_t guest, psy__control *control)
 {
-    psy__hello hello;
+    psy__hello hello = {.role = 0};
+    psy__pass pass = b->guest_passes[guest];
     psy_status status = psy__heard(control, PSY_SAY_HELLO, &hello, sizeof hello, 0);
     psy__close_fds(control->fds, control->fd_count);
+    status = status == PSY_OK ? psy__broker_admit(b, link, &hello, &pass) : status;
     if (status == PSY_OK && hello.role == PSY_ROLE_WORKER) {
-        status = hire(b, link, &hello);
+        status = hire(b, link, &hello, &pass);
         if (status == PSY_OK) {
             return true;
         }
@@ -346,17 +359,16 @@ static bool introduce(psy_broker *b, psy__link *link, psy__control *control)
         for (uint32_t i = 0; i < b->client_room; i++) {
             psy__client *c = &b->clients[i];
             if (c->phase == CLIENT_NONE) {
-                *c = (psy__client){.phase = CLIENT_CALLED, .epoch = c->epoch, .link = link};
+                *c = (psy__client){.phase = CLIENT_CALLED, .epoch = c->epoch, .link = link, .pass = pass};
                 b->client_top = i >= b->client_top ? i + 1 : b->client_top;
                 welcome_callers(b);
                 return true;
             }
         }
         status = psy_fail(PSY_LIMIT, "the service has its %u clients", b->client_room);
-    } else if (status == PSY_OK) {
-        status = psy_fail(PSY_PROTOCOL, "neither client nor worker");
     }
     psy__refuse(link, status, 1);
+    psy__broker_refused(b, &pass, hello.role, hello.shard, status);
     psy__link_close(link);
     return true;
 }
@@ -364,6 +376,7 @@ static bool introduce(psy_broker *b, psy__link *link, psy__control *control)
 static uint32_t accept_guests(psy_broker *b)
 {
     uint32_t n = 0;
+    psy__broker_make_place(b);
     b->crowded = true;
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
         if (!b->guests[i]) {
@@ -373,20 +386,23 @@ static uint32_t accept_guests(psy_broker *b)
                 b->crowded = status != PSY_EMPTY;
                 break;
             }
-            b->guest_due_ns[i] = b->now_ns + guest_ns;
+            b->guest_due_ns[i] = b->now_ns + PSY_GUEST_NS;
             n++;
+            psy__broker_look_at_guest(b, i);
         }
     }
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
         psy__control control;
         psy__event event = b->guests[i] ? psy__link_poll(b->guests[i], &control) : PSY_EVENT_NONE;
-        if (event == PSY_EVENT_CLOSED || (event == PSY_EVENT_NONE && b->guests[i] && b->now_ns >= b->guest_due_ns[i])) {
+        if (event == PSY_EVENT_CLOSED) {
             psy__link_close(b->guests[i]);
             b->guests[i] = NULL;
+        } else if (event == PSY_EVENT_NONE && b->guests[i] && b->now_ns >= b->guest_due_ns[i]) {
+            psy__broker_show_out(b, i, psy_fail(PSY_TIMEOUT, "it said nothing"));
         } else if (event == PSY_EVENT_CONTROL) {
             psy__link *link = b->guests[i];
             b->guests[i] = NULL;
-            n += introduce(b, link, &control);
+            n += introduce(b, link, i, &control);
         }
     }
     return n;
@@ -401,6 +417,7 @@ uint32_t psy__broker_links(psy_broker *b)
             psy__event event = psy__link_poll(b->clients[i].link, &control);
             if (event == PSY_EVENT_NONE) {
                 if (b->clients[i].phase == CLIENT_WELCOMED && b->now_ns >= b->clients[i].attach_due_ns) {
+                    psy__broker_dropped(b, i, psy_fail(PSY_TIMEOUT, "it did not hand over its memory"));
                     psy__broker_drop_client(b, i);
                 }
                 break;
@@ -415,6 +432,7 @@ uint32_t psy__broker_links(psy_broker *b)
                 }
             }
             if (status != PSY_OK) {
+                psy__broker_dropped(b, i, status);
                 psy__broker_drop_client(b, i);
             }
         }

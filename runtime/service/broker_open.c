@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "service/broker_state.h"
 
-enum { ROUTES_FIRST = 8 };
+enum { ROUTES_FIRST = 8, SLAB_EXTRA_BYTES = 1 << 20, SEND_REST = 9 };
+static const uint64_t send_rest_max_ns = 2000000000;
 
 /* ---- routes ---- */
 
@@ -263,6 +265,7 @@ psy_status psy__broker_hear_open(psy_broker *b, uint32_t client, const psy__cont
     status = open_pipeline(b, client, &said, &opened);
     if (status != PSY_OK) {
         psy__refuse(link, status, 0);
+        psy__broker_refused_pipeline(b, client, status);
         return PSY_OK;
     }
     return psy__say(link, PSY_SAY_OPENED, &opened, sizeof opened, NULL, 0);
@@ -271,13 +274,9 @@ psy_status psy__broker_hear_open(psy_broker *b, uint32_t client, const psy__cont
 /* ---- SEND ---- */
 
 /* The client's module, copied before anything in it is looked at. */
-static psy_status take_module(const psy_broker *b, uint64_t bytes, int *fd, psy_module **out)
+static psy_status take_module(uint64_t bytes, int *fd, psy_module **out)
 {
-    if (bytes > b->client_program_bytes) {
-        return psy_fail(PSY_TOO_LARGE, "a module of %" PRIu64 " bytes; this service takes at most %" PRIu64 " from clients",
-                        bytes, b->client_program_bytes);
-    }
-    psy_slab_adopt_options options = {.access = PSY_SLAB_READ_ONLY, .max_bytes = b->client_program_bytes + (1 << 20)};
+    psy_slab_adopt_options options = {.access = PSY_SLAB_READ_ONLY, .max_bytes = bytes + SLAB_EXTRA_BYTES};
     psy_slab *slab;
     psy_status status = psy_slab_adopt_with(*fd, &options, &slab);
     *fd = -1;
@@ -306,27 +305,34 @@ static uint32_t others(const psy_broker *b, uint32_t client, const char *name)
     return n;
 }
 
-static psy_status take_program(psy_broker *b, uint32_t client, psy__send *said, int *fd)
+/* What can be said without a look at the module. */
+static psy_status may_send(psy_broker *b, uint32_t client, const psy__send *said)
 {
     psy__client *c = &b->clients[client];
-    said->name[sizeof said->name - 1] = '\0';
+    psy_status may = psy__guard_may(b, c, PSY_MAY_PROGRAM);
+    if (may != PSY_OK) {
+        return may;
+    }
     if (b->client_programs == 0) {
         return psy_fail(PSY_DENIED, "this service takes no programs from its clients: its operator may allow them some "
                                     "(client_programs)");
     }
-    if (others(b, client, said->name) >= b->client_programs) {
-        return psy_fail(PSY_LIMIT, "the client has its %u programs: send one under a name that it has, in its place",
-                        b->client_programs);
+    if (said->bytes > b->client_program_bytes) {
+        return psy_fail(PSY_TOO_LARGE, "a module of %" PRIu64 " bytes; this service takes at most %" PRIu64 " from clients",
+                        said->bytes, b->client_program_bytes);
     }
-    psy_module *module;
-    psy_status status = take_module(b, said->bytes, fd, &module);
-    if (status != PSY_OK) {
-        return status;
+    uint32_t most = psy__guard_programs(&c->pass, b->client_programs);
+    if (others(b, client, said->name) >= most) {
+        return psy_fail(PSY_LIMIT, "the client has its %u programs: send one under a name that it has, in its place", most);
     }
-    psy_program program = {.module = module, .name = said->name, .replace = 1};
-    status = psy__broker_entitle(b, &program, client, true, &c->sending);
-    psy_module_close(module);
-    return status;
+    return PSY_OK;
+}
+
+static void refuse_send(psy_broker *b, psy__client *c, psy_status status)
+{
+    c->sending = 0;
+    b->counts.programs_refused++;
+    psy__refuse(c->link, status, 0);
 }
 
 psy_status psy__broker_hear_send(psy_broker *b, uint32_t client, psy__control *control)
@@ -340,11 +346,83 @@ psy_status psy__broker_hear_send(psy_broker *b, uint32_t client, psy__control *c
     if (status != PSY_OK) {
         return status;
     }
-    status = take_program(b, client, &said, &control->fds[0]);
+    said.name[sizeof said.name - 1] = '\0';
+    status = may_send(b, client, &said);
     if (status != PSY_OK) {
-        c->sending = 0;
-        b->counts.programs_refused++;
-        psy__refuse(c->link, status, 0);
+        refuse_send(b, c, status);
+        return PSY_OK;
     }
+    c->send = said;
+    c->send_fd = control->fds[0];
+    control->fds[0] = -1;
+    c->sending = PSY_SEND_WAITS;
+    b->sends_waiting++;
     return PSY_OK;
+}
+
+static void take_send(psy_broker *b, uint32_t client)
+{
+    psy__client *c = &b->clients[client];
+    psy_module *module;
+    b->sends_waiting--;
+    psy_status status = take_module(c->send.bytes, &c->send_fd, &module);
+    if (status == PSY_OK) {
+        psy_program program = {.module = module, .name = c->send.name, .replace = 1};
+        status = psy__broker_entitle(b, &program, client, true, &c->sending);
+        psy_module_close(module);
+    }
+    if (status != PSY_OK) {
+        refuse_send(b, c, status);
+    }
+    b->send_ticket = c->sending;
+}
+
+/* Whether somebody still waits for that one. */
+static bool is_sending(const psy_broker *b, uint64_t ticket)
+{
+    for (uint32_t i = 0; ticket && i < b->client_top; i++) {
+        if (b->clients[i].sending == ticket) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Verifying and binding take time from everybody's requests: one at a time, and then requests have nine times as long for
+ * themselves. So clients that send without end have a tenth, all together. */
+uint32_t psy__broker_take_sends(psy_broker *b)
+{
+    if (b->send_began_ns) {
+        if (is_sending(b, b->send_ticket)) {
+            return 0;
+        }
+        uint64_t now = psy__now_ns(), rest = SEND_REST * (now - b->send_began_ns);
+        b->sends_due_ns = now + (rest < send_rest_max_ns ? rest : send_rest_max_ns);
+        b->send_began_ns = 0;
+    }
+    if (b->sends_waiting == 0 || b->now_ns < b->sends_due_ns) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < b->client_top; i++) {
+        uint32_t client = (b->next_sender + i) % b->client_top;
+        if (b->clients[client].sending == PSY_SEND_WAITS) {
+            b->next_sender = client + 1;
+            b->send_began_ns = psy__now_ns();
+            take_send(b, client);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void psy__broker_close_routes(psy_broker *b, uint32_t client)
+{
+    psy__client *c = &b->clients[client];
+    if (c->sending == PSY_SEND_WAITS) {
+        b->sends_waiting--;
+        psy__close_fds(&c->send_fd, 1);
+    }
+    psy__broker_drop_titles(b, client);
+    free(c->routes);
+    free(c->route_names);
 }

@@ -36,6 +36,7 @@ static void free_ticket(psy_broker *b, uint32_t id)
 {
     psy__ticket_record *record = &b->tickets[id];
     forgive(b, record, record->late);
+    psy__broker_ended(b, record);
     b->staged[record->place].tickets--;
     record->used = false;
     record->generation++;
@@ -65,7 +66,21 @@ static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status st
     for (uint64_t rest = record->late; rest; rest &= rest - 1) {
         b->shards[__builtin_ctzll(rest)].late++;
     }
+    psy__latency_add(record->latency, b->now_ns - record->began_ns, status);
     answer(b, record, dead, status);
+    psy__broker_failed(b, record, dead, status);
+}
+
+/* A ticket came back: how long its request took. What the shard says of when it ended counts where it can be. */
+static void count_end(const psy_broker *b, uint32_t id, psy_status status)
+{
+    const psy__ticket_record *record = &b->tickets[id];
+    const uint64_t ended_ns = atomic_load_explicit(&psy__ticket_at(&b->gather, id)->ended_ns, memory_order_relaxed);
+    if (!record->failed) { /* that was told when it failed */
+        psy__latency_add(
+            record->latency,
+            (ended_ns - record->began_ns <= b->now_ns - record->began_ns ? ended_ns : b->now_ns) - record->began_ns, status);
+    }
 }
 
 uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
@@ -75,8 +90,9 @@ uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
     const uint64_t *entries;
     while ((entries = psy_ring_peek(ring, DRAIN_BATCH, &got)) != NULL) {
         for (uint32_t i = 0; i < got; i++) {
-            uint32_t id = (uint32_t)entries[i];
+            uint32_t id = psy__finish_ticket(entries[i]);
             if (id < b->ticket_count && b->tickets[id].used && b->tickets[id].generation == entries[i] >> 32) {
+                count_end(b, id, psy__finish_status(entries[i]));
                 free_ticket(b, id);
             }
         }
@@ -128,7 +144,11 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
         if (!record->alone && (state & 0xffff) == PSY_TICKET_CLOSING) {
             if ((state >> 16 & 0xffff) == shard) { /* it died while it answered */
                 answer(b, record, shard, PSY_PEER_DIED);
+                psy__broker_failed(b, record, shard, PSY_PEER_DIED);
                 b->counts.failures++;
+                if (!record->failed) {
+                    psy__latency_add(record->latency, b->now_ns - record->began_ns, PSY_PEER_DIED);
+                }
                 free_ticket(b, id);
             }
             continue;
@@ -154,7 +174,7 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
 static psy_status shard_status(const psy_broker *b, const psy__client *c, uint32_t s)
 {
     const psy__shard *shard = &b->shards[s];
-    if (shard->phase != SHARD_READY) {
+    if (shard->phase != SHARD_READY || shard->leaving) {
         return PSY_PEER_DIED;
     }
     /* It stalls: no more tickets for it to sit on; or it has not even read of this client. */
@@ -207,7 +227,7 @@ static uint64_t targets(psy_broker *b, const psy__client *c, const psy__route *r
 /* The envelope is the service's own copy. *route: where it goes. */
 static psy_status check(const psy__client *c, const psy_envelope *e, const psy__route **route)
 {
-    if (e->kind != PSY_KIND_REQUEST || e->flags != 0 || e->pipeline >= c->route_count) {
+    if (e->kind != PSY_KIND_REQUEST || (e->flags & ~PSY_FLAG_TRACE) != 0 || e->pipeline >= c->route_count) {
         return PSY_INVALID;
     }
     const psy__route *r = *route = &c->routes[e->pipeline];
@@ -224,7 +244,7 @@ static uint32_t take_ticket(psy_broker *b, uint32_t channel, const psy_envelope 
     psy__ticket_record *record = &b->tickets[id];
     uint64_t wait_ns = (uint64_t)(e->deadline_ms ? e->deadline_ms : UINT16_MAX) * 1000000;
     record->used = true;
-    record->failed = false;
+    record->failed = record->traced = false;
     record->alone = route->kind != PSY_ROUTE_ALL;
     record->channel = channel;
     record->epoch = b->clients[channel].epoch;
@@ -236,6 +256,8 @@ static uint32_t take_ticket(psy_broker *b, uint32_t channel, const psy_envelope 
     record->late = 0;
     record->request = e->request;
     record->deadline_ns = b->now_ns + wait_ns;
+    record->latency = psy__measure_of(b, route->program, route->pipeline);
+    record->began_ns = b->now_ns;
     b->overdue_ns = record->deadline_ns < b->overdue_ns ? record->deadline_ns : b->overdue_ns;
     route->program->tickets++;
     if (!record->alone) {
@@ -243,6 +265,9 @@ static uint32_t take_ticket(psy_broker *b, uint32_t channel, const psy_envelope 
         ticket->expected = to;
         atomic_store_explicit(&ticket->done, 0, memory_order_relaxed);
         atomic_store_explicit(&ticket->state, psy__ticket_state(record->generation, 0, PSY_TICKET_OPEN), memory_order_release);
+    }
+    if (e->flags & PSY_FLAG_TRACE) {
+        psy__broker_taken(b, id, e);
     }
     return id;
 }
@@ -287,28 +312,32 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
 {
     psy__client *c = &b->clients[channel];
     uint32_t got, n = 0;
-    uint32_t want = b->free_count < DRAIN_BATCH ? b->free_count : DRAIN_BATCH;
-    const uint8_t *frames = want ? psy_ring_peek(&c->requests, want, &got) : NULL;
-    if (!frames) {
+    uint32_t want = psy__share_room(b, c, DRAIN_BATCH);
+    const uint8_t *frames = psy_ring_peek(&c->requests, want ? want : 1, &got);
+    if (!frames || !want) {
+        psy__share_held(b, c, frames != NULL);
         return 0;
     }
-    for (; n < got; n++) {
+    for (; n < got && psy__share_goes_on(&b->fairness, &c->share); n++) {
         const uint8_t *frame = frames + (uint64_t)n * c->requests.stride;
         psy_envelope e;
         memcpy(&e, frame, sizeof e); /* read once: the client may write there at any time */
         const psy__route *route = NULL;
-        psy_status why = check(c, &e, &route);
+        psy_status why = b->draining ? PSY_CLOSED : check(c, &e, &route);
         c->sequence++;
         if (e.slot >= c->responses.slots) {
-            b->counts.refused++;
+            psy__share_pay(&c->share, b->ring_stride, 1, false);
+            psy__broker_refused_request(b, channel, &e, PSY_INVALID);
             continue; /* nowhere to answer */
         }
         uint64_t to = why == PSY_OK ? targets(b, c, route, &e, &why) : 0;
         if (to) {
             b->counts.requests++;
+            psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, (uint32_t)__builtin_popcountll(to), true);
             scatter(b, take_ticket(b, channel, &e, route, to), &e, frame + PSY_ENVELOPE_BYTES);
         } else {
-            b->counts.refused++;
+            psy__share_pay(&c->share, b->ring_stride, 1, false);
+            psy__broker_refused_request(b, channel, &e, why);
             psy__ticket_record refused = {
                 .channel = channel, .epoch = c->epoch, .slot = e.slot, .slot_generation = e.generation, .request = e.request};
             answer(b, &refused, NOBODY, why);
@@ -316,6 +345,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
     }
     psy_ring_release(&c->requests, n);
     psy_ring_settle(&c->requests);
+    psy__share_visited(b, c, n < got || n == want);
     return n;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a broker knows, for its files: broker.c (the agent), broker_link.c (who is there), broker_program.c (programs),
- * broker_open.c (what clients open and send), broker_route.c (requests and tickets). */
+/* What a broker knows, for its files: broker.c (the agent), broker_link.c (who is there), broker_admit.c (who may be),
+ * broker_program.c (programs by name), broker_stage.c (their modules at the workers), broker_open.c (what clients open and
+ * send), broker_route.c (requests and tickets), share.c (whose turn it is), broker_health.c (how it is, and its end),
+ * broker_tell.c (what is told of requests). */
 #ifndef PSY_SERVICE_BROKER_STATE_H
 #define PSY_SERVICE_BROKER_STATE_H
 
@@ -14,12 +16,20 @@
 
 #include "isa/verify.h"
 #include "service/counting.h"
+#include "service/events.h"
 #include "service/gather.h"
+#include "service/guard.h"
+#include "service/measure.h"
 #include "service/module_file.h"
 #include "service/protocol.h"
 #include "service/response.h"
+#include "service/share.h"
 
 enum { PSY_GUESTS_MAX = 32, PSY_CLIENT_IN_FLIGHT_MAX = 65536, PSY_TITLES_MAX = 512, PSY_ROUTES_MAX = 1024, PSY_OUTCOMES = 64 };
+#define PSY_GUEST_NS UINT64_C(5000000000) /* how long a place is kept for somebody who says nothing */
+
+#define PSY_SEND_WAITS UINT64_MAX
+enum { PSY_CLIENT_PROGRAMS_MAX = 128 }; /* of all clients: the operator has room for others */
 
 /* STAGING: not all workers have it yet. LEAVING: nobody can name it any more, but a request or a worker may still have it. */
 typedef enum psy__staged_phase { STAGED_NONE = 0, STAGED_STAGING, STAGED_SERVED, STAGED_LEAVING } psy__staged_phase;
@@ -36,6 +46,7 @@ typedef struct psy__staged {
     uint64_t tickets;         /* in flight */
     uint64_t told, ready;     /* shards (bits) */
     uint64_t *symbols;        /* symbol_count for each shard that is ready: GLOBAL sizes */
+    psy__latency *latencies;  /* by pipeline; NULL: they are counted with those of clients' programs */
 } psy__staged;
 
 /* A name and a version. */
@@ -90,8 +101,12 @@ typedef struct psy__client {
     psy__route *routes;
     psy__route_name *route_names;
     uint32_t route_count, route_room;
-    uint64_t sending;       /* ticket of the program that it has sent and waits for; 0: none */
+    uint64_t sending;       /* ticket of the program that it has sent and waits for; 0: none; PSY_SEND_WAITS */
+    psy__send send;         /* that waits for its turn, */
+    int send_fd;            /* and its module */
     uint64_t attach_due_ns; /* WELCOMED: it has handed over its slabs by then */
+    psy__pass pass;
+    psy__share share;
 } psy__client;
 
 typedef enum psy__shard_phase { SHARD_NONE = 0, SHARD_HIRED, SHARD_READY } psy__shard_phase;
@@ -107,11 +122,14 @@ typedef struct psy__shard {
     bool engaged;    /* it was told of every program that there was when it came */
     bool loaded;     /* said READY; it is when nobody is untold */
     bool sent;
+    bool leaving;    /* READY, but takes no more requests: it finishes what it has */
+    uint32_t before; /* workers that had this shard */
+    psy__pass pass;
 } psy__shard;
 
 /* The broker's own record of a ticket; what lies in shared memory is only ever compared with it. */
 typedef struct psy__ticket_record {
-    bool used, failed;
+    bool used, failed, traced;
     bool alone; /* goes to one shard, which answers by itself: only the reply's slot says who may, and the gather slab's ticket
                    is not used */
     uint32_t generation;
@@ -120,7 +138,16 @@ typedef struct psy__ticket_record {
     uint64_t expected;
     uint64_t late; /* failed: the shards that had not reported then */
     uint64_t request, deadline_ns;
+    psy__latency *latency; /* of the pipeline, and when the request came: told once how it ended */
+    uint64_t began_ns;
 } psy__ticket_record;
+
+/* What any thread may read or ask for; written by the broker's own, but for `drain`. */
+typedef struct psy__health {
+    _Atomic bool drain, drained;
+    _Atomic uint64_t beat_ns, missing;
+    _Atomic uint32_t ready, clients, in_flight;
+} psy__health;
 
 struct psy_broker {
     psy__staged staged[PSY_PROGRAMS_MAX]; /* by place */
@@ -132,13 +159,16 @@ struct psy_broker {
     bool unsettled; /* programs that somebody has to be told of, or that may be ready, or gone */
     psy__outcome outcomes[PSY_OUTCOMES];
     uint32_t client_programs;
+    uint32_t sends_waiting, next_sender; /* clients whose programs wait for their turn; who is looked at first */
+    uint64_t send_ticket;                /* the one whose turn it is; 0: nobody's */
+    uint64_t send_began_ns, sends_due_ns;
     uint64_t client_program_bytes;
     psy__limits client_limits;
-    const psy_log *log;
     psy__listener *listener;
     psy__link *guests[PSY_GUESTS_MAX];     /* connected, not introduced */
     uint64_t guest_due_ns[PSY_GUESTS_MAX]; /* who says nothing until then makes place for others */
-    bool crowded;                          /* no place or no descriptor for another guest: not worth being woken for */
+    psy__pass guest_passes[PSY_GUESTS_MAX];
+    bool crowded; /* no place or no descriptor for another guest: not worth being woken for */
     psy__client *clients;
     uint32_t client_room, next_client;
     uint32_t client_top; /* places in use: 0 .. client_top - 1 may be */
@@ -157,8 +187,20 @@ struct psy_broker {
     psy_bell doorbell; /* for psy_broker_stop; peers ring their bells */
     _Atomic bool stop;
     psy__counting counting;
+    psy__broker_measure measure;
     psy_broker_counts counts;
+    psy__events events;
+    psy__guard guard;
+    psy__fairness fairness;
+    psy__health health;
+    bool draining;
 };
+
+/* Whose times a request's are. */
+static inline psy__latency *psy__measure_of(psy_broker *b, const psy__staged *program, uint32_t pipeline)
+{
+    return program->latencies ? &program->latencies[pipeline] : &b->measure.of_clients;
+}
 
 /* ---- broker_link.c ---- */
 /* Handles everything that the listener and the links have. Returns how much. */
@@ -175,6 +217,20 @@ PSY_NODISCARD psy_status psy__broker_entitle(psy_broker *b, const psy_program *p
 PSY_NODISCARD psy_status psy__broker_begin_with(psy_broker *b, const psy_program *program);
 /* Whether a program of the service has that module (0: any will do). LAYOUT. */
 PSY_NODISCARD psy_status psy__broker_has_module(const psy_broker *b, uint64_t hash);
+/* Every worker has what stands at the place: its names that are not served yet are. */
+void psy__broker_serve(psy_broker *b, uint32_t place);
+/* What stands there is refused as a whole: this thread's detail says why. */
+void psy__broker_refuse(psy_broker *b, uint32_t place, psy_status status);
+/* The title; version 0: the newest that is served. NULL: there is none. `owner` as above. */
+psy__title *psy__broker_title(psy_broker *b, const char *name, uint32_t version, uint32_t owner);
+/* The client's programs go. */
+void psy__broker_drop_titles(psy_broker *b, uint32_t client);
+
+/* ---- broker_stage.c ---- */
+/* Where a module is staged, or will be. LIMIT, NO_MEMORY. */
+PSY_NODISCARD psy_status psy__broker_stage(psy_broker *b, const psy_module *module, bool limited, uint32_t *place);
+/* Whether those bytes stand there. */
+bool psy__staged_is(const psy__staged *s, const psy_module *module);
 /* Tells workers of programs that come and go, and settles what is ready, or gone. Returns how much. */
 uint32_t psy__broker_programs(psy_broker *b);
 /* Tells a shard what it has not been told of: OK, also where its link is full. */
@@ -185,15 +241,15 @@ PSY_NODISCARD psy_status psy__broker_hear_program(psy_broker *b, uint32_t shard,
 bool psy__broker_shard_is_complete(const psy_broker *b, uint32_t shard);
 void psy__broker_forget_shard(psy_broker *b, uint32_t shard);
 void psy__broker_drop_programs(psy_broker *b);
-/* The title; version 0: the newest that is served. NULL: there is none. `owner` as above. */
-psy__title *psy__broker_title(psy_broker *b, const char *name, uint32_t version, uint32_t owner);
-/* The client's programs go. */
-void psy__broker_drop_titles(psy_broker *b, uint32_t client);
 
 /* ---- broker_open.c ---- */
 /* OPEN and SEND from a client. Not OK: the client is dropped. */
 PSY_NODISCARD psy_status psy__broker_hear_open(psy_broker *b, uint32_t client, const psy__control *control);
 PSY_NODISCARD psy_status psy__broker_hear_send(psy_broker *b, uint32_t client, psy__control *control);
+/* Takes the next program that a client has sent, when it is time. Returns how many. */
+uint32_t psy__broker_take_sends(psy_broker *b);
+/* The client goes: what it has opened and sent. */
+void psy__broker_close_routes(psy_broker *b, uint32_t client);
 /* Finds anew what clients opened by that name. */
 void psy__broker_reroute(psy_broker *b, const char *name, uint32_t owner);
 
@@ -208,5 +264,53 @@ uint32_t psy__broker_overdue(psy_broker *b);
 void psy__broker_bury(psy_broker *b, uint32_t shard);
 /* Publishes what this round wrote and wakes those who sleep. */
 void psy__broker_flush(psy_broker *b);
+
+/* ---- broker_admit.c ---- */
+/* Who just came: is sent away at once where no rule has anything for it. */
+void psy__broker_look_at_guest(psy_broker *b, uint32_t guest);
+/* Where all places for guests are taken, one who has said nothing for a while gives way: of the user who has most. */
+void psy__broker_make_place(psy_broker *b);
+void psy__broker_show_out(psy_broker *b, uint32_t guest, psy_status status);
+/* Who it is, and whether that one may be what it says: OK, DENIED, LIMIT (connections of its user), CLOSED (the broker drains),
+ * PROTOCOL. */
+PSY_NODISCARD psy_status psy__broker_admit(psy_broker *b, psy__link *link, const psy__hello *hello, psy__pass *out);
+/* Mode (0: as it is) and group (NULL: the same) of the address. */
+PSY_NODISCARD psy_status psy__broker_admit_group(psy_broker *b, uint32_t mode, const char *group);
+/* Counts and tells that somebody was refused with this thread's detail; `shard` of a worker. */
+void psy__broker_refused(psy_broker *b, const psy__pass *pass, uint32_t role, uint32_t shard, psy_status status);
+/* The same of a request, of a pipeline that was asked for, and of a client that is dropped. */
+void psy__broker_connected(psy_broker *b, uint32_t client);
+void psy__broker_refused_request(psy_broker *b, uint32_t client, const psy_envelope *e, psy_status status);
+void psy__broker_refused_pipeline(psy_broker *b, uint32_t client, psy_status status);
+void psy__broker_dropped(psy_broker *b, uint32_t client, psy_status status);
+/* OK, or DENIED: whether a client may use a right beyond connecting. Counts and tells what it may not. */
+PSY_NODISCARD psy_status psy__guard_may(psy_broker *b, psy__client *client, uint32_t right);
+
+/* ---- broker_tell.c ---- */
+/* What becomes of a request: it was taken in and is traced; it failed; its ticket came back. */
+void psy__broker_taken(psy_broker *b, uint32_t ticket, const psy_envelope *e);
+void psy__broker_failed(psy_broker *b, const psy__ticket_record *record, uint32_t dead, psy_status status);
+void psy__broker_tell_ended(psy_broker *b, const psy__ticket_record *record);
+static inline void psy__broker_ended(psy_broker *b, const psy__ticket_record *record)
+{
+    psy__client *c = &b->clients[record->channel];
+    if (c->phase == CLIENT_SERVED && c->epoch == record->epoch) {
+        psy__share_free(&c->share);
+    }
+    if (record->traced) {
+        psy__broker_tell_ended(b, record);
+    }
+}
+
+/* ---- broker_health.c ---- */
+/* Every millisecond: notes how the broker is, and whether it has drained. */
+void psy__broker_tick(psy_broker *b);
+/* A worker wants to leave: it gets no more requests, and goes when it has finished those that it has. */
+psy_status psy__broker_hear_leaving(psy_broker *b, uint32_t shard, const psy__control *control);
+/* A worker came, and has loaded. */
+void psy__broker_hired(psy_broker *b, uint32_t shard, const psy__pass *pass);
+void psy__broker_ready(psy_broker *b, uint32_t shard);
+/* A worker has left or died; `requests` are those that failed with it. */
+void psy__broker_lost_shard(psy_broker *b, uint32_t shard, uint64_t requests);
 
 #endif

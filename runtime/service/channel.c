@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "service/channel_state.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,8 @@ static psy_status make_slabs(psy_channel *c, const psy__welcome *welcome, psy__a
     c->completions = calloc(writers, sizeof *c->completions);
     c->calls = calloc(c->in_flight, sizeof *c->calls);
     c->idle = calloc(c->in_flight, sizeof *c->idle);
-    if (!c->completions || !c->calls || !c->idle) {
+    c->cancelled = calloc(c->in_flight, sizeof *c->cancelled);
+    if (!c->completions || !c->calls || !c->idle || !c->cancelled) {
         return psy_fail(PSY_NO_MEMORY, "no memory for %u calls", c->in_flight);
     }
     for (uint32_t w = 0; status == PSY_OK && w < writers; w++) {
@@ -71,32 +73,20 @@ static void count_rings(psy_channel *c, uint32_t client)
                         "client %u completions broker", client);
 }
 
-static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
+/* The service's word on sizes: makes the slabs and hands them over. */
+static psy_status attach(psy_channel *c, const psy__welcome *welcome)
 {
-    psy__hello hello = {.role = PSY_ROLE_CLIENT};
-    psy_status status = psy__say(c->link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0);
-    if (status != PSY_OK) {
-        return status;
+    if (c->in_flight > welcome->in_flight_max) {
+        return psy_fail(PSY_LIMIT, "%s: in_flight %u; the service allows %u", c->peer, c->in_flight, welcome->in_flight_max);
     }
-    psy__welcome welcome;
-    status = psy__hear(c->link, PSY_SAY_WELCOME, &welcome, sizeof welcome, NULL, 0, deadline_ns);
-    if (status == PSY_TIMEOUT) {
-        return psy_fail(PSY_TIMEOUT, "%s: the service is there, but not all of its shards are ready, or it is stopped", uri);
+    if (welcome->shards == 0 || welcome->shards > PSY_SHARDS_MAX || welcome->request_bytes > (UINT32_C(1) << 30) ||
+        welcome->reply_bytes > (UINT32_C(1) << 30)) {
+        return psy_fail(PSY_PROTOCOL, "%s: the service's sizes make no sense", c->peer);
     }
-    if (status != PSY_OK) {
-        return status;
-    }
-    if (c->in_flight > welcome.in_flight_max) {
-        return psy_fail(PSY_LIMIT, "%s: in_flight %u; the service allows %u", uri, c->in_flight, welcome.in_flight_max);
-    }
-    if (welcome.shards == 0 || welcome.shards > PSY_SHARDS_MAX || welcome.request_bytes > (UINT32_C(1) << 30) ||
-        welcome.reply_bytes > (UINT32_C(1) << 30)) {
-        return psy_fail(PSY_PROTOCOL, "%s: the service's sizes make no sense", uri);
-    }
-    memcpy(c->request_salt, welcome.request_salt, sizeof c->request_salt);
-    memcpy(c->route_salt, welcome.route_salt, sizeof c->route_salt);
+    memcpy(c->request_salt, welcome->request_salt, sizeof c->request_salt);
+    memcpy(c->route_salt, welcome->route_salt, sizeof c->route_salt);
     psy__attach request;
-    status = make_slabs(c, &welcome, &request);
+    psy_status status = make_slabs(c, welcome, &request);
     if (status != PSY_OK) {
         return status;
     }
@@ -109,37 +99,155 @@ static psy_status attach(psy_channel *c, const char *uri, uint64_t deadline_ns)
     int fds[3] = {psy_slab_fd(c->request_slab), psy_slab_fd(c->response_slab), psy_bell_fd(&bell[1])};
     status = psy__say(c->link, PSY_SAY_ATTACH, &request, sizeof request, fds, 3);
     psy_bell_close(&bell[1]);
-    psy__attached attached;
-    if (status == PSY_OK) {
-        status = psy__hear(c->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0, deadline_ns);
+    return status;
+}
+
+void psy__name_peer(char *to, size_t room, const char *uri, psy__link *link)
+{
+    int pid;
+    unsigned uid;
+    if (psy__link_peer(link, &pid, &uid) == PSY_OK && pid > 0) {
+        snprintf(to, room, "%.180s (process %d)", uri, pid);
+    } else {
+        snprintf(to, room, "%.180s", uri);
     }
+}
+
+static psy_status check_options(const char *uri, const psy_channel_options *o)
+{
+    if (!uri || o->in_flight > PSY_REPLY_SLOTS_MAX || o->call_timeout_ms > UINT16_MAX) {
+        return psy_fail(PSY_INVALID, "psy_channel_connect: in_flight is 1 to %d, call_timeout_ms 1 to %d", PSY_REPLY_SLOTS_MAX,
+                        UINT16_MAX);
+    }
+    return PSY_OK;
+}
+
+psy_status psy__channel_begin(const char *uri, const psy_channel_options *options, psy__link *link, psy__control *control,
+                              psy_channel **out)
+{
+    psy_channel_options o = options ? *options : (psy_channel_options){0};
+    psy__welcome welcome;
+    psy_status status = check_options(uri, &o);
+    psy_channel *c = status == PSY_OK ? calloc(1, sizeof *c) : NULL;
+    if (!c) {
+        psy__close_fds(control->fds, control->fd_count);
+        psy__link_close(link);
+        return status == PSY_OK ? psy_fail(PSY_NO_MEMORY, "no memory for a channel") : status;
+    }
+    c->link = link;
+    c->epoll_fd = c->timer_fd = -1;
+    c->give_up_due_ns = UINT64_MAX;
+    c->agent = o.agent;
+    psy__counting_init(&c->counting, o.counters, uri);
+    psy__name_peer(c->peer, sizeof c->peer, uri, link);
+    c->in_flight = o.in_flight ? o.in_flight : IN_FLIGHT_DEFAULT;
+    c->trace = o.trace;
+    c->call_timeout_ms = o.call_timeout_ms ? o.call_timeout_ms : CALL_TIMEOUT_MS_DEFAULT;
+    c->connect_timeout_ns = o.connect_timeout_ns ? o.connect_timeout_ns : connect_timeout_default_ns;
+    status = psy__hear_this(control, PSY_SAY_WELCOME, &welcome, sizeof welcome, NULL, 0);
     if (status == PSY_OK) {
+        status = attach(c, &welcome);
+    }
+    if (status != PSY_OK) {
+        psy_channel_close(c);
+        return status;
+    }
+    *out = c;
+    return PSY_OK;
+}
+
+psy_status psy__channel_step(psy_channel *c)
+{
+    psy__attached attached;
+    if (c->attached) {
+        return PSY_OK;
+    }
+    psy_status status = psy__hear_now(c->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0);
+    if (status == PSY_OK) {
+        c->attached = true;
         count_rings(c, attached.client);
     }
     return status;
 }
 
+/* Lets the agent work, or waits for a word over the link; false: the time is up. */
+static bool bide(psy__link *link, const psy_agent *agent, uint64_t deadline_ns)
+{
+    uint64_t now = psy__now_ns();
+    if (now >= deadline_ns) {
+        return false;
+    }
+    if (!agent->work || agent->work(agent->context) == 0) {
+        uint64_t left_ms = (deadline_ns - now) / 1000000 + 1, most_ms = agent->work ? 1 : 1000;
+        struct pollfd p = {.fd = link ? psy__link_fd(link) : -1, .events = POLLIN};
+        (void)poll(&p, 1, (int)(left_ms < most_ms ? left_ms : most_ms));
+    }
+    return true;
+}
+
+static psy_status call_up(const char *uri, const psy_agent *agent, uint64_t deadline_ns, psy__link **link)
+{
+    uint64_t now = psy__now_ns();
+    if (!agent->work) {
+        return psy__connect(uri, deadline_ns > now ? deadline_ns - now : 0, link);
+    }
+    psy_status status;
+    do {
+        status = psy__connect(uri, 0, link);
+    } while (status == PSY_UNREACHABLE && bide(NULL, agent, deadline_ns));
+    return status;
+}
+
+/* The service's first word. */
+static psy_status introduce(psy__link *link, const char *uri, const psy_agent *agent, uint64_t deadline_ns, psy__control *first)
+{
+    psy__hello hello = {.role = PSY_ROLE_CLIENT};
+    psy_status status = psy__introduce(link, &hello);
+    if (status != PSY_OK) {
+        return status;
+    }
+    for (;;) {
+        switch (psy__link_poll(link, first)) {
+        case PSY_EVENT_CONTROL: return PSY_OK;
+        case PSY_EVENT_CLOSED: return psy_fail(PSY_PEER_DIED, "%s: the service closed the connection", uri);
+        case PSY_EVENT_NONE: break;
+        }
+        if (!bide(link, agent, deadline_ns)) {
+            return psy_fail(PSY_TIMEOUT, "%s: the service is there, but not all of its shards are ready, or it is stopped",
+                            uri);
+        }
+    }
+}
+
 psy_status psy_channel_connect(const char *uri, const psy_channel_options *options, psy_channel **out)
 {
     psy_channel_options o = options ? *options : (psy_channel_options){0};
-    if (!uri || !out || o.in_flight > PSY_REPLY_SLOTS_MAX || o.call_timeout_ms > UINT16_MAX) {
-        return psy_fail(PSY_INVALID, "psy_channel_connect: in_flight is 1 to %d, call_timeout_ms 1 to %d", PSY_REPLY_SLOTS_MAX,
-                        UINT16_MAX);
+    psy_status status = check_options(uri, &o);
+    if (status != PSY_OK || !out) {
+        return status != PSY_OK ? status : psy_fail(PSY_INVALID, "psy_channel_connect: a null argument");
     }
-    psy_channel *c = calloc(1, sizeof *c);
-    if (!c) {
-        return psy_fail(PSY_NO_MEMORY, "no memory for a channel");
+    uint64_t timeout_ns = o.connect_timeout_ns ? o.connect_timeout_ns : connect_timeout_default_ns;
+    uint64_t deadline_ns = psy__add_ns(psy__now_ns(), timeout_ns);
+    psy__link *link;
+    psy__control first;
+    status = call_up(uri, &o.agent, deadline_ns, &link);
+    if (status != PSY_OK) {
+        return status;
     }
-    psy__counting_init(&c->counting, o.counters, uri);
-    c->in_flight = o.in_flight ? o.in_flight : IN_FLIGHT_DEFAULT;
-    c->call_timeout_ms = o.call_timeout_ms ? o.call_timeout_ms : CALL_TIMEOUT_MS_DEFAULT;
-    c->connect_timeout_ns = o.connect_timeout_ns ? o.connect_timeout_ns : connect_timeout_default_ns;
-    uint64_t deadline_ns = psy__add_ns(psy__now_ns(), c->connect_timeout_ns);
-    psy_status status = psy__connect(uri, c->connect_timeout_ns, &c->link);
-    if (status == PSY_OK) {
-        status = attach(c, uri, deadline_ns);
+    status = introduce(link, uri, &o.agent, deadline_ns, &first);
+    if (status != PSY_OK) {
+        psy__link_close(link);
+        return status;
+    }
+    psy_channel *c;
+    status = psy__channel_begin(uri, &o, link, &first, &c);
+    if (status != PSY_OK) {
+        return status;
+    }
+    while ((status = psy__channel_step(c)) == PSY_EMPTY && bide(c->link, &c->agent, deadline_ns)) {
     }
     if (status != PSY_OK) {
+        status = status == PSY_EMPTY ? psy_fail(PSY_TIMEOUT, "%s: the service did not answer in time", c->peer) : status;
         psy_channel_close(c);
         return status;
     }
@@ -152,12 +260,17 @@ void psy__channel_end(psy_channel *c)
     if (!c->dead) {
         c->dead = true;
         snprintf(c->end_text, sizeof c->end_text, "%s", psy_detail());
+        psy__channel_unwatch(c);
     }
 }
 
 psy_status psy__channel_closed(const psy_channel *c)
 {
-    return psy_fail(PSY_CLOSED, "the connection is closed: %s", c->end_text[0] ? c->end_text : "the service is gone");
+    if (!c->dead) {
+        return psy_fail(PSY_CLOSED, "%s: the channel is being drained: it takes no more calls", c->peer);
+    }
+    return psy_fail(PSY_CLOSED, "%s: the connection is closed: %s", c->peer,
+                    c->end_text[0] ? c->end_text : "the service is gone");
 }
 
 static psy_status copy_name(char to[PSY_NAME_BYTES], const char *name)
@@ -170,12 +283,8 @@ static psy_status copy_name(char to[PSY_NAME_BYTES], const char *name)
     return PSY_OK;
 }
 
-psy_status psy_channel_open(psy_channel *c, const char *pipeline, const psy_type *request, const psy_type *reply,
-                            psy_pipeline *out)
+psy_status psy__channel_open_begin(psy_channel *c, const char *pipeline, const psy_type *request, const psy_type *reply)
 {
-    if (!c || !pipeline || !request || !reply || !out) {
-        return psy_fail(PSY_INVALID, "psy_channel_open: a null argument");
-    }
     if (c->dead) {
         return psy__channel_closed(c);
     }
@@ -183,30 +292,79 @@ psy_status psy_channel_open(psy_channel *c, const char *pipeline, const psy_type
     psy_status status = copy_name(open.pipeline, pipeline);
     status = status == PSY_OK ? copy_name(open.request_name, request->name) : status;
     status = status == PSY_OK ? copy_name(open.reply_name, reply->name) : status;
-    if (status != PSY_OK) {
-        return status;
-    }
-    status = psy__say(c->link, PSY_SAY_OPEN, &open, sizeof open, NULL, 0);
-    psy__opened opened;
     if (status == PSY_OK) {
-        status = psy__hear(c->link, PSY_SAY_OPENED, &opened, sizeof opened, NULL, 0,
-                           psy__add_ns(psy__now_ns(), c->connect_timeout_ns));
+        status = psy__say(c->link, PSY_SAY_OPEN, &open, sizeof open, NULL, 0);
+        if (status != PSY_OK && status != PSY_FULL) {
+            psy__channel_end(c);
+        }
     }
-    if (status == PSY_LAYOUT || status == PSY_NOT_FOUND || status == PSY_LIMIT || status == PSY_DENIED) {
+    if (status == PSY_OK) {
+        c->opening[0] = request;
+        c->opening[1] = reply;
+        memcpy(c->opening_name, open.pipeline, sizeof c->opening_name);
+    }
+    return status;
+}
+
+psy_status psy__channel_open_end(psy_channel *c, psy_pipeline *out)
+{
+    const psy_type *request = c->opening[0], *reply = c->opening[1];
+    psy__control control;
+    psy__opened opened;
+    bool fatal;
+    psy_status status;
+    switch (psy__link_poll(c->link, &control)) {
+    case PSY_EVENT_NONE: return PSY_EMPTY;
+    case PSY_EVENT_CLOSED:
+        (void)psy_fail(PSY_PEER_DIED, "the service is gone");
+        psy__channel_end(c);
+        return psy__channel_closed(c);
+    case PSY_EVENT_CONTROL: break;
+    }
+    c->opening[0] = c->opening[1] = NULL;
+    if (psy__heard_refusal(&control, &status, &fatal) && !fatal) {
+        psy__close_fds(control.fds, control.fd_count);
         return status;
     }
-    if (status != PSY_OK) { /* an answer that comes later would be taken for that to another question */
+    status = psy__hear_this(&control, PSY_SAY_OPENED, &opened, sizeof opened, NULL, 0);
+    if (status != PSY_OK) {
         psy__channel_end(c);
-        return status == PSY_PEER_DIED ? psy__channel_closed(c) : status;
+        return status;
     }
     if (opened.request_bytes != request->bytes || opened.reply_bytes != reply->bytes ||
         opened.reply_bytes > c->responses.stride || PSY_ENVELOPE_BYTES + opened.request_bytes > c->requests.stride ||
         (opened.key_offset != UINT32_MAX && (opened.request_bytes < 8 || opened.key_offset > opened.request_bytes - 8))) {
-        return psy_fail(PSY_PROTOCOL, "pipeline %s: the service's sizes contradict what was agreed", pipeline);
+        return psy_fail(PSY_PROTOCOL, "%s: pipeline %s: the service's sizes contradict what was agreed", c->peer,
+                        c->opening_name);
     }
     *out = (psy_pipeline){opened.pipeline, opened.request_type, opened.request_bytes, opened.reply_bytes, opened.key_offset};
     return PSY_OK;
 }
+
+psy_status psy_channel_open(psy_channel *c, const char *pipeline, const psy_type *request, const psy_type *reply,
+                            psy_pipeline *out)
+{
+    if (!c || !pipeline || !request || !reply || !out) {
+        return psy_fail(PSY_INVALID, "psy_channel_open: a null argument");
+    }
+    psy_status status = psy__channel_open_begin(c, pipeline, request, reply);
+    if (status != PSY_OK) {
+        return status;
+    }
+    uint64_t deadline_ns = psy__add_ns(psy__now_ns(), c->connect_timeout_ns);
+    while ((status = psy__channel_open_end(c, out)) == PSY_EMPTY && bide(c->link, &c->agent, deadline_ns)) {
+    }
+    if (status == PSY_EMPTY) { /* an answer that comes later would be taken for that to another question */
+        c->opening[0] = c->opening[1] = NULL;
+        status = psy_fail(PSY_TIMEOUT, "%s: pipeline %s: the service did not answer in time", c->peer, pipeline);
+        psy__channel_end(c);
+    }
+    return status;
+}
+
+const char *psy_channel_peer(const psy_channel *c) { return c->peer; }
+
+void psy_channel_drain(psy_channel *c) { c->draining = true; }
 
 void psy_channel_close(psy_channel *c)
 {
@@ -217,12 +375,16 @@ void psy_channel_close(psy_channel *c)
     for (uint32_t w = 0; c->completions && w < c->responses.writers; w++) {
         psy__counting_end(&c->counting, &c->completions[w]);
     }
-    if (c->link) {
-        psy__link_close(c->link);
-    }
+    psy__channel_unwatch(c);
+    psy__link_close(c->link);
     psy_slab_destroy(c->request_slab);
     psy_slab_destroy(c->response_slab);
+    if (c->epoll_fd >= 0) {
+        close(c->epoll_fd);
+        close(c->timer_fd);
+    }
     psy_bell_close(&c->bell);
+    free(c->cancelled);
     free(c->completions);
     free(c->calls);
     free(c->idle);

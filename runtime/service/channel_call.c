@@ -29,7 +29,7 @@ psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_c
         return psy_fail(PSY_INVALID, "psy_channel_claim: %s",
                         c && c->claimed ? "one claim is open already" : "a null argument");
     }
-    if (c->dead) {
+    if (c->dead || c->draining) {
         return psy__channel_closed(c);
     }
     if (pipeline->request_bytes > c->requests.stride - PSY_ENVELOPE_BYTES || pipeline->reply_bytes > c->responses.stride) {
@@ -54,7 +54,7 @@ psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_c
     state->generation++;
     state->reply_bytes = pipeline->reply_bytes;
     c->claimed = true;
-    *call = (psy_call){frame + PSY_ENVELOPE_BYTES, slot, state->generation, pipeline};
+    *call = (psy_call){frame + PSY_ENVELOPE_BYTES, slot, state->generation, pipeline, c->trace, 0};
     return PSY_OK;
 }
 
@@ -90,30 +90,37 @@ static uint64_t time_of_commit(psy_channel *c)
     return c->fresh_ns;
 }
 
-void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
+/* `until`: the deadline is the caller's own, whenever the call is published. */
+static void commit(psy_channel *c, psy_call *call, void *user, uint64_t now, uint16_t deadline_ms, uint64_t give_up_ns,
+                   bool until)
 {
     if (!c->claimed || call->slot >= c->in_flight || c->calls[call->slot].phase != CALL_CLAIMED) {
         return;
     }
     const psy_pipeline *pipeline = call->pipeline;
     psy__call_state *state = &c->calls[call->slot];
-    uint64_t now = time_of_commit(c), sequence = ++c->sequence;
-    c->fresh[c->fresh_count++] = call->slot;
+    uint64_t sequence = ++c->sequence;
+    if (!until) {
+        c->fresh[c->fresh_count++] = call->slot;
+    }
     state->phase = CALL_OUT;
     state->user = user;
     state->committed_ns = now;
-    state->give_up_ns = now + (uint64_t)c->call_timeout_ms * 1000000 + grace_ns;
+    state->give_up_ns = give_up_ns;
+    c->give_up_due_ns = give_up_ns < c->give_up_due_ns ? give_up_ns : c->give_up_due_ns;
     uint64_t route = 0;
     if (pipeline->key_offset != UINT32_MAX) {
         uint64_t key;
         memcpy(&key, (const uint8_t *)call->message + pipeline->key_offset, sizeof key);
         route = psy__siphash_word(c->route_salt, key);
     }
+    call->request = request_name(c->request_salt, sequence);
     *((psy_envelope *)call->message - 1) = (psy_envelope){
         .length = pipeline->request_bytes,
         .kind = PSY_KIND_REQUEST,
-        .deadline_ms = (uint16_t)c->call_timeout_ms,
-        .request = request_name(c->request_salt, sequence),
+        .flags = call->trace ? PSY_FLAG_TRACE : 0,
+        .deadline_ms = deadline_ms,
+        .request = call->request,
         .route = route,
         .pipeline = pipeline->id,
         .type = pipeline->request_type,
@@ -147,6 +154,19 @@ void psy__channel_publish(psy_channel *c, uint64_t now)
     if (c->fresh_count) {
         settle_fresh(c, now);
     }
+}
+
+void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
+{
+    uint64_t now = time_of_commit(c);
+    commit(c, call, user, now, (uint16_t)c->call_timeout_ms, now + (uint64_t)c->call_timeout_ms * 1000000 + grace_ns, false);
+}
+
+void psy_channel_commit_until(psy_channel *c, psy_call *call, void *user, uint64_t deadline_ns)
+{
+    uint64_t now = psy__now_ns(), left_ns = deadline_ns > now ? deadline_ns - now : 0;
+    uint64_t ms = left_ns / 1000000 + (left_ns % 1000000 != 0);
+    commit(c, call, user, now, (uint16_t)(ms > UINT16_MAX ? 0 : ms ? ms : 1), deadline_ns, true);
 }
 
 void psy_channel_flush(psy_channel *c)

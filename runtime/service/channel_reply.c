@@ -92,42 +92,85 @@ static uint32_t fail_outstanding(psy_channel *c, psy_reply *replies, uint32_t ma
     return n;
 }
 
+/* Gives up on a call that is out. False: its reply is there, or somebody plays with the word. */
+static bool quarantine(psy_channel *c, uint32_t slot)
+{
+    uint32_t generation = c->calls[slot].generation;
+    psy__reply_header *header = psy__reply_at(&c->responses, slot);
+    uint64_t state = atomic_load_explicit(&header->state, memory_order_acquire);
+    bool quarantined = false;
+    for (uint32_t tries = 0; !is_done(c, slot) && !quarantined && tries < QUARANTINE_TRIES; tries++) {
+        /* Who is at it says so itself when it is done; nobody else can speak for it. */
+        bool writing = state >> 32 == generation && (state & 0xffff) == PSY_PHASE_WRITING;
+        uint32_t writer = writing ? (uint32_t)(state >> 16 & 0xffff) : PSY_WRITER_NONE;
+        quarantined =
+            atomic_compare_exchange_strong(&header->state, &state, psy__reply_state(generation, writer, PSY_PHASE_QUARANTINED));
+    }
+    return quarantined;
+}
+
 static uint32_t give_up_late(psy_channel *c, psy_reply *replies, uint32_t max, uint64_t now)
 {
-    uint32_t n = 0;
-    for (uint32_t slot = 0; n < max && slot < c->in_flight; slot++) {
+    uint32_t n = 0, slot = 0;
+    uint64_t due_ns = UINT64_MAX;
+    for (; n < max && slot < c->in_flight; slot++) {
         psy__call_state *call = &c->calls[slot];
-        if (call->phase != CALL_OUT || now < call->give_up_ns) {
+        if (call->phase != CALL_OUT) {
             continue;
         }
-        psy__reply_header *header = psy__reply_at(&c->responses, slot);
-        uint64_t state = atomic_load_explicit(&header->state, memory_order_acquire);
-        bool quarantined = false;
-        for (uint32_t tries = 0; !is_done(c, slot) && !quarantined && tries < QUARANTINE_TRIES; tries++) {
-            /* Who is at it says so itself when it is done; nobody else can speak for it. */
-            bool writing = state >> 32 == call->generation && (state & 0xffff) == PSY_PHASE_WRITING;
-            uint32_t writer = writing ? (uint32_t)(state >> 16 & 0xffff) : PSY_WRITER_NONE;
-            quarantined = atomic_compare_exchange_strong(&header->state, &state,
-                                                         psy__reply_state(call->generation, writer, PSY_PHASE_QUARANTINED));
+        if (now < call->give_up_ns) {
+            due_ns = call->give_up_ns < due_ns ? call->give_up_ns : due_ns;
+            continue;
         }
-        if (is_done(c, slot)) {
-            replies[n++] = take(c, slot, now); /* its completion was lost with the shard that wrote it */
-        } else if (quarantined) {
+        bool quarantined = quarantine(c, slot);
+        if (quarantined) {
             replies[n++] = finish(c, slot, PSY_TIMEOUT, now);
             call->phase = CALL_QUARANTINED;
             c->quarantined++;
+        } else if (is_done(c, slot)) {
+            replies[n++] = take(c, slot, now); /* its completion was lost with the shard that wrote it */
+        } else {
+            due_ns = now + tick_ns;
         }
+    }
+    c->give_up_due_ns = slot < c->in_flight ? now : due_ns;
+    return n;
+}
+
+psy_status psy_channel_cancel(psy_channel *c, const psy_call *call)
+{
+    if (!c || !call || call->slot >= c->in_flight) {
+        return psy_fail(PSY_INVALID, "psy_channel_cancel: a null argument, or no call of this channel");
+    }
+    psy__call_state *state = &c->calls[call->slot];
+    if (state->phase != CALL_OUT || state->generation != call->generation || !quarantine(c, call->slot)) {
+        return PSY_NOT_FOUND;
+    }
+    state->phase = CALL_CANCELLED;
+    c->cancelled[c->cancelled_count++] = call->slot;
+    return PSY_OK;
+}
+
+static uint32_t take_cancelled(psy_channel *c, psy_reply *replies, uint32_t max, uint64_t now)
+{
+    uint32_t n = 0;
+    while (n < max && c->cancelled_count > 0) {
+        uint32_t slot = c->cancelled[--c->cancelled_count];
+        replies[n++] = finish(c, slot, PSY_CANCELLED, now);
+        c->calls[slot].phase = CALL_QUARANTINED;
+        c->quarantined++;
     }
     return n;
 }
 
-/* A millisecond has passed: is the service alive, is a call overdue? */
+/* A millisecond has passed, or a deadline: is the service alive, is a call overdue? */
 static uint32_t tick(psy_channel *c, psy_reply *replies, uint32_t max, uint64_t now)
 {
     c->tick_due_ns = now + tick_ns;
     psy__counting_beat(&c->counting);
     psy__control control;
-    psy__event event = psy__link_poll(c->link, &control);
+    /* While a pipeline is asked for, what comes is the answer to that. */
+    psy__event event = c->opening[0] ? PSY_EVENT_NONE : psy__link_poll(c->link, &control);
     bool over = event == PSY_EVENT_CLOSED, fatal;
     psy_status status;
     if (over) {
@@ -144,7 +187,7 @@ static uint32_t tick(psy_channel *c, psy_reply *replies, uint32_t max, uint64_t 
         psy__channel_end(c);
     }
     reclaim_quarantined(c);
-    return c->dead ? 0 : give_up_late(c, replies, max, now);
+    return c->dead || now < c->give_up_due_ns ? 0 : give_up_late(c, replies, max, now);
 }
 
 static uint32_t take_completions(psy_channel *c, psy_ring *ring, psy_reply *replies, uint32_t max, uint64_t now)
@@ -174,14 +217,17 @@ psy_status psy_channel_poll(psy_channel *c, psy_reply *replies, uint32_t max, ui
     }
     uint64_t now = psy__now_ns();
     psy__channel_publish(c, now);
-    uint32_t n = 0;
+    if (c->armed) {
+        psy__channel_disarm(c);
+    }
+    uint32_t n = c->cancelled_count ? take_cancelled(c, replies, max, now) : 0;
     uint32_t writer = c->next_ring;
     for (uint32_t i = 0; i < c->responses.writers && n < max; i++) {
         n += take_completions(c, &c->completions[writer], replies + n, max - n, now);
         writer = writer + 1 < c->responses.writers ? writer + 1 : 0;
     }
     c->next_ring = c->next_ring + 1 < c->responses.writers ? c->next_ring + 1 : 0;
-    if (n < max && !c->dead && now >= c->tick_due_ns) {
+    if (n < max && !c->dead && (now >= c->tick_due_ns || now >= c->give_up_due_ns)) {
         n += tick(c, replies + n, max - n, now);
     }
     if (c->dead) {
@@ -192,12 +238,18 @@ psy_status psy_channel_poll(psy_channel *c, psy_reply *replies, uint32_t max, ui
         }
     }
     *count = n;
+    if (n == 0 && c->draining && c->outstanding == 0) {
+        return psy__channel_closed(c);
+    }
     return n ? PSY_OK : PSY_EMPTY;
 }
 
 static bool has_completion(psy_channel *c)
 {
     uint32_t got;
+    if (c->cancelled_count) {
+        return true;
+    }
     for (uint32_t w = 0; w < c->responses.writers; w++) {
         if (psy_ring_peek(&c->completions[w], 1, &got)) {
             return true;
@@ -234,13 +286,24 @@ psy_status psy_channel_wait(psy_channel *c, uint64_t timeout_ns)
     }
     uint64_t start = psy__now_ns(), deadline = psy__add_ns(start, timeout_ns);
     psy__channel_publish(c, start);
+    if (c->armed) {
+        psy__channel_disarm(c);
+    }
     psy__idle_end(&c->watch);
     for (;;) {
         if (has_completion(c)) {
             return PSY_OK;
         }
-        if (c->dead) {
+        if (c->dead || (c->draining && c->outstanding == 0)) {
             return c->outstanding ? PSY_OK : psy__channel_closed(c);
+        }
+        if (c->agent.work && c->agent.work(c->agent.context)) {
+            uint64_t now = psy__now_ns(); /* an agent that always has something to do must not hide that time passes */
+            if (now >= deadline || now >= c->give_up_due_ns) {
+                return now >= c->give_up_due_ns ? PSY_OK : PSY_TIMEOUT;
+            }
+            psy__idle_end(&c->watch);
+            continue;
         }
         uint64_t now = psy__idle_looks(&c->watch) ? start : psy__now_ns();
         if (now >= deadline) {
@@ -249,9 +312,13 @@ psy_status psy_channel_wait(psy_channel *c, uint64_t timeout_ns)
         if (psy__idle_wait(&c->watch)) {
             continue;
         }
-        uint64_t left = deadline - now;
-        sleep_for_completions(c, left < sleep_ns_max ? left : sleep_ns_max);
-        if (!has_completion(c)) {
+        if (now >= c->give_up_due_ns) {
+            return PSY_OK;
+        }
+        uint64_t left = deadline - now, most = c->agent.work ? tick_ns : sleep_ns_max;
+        left = c->give_up_due_ns - now < left ? c->give_up_due_ns - now : left;
+        sleep_for_completions(c, left < most ? left : most);
+        if (!has_completion(c) && !c->agent.work) {
             return PSY_OK; /* the link, or time: poll looks at calls that are overdue */
         }
     }

@@ -11,7 +11,7 @@
 /* What a participant keeps to count its rings. */
 typedef struct psy__counting {
     psy_counters *counters; /* the caller's; NULL: nothing is counted */
-    uint32_t uncounted;     /* rings that got no row */
+    uint32_t uncounted;     /* rings and other things that got no row */
     char service[28];       /* its name: short, so that with what follows it is a label */
 } psy__counting;
 

@@ -21,6 +21,12 @@ psy_status psy__say(psy__link *link, psy__word what, void *message, uint32_t byt
     return psy__link_send(link, &control, 1);
 }
 
+psy_status psy__introduce(psy__link *link, psy__hello *hello)
+{
+    psy_status status = psy__say(link, PSY_SAY_HELLO, hello, sizeof *hello, NULL, 0);
+    return status == PSY_PEER_DIED ? PSY_OK : status;
+}
+
 psy__word psy__heard_what(const psy__control *control)
 {
     psy__said said;
@@ -98,23 +104,40 @@ psy_status psy__hear_any(psy__link *link, psy__control *control, bool *refused, 
     }
 }
 
+psy_status psy__hear_this(psy__control *control, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count)
+{
+    psy_status status;
+    bool fatal;
+    if (!psy__heard_refusal(control, &status, &fatal)) {
+        status = psy__heard(control, what, message, bytes, fd_count);
+    }
+    if (status != PSY_OK) {
+        psy__close_fds(control->fds, control->fd_count);
+        return status;
+    }
+    for (uint32_t i = 0; i < fd_count; i++) {
+        fds[i] = control->fds[i];
+    }
+    return PSY_OK;
+}
+
+psy_status psy__hear_now(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count)
+{
+    psy__control control;
+    switch (psy__link_poll(link, &control)) {
+    case PSY_EVENT_NONE: return PSY_EMPTY;
+    case PSY_EVENT_CLOSED: break;
+    case PSY_EVENT_CONTROL: return psy__hear_this(&control, what, message, bytes, fds, fd_count);
+    }
+    return psy_fail(PSY_PEER_DIED, "the service closed the connection");
+}
+
 psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
                      uint64_t deadline_ns)
 {
     psy__control control;
     psy_status status = psy__hear_any(link, &control, NULL, deadline_ns);
-    if (status != PSY_OK) {
-        return status;
-    }
-    status = psy__heard(&control, what, message, bytes, fd_count);
-    if (status != PSY_OK) {
-        psy__close_fds(control.fds, control.fd_count);
-        return status;
-    }
-    for (uint32_t i = 0; i < fd_count; i++) {
-        fds[i] = control.fds[i];
-    }
-    return PSY_OK;
+    return status == PSY_OK ? psy__hear_this(&control, what, message, bytes, fds, fd_count) : status;
 }
 
 void psy__refuse(psy__link *link, psy_status status, int fatal)

@@ -12,7 +12,7 @@
  *           <- OPENED | REFUSED           CHANNEL  responses, bell
  *   SEND    module                        GONE                                  GONE  (cannot take the memory)
  *           <- SENT | REFUSED             PROGRAM  module                       PROGRAM_READY | PROGRAM_REFUSED
- *                                         PROGRAM_GONE
+ *                                         PROGRAM_GONE                           LEAVING
  *                                         REFUSED
  *
  * A worker is given every program of the service before it loads its data, and others while it serves. Each has a number, which
@@ -57,7 +57,8 @@ typedef enum psy__word {
     PSY_SAY_PROGRAM_REFUSED,
     PSY_SAY_PROGRAM_GONE,
     PSY_SAY_SEND,
-    PSY_SAY_SENT
+    PSY_SAY_SENT,
+    PSY_SAY_LEAVING
 } psy__word;
 
 typedef struct psy__said {
@@ -73,7 +74,7 @@ enum { PSY_ROLE_CLIENT = 1, PSY_ROLE_WORKER = 2 };
 
 typedef struct psy__hello {
     psy__said said;
-    uint32_t role, shard; /* worker: the shard it wants to be */
+    uint32_t role, shard; /* worker: the shard it wants to be; client: what socket/peer.h says */
     uint64_t module_hash; /* worker: a module that the service must have; 0: any */
 } psy__hello;
 
@@ -200,9 +201,17 @@ typedef struct psy__gone {
     uint32_t channel, epoch;
 } psy__gone;
 
+/* From a worker: give me nothing more; close the link when I hold nothing of anybody. */
+typedef struct psy__leaving {
+    psy__said said;
+} psy__leaving;
+
 /* Fills the header of a message of `bytes` and sends it with `fd_count` files. */
 PSY_NODISCARD psy_status psy__say(psy__link *link, psy__word what, void *message, uint32_t bytes, const int *fds,
                                   uint32_t fd_count);
+
+/* Says HELLO. OK also where the peer has hung up: what it said before, such as why not, is to be heard still. */
+PSY_NODISCARD psy_status psy__introduce(psy__link *link, psy__hello *hello);
 
 /* Checks magic, version, size and kind of a message that came, and its number of files; copies it out. Where it does not hold:
  * PROTOCOL, or VERSION with both named; files stay with the caller in any case. */
@@ -216,6 +225,15 @@ bool psy__heard_refusal(const psy__control *control, psy_status *status, bool *f
 
 /* What a message says it is (0: too short to say), unchecked otherwise. */
 psy__word psy__heard_what(const psy__control *control);
+
+/* What has come by now: the message that is due; EMPTY: nothing yet; PEER_DIED: the link is closed; a REFUSED comes back as its
+ * own status and text, and everything else as PROTOCOL or VERSION. Never blocks. */
+PSY_NODISCARD psy_status psy__hear_now(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds,
+                                       uint32_t fd_count);
+
+/* The same for a message that was taken from the link already. Its files are closed unless it is OK. */
+PSY_NODISCARD psy_status psy__hear_this(psy__control *control, psy__word what, void *message, uint32_t bytes, int *fds,
+                                        uint32_t fd_count);
 
 /* Waits for the next message. CLOSED, TIMEOUT; a REFUSED comes back as its own status and text. */
 PSY_NODISCARD psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,

@@ -34,6 +34,7 @@ static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
     psy__engine_options options = {.device = o->device,
                                    .max_batch = w->max_batch,
                                    .validate = o->validate != 0,
+                                   .tracer = o->tracer,
                                    .limits = {.arena_bytes = o->arena_bytes}};
     w->told_engine = o->engine != NULL;
     const char *name = o->engine ? o->engine : prefers_vulkan(w) ? "vulkan" : "cpu";
@@ -84,6 +85,7 @@ static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
         psy__counting_begin(&w->counting, &w->finished, w->ring_slab, "shard %u finished", said->shard);
     }
     w->gather = (psy__gather){psy_slab_data(w->gather_slab), said->tickets, said->shards, said->partial_bytes};
+    psy__measure_worker_begin(w);
     return status;
 }
 
@@ -127,7 +129,7 @@ static psy_status join(psy_worker *w, const char *uri, uint32_t shard, uint64_t 
         return status;
     }
     psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = shard, .module_hash = module_hash};
-    status = psy__say(w->link, PSY_SAY_HELLO, &hello, sizeof hello, NULL, 0);
+    status = psy__introduce(w->link, &hello);
     psy__hired said;
     int fds[2] = {-1, -1};
     if (status == PSY_OK) {
@@ -209,9 +211,9 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
         return psy_fail(PSY_NO_MEMORY, "no memory for a worker");
     }
     uint64_t first = 0;
-    w->log = o->log;
     psy__counting_init(&w->counting, o->counters, o->uri);
     w->max_wait_ns = o->max_wait_ns;
+    w->events.log = o->log;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = hold_modules(w, o, &first);
@@ -284,6 +286,9 @@ psy_status psy_worker_start(psy_worker *w)
     w->started = status == PSY_OK;
     if (!w->started) {
         psy__worker_unbind_all(w);
+    } else {
+        PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->holder.shard), PSY__NUMBER(w->holder.shards),
+                  PSY__TEXT(w->description));
     }
     return status;
 }
@@ -313,6 +318,7 @@ static bool read_job(const psy_worker *w, uint8_t *frame, psy__job *out)
     out->slot = e.slot;
     out->slot_generation = e.generation;
     out->request = e.request;
+    out->traced = (e.flags & PSY_FLAG_TRACE) != 0;
     out->shaped = m->pipelines[hop.pipeline].guard_count != 0;
     if (out->shaped) {
         psy__worker_shape(program, out->pipeline, out->payload, &out->shape);
@@ -326,18 +332,12 @@ static bool same_kind(const psy__job *a, const psy__job *b)
            (!a->shaped || memcmp(&a->shape, &b->shape, sizeof a->shape) == 0);
 }
 
-static uint32_t most_of(const psy_worker *w, const psy__job *job)
-{
-    uint32_t most = job->program->module->decoded.pipelines[job->pipeline].max_batch;
-    return most && most < w->max_batch ? most : w->max_batch;
-}
-
 /* Takes one run's jobs out of those that wait, in their order. Returns how many; *left is what then waits. */
 static uint32_t sort_out(psy_worker *w, uint32_t *left)
 {
     uint32_t count = 0, rest = 0;
     const psy__job first = w->waiting[0];
-    uint32_t most = most_of(w, &first);
+    uint32_t most = psy__worker_most(w, &first);
     for (uint32_t i = 0; i < *left; i++) {
         if (count < most && same_kind(&w->waiting[i], &first)) {
             w->jobs[count++] = w->waiting[i];
@@ -378,7 +378,7 @@ static uint32_t run_waiting(psy_worker *w, uint64_t now)
             left++;
         }
     }
-    if (left > 0 && same && left <= most_of(w, &w->waiting[0])) {
+    if (left > 0 && same && left <= psy__worker_most(w, &w->waiting[0])) {
         psy__worker_run_batch(w, w->waiting, left);
         left = 0;
     }
@@ -398,7 +398,9 @@ uint32_t psy_worker_do_work(psy_worker *w)
     if (now >= w->tick_due_ns) {
         w->tick_due_ns = now + tick_ns;
         psy__worker_links(w);
+        psy__measure_worker(w);
         psy__counting_beat(&w->counting);
+        psy__worker_tick(w, now);
     }
     psy__worker_sweep(w);
     psy__worker_sweep_programs(w);
@@ -440,6 +442,11 @@ void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
     psy_ring_sleep_end(&w->requests);
 }
 
+psy_status psy_worker_status(const psy_worker *w)
+{
+    return !w->dead ? PSY_OK : w->end ? psy_fail(w->end, "%s", w->end_text) : psy_fail(PSY_PEER_DIED, "the broker is gone");
+}
+
 psy_status psy_worker_run(psy_worker *w)
 {
     if (!w || !w->started) {
@@ -449,8 +456,10 @@ psy_status psy_worker_run(psy_worker *w)
     while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
         if (psy_worker_do_work(w)) {
             psy__idle_end(&idle);
+        } else if (w->dead && w->leaving && w->end == PSY_OK) {
+            return PSY_OK;
         } else if (w->dead) {
-            return w->end ? psy_fail(w->end, "%s", w->end_text) : psy_fail(PSY_PEER_DIED, "the broker is gone");
+            return psy_worker_status(w);
         } else if (!psy__idle_wait(&idle)) {
             psy_worker_wait(w, sleep_ns_max);
         }
@@ -488,6 +497,7 @@ void psy_worker_destroy(psy_worker *w)
     psy__worker_drop_patrons(w);
     psy__counting_end(&w->counting, &w->requests);
     psy__counting_end(&w->counting, &w->finished);
+    psy__measure_worker_end(w);
     psy__worker_drop_programs(w);
     psy__worker_unload(w);
     psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};

@@ -113,6 +113,7 @@ void psy__worker_links(psy_worker *w)
         }
         if (event == PSY_EVENT_CLOSED) {
             w->dead = true;
+            psy__worker_lost(w);
             return;
         }
         psy__channel_said channel;
@@ -124,6 +125,7 @@ void psy__worker_links(psy_worker *w)
             w->dead = true;
             w->end = status;
             snprintf(w->end_text, sizeof w->end_text, "%s", psy_detail());
+            psy__worker_lost(w);
         } else if (psy__heard_what(&control) == PSY_SAY_GONE) {
             if (psy__heard(&control, PSY_SAY_GONE, &gone, sizeof gone, 0) == PSY_OK && gone.channel < PSY_PATRONS_MAX &&
                 w->patrons[gone.channel] && w->patrons[gone.channel]->epoch == gone.epoch) {
@@ -136,7 +138,10 @@ void psy__worker_links(psy_worker *w)
                 psy__worker_program_goes(w, program_gone.number);
             }
         } else if (psy__heard(&control, PSY_SAY_CHANNEL, &channel, sizeof channel, 2) == PSY_OK) {
-            if (add_patron(w, &channel, control.fds) != PSY_OK) { /* the broker ends what cannot be answered */
+            status = add_patron(w, &channel, control.fds);
+            if (status != PSY_OK) { /* the broker ends what cannot be answered */
+                PSY__TELL(&w->events, MEMORY_REFUSED, PSY__NUMBER(channel.channel), PSY__TEXT(psy_status_name(status)),
+                          PSY__TEXT(psy_detail()));
                 psy__gone without = {.channel = channel.channel, .epoch = channel.epoch};
                 (void)!psy__say(w->link, PSY_SAY_GONE, &without, sizeof without, NULL, 0);
             }

@@ -114,8 +114,8 @@ static psy_status compute_sizes(psy__worker_program *p)
 
 /* ---- lanes ---- */
 
-/* Whether a client's program keeps to what it is allowed. */
-static psy_status check_limits(const psy__worker_program *p, const uint64_t *symbols, uint32_t program)
+/* Whether a client's program keeps to what it is allowed; if so, how many messages do together. */
+static psy_status check_limits(const psy__worker_program *p, const uint64_t *symbols, uint32_t program, uint32_t *most)
 {
     if (!p->limits.arena_bytes && !p->limits.work) {
         return PSY_OK;
@@ -123,14 +123,31 @@ static psy_status check_limits(const psy__worker_program *p, const uint64_t *sym
     psy__bound_program bound;
     psy_status status = psy__program_bind(&p->module->decoded, program, symbols, p->bases, &p->limits, &bound);
     if (status == PSY_OK) {
+        uint64_t fit = p->limits.work && bound.work ? p->limits.work / bound.work : PSY_BATCH_MAX;
+        fit = fit < 1 ? 1 : fit > PSY_BATCH_MAX ? PSY_BATCH_MAX : fit;
+        *most = *most == 0 || fit < *most ? (uint32_t)fit : *most;
         psy__program_unbind(&bound);
     }
     return status;
 }
 
+uint32_t psy__worker_most(const psy_worker *w, const psy__job *job)
+{
+    const psy__worker_program *p = job->program;
+    const psy__module *m = &p->module->decoded;
+    uint32_t most = m->pipelines[job->pipeline].max_batch, at = job->shape.pipeline;
+    most = most ? most : w->max_batch;
+    if (!p->limits.work) {
+        return most;
+    }
+    uint32_t fit =
+        at == PSY_NONE || psy__pipeline_is_shaped(m, at) ? 1 : p->lanes[at].most; /* what messages bring is not known yet */
+    return fit && fit < most ? fit : most;
+}
+
 /* Binds one of the module's programs on `engine`. */
 static psy_status bind_on(psy_worker *w, psy__worker_program *p, psy__engine *engine, const uint64_t *symbols, uint32_t program,
-                          psy__executable **out)
+                          psy__executable **out, uint32_t *most)
 {
     psy__binding binding = {.module = &p->module->decoded,
                             .program = program,
@@ -138,18 +155,18 @@ static psy_status bind_on(psy_worker *w, psy__worker_program *p, psy__engine *en
                             .bases = p->bases,
                             .residents = p->residents,
                             .partial_stride = w->gather.partial_bytes};
-    psy_status status = check_limits(p, symbols, program);
+    psy_status status = check_limits(p, symbols, program, most);
     return status == PSY_OK ? engine->interface->bind(engine, &binding, out) : status;
 }
 
 /* A shard program on the engine, or on the cpu where that lacks an operation or the program is too large for it. */
 static psy_status bind_shard(psy_worker *w, psy__worker_program *p, psy__engine *engine, const uint64_t *symbols,
-                             const psy_psm_pipeline *pipeline, psy__executable **out)
+                             const psy_psm_pipeline *pipeline, psy__lane *out)
 {
     const psy__module *m = &p->module->decoded;
     psy_status status = engine->interface->supports(engine, m, pipeline->shard_program);
     if (status == PSY_OK) {
-        status = bind_on(w, p, engine, symbols, pipeline->shard_program, out);
+        status = bind_on(w, p, engine, symbols, pipeline->shard_program, &out->shard, &out->most);
     }
     if (status != PSY_UNSUPPORTED || engine == w->cpu) {
         return status;
@@ -159,7 +176,7 @@ static psy_status bind_shard(psy_worker *w, psy__worker_program *p, psy__engine 
         snprintf(w->description + n, sizeof w->description - n, "; pipeline %s on the cpu (%s)",
                  psy__module_string(m, pipeline->name), psy_detail());
     }
-    return bind_on(w, p, w->cpu, symbols, pipeline->shard_program, out);
+    return bind_on(w, p, w->cpu, symbols, pipeline->shard_program, &out->shard, &out->most);
 }
 
 psy_status psy__worker_bind_lane(psy_worker *w, psy__worker_program *p, psy__engine *engine, uint32_t pipeline,
@@ -167,13 +184,13 @@ psy_status psy__worker_bind_lane(psy_worker *w, psy__worker_program *p, psy__eng
 {
     const psy__module *m = &p->module->decoded;
     const psy_psm_pipeline *at = &m->pipelines[pipeline];
-    *out = (psy__lane){NULL, NULL};
+    *out = (psy__lane){NULL, NULL, 0};
     /* Without a word of the operator, another engine is only there for those that asked for it. */
     bool on_cpu = at->engine == PSY_PREFER_CPU || (!w->told_engine && at->engine != PSY_PREFER_VULKAN);
-    psy_status status = bind_shard(w, p, on_cpu ? w->cpu : engine, symbols, at, &out->shard);
+    psy_status status = bind_shard(w, p, on_cpu ? w->cpu : engine, symbols, at, out);
     if (status == PSY_OK && at->route == PSY_ROUTE_ALL) {
         /* A few hundred bytes per message: the cpu merges, whatever engine the shards have. */
-        status = bind_on(w, p, w->cpu, symbols, at->merge_program, &out->merge);
+        status = bind_on(w, p, w->cpu, symbols, at->merge_program, &out->merge, &out->most);
     }
     if (status != PSY_OK) {
         psy__lane_unbind(out);
@@ -190,7 +207,7 @@ void psy__lane_unbind(psy__lane *lane)
             bound[k]->engine->interface->unbind(bound[k]);
         }
     }
-    *lane = (psy__lane){NULL, NULL};
+    *lane = (psy__lane){NULL, NULL, 0};
 }
 
 /* ---- a program ---- */
@@ -361,7 +378,9 @@ psy_status psy__worker_program_arrives(psy_worker *w, const psy__program_said *s
     p->served = (said->flags & PSY_PROGRAM_SERVED) != 0;
     p->limits = (psy__limits){.arena_bytes = said->arena_bytes, .work = said->work};
     memcpy(p->name, said->name, sizeof p->name - 1);
+    uint64_t start = psy__now_ns();
     p->why = open_program(w, said, fd, p);
+    p->taken_ns = psy__now_ns() - start;
     snprintf(p->why_text, sizeof p->why_text, "%s", p->why == PSY_OK ? "" : psy_detail());
     psy__worker_program **last = &w->arrivals;
     while (*last) {
@@ -414,26 +433,18 @@ static void put_in_place(psy_worker *w, psy__worker_program *p)
     w->program_top = p->place >= w->program_top ? p->place + 1 : w->program_top;
 }
 
-static void log_bound(const psy_worker *w, const psy__worker_program *p, psy_status status, uint64_t took_ns)
+static void log_bound(psy_worker *w, const psy__worker_program *p, psy_status status, uint64_t took_ns)
 {
-    psy_log_level level = status == PSY_OK ? PSY_LOG_INFO : PSY_LOG_WARNING;
-    if (!w->log || level < w->log->least) {
-        return;
-    }
-    psy_log_field fields[] = {{"shard", NULL, w->holder.shard},
-                              {"program", p->name, 0},
-                              {"version", NULL, p->version},
-                              {"took_us", NULL, took_ns / 1000},
-                              {"reason", psy_detail(), 0}};
-    w->log->write(w->log->context, level, status == PSY_OK ? "program.bound" : "program.refused", fields,
-                  status == PSY_OK ? 4 : 5);
+    const psy__value values[] = {PSY__NUMBER(w->holder.shard), PSY__TEXT(p->name), PSY__NUMBER(p->version),
+                                 PSY__NUMBER(took_ns / 1000), PSY__TEXT(psy_detail())};
+    psy__tell(&w->events, status == PSY_OK ? PSY__EVENT_PROGRAM_BOUND : PSY__EVENT_PROGRAM_UNFIT, values);
 }
 
 static psy_status bind_arrival(psy_worker *w, psy__worker_program *p)
 {
     uint64_t start = psy__now_ns();
     psy_status status = p->why == PSY_OK ? psy__worker_program_bind(w, p) : psy_fail(p->why, "%s", p->why_text);
-    log_bound(w, p, status, psy__now_ns() - start);
+    log_bound(w, p, status, p->taken_ns + psy__now_ns() - start);
     return status;
 }
 

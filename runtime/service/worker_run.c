@@ -2,19 +2,22 @@
 /* One batch: the shard program over the frames where they lie, reports, merges, replies. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "service/worker_state.h"
 
 /* These tickets are nobody's any more: the broker may free them. The ring has room for every ticket. */
-static void finish(psy_worker *w, const psy__job *jobs, uint32_t count)
+static void finish(psy_worker *w, const psy__job *jobs, const uint8_t *statuses, uint32_t count)
 {
     uint32_t got;
     uint64_t *entries;
     while (count > 0 && (entries = psy_ring_claim(&w->finished, count, &got)) != NULL) {
         for (uint32_t i = 0; i < got; i++) {
-            entries[i] = (uint64_t)jobs[i].generation << 32 | jobs[i].ticket;
+            atomic_store_explicit(&psy__ticket_at(&w->gather, jobs[i].ticket)->ended_ns, w->ended_ns, memory_order_relaxed);
+            entries[i] = psy__finish_entry(jobs[i].generation, jobs[i].ticket, statuses[i]);
         }
         psy_ring_commit(&w->finished, got);
         jobs += got;
+        statuses += got;
         count -= got;
     }
 }
@@ -34,6 +37,7 @@ static psy__patron *begin_reply(psy_worker *w, psy__patron *patron, const psy__j
 {
     if (!patron || !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->holder.shard)) {
         w->counts.dropped_replies++;
+        psy__worker_trace_dropped(w, job);
         return NULL;
     }
     return patron;
@@ -45,7 +49,11 @@ static void end_reply(psy_worker *w, psy__patron *patron, const psy__job *job, p
                         status == PSY_OK ? bytes : 0, job->request)) {
         w->counts.dropped_replies++;
     }
+    w->counts.errors += status != PSY_OK;
     patron->completed = true;
+    if (job->traced) {
+        psy__worker_trace_answer(w, job, status, status == PSY_OK ? bytes : 0);
+    }
 }
 
 static uint8_t *scratch(psy_worker *w, uint32_t index, uint32_t stride)
@@ -116,29 +124,43 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
         if (patron) {
             end_reply(w, patron, &job, status, 0);
         }
-        finish(w, &job, 1);
+        const uint8_t ended = (uint8_t)status;
+        finish(w, &job, &ended, 1);
     }
     if (n == 0) {
         return;
     }
+    const bool traced = psy__jobs_traced(w->merges, n);
+    const uint64_t start_ns = traced ? psy__now_ns() : 0;
     run(w, lane->merge, n, take_inputs(w, w->merges, n), true); /* there is a lane: nobody complained */
+    w->ended_ns = psy__now_ns();
+    if (traced) {
+        psy__worker_trace_merges(w, w->merges, n, w->ended_ns - start_ns);
+    }
     for (uint32_t i = 0; i < n; i++) {
         end_reply(w, w->owners[i], &w->merges[i], (psy_status)w->statuses[i], reply_bytes);
     }
-    finish(w, w->merges, n);
+    finish(w, w->merges, w->statuses, n);
     w->counts.merges += n;
 }
 
 /* Runs jobs whose outputs are set, or fails them all. */
 static void run_lane(psy_worker *w, const psy__lane *lane, const psy__job *jobs, uint32_t count, psy_status why)
 {
+    const bool traced = psy__jobs_traced(jobs, count);
+    const uint64_t start_ns = traced ? psy__now_ns() : 0;
     if (lane) {
         run(w, lane->shard, count, take_inputs(w, jobs, count), false);
     } else {
         memset(w->statuses, (int)why, count);
     }
+    w->ended_ns = psy__now_ns();
+    if (traced) {
+        psy__worker_trace_runs(w, jobs, count, lane ? lane->shard->engine : w->engine, w->ended_ns - start_ns);
+    }
     w->counts.requests += count;
     w->counts.batches++;
+    psy__measure_batch(&w->measure, count);
 }
 
 /* Requests that go to one shard: this one answers them, where their replies are to lie. Whoever else may answer, the broker for
@@ -164,7 +186,7 @@ static void run_alone(psy_worker *w, const psy__job *jobs, uint32_t count, const
             end_reply(w, w->owners[i], &jobs[i], (psy_status)w->statuses[i], reply_bytes);
         }
     }
-    finish(w, jobs, count);
+    finish(w, jobs, w->statuses, count);
 }
 
 /* Requests that go to all shards: each leaves a partial record; the last one to do so merges and answers. */
@@ -185,7 +207,7 @@ static void run_among_all(psy_worker *w, const psy__job *jobs, uint32_t count, c
         if (psy__ticket_close(ticket, job->generation, w->holder.shard)) {
             w->merges[merges++] = *job;
         } else {
-            finish(w, job, 1);
+            finish(w, job, &w->statuses[i], 1);
         }
     }
     if (merges) {

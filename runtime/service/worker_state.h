@@ -15,7 +15,9 @@
 #include "engine/engine.h"
 #include "service/counting.h"
 #include "service/dataset.h"
+#include "service/events.h"
 #include "service/gather.h"
+#include "service/measure.h"
 #include "service/module_file.h"
 #include "service/protocol.h"
 #include "service/response.h"
@@ -36,6 +38,7 @@ typedef struct psy__patron {
 /* A pipeline or one of its alternatives, bound. */
 typedef struct psy__lane {
     psy__executable *shard, *merge; /* merge: NULL unless the route is ALL */
+    uint32_t most;                  /* messages in one run, where the program is held to limits; 0: any number */
 } psy__lane;
 
 /* What a message is: its alternative, and the sizes that its variants bring, in the order of the module's MESSAGE symbols. */
@@ -67,7 +70,8 @@ typedef struct psy__worker_program {
     uint64_t shaped_clock;
     uint64_t *symbols, *bases;
     bool *symbol_bound;
-    psy_status why; /* it cannot be run, and why */
+    uint64_t taken_ns; /* the time that its module took */
+    psy_status why;    /* it cannot be run, and why */
     char why_text[512];
 } psy__worker_program;
 
@@ -82,6 +86,7 @@ typedef struct psy__job {
     psy__shape shape;
     uint32_t slot, slot_generation;
     uint64_t request;
+    bool traced;
 } psy__job;
 
 struct psy_worker {
@@ -111,16 +116,19 @@ struct psy_worker {
     psy__job *waiting, *jobs; /* what the ring holds; those of one pipeline */
     psy__job *merges;         /* those that this worker finished as the last shard: it answers */
     uint8_t *statuses;
-    uint64_t tick_due_ns;
-    psy_bell doorbell; /* for psy_worker_stop */
-    psy_bell bell;     /* the broker rings it, and it rings the broker; none until the worker is started */
+    uint64_t tick_due_ns, ended_ns; /* ended: the run at hand, or its merges */
+    psy_bell doorbell;              /* for psy_worker_stop */
+    psy_bell bell;                  /* the broker rings it, and it rings the broker; none until the worker is started */
     bool started, dead;
     psy_status end; /* why it is dead, where the broker said so; else OK */
     char end_text[512];
-    _Atomic bool stop;
+    _Atomic bool stop, drain;
+    bool leaving; /* the broker was told */
+    _Atomic uint64_t beat_ns;
     psy__counting counting;
-    const psy_log *log;
+    psy__worker_measure measure;
     psy_worker_counts counts;
+    psy__events events;
     char description[512];
 };
 
@@ -157,6 +165,8 @@ void psy__worker_program_unbind(psy__worker_program *p);
 psy_status psy__worker_bind_lane(psy_worker *w, psy__worker_program *p, psy__engine *engine, uint32_t pipeline,
                                  const uint64_t *symbols, psy__lane *out);
 void psy__lane_unbind(psy__lane *lane);
+/* How many messages like that one are run at once, at most. */
+uint32_t psy__worker_most(const psy_worker *w, const psy__job *job);
 
 /* ---- worker_variant.c ---- */
 /* Whether it has sizes that messages bring. */
@@ -183,5 +193,27 @@ void psy__worker_drop_patrons(psy_worker *w);
 void psy__worker_run_batch(psy_worker *w, const psy__job *jobs, uint32_t count);
 /* Publishes replies and finished tickets, wakes those who sleep. */
 void psy__worker_flush(psy_worker *w);
+
+/* ---- worker_tell.c ---- */
+/* What became of those of `count` jobs that are traced: run in a batch, or merged, which took that long. Called only where one
+ * is. */
+void psy__worker_trace_runs(psy_worker *w, const psy__job *jobs, uint32_t count, const psy__engine *engine, uint64_t ns);
+void psy__worker_trace_merges(psy_worker *w, const psy__job *jobs, uint32_t count, uint64_t ns);
+void psy__worker_trace_answer(psy_worker *w, const psy__job *job, psy_status status, uint32_t bytes);
+/* Nobody waits for its reply any more. */
+void psy__worker_trace_dropped(psy_worker *w, const psy__job *job);
+/* Whether any is. */
+static inline bool psy__jobs_traced(const psy__job *jobs, uint32_t count)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++) {
+        any = any || jobs[i].traced;
+    }
+    return any;
+}
+/* Every millisecond: tells the broker that the worker leaves, if it was asked to. */
+void psy__worker_tick(psy_worker *w, uint64_t now_ns);
+/* The broker is gone, or let it go. */
+void psy__worker_lost(psy_worker *w);
 
 #endif

@@ -128,6 +128,15 @@ static void inproc_unbind(psy__listener *listener)
     free(l);
 }
 
-const psy__transport psy__transport_inproc = {"inproc",       inproc_bind,        inproc_accept,   inproc_connect,
-                                              inproc_unbind,  psy__local_send,    psy__local_poll, psy__local_peer,
-                                              psy__local_put, psy__local_publish, psy__local_close};
+const psy__transport psy__transport_inproc = {.scheme = "inproc",
+                                              .bind = inproc_bind,
+                                              .accept = inproc_accept,
+                                              .connect = inproc_connect,
+                                              .unbind = inproc_unbind,
+                                              .send = psy__local_send,
+                                              .poll = psy__local_poll,
+                                              .peer = psy__local_peer,
+                                              .in_group = psy__local_in_group,
+                                              .put = psy__local_put,
+                                              .publish = psy__local_publish,
+                                              .close = psy__local_close};

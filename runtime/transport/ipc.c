@@ -5,6 +5,7 @@
 #include "transport/ipc.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,6 +253,26 @@ static psy_status ipc_connect(const char *path, psy__link **out)
     return psy__local_link(&psy__transport_ipc, fd, out);
 }
 
-const psy__transport psy__transport_ipc = {"ipc",          ipc_bind,           ipc_accept,      ipc_connect,
-                                           ipc_unbind,     psy__local_send,    psy__local_poll, psy__local_peer,
-                                           psy__local_put, psy__local_publish, psy__local_close};
+/* The path is still ours: the lock says so. */
+static psy_status ipc_admit(psy__listener *listener, unsigned mode, unsigned gid)
+{
+    const ipc_listener *l = (const ipc_listener *)listener;
+    if (gid != UINT_MAX && lchown(l->path, (uid_t)-1, gid) != 0) {
+        return system_failure(l->path, "chown");
+    }
+    return chmod(l->path, mode) == 0 ? PSY_OK : system_failure(l->path, "chmod");
+}
+
+const psy__transport psy__transport_ipc = {.scheme = "ipc",
+                                           .bind = ipc_bind,
+                                           .accept = ipc_accept,
+                                           .connect = ipc_connect,
+                                           .unbind = ipc_unbind,
+                                           .send = psy__local_send,
+                                           .poll = psy__local_poll,
+                                           .peer = psy__local_peer,
+                                           .in_group = psy__local_in_group,
+                                           .admit = ipc_admit,
+                                           .put = psy__local_put,
+                                           .publish = psy__local_publish,
+                                           .close = psy__local_close};

@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+enum { GROUPS_MAX = 1024 }; /* of a peer; who has more is known by the first one only */
+
 psy_status psy__local_link(const psy__transport *transport, int fd, psy__link **out)
 {
     psy__link *link = malloc(sizeof *link);
@@ -136,6 +138,24 @@ psy_status psy__local_peer(psy__link *link, int *pid, unsigned *uid)
     *pid = who.pid;
     *uid = who.uid;
     return PSY_OK;
+}
+
+bool psy__local_in_group(psy__link *link, unsigned gid)
+{
+    struct ucred who;
+    socklen_t n = sizeof who;
+    if (getsockopt(link->fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0 || who.gid == gid) {
+        return n == sizeof who && who.gid == gid;
+    }
+    gid_t groups[GROUPS_MAX];
+    n = sizeof groups;
+    bool found = false;
+    if (getsockopt(link->fd, SOL_SOCKET, SO_PEERGROUPS, groups, &n) == 0) { /* a system that cannot tell has none */
+        for (size_t i = 0; i < n / sizeof *groups && !found; i++) {
+            found = groups[i] == gid;
+        }
+    }
+    return found;
 }
 
 psy_status psy__local_put(psy__link *link, void *remote, const void *local, uint64_t bytes)

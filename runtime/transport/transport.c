@@ -85,6 +85,15 @@ psy__event psy__link_poll(psy__link *link, psy__control *out) { return link->tra
 
 psy_status psy__link_peer(psy__link *link, int *pid, unsigned *uid) { return link->transport->peer(link, pid, uid); }
 
+bool psy__link_in_group(psy__link *link, unsigned gid) { return link->transport->in_group(link, gid); }
+
+psy_status psy__admit(psy__listener *listener, unsigned mode, unsigned gid)
+{
+    const psy__transport *transport = listener->transport;
+    return transport->admit ? transport->admit(listener, mode, gid)
+                            : psy_fail(PSY_UNSUPPORTED, "%s:// has neither mode nor group: leave them out", transport->scheme);
+}
+
 psy_status psy__link_put(psy__link *link, void *remote, const void *local, uint64_t bytes)
 {
     return link->transport->put(link, remote, local, bytes);

@@ -41,6 +41,9 @@ typedef struct psy__transport {
     psy_status (*send)(psy__link *link, const psy__control *message);
     psy__event (*poll)(psy__link *link, psy__control *out);
     psy_status (*peer)(psy__link *link, int *pid, unsigned *uid);
+    bool (*in_group)(psy__link *link, unsigned gid);
+    /* Mode and group of an address that has them: those who may connect. May be NULL. */
+    psy_status (*admit)(psy__listener *listener, unsigned mode, unsigned gid);
     psy_status (*put)(psy__link *link, void *remote, const void *local, uint64_t bytes);
     psy_status (*publish)(psy__link *link, _Atomic uint64_t *remote, uint64_t value);
     void (*close)(psy__link *link);
@@ -76,6 +79,12 @@ psy__event psy__link_poll(psy__link *link, psy__control *out);
 
 /* Who is at the other end, as the system says. */
 PSY_NODISCARD psy_status psy__link_peer(psy__link *link, int *pid, unsigned *uid);
+/* Whether it was in that group when it connected: its own or one of the others. False also where the system does not tell. */
+bool psy__link_in_group(psy__link *link, unsigned gid);
+
+/* Changes who may connect to an address: mode as chmod has it, and group (UINT_MAX: stays). UNSUPPORTED where addresses have
+ * neither; DENIED, IO. */
+PSY_NODISCARD psy_status psy__admit(psy__listener *listener, unsigned mode, unsigned gid);
 
 /* One-sided, into memory that the peer handed over: bytes, then the word that makes them valid. A peer that sees the word's new
  * value (with acquire) sees every byte put before. */

@@ -34,14 +34,15 @@ run counters "$PSYNE_COUNTERS/$b_pid-"* && ok 'one file' both is "$status" 0 pri
 run counters --every=1 --count 2 && ok 'rates' both is "$(grep -c ^RING out)" 2 prints '^orders .* 0        0$'
 run counters --every 1 --count=1 && ok 'not yet the first time' prints '^quotes .* -        -$'
 
-if python=$(type -P python3); then
+python=$(type -P python3)
+if [ -n "$python" ]; then
     awk '/^```python$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$page" >reader.py
     look() { "$python" -B - 2>err; }
     run counters --json && cp out all.json
     ok 'JSON' look <<'P'
 import json
 all = json.loads(open("all.json").read())
-assert [f["alive"] for f in all["files"]] == [True, True] and all["files"][0]["rows"] == 16, all
+assert [f["alive"] for f in all["files"]] == [True, True] and all["files"][0]["rows"] == 48, all
 orders, quotes = all["rings"]
 assert (orders["label"], orders["fill"], orders["high_water"], orders["producers"], quotes["producers"]) == ("orders", 12, 800, 1, 2), all
 assert orders["ring"] == "%016x" % 11 and orders["slots"] == 1024 and orders["stride"] == 64
@@ -83,6 +84,38 @@ run counters --clean && ok 'and cleaned away' is "$(cat out)" '1 file of dead pr
 run counters --clean && ok 'but nobody else' is "$(cat out)" '0 files of dead processes removed'
 run counters && ok 'what is left' both is "$status" 0 prints '^orders   1    0     -  1024 '
 
+# A service with one pipeline, whose histogram has its eight parts.
+counts "$a_out" "$a_in" 'service:nearest 7 0 0 1000 2 3 4 5000 6 2 2 8 4096 0'
+counts "$a_out" "$a_in" 'worker:nearest/shard+0 7 0 0 1000 20 1000 0 0 1 64 0'
+counts "$a_out" "$a_in" 'pipeline:nearest/words 8 0 0 1000 4 2000000 90000'
+for part in 0 1 2 3 4 5 6 7; do # 500 times from 1024 to 1279 ns, 500 from 65536 to 81919 ns
+    case $part in 0) values='0 0 0 0 0 0 0 0 0 0 0 0 0 500' ;; 2) values='0 0 0 0 0 500' ;; *) values=0 ;; esac
+    counts "$a_out" "$a_in" "latency:nearest/words 8 $part 0 $values"
+done
+run counters
+ok 'a service' both is "$status" 0 prints '^nearest  *1000  *2  *3  *4  *5000  *6  *2  *2  *8  *4096  *0'
+ok 'a worker' prints '^nearest/shard 0  *1000  *20  *1000  *0  *0  *1  *64  *0'
+ok 'a pipeline and its times' prints '^nearest/words  *1000  *4  *2.00us  *1.28us  *81.9us  *81.9us  *81.9us  *90.0us$'
+run counters --every 1 --count 2 && ok 'rates of services' prints '^nearest/words .* 0$'
+counts "$a_out" "$a_in" '- nearest/words 3'
+run counters && ok 'a histogram that lacks a part is none' prints '^nearest/words  *1000  *4  *2.00us  *-  *-  *-  *-  *90.0us$'
+if [ -n "$python" ]; then
+    counts "$a_out" "$a_in" 'latency:nearest/words 8 3 0 1'
+    run counters --json && cp out all.json
+    ok 'sections in JSON' look <<'P'
+import json
+all = json.loads(open("all.json").read())
+service, = all["sections"]["service"]
+assert service["label"] == "nearest" and service["living"] == 1 and service["values"]["in_flight_limit"] == 4096, service
+assert all["sections"]["worker"][0]["values"]["batch_peak"] == 64 and all["sections"]["slab"] == [], all
+latency, = all["latencies"]
+assert latency["count"] == 1001 and latency["below_ns"] == {"0.5": 81920, "0.9": 81920, "0.99": 81920, "0.999": 81920}, latency
+assert latency["buckets"][0] == {"from_ns": 1024, "below_ns": 1280, "count": 500} and len(latency["buckets"]) == 3, latency
+P
+    "$python" -B reader.py "$PSYNE_COUNTERS"/* >out 2>err
+    ok 'the reader of the page goes on with rings' both is "$(grep -c nearest out)" 0 prints '^orders 000000000000000b producer lives'
+fi
+
 printf 'PSYC' >"$PSYNE_COUNTERS/bad.counters"
 run counters && ok 'a bad file among good ones' both is "$status" 1 says 'bad.counters is no file of counters'
 ok 'the others are shown' prints '^quotes'
@@ -96,7 +129,7 @@ ok 'a process that ends leaves nothing' is "$?$(names "$PSYNE_COUNTERS")" '0*'
 run counters && ok 'no rings' both is "$status" 0 is "$(wc -l <out)" 1
 ok 'nobody complained' is "$(cat kept)" ''
 
-run counters --list && ok 'what is counted' both is "$status" 0 prints '^  high_water  peak      slots     most slots'
+run counters --list && ok 'what is counted' both is "$status" 0 prints '^  high_water        peak      slots     most slots'
 run counters --count=2 && ok 'wrong use: a count alone' both is "$status" 2 says '--count needs --every'
 run counters a b && ok 'wrong use: two' both is "$status" 2 says 'one file or folder is read'
 run counters --every x && ok 'wrong use: no number' both is "$status" 2 says '--every takes a whole number'

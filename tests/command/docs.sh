@@ -7,7 +7,7 @@ folder=$source/runtime/command
 fresh() { # template, file
     "$build/runtime/command/psynedoc" <"$folder/docs/$1.in" | diff -u "$source/$2" - >err || { echo "$2 is out of date: make update-docs" >>err && false; }
 }
-for row in manual:doc/man/psyne.1 completion:runtime/command/completion/psyne page:doc/psyne.md counters:doc/counters.md; do
+for row in manual:doc/man/psyne.1 completion:runtime/command/completion/psyne page:doc/psyne.md counters:doc/counters.md telemetry:doc/telemetry.md; do
     ok "${row#*:} is up to date" fresh "${row%%:*}" "${row#*:}"
 done
 
@@ -15,6 +15,7 @@ sed -n 's/^OPTION(\([A-Z]*\), [A-Z_]*, "\([^"]*\)", \(NULL\|"[^"]*"\), .*/\1 \2 
 ok 'the table has options' test "$(wc -l <options)" -gt 10
 . "$folder/completion/psyne"
 psyne() { "$psynec" "$@"; }
+psynec() { "$build/compiler/psynec" "$@"; }
 completes() { # words, the last one is completed: COMPREPLY
     COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
     _psyne 2>/dev/null
@@ -44,7 +45,13 @@ completes psyne types --module = $module store.L && ok 'those of a module behind
 completes psyne inspect a. && ok 'files are completed' offers a.txt
 
 # The page's schema is that of messages.md; what its session says is what happens.
-awk '/^```psy$/ && !seen { inside = seen = 1; next } /^```/ { inside = 0 } inside' "$source/doc/messages.md" >shop.psy
+first() { # kind of block, page
+    awk -v kind="^\`\`\`$1\$" '$0 ~ kind && !seen { inside = seen = 1; next } /^```/ { inside = 0 } inside' "$source/doc/$2"
+}
+first psy messages.md >shop.psy
+first psy psyne.md >tea.psy && first hrm psyne.md >tea.hrm && first json psyne.md >wishes.json && first txt psyne.md >names.txt
+. "$source/tests/command/npy.sh"
+npy tastes.npy '<f4' '(4, 3)' "$(f32 1 4 0 2 2 3 3 1 5 0 1 1)"
 "$build/compiler/psynec" shop.psy --emit=bytecode -o . || exit 1
 printf '{"tags": ["tea"]}\n{"tags": ["green tea", "black tea, India"]}' >wrong.json
 awk '/^```console$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$source/doc/psyne.md" >session

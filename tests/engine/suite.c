@@ -208,24 +208,69 @@ static void check_batch(running *x, const char *where, uint32_t count, const pla
     }
 }
 
-/* The same run once more gives the same bytes. */
-static void run_again(running *x, const suite_engine *e, psy__executable *executable, const psy__batch *batch,
-                      const char *where, uint8_t *outputs, size_t bytes)
+/* The same run once more gives the same bytes; `when`: "the second time". */
+static void run_again(running *x, const char *when, psy__executable *executable, const psy__batch *batch, const char *where,
+                      uint8_t *outputs, size_t bytes)
 {
     uint8_t *first = malloc(bytes), status[SUITE_MESSAGES];
     cr_assert(first != NULL, "no memory");
     memcpy(first, outputs, bytes);
     memcpy(status, batch->status, batch->count);
     memset(outputs, CANARY, bytes);
-    psy_status ran = e->engine->interface->run(executable, batch);
+    psy_status ran = executable->engine->interface->run(executable, batch);
     if (ran != PSY_OK || memcmp(status, batch->status, batch->count) != 0 || memcmp(first, outputs, bytes) != 0) {
-        suite_mismatch(x->s, "%s: the same run gave other bytes the second time", where);
+        suite_mismatch(x->s, "%s: the same run gave other bytes %s", where, when);
     }
     free(first);
 }
 
-static void run_batch(running *x, const suite_engine *e, psy__executable *executable, uint32_t count, unsigned in_layout,
-                      unsigned out_layout)
+/* Reads the first and the last element of every value: their places are memory. */
+static void look(void *context, psy__executable *executable, const psy__bound_program *program, uint32_t count)
+{
+    suite *s = context;
+    for (uint32_t i = 0; i < program->program->register_count; i++) {
+        const psy__bound_register *r = &program->registers[i];
+        int64_t last = 0;
+        for (uint32_t d = 0; d < r->rank; d++) {
+            last += r->dims[d] ? ((int64_t)r->dims[d] - 1) * r->strides[d] : 0;
+        }
+        for (uint32_t m = 0; r->count > 0 && m < count; m++) {
+            const volatile uint8_t *at = psy__cpu_value(executable, i, m);
+            s->looked_at += at[0] + at[last] >= 0;
+        }
+    }
+}
+
+/* Who looks at what a program computes changes none of it. */
+static void run_looked_at(running *x, const suite_engine *e, const psy__binding *binding, const psy__batch *batch,
+                          const char *where, uint8_t *outputs, size_t bytes)
+{
+    psy__executable *executable;
+    const psy__tracer tracer = {look, x->s};
+    const psy__engine_options options = {.max_batch = SUITE_MESSAGES, .tracer = &tracer};
+    psy__engine *engine;
+    char set[16] = "";
+    cr_assert_eq(sscanf(e->engine->interface->describe(e->engine), "cpu (%15[a-z0-9] kernels)", set), 1);
+    setenv("PSYNE_CPU", set, 1);
+    psy_status status = psy__engine_open("cpu", &options, &engine);
+    cr_assert(status == PSY_OK, "%s", psy_detail());
+    unsetenv("PSYNE_CPU");
+    status = engine->interface->bind(engine, binding, &executable);
+    if (status == PSY_OK) {
+        const uint64_t before = x->s->looked_at;
+        run_again(x, "while somebody looks", executable, batch, where, outputs, bytes);
+        if (x->s->looked_at == before && binding->module->programs[binding->program].register_count > 0) {
+            suite_mismatch(x->s, "%s: nothing was there to look at", where);
+        }
+        engine->interface->unbind(executable);
+    } else if (status != PSY_TOO_LARGE) {
+        suite_mismatch(x->s, "%s: %s: bind gave %d: %s", e->label, where, (int)status, psy_detail());
+    }
+    psy__engine_close(engine);
+}
+
+static void run_batch(running *x, const suite_engine *e, const psy__binding *binding, psy__executable *executable,
+                      uint32_t count, unsigned in_layout, unsigned out_layout)
 {
     static const char *const layouts[LAYOUTS] = {"one span", "spans of one", "runs"};
     suite *s = x->s;
@@ -275,7 +320,10 @@ static void run_batch(running *x, const suite_engine *e, psy__executable *execut
     }
     check_batch(x, where, count, &in, &partials, &out, start, status);
     if (in_layout == 1) {
-        run_again(x, e, executable, &batch, where, start, (size_t)(out.end - start));
+        run_again(x, "the second time", executable, &batch, where, start, (size_t)(out.end - start));
+        if (s->cpu && !s->own) {
+            run_looked_at(x, e, binding, &batch, where, start, (size_t)(out.end - start));
+        }
     }
 }
 
@@ -298,13 +346,13 @@ static void run_engine(running *x, const suite_engine *e)
         return;
     }
     uint32_t five = x->count < 5 ? x->count : 5;
-    run_batch(x, e, executable, x->count, 0, 0);
-    run_batch(x, e, executable, five, 1, 2);
-    run_batch(x, e, executable, 1, 0, 0);
-    run_batch(x, e, executable, x->count, 1, 1);
+    run_batch(x, e, &binding, executable, x->count, 0, 0);
+    run_batch(x, e, &binding, executable, five, 1, 2);
+    run_batch(x, e, &binding, executable, 1, 0, 0);
+    run_batch(x, e, &binding, executable, x->count, 1, 1);
     if (s->cpu) {
-        run_batch(x, e, executable, five, 2, 0);
-        run_batch(x, e, executable, five, 0, 1);
+        run_batch(x, e, &binding, executable, five, 2, 0);
+        run_batch(x, e, &binding, executable, five, 0, 1);
     }
     i->unbind(executable);
 }

@@ -10,9 +10,9 @@
  *   }
  *
  * A case runs over batches of 1, 5 and 64 messages that lie in one span, in spans of one, and in runs apart from each other;
- * all lie in memory that is shared and attached. No run may allocate, and the same run twice gives the same bytes. Mismatches
- * are collected and fail the test at its end. What an engine refuses with UNSUPPORTED is named in the log; a test of which
- * nothing was left is skipped. */
+ * all lie in memory that is shared and attached. No run may allocate, and the same run twice gives the same bytes; on the CPU
+ * also while somebody looks at all values. Mismatches are collected and fail the test at its end. What an engine refuses with
+ * UNSUPPORTED is named in the log; a test of which nothing was left is skipped. */
 #ifndef PSY_TESTS_ENGINE_SUITE_H
 #define PSY_TESTS_ENGINE_SUITE_H
 
@@ -57,6 +57,7 @@ typedef struct suite {
     uint8_t probed[SUITE_OPS][SUITE_DTYPES];
     bool reached[SUITE_OPS][SUITE_DTYPES]; /* in a program whose results were compared */
     unsigned mismatches, compared;
+    uint64_t looked_at;                  /* values that a tracer saw */
     uint64_t known_cells, unknown_cells; /* elements compared; elements of loose cases that are not */
     char report[8192], refused[16384];
 } suite;

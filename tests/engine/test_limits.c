@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What engines refuse, when sizes are bound and when a batch comes; that a refusal leaves nothing behind. */
+#include "engine/cpu/cpu.h"
 #include "tests/engine/allocations.h"
 #include "tests/engine/suite.h"
 
@@ -242,6 +243,33 @@ ENGINE_TEST(limits, parts)
         run_parts(s, 9000);
         run_parts(s, 100000);
     }
+}
+
+/* Every value in a place of its own is held to the limit as well. */
+ENGINE_TEST(limits, values_kept)
+{
+    build *b = build_create();
+    uint32_t in = build_type(b), out = build_type(b), v = build_field(b, in, PSY_F32, PSY_FIELD_ARRAY, DEPTH);
+    build_program(b, in, PSY_NONE, out);
+    uint32_t x = build_load(b, v);
+    for (unsigned i = 0; i < 9; i++) {
+        x = build_map(b, PSY_OP_ADD, x, x);
+    }
+    build_output(b, x);
+    build_end(b);
+    build_finish(b);
+    static const uint64_t zeros[BUILD_SYMBOLS];
+    static const uint64_t limits[] = {1, 9 * DEPTH * 4 - 1, 9 * DEPTH * 4};
+    for (unsigned i = 0; i < 3; i++) {
+        psy__bound_program bound;
+        cr_assert_eq(psy__program_bind(&b->module, 0, zeros, zeros, &(psy__limits){0}, &bound), PSY_OK, "%s", psy_detail());
+        psy_status status = psy__keep_all(&bound, &(psy__limits){.arena_bytes = limits[i]});
+        cr_assert_eq(status, i < 2 ? PSY_TOO_LARGE : PSY_OK, "%u", i);
+        cr_assert(i == 2 || strstr(psy_detail(), "all of its values together are over the limit"), "%s", psy_detail());
+        psy__program_unbind(&bound);
+        s->compared++;
+    }
+    build_destroy(b);
 }
 
 /* ---- sizes that a module makes of others ---- */

@@ -54,7 +54,7 @@ succeeds() { # name, lines of the summary...
     [ "$(cat "$work/$name.status")" = 0 ]
 }
 
-bare='--without-vulkan --without-spirv-tools --without-criterion --without-lsp'
+bare='--without-vulkan --without-spirv-tools --without-criterion --without-lsp --without-microhttpd'
 : >"$work/known"
 configure_without nothing 'glslang* *pkg-config* *pkgconf* spirv-*' $bare
 # What the compiler and the library can do need not be found out again; which tools there are must be.
@@ -63,7 +63,7 @@ configure_without compiler '*gcc* *clang* cc c99 c89 tcc' $bare &
 configure_without make 'make gmake' $bare
 configure_without flex 'flex* lex' $bare &
 configure_without bison 'bison* yacc byacc' $bare
-configure_without pkg-config '*pkg-config* *pkgconf*' --without-vulkan --without-spirv-tools --without-lsp
+configure_without pkg-config '*pkg-config* *pkgconf*' --without-vulkan --without-spirv-tools --without-lsp --without-microhttpd
 wait
 
 echo 1..6
@@ -72,4 +72,4 @@ check 'no make' says make 'GNU make was not found.' 'make'
 check 'no flex' says flex 'flex was not found.' 'flex'
 check 'no bison' says bison 'bison 3.7 or newer was not found.' 'bison'
 check 'no pkg-config' says pkg-config 'pkg-config was not found.' 'pkg-config'
-check 'without all that can be left out' succeeds nothing 'Vulkan engine +left out' 'kernel validation +left out' 'language server +left out' 'a runner of their own'
+check 'without all that can be left out' succeeds nothing 'Vulkan engine +left out' 'kernel validation +left out' 'language server +left out' 'metrics over HTTP +left out' 'a runner of their own'

@@ -75,6 +75,16 @@ static inline psy_ring_counters *make_row(psy_counters *c, const char *label, ui
     return row;
 }
 
+static inline PSY_ATOMIC(uint64_t) *
+    make_thing(psy_counters *c, psy_counters_section section, const char *label, uint64_t id, uint32_t side)
+{
+    PSY_ATOMIC(uint64_t) *values = NULL;
+    const psy_counters_place place = {.label = label, .ring = id, .side = side};
+    const psy_status status = psy_counters_section_row(c, section, &place, &values);
+    cr_assert_eq(status, PSY_OK, "%s: %s", psy_status_name(status), psy_detail());
+    return values;
+}
+
 static inline psy_counters_snapshot *read_counters(const char *path)
 {
     psy_counters_snapshot *s = NULL;

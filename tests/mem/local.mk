@@ -118,3 +118,8 @@ check_PROGRAMS += %D%/test_ring_counts
 %C%_test_ring_counts_SOURCES = %D%/test_ring_counts.c %D%/pair.h
 %C%_test_ring_counts_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_ring_counts_LDADD = $(TEST_LDADD)
+
+check_PROGRAMS += %D%/test_counters_sections
+%C%_test_counters_sections_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters_sections.c tests/opened.h
+%C%_test_counters_sections_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_counters_sections_LDADD = $(TEST_LDADD)

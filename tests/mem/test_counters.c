@@ -13,13 +13,22 @@
 Test(counters, table)
 {
     const psy_counters_descriptor *d;
-    uint32_t n = 0, rings = 0;
+    uint32_t n = 0, counts[PSY_COUNTERS_SECTIONS] = {0}, told[PSY_COUNTERS_SECTIONS] = {0};
     for (; (d = psy_counters_table(n)) != NULL; n++) {
         cr_assert(*d->name && *d->help);
         cr_assert_eq(*d->unit != '\0', d->kind != PSY_COUNTERS_SECTION, "%s", d->name);
-        rings += d->section == PSY_COUNTERS_OF_RING && d->kind != PSY_COUNTERS_SECTION;
+        cr_assert_lt(d->section, (uint32_t)PSY_COUNTERS_SECTIONS);
+        if (d->kind == PSY_COUNTERS_SECTION) {
+            told[d->section] = d->place;
+        } else {
+            cr_assert_eq(d->place, counts[d->section]++, "%s", d->name);
+        }
     }
-    cr_assert_eq(rings, (uint32_t)PSY_RING_COUNTERS);
+    for (unsigned i = 0; i < PSY_COUNTERS_SECTIONS; i++) {
+        cr_assert(counts[i] == told[i] && told[i] > 0 && told[i] <= PSY_COUNTERS_VALUES, "section %u", i);
+    }
+    cr_assert_eq(counts[PSY_COUNTERS_OF_RING], (uint32_t)PSY_RING_COUNTERS);
+    cr_assert_eq(counts[PSY_COUNTERS_OF_LATENCY] * PSY_LATENCY_PARTS, 128u);
     cr_assert_str_eq(psy_counters_table(0)->name, "ring");
     cr_assert_eq(psy_counters_table(0)->place, (uint32_t)PSY_RING_COUNTERS);
     cr_assert_str_eq(psy_counters_table(1 + PSY_RING_COUNTER_wakes)->name, "wakes");
@@ -59,7 +68,8 @@ Test(counters, a_file)
     cr_assert_str_eq(f->process, program_invocation_short_name);
     cr_assert_eq(f->pid, (uint32_t)getpid());
     cr_assert(f->beat_ns != 0 && f->beat_ns <= psy_counters_taken_ns(snapshot));
-    cr_assert_eq(f->descriptor_count, 1u + PSY_RING_COUNTERS);
+    cr_assert_null(psy_counters_table(f->descriptor_count));
+    cr_assert(f->abi_major == PSY_COUNTERS_ABI_MAJOR && f->abi_minor == PSY_COUNTERS_ABI_MINOR);
     for (uint32_t i = 0; i < f->descriptor_count; i++) {
         cr_assert_eq(memcmp(&f->descriptors[i], psy_counters_table(i), sizeof f->descriptors[i]), 0);
     }
@@ -152,6 +162,14 @@ Test(counters, wrong_use)
     expect(psy_counters_ring(c, &p, &row), PSY_INVALID, "side 2");
     p = good, p.ring = 0;
     expect(psy_counters_ring(c, &p, &row), PSY_INVALID, "ring 0");
+    PSY_ATOMIC(uint64_t) *values = NULL;
+    p = good, p.side = PSY_LATENCY_PARTS;
+    expect(psy_counters_section_row(c, PSY_COUNTERS_OF_LATENCY, &p, &values), PSY_INVALID, "side 8");
+    expect(psy_counters_section_row(c, PSY_COUNTERS_SECTIONS, &good, &values), PSY_INVALID, "of section");
+    expect(psy_counters_section_row(c, PSY_COUNTERS_OF_SLAB, &good, NULL), PSY_INVALID, "null");
+    p = good, p.ring = 0;
+    expect(psy_counters_section_row(c, PSY_COUNTERS_OF_SLAB, &p, &values), PSY_INVALID, "thing 0");
+    cr_assert_null(values);
     cr_assert_null(row);
     text[63] = '\0';
     p = good, p.label = text;
@@ -322,7 +340,7 @@ Test(counters, other_versions)
     refuses_to_read(path.text, PSY_CORRUPT, "descriptor 1: an unknown kind");
     l.header.abi_major = 2;
     store(path.text, &l, sizeof l);
-    refuses_to_read(path.text, PSY_VERSION, "ABI 2.0, this library 1.0");
+    refuses_to_read(path.text, PSY_VERSION, "ABI 2.0, this library 1.1");
     cr_assert_eq(unlink(path.text), 0);
     scratch_end(&s);
 }
@@ -345,6 +363,18 @@ static psy_status read_any(const char *path)
             sum += r->values[v];
         }
     }
+    const psy_counters_view *thing;
+    for (uint32_t i = 0; s && (thing = psy_counters_view_at(s, i)) != NULL; i++) {
+        cr_assert(thing->section > PSY_COUNTERS_OF_RING && thing->section < PSY_COUNTERS_SECTIONS &&
+                  thing->living <= thing->rows);
+        sum += strlen(thing->label) + thing->values[0];
+    }
+    const psy_counters_latency *latency;
+    for (uint32_t i = 0; s && (latency = psy_counters_latency_at(s, i)) != NULL; i++) {
+        const uint32_t median = psy_latency_quantile(latency->buckets, 500000);
+        cr_assert_leq(median, (uint32_t)PSY_LATENCY_BUCKETS);
+        sum += median + latency->count;
+    }
     const psy_counters_ring_view *v;
     for (uint32_t i = 0; s && (v = psy_counters_ring_at(s, i)) != NULL; i++) {
         cr_assert(v->slots == 0 || v->fill <= v->slots);
@@ -362,10 +392,15 @@ Test(counters, no_bytes_harm_a_reader)
     enum { ROUNDS = 6000 };
     const scratch s = scratch_make();
     const name path = scratch_name(&s, "a.counters"), other = scratch_name(&s, "b.counters");
-    psy_counters *c = make_counters(path.text, 4);
+    psy_counters *c = make_counters(path.text, 14);
     (void)make_row(c, "in", 1, 0);
     (void)make_row(c, "out", 1, 1);
     (void)make_row(c, "more", 2, 1);
+    for (uint32_t i = 0; i < PSY_LATENCY_PARTS; i++) {
+        psy_counter_set(&make_thing(c, PSY_COUNTERS_OF_LATENCY, "pipeline", 3, i)[0], 2);
+    }
+    (void)make_thing(c, PSY_COUNTERS_OF_PIPELINE, "pipeline", 3, 0);
+    (void)make_thing(c, PSY_COUNTERS_OF_SERVICE, "service", 4, 0);
     size_t bytes;
     uint8_t *good = load(path.text, &bytes), *changed = malloc(bytes);
     psy_counters_destroy(c);
@@ -399,10 +434,11 @@ Test(counters, no_bytes_harm_a_reader)
         for (uint64_t k = 0, n = 1 + random_next(&seed) % 3; k < n; k++) {
             /* Headers and heads are where it matters. */
             const uint64_t part = random_next(&seed) % 4;
-            const size_t at = (size_t)(part == 0   ? random_next(&seed) % bytes
-                                       : part == 1 ? random_next(&seed) % 80
-                                       : part == 2 ? 384 + 256 * (random_next(&seed) % 8) + random_next(&seed) % 64
-                                                   : bytes - 1024 + 256 * (random_next(&seed) % 4) + random_next(&seed) % 128);
+            const size_t at =
+                (size_t)(part == 0   ? random_next(&seed) % bytes
+                         : part == 1 ? random_next(&seed) % 80
+                         : part == 2 ? 384 + 256 * (random_next(&seed) % 8) + random_next(&seed) % 64
+                                     : bytes - 14 * 256 + 256 * (random_next(&seed) % 14) + random_next(&seed) % 128);
             const uint64_t value = hard[random_next(&seed) % (sizeof hard / sizeof hard[0])];
             const size_t width = (size_t)1 << random_next(&seed) % 4, from = at & ~(width - 1);
             if (random_next(&seed) % 4 == 0) {
@@ -467,14 +503,15 @@ Test(counters, every_field_is_checked)
         {384 + 32 + 16, 2, 4, "descriptor 0: it is out of its place"},
         {384 + 52, 1, 4, "descriptor 0: an impossible section"},
         {384 + 56, 17, 4, "descriptor 0: an impossible section"},
-        {384 + 56, 8, 4, "the last section lacks values"},
+        {384 + 56, 8, 4, "descriptor 8: the section before it lacks values"},
+        {row - 256 + 52, 0, 4, "it is out of its place"},
         {384 + 56, 6, 4, "descriptor 7: it is out of its place"},
         {384 + 256, 0, 1, "descriptor 1: it has no name"},
         {384 + 256 + 48, 5, 4, "descriptor 1: an unknown kind"},
         {384 + 256 + 48, 0, 4, "descriptor 1: the section before it lacks values"},
         {384 + 256 + 56, 1, 4, "descriptor 1: it is out of its place"},
         {row + 8, 0, 8, "head of row 0"},
-        {row + 16, 1, 4, "head of row 0"},
+        {row + 16, PSY_COUNTERS_SECTIONS, 4, "head of row 0"},
         {row + 20, 2, 4, "head of row 0"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -248,8 +248,8 @@ Test(counters_life, killed_at_any_instruction)
         }
     }
     (void)clean(&s);
-    cr_assert(left >= ENOUGH && half_made >= ENOUGH && read >= ENOUGH, "%u files were left, %u half made, %u read",
-              left, half_made, read);
+    cr_assert(left >= ENOUGH && half_made >= ENOUGH && read >= ENOUGH, "%u files were left, %u half made, %u read", left,
+              half_made, read);
     scratch_end(&s);
 }
 
@@ -445,13 +445,13 @@ Test(counters_life, limits)
     scratch_end(&s);
 }
 
-/* As root of a name space of its own, if there may be one: a disk of two pages. */
+/* As root of a name space of its own, if there may be one: a disk of eight pages. */
 static void fill_a_disk(const char *path, int ready)
 {
     char file[300];
     psy_counters *c = NULL;
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("none", path, "tmpfs", 0, "size=8192") != 0) {
+        mount("none", path, "tmpfs", 0, "size=32768") != 0) {
         (void)!write(ready, "s", 1);
         _exit(0);
     }

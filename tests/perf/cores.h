@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The processors that a benchmark's threads and processes are pinned to, and how far apart the first two of them are.
- *
- * Processors are numbered from 0: one of every core first, since two on one core share its units, then the rest. Only those
- * that the process was allowed when it first asked are counted, so a pinned thread may pin itself, or a thread it starts, anew.
- */
+/* The processors that a benchmark's threads and processes are pinned to (base/cores.h), with failures that end it. */
 #ifndef PSY_TESTS_PERF_CORES_H
 #define PSY_TESTS_PERF_CORES_H
 

@@ -9,20 +9,12 @@
 #include <psyne/channel.h>
 #include <psyne/worker.h>
 
+#include "tests/service/processes.h"
 #include "tests/service/stand_in.h"
 #include "tests/test.h"
 
 enum { SHARDS = 2, SHARDS_ROOM = 64, CLIENTS_ROOM = 8 };
 static const uint64_t second_ns = 1000000000;
-
-/* What a process holds of the system's: what is the same before and after has not leaked. */
-typedef struct holdings {
-    unsigned files, mappings; /* descriptors; mapped slabs */
-} holdings;
-holdings holdings_of(long pid);
-holdings holdings_now(void);
-/* Waits a moment for a process to hold what it held before; fails the test if it does not. */
-void nothing_leaked(long pid, holdings before);
 
 /* ipc://...: an address of this test's own, in the folder for temporary files. */
 const char *own_ipc_address(void);

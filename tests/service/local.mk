@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # The stand-in takes the place of the cpu engine: listed before the core, so that the core's own is not linked.
 check_LTLIBRARIES += %D%/libservice-test.la
-%C%_libservice_test_la_SOURCES = %D%/agents.c %D%/agents.h %D%/stand_in.c %D%/stand_in.h
+%C%_libservice_test_la_SOURCES = %D%/agents.c %D%/agents.h %D%/by_hand.c %D%/by_hand.h %D%/processes.c %D%/processes.h %D%/stand_in.c %D%/stand_in.h
 %C%_libservice_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 STAND_IN_LDADD = %D%/libservice-test.la $(TEST_LDADD)
 
-check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_counting %D%/test_deaths %D%/test_hot_path %D%/test_liars %D%/test_max_wait %D%/test_worker
+check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/test_counting %D%/test_deaths %D%/test_drain %D%/test_events %D%/test_guard %D%/test_hot_path %D%/test_liars %D%/test_max_wait %D%/test_measure %D%/test_share %D%/test_worker
 %C%_test_agents_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_agents_LDADD = $(STAND_IN_LDADD)
 %C%_test_channel_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_channel_LDADD = $(STAND_IN_LDADD)
+%C%_test_channel_wake_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_channel_wake_LDADD = $(STAND_IN_LDADD)
 %C%_test_counting_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_counting_LDADD = $(STAND_IN_LDADD)
 %C%_test_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -20,6 +22,16 @@ check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_counting %D%/test_de
 %C%_test_liars_LDADD = $(STAND_IN_LDADD)
 %C%_test_max_wait_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_max_wait_LDADD = $(STAND_IN_LDADD)
+%C%_test_drain_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_drain_LDADD = $(STAND_IN_LDADD)
+%C%_test_events_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_events_LDADD = $(STAND_IN_LDADD)
+%C%_test_guard_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_guard_LDADD = $(STAND_IN_LDADD)
+%C%_test_share_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_share_LDADD = $(STAND_IN_LDADD)
+%C%_test_measure_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_measure_LDADD = $(STAND_IN_LDADD)
 %C%_test_worker_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_worker_LDADD = $(STAND_IN_LDADD)
 
@@ -70,17 +82,22 @@ $(%C%_test_variants_OBJECTS): $(SHOP_GENERATED) $(VARIANTS_GENERATED)
 PROGRAMS_GENERATED = %D%/gen/programs.psy.h %D%/gen/v1.psm %D%/gen/v2.psm %D%/gen/v3.psm %D%/gen/changed.psm %D%/gen/misfit.psm \
     %D%/gen/missing.psm %D%/gen/large.psm
 check_LTLIBRARIES += %D%/libprograms-test.la
-%C%_libprograms_test_la_SOURCES = %D%/served.c %D%/served.h
+%C%_libprograms_test_la_SOURCES = %D%/processes.c %D%/processes.h %D%/served.c %D%/served.h
 %C%_libprograms_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 PROGRAMS_LDADD = %D%/libprograms-test.la $(TEST_LDADD)
-check_PROGRAMS += %D%/test_client_programs %D%/test_programs %D%/test_swap
+check_PROGRAMS += %D%/test_client_programs %D%/test_measure_programs %D%/test_programs %D%/test_swap %D%/test_swap_deaths
 %C%_test_client_programs_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_client_programs_LDADD = $(PROGRAMS_LDADD)
+%C%_test_measure_programs_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_measure_programs_LDADD = $(PROGRAMS_LDADD)
 %C%_test_programs_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_programs_LDADD = $(PROGRAMS_LDADD)
 %C%_test_swap_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_swap_LDADD = $(PROGRAMS_LDADD)
-$(%C%_libprograms_test_la_OBJECTS) $(%C%_test_client_programs_OBJECTS) $(%C%_test_programs_OBJECTS) $(%C%_test_swap_OBJECTS): $(PROGRAMS_GENERATED)
+%C%_test_swap_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_swap_deaths_LDADD = $(PROGRAMS_LDADD)
+$(%C%_libprograms_test_la_OBJECTS) $(%C%_test_client_programs_OBJECTS) $(%C%_test_measure_programs_OBJECTS) $(%C%_test_programs_OBJECTS) $(%C%_test_swap_OBJECTS) \
+    $(%C%_test_swap_deaths_OBJECTS): $(PROGRAMS_GENERATED)
 %D%/gen/programs.psy.h: %D%/programs.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/programs.psy -o %D%/gen && touch $@
 PROGRAMS_FROM = %D%/versions.hrm.in %D%/misfits.hrm.in %D%/programs.psy compiler/psynec$(EXEEXT)

@@ -59,21 +59,26 @@ void served_open(served *s, const psy_broker_options *o)
     cr_assert_eq(pthread_create(&s->broker_thread, NULL, run_broker, s), 0);
 }
 
+void served_data(psy_worker *worker, bool with_kept)
+{
+    psy_rows rows[] = {{.resident = "rows", .rank = 2, .dims = {SERVED_ROWS, SERVED_DIM}, .fill = fill},
+                       {.resident = "kept", .rank = 2, .dims = {SERVED_KEPT, SERVED_DIM}, .fill = fill, .key = key_of}};
+    for (int i = 0; i < (with_kept ? 2 : 1); i++) {
+        psy_status status = psy_worker_load(worker, &rows[i]);
+        cr_assert(status == PSY_OK || status == PSY_NOT_FOUND, "%s", psy_detail()); /* no program has it */
+    }
+}
+
 void served_load(served *s, uint32_t shard)
 {
     psy_worker_options o = {.uri = s->uri, .shard = shard, .engine = "cpu", .log = s->log};
-    psy_rows rows[] = {{.resident = "rows", .rank = 2, .dims = {SERVED_ROWS, SERVED_DIM}, .fill = fill},
-                       {.resident = "kept", .rank = 2, .dims = {SERVED_KEPT, SERVED_DIM}, .fill = fill, .key = key_of}};
     psy_status status = PSY_LIMIT;
     for (int tries = 0; tries < 500 && status == PSY_LIMIT; tries++) { /* the broker may not have seen that the last one went */
         status = psy_worker_create(&o, &s->workers[shard]);
         usleep(status == PSY_LIMIT ? 2000 : 0);
     }
     cr_assert_eq(status, PSY_OK, "%s", psy_detail());
-    for (int i = 0; i < 2; i++) {
-        status = psy_worker_load(s->workers[shard], &rows[i]);
-        cr_assert(status == PSY_OK || status == PSY_NOT_FOUND, "%s", psy_detail()); /* no program has it */
-    }
+    served_data(s->workers[shard], !s->without_kept);
 }
 
 typedef struct post {

@@ -12,6 +12,7 @@
 #include <psyne/worker.h>
 
 #include "tests/service/gen/programs.psy.h"
+#include "tests/service/processes.h"
 #include "tests/test.h"
 
 enum { SERVED_SHARDS = 8, SERVED_ROWS = 37, SERVED_KEPT = 11, SERVED_DIM = 4 };
@@ -30,6 +31,7 @@ typedef struct served {
     _Atomic uint32_t slow_us[SERVED_SHARDS]; /* a worker that takes so long before each round */
     _Atomic bool end, stop[SERVED_SHARDS];
     const psy_log *log; /* of the workers */
+    bool without_kept;  /* workers that are loaded now are not given `kept` */
 } served;
 
 /* A module that the test closes; a failure fails the test. */
@@ -37,6 +39,8 @@ psy_module *open_program(const char *file);
 
 /* The broker, made by `o`. */
 void served_open(served *s, const psy_broker_options *o);
+/* The data that programs may have, as far as the worker's declare it. */
+void served_data(psy_worker *worker, bool with_kept);
 /* A worker with data that is not started; it is given no module. */
 void served_load(served *s, uint32_t shard);
 /* It starts, and has a thread. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs that clients send: who may, within which limits, for whom, and until when. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/siphash.h"
 #include "isa/module.h"
 #include "service/channel_state.h"
 #include "service/module_file.h"
@@ -215,6 +217,81 @@ Test(client_programs, are_held_to_limits)
     }
 }
 
+/* The least work that the program may be allowed. */
+static uint64_t least_work(void)
+{
+    uint64_t low = 1, high = 1 << 20; /* refused, taken */
+    while (high - low > 1) {
+        market m;
+        open_market(&m, "inproc://least", (psy_broker_options){.client_programs = 1, .client_work = (low + high) / 2});
+        psy_channel *channel = served_connect(&m.s, 1);
+        psy_status status = send(channel, m.three, "mine", NULL);
+        cr_assert(status == PSY_OK || status == PSY_TOO_LARGE, "%s", psy_detail());
+        *(status == PSY_OK ? &high : &low) = (low + high) / 2;
+        psy_channel_close(channel);
+        close_market(&m);
+    }
+    return high;
+}
+
+/* Runs of one worker for so many calls that wait. */
+static uint64_t runs_for(market *m, psy_channel *channel, const char *name, uint32_t calls)
+{
+    psy_pipeline lane = served_pipeline(channel, name);
+    psy_worker_counts before, after;
+    psy_call call;
+    for (uint32_t i = 0; i < 2; i++) {
+        served_halt(&m->s, i);
+    }
+    psy_worker_get_counts(m->s.workers[0], &before);
+    for (uint32_t i = 0; i < calls; i++) {
+        cr_assert_eq(psy_channel_claim(channel, &lane, &call), PSY_OK);
+        served_ask(call.message, i);
+        psy_channel_commit(channel, &call, NULL);
+    }
+    psy_channel_flush(channel);
+    for (int tries = 0; tries < 1000 && served_counts(&m->s).in_flight < calls; tries++) {
+        usleep(2000);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        served_resume(&m->s, i);
+    }
+    for (uint32_t back = 0; back < calls;) {
+        psy_reply reply;
+        uint32_t n = 0;
+        if (psy_channel_poll(channel, &reply, 1, &n) != PSY_OK) {
+            cr_assert_eq(psy_channel_wait(channel, 5 * second_ns), PSY_OK);
+            continue;
+        }
+        cr_assert_eq(reply.status, PSY_OK, "%s", psy_status_name(reply.status));
+        psy_channel_release(channel, &reply);
+        back += n;
+    }
+    served_halt(&m->s, 0);
+    psy_worker_get_counts(m->s.workers[0], &after);
+    served_resume(&m->s, 0);
+    cr_assert_eq(after.requests - before.requests, calls);
+    return after.batches - before.batches;
+}
+
+/* What waits is run together as far as the work allows it. */
+Test(client_programs, run_as_much_as_they_may)
+{
+    enum { CALLS = 12 };
+    uint64_t least = least_work();
+    static const uint32_t each[] = {1, 4, 100}; /* messages that may be run together */
+    for (size_t i = 0; i < 3; i++) {
+        market m;
+        open_market(&m, "inproc://runs", (psy_broker_options){.client_programs = 1, .client_work = least * each[i]});
+        psy_channel *channel = served_connect(&m.s, CALLS);
+        cr_assert_eq(send(channel, m.three, "mine", NULL), PSY_OK, "%s", psy_detail());
+        cr_assert_eq(runs_for(&m, channel, "mine/total", CALLS), each[i] > CALLS ? 1u : CALLS / each[i]);
+        cr_assert_eq(runs_for(&m, channel, "main/total", CALLS), 1u);
+        psy_channel_close(channel);
+        close_market(&m);
+    }
+}
+
 /* The same bytes are staged once, whoever sends them, and stay while somebody has them. */
 Test(client_programs, are_cached)
 {
@@ -250,6 +327,114 @@ Test(client_programs, are_cached)
         usleep(5000);
     }
     cr_assert_eq(counts.programs, 1u);
+    close_market(&m);
+}
+
+typedef struct sender {
+    psy_channel *channel;
+    bytes module;
+    psy_status status;
+} sender;
+
+static void *run_sender(void *argument)
+{
+    sender *s = argument;
+    s->status = send(s->channel, s->module, "mine", NULL);
+    return NULL;
+}
+
+/* What one program takes of the workers' time, the next one has to wait for nine times as long, whoever sends it. */
+Test(client_programs, leave_time_for_requests)
+{
+    market m;
+    pthread_t thread;
+    open_market(&m, "inproc://time", (psy_broker_options){.client_programs = 1});
+    bytes changed = read_file(PROGRAM_FILE("changed"));
+    sender first = {.channel = served_connect(&m.s, 1), .module = m.three};
+    psy_channel *second = served_connect(&m.s, 1);
+    psy_pipeline lane = served_pipeline(second, "total");
+    served_halt(&m.s, 1); /* this worker takes its time */
+    cr_assert_eq(pthread_create(&thread, NULL, run_sender, &first), 0);
+    usleep(100000);
+    uint64_t start = psy__now_ns();
+    served_resume(&m.s, 1);
+    pthread_join(thread, NULL);
+    cr_assert_eq(first.status, PSY_OK);
+    cr_assert_eq(served_version(second, &lane, "total", 8), 1u, "requests do not wait");
+    cr_assert_eq(send(second, changed, "mine", NULL), PSY_OK, "%s", psy_detail());
+    cr_assert_geq((psy__now_ns() - start) / 1000000, 500u, "%lu ms", (unsigned long)((psy__now_ns() - start) / 1000000));
+    psy_channel_close(first.channel);
+    psy_channel_close(second);
+    free(changed.at);
+    close_market(&m);
+}
+
+/* A worker that is still at its data does not keep clients waiting; it has their programs when it serves, and where it cannot
+ * run one, that one goes and not the worker. */
+Test(client_programs, and_workers_that_join)
+{
+    market m;
+    open_market(&m, "inproc://join", (psy_broker_options){.client_programs = 1});
+    psy_channel *channel = served_connect(&m.s, 1);
+    served_kill(&m.s, 1);
+    served_load(&m.s, 1); /* and does not start yet */
+    cr_assert_eq(send(channel, m.three, "mine", NULL), PSY_OK, "%s", psy_detail());
+    psy_pipeline lane = served_pipeline(channel, "mine/total"), plain = served_pipeline(channel, "mine/plain");
+    cr_assert_eq(served_version(channel, &plain, "plain", 3), 3u, "the other worker runs it");
+    cr_assert_eq(served_call(channel, &lane, 3), PSY_PEER_DIED);
+    served_start(&m.s, 1);
+    psy_status status = PSY_PEER_DIED;
+    for (int tries = 0; tries < 1000 && status == PSY_PEER_DIED; tries++) {
+        status = served_call(channel, &lane, 3);
+        usleep(status == PSY_OK ? 0 : 2000);
+    }
+    cr_assert_eq(served_version(channel, &lane, "total", 4), 3u);
+
+    /* `kept` is declared by the client's program alone when the next worker comes, and not loaded. */
+    psy_module *changed = open_program(PROGRAM_FILE("changed"));
+    uint64_t ticket;
+    cr_assert_eq(served_add(&m.s, changed, NULL, 2, true, &ticket), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(served_await(&m.s, ticket), PSY_OK, "%s", psy_detail());
+    served_kill(&m.s, 1);
+    m.s.without_kept = true;
+    served_load(&m.s, 1);
+    served_start(&m.s, 1);
+    for (int tries = 0; tries < 1000 && served_call(channel, &plain, 3) == PSY_OK; tries++) {
+        usleep(2000);
+    }
+    cr_assert_eq(served_call(channel, &plain, 3), PSY_NOT_FOUND, "it is gone");
+    cr_assert_eq(psy_channel_open(channel, "main/total", programs_ask_type(), programs_changed_type(), &lane), PSY_OK, "%s",
+                 psy_detail());
+    cr_assert_eq(served_call(channel, &lane, 3), PSY_OK, "and the worker is not");
+    psy_module_close(changed);
+    psy_channel_close(channel);
+    close_market(&m);
+}
+
+/* Clients cannot use up the room for programs of the service. */
+Test(client_programs, leave_room_for_the_operators)
+{
+    enum { ROOM = 128 };
+    market m;
+    uint64_t ticket;
+    open_market(&m, "inproc://room", (psy_broker_options){.client_programs = 1000});
+    psy_channel *channel = served_connect(&m.s, 1);
+    psy_status status = PSY_OK;
+    uint32_t taken = 0;
+    for (; status == PSY_OK && taken <= ROOM; taken += status == PSY_OK) {
+        char name[16];
+        snprintf(name, sizeof name, "p%u", taken);
+        status = send(channel, m.three, name, NULL);
+    }
+    cr_assert_eq(status, PSY_LIMIT, "%s", psy_detail());
+    cr_assert_eq(taken, (uint32_t)ROOM);
+    cr_assert_not_null(strstr(psy_detail(), "128 programs"), "%s", psy_detail());
+    psy_module *two = open_program(PROGRAM_FILE("v2"));
+    cr_assert_eq(served_add(&m.s, two, "more", 1, false, &ticket), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(served_await(&m.s, ticket), PSY_OK, "%s", psy_detail());
+    psy_module_close(two);
+    psy_channel_close(channel);
+    wait_for_programs(&m.s, 2);
     close_market(&m);
 }
 
@@ -328,6 +513,84 @@ Test(client_programs, lies)
     psy_channel *channel = served_connect(&m.s, 1);
     psy_pipeline lane = served_pipeline(channel, "total");
     cr_assert_eq(served_version(channel, &lane, "total", 8), 1u);
+    psy_channel_close(channel);
+    close_market(&m);
+}
+
+/* ---- hostile modules ---- */
+
+/* Sends it and, where it is taken, runs it. Whatever comes of that, it comes, and the channel goes on. */
+static psy_status try_module(psy_channel *channel, bytes module)
+{
+    psy_pipeline lane;
+    psy_status status = send(channel, module, "mine", NULL);
+    cr_assert(status != PSY_TIMEOUT && status != PSY_CLOSED && status != PSY_PEER_DIED, "%s", psy_detail());
+    static const char *const names[] = {"mine/total", "mine/one", "mine/plain"};
+    for (int i = 0; status == PSY_OK && i < 3; i++) {
+        if (open_as(channel, names[i], &lane) == PSY_OK) {
+            psy_status ran = served_call(channel, &lane, 17);
+            cr_assert(ran != PSY_TIMEOUT && ran != PSY_CLOSED && ran != PSY_PEER_DIED, "%s", psy_detail());
+        }
+    }
+    return status;
+}
+
+/* What the fuzzers found of modules; none is what it says. */
+Test(hostile_modules, of_the_fuzzers)
+{
+    static const char folder[] = PSY_SOURCE_DIR "/tests/fuzz/corpus/module";
+    market m;
+    open_market(&m, "inproc://corpus",
+                (psy_broker_options){.client_programs = 1, .max_request_bytes = 65536, .max_reply_bytes = 65536});
+    psy_channel *channel = served_connect(&m.s, 1);
+    psy_pipeline lane = served_pipeline(channel, "main/total");
+    DIR *d = opendir(folder);
+    cr_assert_not_null(d, "%s", folder);
+    uint32_t files = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (e->d_name[0] != '.') {
+            bytes b = read_file(path);
+            (void)try_module(channel, b);
+            free(b.at);
+            files++;
+        }
+    }
+    closedir(d);
+    cr_assert_gt(files, 50u);
+    cr_assert_eq(served_version(channel, &lane, "total", 3), 1u);
+    psy_channel_close(channel);
+    close_market(&m);
+}
+
+/* The hash is right again after each change, so that it is what is in the module that is looked at. */
+Test(hostile_modules, with_the_right_hash)
+{
+    enum { CHANGES = 400 };
+    static const uint64_t zero_key[2] = {0, 0};
+    market m;
+    open_market(&m, "inproc://hashes", (psy_broker_options){.client_programs = 1});
+    psy_channel *channel = served_connect(&m.s, 1);
+    psy_pipeline lane = served_pipeline(channel, "main/total");
+    bytes changed = {.at = malloc(m.three.n), .n = m.three.n};
+    uint64_t seed = 7;
+    uint32_t taken = 0;
+    for (int i = 0; i < CHANGES; i++) {
+        memcpy(changed.at, m.three.at, m.three.n);
+        for (int k = 0; k <= i % 3; k++) {
+            seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            changed.at[24 + (seed >> 20) % (m.three.n - 24)] = (uint8_t)(seed >> 56);
+        }
+        memset(changed.at + offsetof(psy_psm_header, hash), 0, 8);
+        uint64_t hash = psy__siphash(zero_key, changed.at, changed.n);
+        memcpy(changed.at + offsetof(psy_psm_header, hash), &hash, 8);
+        taken += try_module(channel, changed) == PSY_OK;
+        cr_assert_eq(served_version(channel, &lane, "total", (uint64_t)i), 1u);
+    }
+    cr_assert_gt(taken, 0u, "some changes do no harm");
+    cr_assert_lt(taken, (uint32_t)CHANGES);
+    free(changed.at);
     psy_channel_close(channel);
     close_market(&m);
 }

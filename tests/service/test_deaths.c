@@ -4,7 +4,6 @@
  */
 #define _GNU_SOURCE
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,23 +28,9 @@ static void stop_broker(int number)
     psy_broker_stop(broker);
 }
 
-/* In the child: 0. It ends with the test. */
-static pid_t start(void)
-{
-    pid_t parent = getpid(), pid = fork();
-    cr_assert_geq(pid, 0);
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent) {
-            _exit(1);
-        }
-    }
-    return pid;
-}
-
 static pid_t start_broker(const char *uri)
 {
-    pid_t pid = start();
+    pid_t pid = start_process();
     if (pid == 0) {
         psy_broker_options o = {.uri = uri,
                                 .module = &stand_in_module,
@@ -68,7 +53,7 @@ static pid_t start_broker(const char *uri)
 /* Ends with the status that psy_worker_run returned. */
 static pid_t start_worker(const char *uri, uint32_t shard)
 {
-    pid_t pid = start();
+    pid_t pid = start_process();
     if (pid == 0) {
         psy_worker *w;
         psy_worker_options o = {
@@ -158,7 +143,7 @@ Test(deaths, killed_clients_leave_nothing)
         int told[2];
         char byte;
         cr_assert_eq(pipe(told), 0);
-        pid_t victim = start();
+        pid_t victim = start_process();
         if (victim == 0) {
             psy_pipeline its[LANES];
             psy_channel *c = open_channel(p.uri, THEIRS, 10000, its);
@@ -442,13 +427,13 @@ Test(deaths, anybody_at_any_time)
 {
     ONLY_WHERE_PROCESSES_MAY_FORK();
     processes p = start_service();
-    pid_t killer = start();
+    pid_t killer = start_process();
     if (killer == 0) {
         usleep(60000);
         kill(p.workers[1], SIGKILL);
         _exit(0);
     }
-    pid_t other = start();
+    pid_t other = start_process();
     if (other == 0) {
         client endless = {.uri = p.uri, .in_flight = 32, .calls = UINT32_C(100000000), .timeout_ms = 5000};
         run_client(&endless);

@@ -14,9 +14,9 @@
 #include "service/gather.h"
 #include "service/protocol.h"
 #include "service/response.h"
-#include "tests/service/agents.h"
+#include "tests/service/by_hand.h"
 
-enum { SLOTS = 16 };
+enum { SLOTS = 16, NOISE = 20, LIES = 11, WILD = 9 };
 
 static uint64_t seed = 3;
 
@@ -143,7 +143,7 @@ static void send_wild(stranger *s, uint32_t right)
 
 static void *lie_while_others_work(void *uri)
 {
-    for (int i = 0; i < 20; i++) { /* noise in place of an introduction */
+    for (int i = 0; i < NOISE; i++) { /* noise in place of an introduction */
         psy__link *link;
         psy__control m = {.bytes = 1 + (uint32_t)(noise() % 700), .fd_count = 1, .fds = {STDERR_FILENO}};
         for (uint32_t k = 0; k < m.bytes; k++) {
@@ -154,7 +154,7 @@ static void *lie_while_others_work(void *uri)
         cr_assert(ends(link), "noise is believed");
         psy__link_close(link);
     }
-    for (int lie = 0; lie < 11; lie++) {
+    for (int lie = 0; lie < LIES; lie++) {
         stranger s;
         int pipe_ends[2];
         cr_assert(call(&s, uri), "%s", psy_detail());
@@ -179,11 +179,12 @@ static void *lie_while_others_work(void *uri)
         close(pipe_ends[1]);
         leave(&s);
     }
-    for (int i = 0; i < 9; i++) { /* right at first, then requests that are none, and impossible positions */
+    for (int i = 0; i < WILD; i++) { /* right at first, then requests that are none, and impossible positions */
         stranger s;
         cr_assert(call(&s, uri), "%s", psy_detail());
         cr_assert_eq(attach(&s), PSY_OK, "%s", psy_detail());
         send_wild(&s, SLOTS / 2);
+        psy_bell_ring(&s.bell[0]); /* whether or not others keep the broker awake */
         usleep(3000);
         atomic_store(&s.completions.header->released, noise());
         atomic_store(&s.ring.header->published, noise());
@@ -197,7 +198,15 @@ static void *lie_while_others_work(void *uri)
 Test(liars, lose_their_own_connection_only)
 {
     holdings before = holdings_now();
-    service s = open_service("inproc://liars", 64, 64);
+    static told_log t;
+    told_init(&t);
+    service s = {.shards = SHARDS, .uri = "inproc://liars"};
+    psy_broker_options o = {
+        .uri = s.uri, .module = &stand_in_module, .shards = SHARDS, .in_flight = 64, .clients = CLIENTS_ROOM, .log = &t.log};
+    cr_assert_eq(psy_broker_create(&o, &s.broker), PSY_OK, "%s", psy_detail());
+    run_broker_of(&s);
+    hire(&s, 0, 64);
+    hire(&s, 1, 64);
     client c = {.uri = s.uri, .in_flight = 16, .calls = 20000, .timeout_ms = 5000};
     pthread_t thread;
     cr_assert_eq(pthread_create(&thread, NULL, run_client, &c), 0);
@@ -205,8 +214,18 @@ Test(liars, lose_their_own_connection_only)
     pthread_join(thread, NULL);
     cr_assert_eq(c.wrong, 0u);
     cr_assert_eq(c.ok, c.calls, "ok %u timeouts %u died %u", c.ok, c.timeouts, c.died);
+    psy_broker_counts counts;
+    halt_broker(&s);
+    psy_broker_get_counts(s.broker, &counts);
+    run_broker_of(&s);
     close_service(&s);
     nothing_leaked(getpid(), before);
+    cr_assert_geq(counts.malformed, (uint64_t)NOISE + LIES + WILD, "%lu", (unsigned long)counts.malformed);
+    cr_assert_eq(counts.denied + counts.limited + counts.deaths, 0u);
+    cr_assert_geq(told_count(&t, "guest.refused", "status", "PROTOCOL", 0), 1u);
+    cr_assert_geq(told_count(&t, "client.dropped", NULL, NULL, 0), 1u);
+    cr_assert_geq(told_count(&t, "request.refused", "status", "INVALID", 0), 1u);
+    cr_assert_leq(t.count, 200u, "liars fill the log: %u events", t.count);
 }
 
 /* ---- peers that scribble ---- */
@@ -416,11 +435,118 @@ Test(liars, silent_guests)
         cr_assert_eq(psy__connect(s.uri, second_ns, &links[i]), PSY_OK);
     }
     client c = {.uri = s.uri, .in_flight = 16, .calls = 100, .timeout_ms = 5000};
+    uint64_t start_ns = psy__now_ns();
     run_clients(&c, 1);
+    cr_assert_lt(psy__now_ns() - start_ns, 4 * second_ns, "it waited until they had said nothing for five seconds");
     cr_assert_eq(c.setup, PSY_OK);
     cr_assert_eq(c.ok, c.calls);
     for (int i = 0; i < 40; i++) {
         psy__link_close(links[i]);
     }
     close_service(&s);
+}
+
+typedef struct opening {
+    psy_channel *channel;
+    const char *name;
+    const psy_type *request;
+    psy_pipeline *lane;
+    psy_status status;
+} opening;
+
+static void *open_lane(void *argument)
+{
+    opening *o = argument;
+    o->status = psy_channel_open(o->channel, o->name, o->request, &answer_type, o->lane);
+    return NULL;
+}
+
+static psy_status open_by_hand(by_hand *h, opening *o)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, open_lane, o), 0);
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        by_hand_round(h);
+    }
+    return o->status;
+}
+
+/* Each mistake is answered to who made it, as what it was, and counted. */
+Test(liars, each_mistake_has_its_status_and_its_count)
+{
+    static told_log t;
+    told_init(&t);
+    by_hand h = by_hand_open("inproc://mistakes", &(psy_broker_options){.in_flight = 16, .clients = 2}, 16, &t);
+    psy_pipeline lanes[LANES], lane;
+    psy_channel *channel = by_hand_connect(&h, &(psy_channel_options){.in_flight = 8}, lanes, NULL);
+    psy_broker_counts counts;
+
+    /* Requests of a wrong kind: too long, of another type, of no pipeline, with flags that are none. */
+    static const psy_pipeline wild[] = {{.id = 0,
+                                         .request_type = 0,
+                                         .request_bytes = sizeof(question) - 8,
+                                         .reply_bytes = sizeof(answer),
+                                         .key_offset = UINT32_MAX},
+                                        {.id = 0,
+                                         .request_type = 1,
+                                         .request_bytes = sizeof(question),
+                                         .reply_bytes = sizeof(answer),
+                                         .key_offset = UINT32_MAX},
+                                        {.id = 77,
+                                         .request_type = 0,
+                                         .request_bytes = sizeof(question),
+                                         .reply_bytes = sizeof(answer),
+                                         .key_offset = UINT32_MAX}};
+    enum { MISTAKES = sizeof wild / sizeof wild[0] };
+    for (uint32_t i = 0; i < MISTAKES; i++) {
+        psy_call call;
+        cr_assert_eq(psy_channel_claim(channel, &wild[i], &call), PSY_OK, "%s", psy_detail());
+        psy_channel_commit(channel, &call, NULL);
+    }
+    psy_channel_flush(channel);
+    uint32_t back = 0;
+    for (uint64_t end = psy__now_ns() + 5 * second_ns; back < MISTAKES && psy__now_ns() < end;) {
+        by_hand_round(&h);
+        back += by_hand_take(channel, PSY_INVALID);
+    }
+    cr_assert_eq(back, (uint32_t)MISTAKES);
+    psy_broker_get_counts(h.broker, &counts);
+    cr_assert_eq(counts.refused, (uint64_t)MISTAKES);
+    cr_assert_eq(counts.malformed, (uint64_t)MISTAKES);
+    cr_assert_eq(told_count(&t, "request.refused", "pipeline", NULL, 77), 1u);
+
+    /* Pipelines that are not there, and layouts that differ. */
+    static const psy_type other = {.name = "t.Q", .layout_hash = 12, .bytes = sizeof(question)};
+    opening o = {channel, "nothing", &question_type, &lane, PSY_OK};
+    cr_assert_eq(open_by_hand(&h, &o), PSY_NOT_FOUND);
+    o.name = "all";
+    o.request = &other;
+    cr_assert_eq(open_by_hand(&h, &o), PSY_LAYOUT);
+    psy_broker_get_counts(h.broker, &counts);
+    cr_assert_eq(counts.unknown, 2u);
+    cr_assert_eq(told_count(&t, "pipeline.refused", NULL, NULL, 0), 2u);
+    cr_assert_not_null(strstr(told_text(&t, "pipeline.refused", "why"), "nothing"));
+
+    /* More clients than there are places. */
+    psy_channel *second = by_hand_connect(&h, &(psy_channel_options){.in_flight = 1}, lanes, NULL);
+    psy_status status;
+    cr_assert_null(by_hand_connect(&h, &(psy_channel_options){.in_flight = 1}, lanes, &status));
+    cr_assert_eq(status, PSY_LIMIT, "%s", psy_status_name(status));
+    psy_broker_get_counts(h.broker, &counts);
+    cr_assert_eq(counts.limited, 1u);
+    cr_assert_eq(told_count(&t, "client.refused", "status", "LIMIT", 0), 1u);
+
+    /* And it serves as before. */
+    question q = {.number = 1};
+    cr_assert_eq(ask(channel, &lanes[LANE_ALL], &q), PSY_OK);
+    psy_channel_flush(channel);
+    back = 0;
+    for (uint64_t end = psy__now_ns() + 5 * second_ns; back == 0 && psy__now_ns() < end;) {
+        by_hand_round(&h);
+        back = by_hand_take(channel, PSY_OK);
+    }
+    cr_assert_eq(back, 1u);
+    psy_channel_close(second);
+    psy_channel_close(channel);
+    by_hand_close(&h);
 }

@@ -406,6 +406,9 @@ typedef struct heard {
 static void listen_to(void *context, psy_log_level level, const char *event, const psy_log_field *fields, uint32_t count)
 {
     heard *h = context;
+    if (strncmp(event, "program.", 8) != 0) {
+        return;
+    }
     bool bound = strcmp(event, "program.bound") == 0, took = false, reason = false;
     for (uint32_t i = 0; i < count; i++) {
         took = took || strcmp(fields[i].key, "took_us") == 0;
@@ -416,22 +419,50 @@ static void listen_to(void *context, psy_log_level level, const char *event, con
     h->wrong = h->wrong || !took || reason == bound || level != (bound ? PSY_LOG_INFO : PSY_LOG_WARNING);
 }
 
+typedef struct noted {
+    uint32_t served, refused, removed;
+    bool wrong;
+} noted;
+
+static void note(void *context, psy_log_level level, const char *event, const psy_log_field *fields, uint32_t count)
+{
+    noted *n = context;
+    bool refused = strcmp(event, "program.refused") == 0, begins = strcmp(event, "program.served") == 0,
+         removed = strcmp(event, "program.removed") == 0;
+    n->served += begins;
+    n->refused += refused;
+    n->removed += removed;
+    if (begins || refused || removed) {
+        n->wrong = n->wrong || count != (refused ? 3u : 2u) || strcmp(fields[0].key, "program") != 0 ||
+                   strcmp(fields[0].text, "main") != 0 || strcmp(fields[1].key, "version") != 0 ||
+                   level != (refused ? PSY_LOG_WARNING : PSY_LOG_INFO) ||
+                   (refused && (fields[1].number != 3 || !strstr(fields[2].text, "nowhere")));
+    }
+}
+
 Test(staging, is_told_to_the_operator)
 {
     psy_module *one = open_program(PROGRAM_FILE("v1")), *two = open_program(PROGRAM_FILE("v2")),
                *missing = open_program(PROGRAM_FILE("missing"));
     heard h = {0};
     psy_log log = {.write = listen_to, .context = &h, .least = PSY_LOG_INFO};
+    noted n = {0};
+    psy_log brokers = {.write = note, .context = &n, .least = PSY_LOG_INFO};
     served s;
     uint64_t tickets[2];
-    served_open(&s, &(psy_broker_options){.uri = "inproc://told", .shards = 2, .module = one});
+    served_open(&s, &(psy_broker_options){.uri = "inproc://told", .shards = 2, .module = one, .log = &brokers});
     s.log = &log;
     served_run(&s);
     cr_assert_eq(served_add(&s, two, NULL, 2, false, &tickets[0]), PSY_OK);
     cr_assert_eq(served_await(&s, tickets[0]), PSY_OK, "%s", psy_detail());
     cr_assert_eq(served_add(&s, missing, NULL, 3, false, &tickets[1]), PSY_OK);
     cr_assert_eq(served_await(&s, tickets[1]), PSY_INVALID, "%s", psy_detail());
+    cr_assert_eq(served_remove(&s, "main", 1), PSY_OK);
     served_close(&s);
+    cr_assert_eq(n.served, 2u);
+    cr_assert_eq(n.refused, 1u);
+    cr_assert_eq(n.removed, 1u);
+    cr_assert(!n.wrong);
     cr_assert_eq(h.bound, 4u);
     cr_assert(h.refused >= 1 && h.refused <= 2, "%u", h.refused);
     cr_assert(!h.wrong);

@@ -332,12 +332,14 @@ psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__
     x->module = binding->module;
     x->max_batch = e->max_batch;
     x->partial_stride = binding->partial_stride;
+    x->tracer = e->tracer;
     psy_status status =
         psy__program_bind(binding->module, binding->program, binding->symbols, binding->bases, &e->limits, &x->bound);
     if (status == PSY_OK) {
         fix_partial_strides(x);
         status = take_residents(x, binding);
     }
+    status = status == PSY_OK && x->tracer ? psy__keep_all(&x->bound, &e->limits) : status;
     status = status == PSY_OK ? make_steps(x) : status;
     status = status == PSY_OK ? get_all_memory(x, &e->limits) : status;
     if (status != PSY_OK) {

@@ -63,6 +63,7 @@ static psy_status cpu_open(const psy__engine_options *options, psy__engine **out
     e->max_batch = options && options->max_batch ? options->max_batch : 64;
     if (options) {
         e->limits = options->limits;
+        e->tracer = options->tracer;
     }
     psy_status status = choose(&e->kernels);
     if (status != PSY_OK) {

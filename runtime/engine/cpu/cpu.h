@@ -22,6 +22,7 @@ typedef struct psy__cpu_engine {
     const psy__kernels *kernels;
     uint32_t max_batch;
     psy__limits limits;
+    const psy__tracer *tracer; /* NULL: nobody looks */
     char description[96];
 } psy__cpu_engine;
 
@@ -99,6 +100,7 @@ typedef struct psy__cpu_executable {
     const psy__module *module;
     psy__resident_data *residents;
     uint64_t partial_stride;
+    const psy__tracer *tracer;
     psy__step *steps;
     uint32_t step_count;
     uint32_t max_batch, chunk; /* messages in one run; messages that have an arena */
@@ -145,6 +147,10 @@ static inline uint8_t *psy__register_at(const psy__cpu_executable *x, uint32_t r
 /* bind.c */
 psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__executable **out);
 void psy__cpu_unbind(psy__executable *executable);
+
+/* keep.c: gives every register a slot of its own, those that live only inside a region too, so that all values are there after a
+ * run. TOO_LARGE where they are over the limit; NO_MEMORY. */
+psy_status psy__keep_all(psy__bound_program *bound, const psy__limits *limits);
 
 /* region.c: over messages 0 .. count - 1 of the chunk (uniform regions: count is 1). */
 void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t count);

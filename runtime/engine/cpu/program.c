@@ -277,6 +277,9 @@ psy_status psy__cpu_run(psy__executable *executable, const psy__batch *batch)
     for (x->first = 0; x->first < batch->count; x->first += x->count) {
         x->count = batch->count - x->first < x->chunk ? batch->count - x->first : x->chunk;
         psy__steps_run(x, true);
+        if (x->tracer) {
+            x->tracer->ran(x->tracer->context, &x->base, &x->bound, x->count);
+        }
     }
     x->first = 0;
     x->status = NULL;

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include <psyne/counters.h>
+#include <psyne/guard.h>
 #include <psyne/log.h>
 #include <psyne/module.h>
 #include <psyne/status.h>
@@ -35,8 +36,8 @@ typedef struct psy_broker_options {
     uint32_t shards;          /* 1 .. 64; 0 = 1 */
     uint32_t in_flight;       /* requests inside the service at most; 0 = 4096 */
     uint32_t clients;         /* connections at most; 0 = 64 */
-    /* Where it counts its side of every ring, two rows for each shard and client; outlives the broker. A ring that gets no row
-     * goes uncounted. NULL: none are counted. */
+    /* Where it counts: three rows, three for each shard and client, nine for each pipeline; outlives the broker. What gets no row
+     * goes uncounted. NULL: nothing is counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the broker; NULL: nobody is told */
     /* What it serves from the start, beside `module`: several modules, or versions of one. */
@@ -48,7 +49,15 @@ typedef struct psy_broker_options {
     uint32_t client_programs;      /* programs of each client at most; 0: none */
     uint32_t client_program_bytes; /* of a module; 0 = 1 MiB */
     uint64_t client_arena_bytes;   /* working memory per message; 0 = 64 MiB */
-    uint64_t client_work;          /* element operations per message; 0 = 2^30 */
+    uint64_t client_work;          /* element operations of a run, whatever messages are in it; 0 = 2^28 */
+    /* Who may do what: copied. None: the broker's own user and root may all, nobody else may connect. */
+    const psy_rule *rules;
+    uint32_t rule_count;
+    uint32_t mode;     /* of an ipc address's socket: who may connect at all; 0 = 0600 */
+    const char *group; /* of the same: a name or a number; NULL: that of the process */
+    /* Requests inside the service at most while several clients are active, which have equal parts of it: how long a queue one
+     * may find that others have made; 0 = 128 a shard. */
+    uint32_t contended_in_flight;
 } psy_broker_options;
 
 typedef struct psy_broker_counts {
@@ -57,13 +66,32 @@ typedef struct psy_broker_counts {
     uint64_t timeouts, failures; /* answered for shards that were late, or dead */
     uint64_t scatter_bytes;      /* payload bytes copied into shard rings */
     uint32_t clients, shards_ready, in_flight;
-    uint32_t uncounted; /* rings that got no row of the counters */
-    uint32_t programs;  /* served now, those of clients included */
+    uint32_t uncounted; /* rings and other things that got no row of the counters */
+    uint64_t denied;    /* peers and calls that no rule allows */
+    uint64_t limited;   /* peers over a limit: connections, places, memory */
+    uint64_t
+        malformed;    /* peers that broke the protocol, their ring or the layout of a request: of `refused`, these are theirs */
+    uint64_t unknown; /* pipelines that were asked for and are not there, or have other layouts */
+    uint64_t late;    /* requests and peers that came while the broker drained */
+    uint64_t deaths;  /* workers that died or were dropped */
+    uint64_t held;    /* visits to a client that had more to send than its share */
+    uint64_t traced;
+    uint32_t programs; /* served now, those of clients included */
     uint64_t programs_added, programs_refused;
 } psy_broker_counts;
 
+typedef struct psy_broker_health {
+    int live;              /* its agent made a round within the last second */
+    int ready;             /* every shard has a worker, and it does not drain */
+    int draining, drained; /* asked to; and nothing is inside any more */
+    uint32_t shards, shards_ready;
+    uint64_t shards_missing; /* a bit for each shard without a worker that is ready */
+    uint32_t clients, in_flight;
+    uint64_t beat_ns; /* CLOCK_MONOTONIC: of its last look around, about one a millisecond */
+} psy_broker_health;
+
 /* Binds the address and makes the service's slabs. INVALID, DENIED, IO (address in use), NO_MEMORY, LIMIT (sizes of a module,
- * programs). Allocates. */
+ * programs), NOT_FOUND (no such group), UNSUPPORTED (mode or group of an address that has none). Allocates. */
 PSY_NODISCARD psy_status psy_broker_create(const psy_broker_options *options, psy_broker **out);
 
 /* Adds a program while the service runs: every worker that is there takes it, between two batches; when all have, it is served,
@@ -88,10 +116,23 @@ uint32_t psy_broker_do_work(psy_broker *broker);
 /* Sleeps until there may be work, at most timeout_ns. */
 void psy_broker_wait(psy_broker *broker, uint64_t timeout_ns);
 
-/* Works until stopped: spins briefly when idle, then sleeps. */
+/* Works until stopped or drained: spins briefly when idle, then sleeps. */
 void psy_broker_run(psy_broker *broker);
 /* Makes run return. Async-signal-safe. */
 void psy_broker_stop(psy_broker *broker);
+
+/* Takes nothing new from now on: who connects is refused with CLOSED, and so is every request that has not been taken in; what
+ * is inside is finished and answered. Then psy_broker_run returns; who calls psy_broker_do_work sees `drained` in the health.
+ * From any thread; async-signal-safe. There is no way back. */
+void psy_broker_drain(psy_broker *broker);
+
+/* How it is. From any thread; never blocks. The parts are of about one moment, not exactly. */
+void psy_broker_get_health(const psy_broker *broker, psy_broker_health *out);
+
+/* Other rules from now on. Clients that may no longer connect are dropped, with DENIED and the reason; limits hold for those
+ * that are there as for new ones, but memory that they have brought stays. INVALID, NO_MEMORY: the old rules hold. From the
+ * broker's own thread, between rounds. Allocates. */
+PSY_NODISCARD psy_status psy_broker_set_rules(psy_broker *broker, const psy_rule *rules, uint32_t count);
 
 void psy_broker_get_counts(const psy_broker *broker, psy_broker_counts *out);
 

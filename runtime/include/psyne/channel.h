@@ -13,13 +13,23 @@
  *
  * Every request brings its reply's space: `claim` reserves one of `in_flight` reply slots, so back-pressure is the client's
  * own choice and a full service can never deadlock. Replies come in any order. Every committed call ends in exactly one
- * reply: its result, an error, TIMEOUT, or PEER_DIED when the service is gone.
+ * reply: its result, an error, TIMEOUT, CANCELLED, CLOSED when the service is about to end and has not taken it in, or PEER_DIED
+ * when the service is gone.
+ *
+ * In a loop of the caller's own (epoll, poll, select), the descriptor is readable from when there is something to poll until it
+ * was polled, and is as good as new after the loop has armed it:
+ *
+ *   psy_channel_fd(channel, &fd);                           // once; into the loop, for reading
+ *   do {
+ *       while (psy_channel_poll(channel, replies, 64, &count) == PSY_OK) { ... }
+ *   } while (!psy_channel_arm(channel));                    // before the loop sleeps; false: something came meanwhile
  *
  * Thread safety: a channel belongs to one thread at a time.
  */
 #ifndef PSYNE_CHANNEL_H
 #define PSYNE_CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +43,17 @@ extern "C" {
 
 typedef struct psy_channel psy_channel;
 
+/* Work to be done in the caller's own thread where it would wait: a broker and workers that live inside of their client. `work`
+ * does a round and returns how much it did, and never blocks:
+ *
+ *   uint32_t work(void *service) { return psy_broker_do_work(b) + psy_worker_do_work(w); }
+ *
+ * It must not call the channel. All zeroes: none. */
+typedef struct psy_agent {
+    uint32_t (*work)(void *context);
+    void *context;
+} psy_agent;
+
 typedef struct psy_channel_options {
     uint32_t in_flight;          /* calls without a released reply at most; 1 .. 65536; 0 = 256 */
     uint32_t call_timeout_ms;    /* deadline of each call, 1 .. 65535; 0 = 10,000 */
@@ -40,6 +61,8 @@ typedef struct psy_channel_options {
     /* Where it counts its side of every ring, two rows and one for each shard; outlives the channel. A ring that gets no row
      * goes uncounted. NULL: none are counted. */
     psy_counters *counters;
+    int trace; /* every call, unless it says otherwise: broker and workers tell of each step (doc/events.md) */
+    psy_agent agent; /* called by connect, open, wait and call; with work to do they sleep for a millisecond at most */
 } psy_channel_options;
 
 /* A pipeline of the service, agreed with it: sizes and ids. Plain data; valid for its channel. */
@@ -56,6 +79,8 @@ typedef struct psy_call {
     uint32_t slot;
     uint32_t generation;
     const psy_pipeline *pipeline;
+    int trace;        /* as the channel's options say; may be changed until commit */
+    uint64_t request; /* from commit: the id by which events name it, in hexadecimal */
 } psy_call;
 
 typedef struct psy_reply {
@@ -69,15 +94,16 @@ typedef struct psy_reply {
 } psy_reply;
 
 /* Connects and exchanges slabs. `options` may be NULL. Waits up to connect_timeout_ns for a service with all its shards.
- * UNREACHABLE, TIMEOUT (the service is there but its shards are not), VERSION, DENIED, INVALID, NO_MEMORY, PROTOCOL.
- * Blocks; allocates: later calls on the channel do not. */
+ * UNREACHABLE, TIMEOUT (the service is there but its shards are not), VERSION, DENIED (the detail says what the operator has to
+ * change), LIMIT (the service or this user has its connections, or brings too much memory), CLOSED (the service is about to
+ * end), INVALID, NO_MEMORY, PROTOCOL. Blocks; allocates: later calls on the channel do not. */
 PSY_NODISCARD psy_status psy_channel_connect(const char *uri, const psy_channel_options *options, psy_channel **out);
 
 /* Agrees on a pipeline by name: "pipeline", where one program of the service has it, "program/pipeline", or
  * "program@version/pipeline". Without a version it is the newest, now and whenever a newer one comes; where that one's request
  * or reply has another layout, calls end in LAYOUT until the pipeline is opened again. NOT_FOUND; LAYOUT when request or reply
- * differ from the service's schema (both hashes are in the detail); CLOSED; TIMEOUT when the service does not answer within
- * connect_timeout_ns: the channel is closed then. Blocks for one round trip. */
+ * differ from the service's schema (both hashes are in the detail); LIMIT after 1,024 pipelines; CLOSED; TIMEOUT when the
+ * service does not answer within connect_timeout_ns: the channel is closed then. Blocks for one round trip. */
 PSY_NODISCARD psy_status psy_channel_open(psy_channel *channel, const char *pipeline, const psy_type *request,
                                           const psy_type *reply, psy_pipeline *out);
 
@@ -98,6 +124,16 @@ PSY_NODISCARD psy_status psy_channel_claim(psy_channel *channel, const psy_pipel
 /* Sends it. Published at the latest by the next flush, poll or wait. */
 void psy_channel_commit(psy_channel *channel, psy_call *call, void *user);
 
+/* The same with a deadline of its own, in nanoseconds of CLOCK_MONOTONIC (UINT64_MAX: none). Without a reply until then the
+ * call ends in TIMEOUT, in the first poll after: wait and the descriptor wake up for it. The service is told in milliseconds,
+ * and holds no request for longer than 65.5 s. One that has passed already is sent and ends at once. */
+void psy_channel_commit_until(psy_channel *channel, psy_call *call, void *user, uint64_t deadline_ns);
+
+/* Ends a call that is out: poll gives its one reply, CANCELLED, at once. The service may still run it; its slot is free again
+ * when the service has let go of it. NOT_FOUND: it has ended, or its reply is there already and poll gives that; INVALID. Never
+ * blocks. */
+PSY_NODISCARD psy_status psy_channel_cancel(psy_channel *channel, const psy_call *call);
+
 /* Gives the claim back unsent. */
 void psy_channel_abort(psy_channel *channel, psy_call *call);
 
@@ -110,6 +146,21 @@ PSY_NODISCARD psy_status psy_channel_poll(psy_channel *channel, psy_reply *repli
 
 /* Waits until a reply may be there. OK, TIMEOUT, CLOSED. Spins briefly, then sleeps. */
 PSY_NODISCARD psy_status psy_channel_wait(psy_channel *channel, uint64_t timeout_ns);
+
+/* A descriptor for the caller's own loop, the channel's until it is closed: readable when there may be something to poll, be it
+ * a reply, a deadline that has passed or the end of the connection. INVALID, LIMIT, NO_MEMORY, IO. Allocates at the first
+ * call. */
+PSY_NODISCARD psy_status psy_channel_fd(psy_channel *channel, int *fd);
+
+/* Before sleeping beside that descriptor. True: it will become readable for whatever comes from now on. False: there is
+ * something to poll already. Poll and wait end it, so arm again after them. Publishes what was committed. Never blocks. */
+bool psy_channel_arm(psy_channel *channel);
+
+/* No more calls: claim gives CLOSED, and so does poll when every call that was out has ended. Never blocks. */
+void psy_channel_drain(psy_channel *channel);
+
+/* Who is at the other end, for people: "ipc:///run/nearest.sock (process 4711)". Valid until the channel is closed. */
+const char *psy_channel_peer(const psy_channel *channel);
 
 /* Gives a reply's slot back. */
 void psy_channel_release(psy_channel *channel, const psy_reply *reply);

@@ -3,11 +3,11 @@
  *
  *   byte 0       psy_counters_header: magic, ABI version, geometry, whose it is, its last beat
  *   byte 384     descriptors of 256 bytes: what there is (counters.def), with units and help texts
- *   rows_at      rows of 256 bytes, one for each side of a ring:
+ *   rows_at      rows of 256 bytes, one for each side of a ring, each worker, each pipeline of a broker ...:
  *
  *        0 +-----------------------------------------------+
  *          | generation u64: odd while the row is in use   |
- *          | ring, section, side, seat, pid, since, shape  |
+ *          | ring (what it is about), section, side, ...   |
  *       64 | label: 63 bytes of UTF-8 and a NUL            |
  *      128 +-----------------------------------------------+
  *          | u64[16], in the order of the descriptors      |  written by one thread, in lines of their own
@@ -40,8 +40,8 @@
  * Strangers. Readers use pread, never a mapping, so a file that is cut off is a status and not a fault, and check all that they
  * read. Writers never read what is in the file, but map it: keep the directory yours, as the default one is.
  *
- * Thread safety: psy_counters_ring, _drop and _beat from any thread; a psy_ring_counters belongs to one thread at a time; a
- * snapshot to one. ABI version: 1.0.
+ * Thread safety: psy_counters_ring, _section_row, _drop and _beat from any thread; a row belongs to one thread at a time; a
+ * snapshot to one. ABI version: 1.1 (1.0 had the section of rings only; each reads what the other writes).
  */
 #ifndef PSYNE_COUNTERS_H
 #define PSYNE_COUNTERS_H
@@ -62,7 +62,7 @@ extern "C" {
 #define PSY_COUNTERS_SUFFIX ".counters"          /* of the files that are found in a directory */
 enum {
     PSY_COUNTERS_ABI_MAJOR = 1,
-    PSY_COUNTERS_ABI_MINOR = 0,
+    PSY_COUNTERS_ABI_MINOR = 1,
     PSY_COUNTERS_HEAD_BYTES = 128, /* of a row */
     PSY_COUNTERS_VALUES = 16,      /* in a row */
     PSY_COUNTERS_MAX_ROWS = 65536,
@@ -122,9 +122,9 @@ static_assert(offsetof(psy_counters_descriptor, name) == 0 && offsetof(psy_count
 
 typedef struct psy_counters_head {
     PSY_ATOMIC(uint64_t) generation; /* odd: in use; one more each time it is taken or dropped */
-    uint64_t ring;                   /* the same for all rows of a ring, in whatever file */
+    uint64_t ring;                   /* the same for all rows of a ring, or of another thing, in whatever file */
     uint32_t section;                /* of which the row is: one of the descriptors' */
-    uint32_t side;                   /* 0 producer, 1 consumer */
+    uint32_t side;                   /* of a ring: 0 producer, 1 consumer; else which part of the thing */
     uint32_t seat, pid;              /* in the slab, 0: none; and whose */
     uint64_t since_ns;               /* when the row was taken: since 1970, UTC */
     uint32_t stride, slots;          /* of the ring; 0: not told */
@@ -167,6 +167,137 @@ static_assert(offsetof(psy_ring_counters, position) == 0 && offsetof(psy_ring_co
                   offsetof(psy_ring_counters, recovered) == 48,
               "the file of counters is ABI");
 
+/* Of the other sections likewise: places, and the values of a row. psy_counters_section_row gives one. */
+enum {
+#define SERVICE_COUNTER(name, kind, unit, help) PSY_SERVICE_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_SERVICE_COUNTERS
+};
+enum {
+#define WORKER_COUNTER(name, kind, unit, help) PSY_WORKER_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_WORKER_COUNTERS
+};
+enum {
+#define PIPELINE_COUNTER(name, kind, unit, help) PSY_PIPELINE_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_PIPELINE_COUNTERS
+};
+enum {
+#define SLAB_COUNTER(name, kind, unit, help) PSY_SLAB_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_SLAB_COUNTERS
+};
+enum {
+#define SUPERVISOR_COUNTER(name, kind, unit, help) PSY_SUPERVISOR_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_SUPERVISOR_COUNTERS
+};
+enum {
+#define GUARD_COUNTER(name, kind, unit, help) PSY_GUARD_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_GUARD_COUNTERS
+};
+enum {
+#define BATCH_COUNTER(name, kind, unit, help) PSY_BATCH_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_BATCH_COUNTERS
+};
+enum {
+#define LATENCY_COUNTER(name, kind, unit, help) PSY_LATENCY_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_LATENCY_COUNTERS
+};
+typedef struct psy_service_counters {
+#define SERVICE_COUNTER(name, kind, unit, help) PSY_ATOMIC(uint64_t) name;
+#include <psyne/counters.def>
+    uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_SERVICE_COUNTERS];
+} psy_service_counters;
+typedef struct psy_worker_counters {
+#define WORKER_COUNTER(name, kind, unit, help) PSY_ATOMIC(uint64_t) name;
+#include <psyne/counters.def>
+    uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_WORKER_COUNTERS];
+} psy_worker_counters;
+typedef struct psy_pipeline_counters {
+#define PIPELINE_COUNTER(name, kind, unit, help) PSY_ATOMIC(uint64_t) name;
+#include <psyne/counters.def>
+    uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_PIPELINE_COUNTERS];
+} psy_pipeline_counters;
+typedef struct psy_slab_counters {
+#define SLAB_COUNTER(name, kind, unit, help) PSY_ATOMIC(uint64_t) name;
+#include <psyne/counters.def>
+    uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_SLAB_COUNTERS];
+} psy_slab_counters;
+typedef struct psy_supervisor_counters {
+#define SUPERVISOR_COUNTER(name, kind, unit, help) PSY_ATOMIC(uint64_t) name;
+#include <psyne/counters.def>
+    uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_SUPERVISOR_COUNTERS];
+} psy_supervisor_counters;
+typedef struct psy_guard_counters {
+#define GUARD_COUNTER(name, kind, unit, help) PSY_ATOMIC(uint64_t) name;
+#include <psyne/counters.def>
+    uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_GUARD_COUNTERS];
+} psy_guard_counters;
+/* Of batches, and of latencies: how many fell into each bucket. */
+typedef struct psy_bucket_counters {
+    PSY_ATOMIC(uint64_t) buckets[PSY_COUNTERS_VALUES];
+} psy_bucket_counters;
+#define PSY_COUNTERS_CHECK(NAME, name)                                                                                         \
+    static_assert(sizeof(name) == sizeof(psy_bucket_counters) && (int)PSY_##NAME##_COUNTERS < (int)PSY_COUNTERS_VALUES,        \
+                  "a row has 16 values: begin a section for what comes more")
+PSY_COUNTERS_CHECK(SERVICE, psy_service_counters);
+PSY_COUNTERS_CHECK(WORKER, psy_worker_counters);
+PSY_COUNTERS_CHECK(PIPELINE, psy_pipeline_counters);
+PSY_COUNTERS_CHECK(SLAB, psy_slab_counters);
+PSY_COUNTERS_CHECK(SUPERVISOR, psy_supervisor_counters);
+PSY_COUNTERS_CHECK(GUARD, psy_guard_counters);
+#undef PSY_COUNTERS_CHECK
+
+/* ---- latencies: log-linear buckets, four an octave, as HdrHistogram (G. Tene) has them: a time is known to within a fifth
+ * ---- */
+
+enum {
+    PSY_LATENCY_BUCKETS = 126, /* 0: below 128 ns; 125: 2^38 ns (4.6 minutes) and more */
+    PSY_LATENCY_PARTS = 8      /* rows of a histogram: sides 0 to 7, each with 16 buckets */
+};
+
+/* The bucket that a time falls into. */
+static inline uint32_t psy_latency_bucket(uint64_t ns)
+{
+    /* Octave and quarter are a number's first three bits; times below count as 127, and those beyond as 2^38. */
+    const uint64_t last = UINT64_C(1) << 38, at_least = ns > 127 ? ns : 127, n = at_least < last ? at_least : last;
+    const uint32_t octave = 63 - (uint32_t)__builtin_clzll(n);
+    return 4 * octave + (uint32_t)(n >> (octave - 2)) - 31;
+}
+
+/* Times in a bucket are below this, and at least the bound of the one before (of the first: 0). Of the last: UINT64_MAX. */
+static inline uint64_t psy_latency_bound_ns(uint32_t bucket)
+{
+    return bucket == 0                         ? 128
+           : bucket >= PSY_LATENCY_BUCKETS - 1 ? UINT64_MAX
+                                               : (uint64_t)(5 + (bucket - 1) % 4) << (5 + (bucket - 1) / 4);
+}
+
+/* The bucket that the smallest of the `per_million` quantile's times is in: 500000 is the median. PSY_LATENCY_BUCKETS where
+ * there are none. What is known of that time: at least the bound of the bucket before, and below its own. */
+static inline uint32_t psy_latency_quantile(const uint64_t buckets[PSY_LATENCY_BUCKETS], uint32_t per_million)
+{
+    uint64_t count = 0, before = 0;
+    for (uint32_t i = 0; i < PSY_LATENCY_BUCKETS; i++) {
+        count += buckets[i];
+    }
+    /* The rank, rounded up and at least 1, without more than 64 bits. */
+    const uint64_t whole = count / 1000000 * per_million, rest = (count % 1000000 * per_million + 999999) / 1000000;
+    const uint64_t rank = whole + rest > 0 ? whole + rest : 1;
+    for (uint32_t i = 0; i < PSY_LATENCY_BUCKETS; i++) {
+        before += buckets[i];
+        if (before >= rank) {
+            return i;
+        }
+    }
+    return PSY_LATENCY_BUCKETS;
+}
+
 /* Descriptor `i` of what this library writes; NULL beyond the last. */
 const psy_counters_descriptor *psy_counters_table(uint32_t i);
 
@@ -208,8 +339,8 @@ const char *psy_counters_path(const psy_counters *counters);
 /* Whose row it is. */
 typedef struct psy_counters_place {
     const char *label; /* 1 to 63 bytes of UTF-8 without control characters; copied */
-    uint64_t ring;     /* not 0; the same on both sides, in all processes */
-    uint32_t side;     /* 0 producer, 1 consumer */
+    uint64_t ring;     /* not 0; the same on both sides, in all processes; of other sections: of all rows of one thing */
+    uint32_t side;     /* of a ring: 0 producer, 1 consumer; of other sections: as counters.def says, or 0 */
     uint32_t seat;     /* in the slab; 0: none */
     uint32_t stride, slots;
 } psy_counters_place;
@@ -230,6 +361,13 @@ PSY_NODISCARD psy_status psy_counters_ring(psy_counters *counters, const psy_cou
 
 /* Gives a row back; it may be another's at once. NULL is allowed. */
 void psy_counters_drop(psy_counters *counters, psy_ring_counters *row);
+
+/* A row of zeroes of any section: its 16 values, which are a psy_service_counters and so on. `seat`, `stride` and `slots` of
+ * the place may be 0. Statuses as above. Does not allocate. */
+PSY_NODISCARD psy_status psy_counters_section_row(psy_counters *counters, psy_counters_section section,
+                                                  const psy_counters_place *place, PSY_ATOMIC(uint64_t) * *values);
+/* Gives it back. NULL is allowed. */
+void psy_counters_section_drop(psy_counters *counters, PSY_ATOMIC(uint64_t) * values);
 
 /* Says that the process is at work: a store. Agents do so now and then. */
 void psy_counters_beat(psy_counters *counters);
@@ -286,6 +424,27 @@ typedef struct psy_counters_ring_view {
     uint64_t producer[PSY_RING_COUNTERS], consumer[PSY_RING_COUNTERS]; /* by place in the table */
 } psy_counters_ring_view;
 
+/* All rows of one thing of a section that is not `ring`, with one side, of whatever file, joined by the names of their values.
+ */
+typedef struct psy_counters_view {
+    psy_counters_section section; /* of this library's table */
+    uint64_t id;                  /* the rows' `ring` */
+    uint32_t side;
+    char label[PSY_COUNTERS_LABEL_BYTES]; /* a living one's, if there is one */
+    uint32_t rows, living;                /* of processes that live: with 0, a gauge says what was */
+    uint64_t since_ns;                    /* when the first of them was taken: since 1970, UTC */
+    uint64_t values[PSY_COUNTERS_VALUES]; /* by place in the table */
+} psy_counters_view;
+
+/* A pipeline's times, of all its parts. */
+typedef struct psy_counters_latency {
+    uint64_t id;
+    char label[PSY_COUNTERS_LABEL_BYTES];
+    bool alive;
+    uint64_t count;                        /* of all buckets */
+    uint64_t buckets[PSY_LATENCY_BUCKETS]; /* psy_latency_quantile, psy_latency_bound_ns */
+} psy_counters_latency;
+
 /* Reads one file, or all in a directory whose names end in PSY_COUNTERS_SUFFIX (NULL: psy_counters_directory()). Nothing waits
  * for it. A single file must be sound: CORRUPT, VERSION (both named); in a directory, what is wrong with one stands in its
  * psy_counters_file. NOT_FOUND, DENIED, LIMIT (more than 4096 files; open files), NO_MEMORY, IO. Allocates. */
@@ -293,11 +452,13 @@ PSY_NODISCARD psy_status psy_counters_read(const char *path, psy_counters_snapsh
 void psy_counters_release(psy_counters_snapshot *snapshot); /* NULL is allowed */
 
 uint64_t psy_counters_taken_ns(const psy_counters_snapshot *snapshot); /* CLOCK_MONOTONIC, when it was read */
-/* By number, in a fixed order: files by name, rows by file and number, rings by label and id; NULL beyond the last. They stay
- * the snapshot's. */
+/* By number, in a fixed order: files by name, rows by file and number, rings by label and id, views by section, label, id and
+ * side, latencies by label and id (only those of which all parts were read); NULL beyond the last. They stay the snapshot's. */
 const psy_counters_file *psy_counters_file_at(const psy_counters_snapshot *snapshot, uint32_t i);
 const psy_counters_row *psy_counters_row_at(const psy_counters_snapshot *snapshot, uint32_t i);
 const psy_counters_ring_view *psy_counters_ring_at(const psy_counters_snapshot *snapshot, uint32_t i);
+const psy_counters_view *psy_counters_view_at(const psy_counters_snapshot *snapshot, uint32_t i);
+const psy_counters_latency *psy_counters_latency_at(const psy_counters_snapshot *snapshot, uint32_t i);
 
 #ifdef __cplusplus
 }

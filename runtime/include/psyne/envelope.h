@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 enum { PSY_KIND_REQUEST = 1, PSY_KIND_RESPONSE = 2, PSY_KIND_PUBLISH = 3, PSY_KIND_PROGRAM = 4, PSY_KIND_CONTROL = 5 };
-enum { PSY_FLAG_ENCRYPTED = 1, PSY_FLAG_ERROR = 2, PSY_FLAG_LAST = 4 };
+enum { PSY_FLAG_ENCRYPTED = 1, PSY_FLAG_ERROR = 2, PSY_FLAG_LAST = 4, PSY_FLAG_TRACE = 8 /* every hop tells of it */ };
 enum { PSY_ENVELOPE_BYTES = 64 };
 
 typedef struct psy_envelope {

@@ -42,14 +42,15 @@ typedef struct psy_worker_options {
     uint64_t connect_timeout_ns; /* 0 = 10 s */
     uint64_t arena_bytes;        /* working memory per message at most; 0 = 1 GiB */
     int validate;                /* vulkan: validation layers; any message fails the run */
-    /* Where it counts its side of every ring, two rows and one for each client; outlives the worker. A ring that gets no row
-     * goes uncounted. NULL: none are counted. */
+    /* Where it counts: four rows, and one for each client; outlives the worker. What gets no row goes uncounted. NULL: nothing is
+     * counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the worker; NULL: nobody is told */
     /* Modules that need not be sent, by what they are: names and versions are the broker's. The first one must be there, where
      * there is no `module`. */
     const psy_program *programs;
     uint32_t program_count;
+    const struct psy__tracer *tracer; /* the library's own, for `psyne run --trace`, with engine "cpu"; NULL: nobody looks */
 } psy_worker_options;
 
 /* Resident data, given row by row: the worker asks for the rows of its own shard only.
@@ -71,8 +72,9 @@ typedef struct psy_worker_counts {
     uint64_t merges;          /* replies merged here */
     uint64_t copied_bytes;    /* payload bytes copied by the engine: 0 on the cpu and on imported slabs */
     uint64_t dropped_replies; /* whose client had gone or given up */
-    uint64_t uncounted;       /* rings that got no row of the counters */
+    uint64_t uncounted;       /* rings and other things that got no row of the counters */
     uint32_t programs;        /* that it can run now */
+    uint64_t errors;          /* replies that were errors of the program */
 } psy_worker_counts;
 
 /* Connects to the broker, takes the service's programs and opens the engine. UNREACHABLE, TIMEOUT, LAYOUT (another module),
@@ -97,11 +99,28 @@ PSY_NODISCARD psy_status psy_worker_start(psy_worker *worker);
 /* One round over what waits; returns how many requests it ran; never sleeps. */
 uint32_t psy_worker_do_work(psy_worker *worker);
 void psy_worker_wait(psy_worker *worker, uint64_t timeout_ns);
-/* Works until stopped: OK; or the broker is gone: PEER_DIED; or the broker refused it, as INVALID where the shards were loaded
- * with different sizes. */
+/* OK while it serves; else what psy_worker_run would return: for loops of one's own. */
+PSY_NODISCARD psy_status psy_worker_status(const psy_worker *worker);
+/* Works until stopped or drained: OK; or the broker is gone: PEER_DIED; or the broker refused it, as INVALID where the shards
+ * were loaded with different sizes. */
 PSY_NODISCARD psy_status psy_worker_run(psy_worker *worker);
 /* Async-signal-safe. */
 void psy_worker_stop(psy_worker *worker);
+
+/* Takes its leave of the broker, which gives it nothing more, finishes what it has, and then psy_worker_run returns OK. What
+ * needs its shard is refused with PEER_DIED until another worker is ready there. Of a worker that is driven by
+ * psy_worker_do_work, the health says when it is gone. From any thread; async-signal-safe. */
+void psy_worker_drain(psy_worker *worker);
+
+typedef struct psy_worker_health {
+    int live;           /* its agent made a round within the last second */
+    int ready;          /* started, not draining, and its broker is there */
+    int draining, gone; /* asked to leave; the broker has let it go, or is gone itself */
+    uint64_t beat_ns;   /* CLOCK_MONOTONIC: of its last look around */
+} psy_worker_health;
+
+/* How it is. From the worker's own thread, but for `live` and `beat_ns`, which are right from any; never blocks. */
+void psy_worker_get_health(const psy_worker *worker, psy_worker_health *out);
 
 /* One line: engine, device, instruction set. Valid until destroy. */
 const char *psy_worker_describe(const psy_worker *worker);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "command/serve_requests.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* ---- hearing ---- */
+
+/* Whoever asked for a program is told what became of it. */
+static void answer(int control, const psy__program_request *p, uint32_t word, psy_status status, const char *why)
+{
+    psy__serve_message m = {.word = word, .status = status, .number = p->number, .version = p->version};
+    snprintf(m.name, sizeof m.name, "%s", p->name);
+    snprintf(m.text, sizeof m.text, "%s", why);
+    (void)psy__serve_tell(control, &m, -1);
+}
+
+static void keep_rules(psy__serve_requests *r, int fd, uint64_t count)
+{
+    const size_t bytes = count <= PSY_RULES_MAX ? (size_t)count * sizeof(psy_rule) : 0;
+    psy_rule *rules = malloc(bytes + 1);
+    if (fd < 0 || !rules || pread(fd, rules, bytes, 0) != (ssize_t)bytes) {
+        free(rules);
+        return;
+    }
+    pthread_mutex_lock(&r->lock);
+    free(r->rules);
+    r->rules = rules;
+    r->rule_count = (uint32_t)count;
+    atomic_store_explicit(&r->waiting, 1, memory_order_release);
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* The supervisor has looked at the file, and says by its hash which module it saw. */
+static psy_status open_module(const psy__serve_message *m, psy_module **out)
+{
+    psy_status status = psy_module_open(m->text, out);
+    if (status == PSY_OK && psy_module_hash(*out) != m->number) {
+        psy_module_close(*out);
+        status = psy_fail(PSY_INVALID, "%s has changed while it was read", m->text);
+    }
+    return status;
+}
+
+static void keep_program(psy__serve_requests *r, int control, const psy__serve_message *m)
+{
+    psy__program_request p = {.version = m->version, .replace = m->replace != 0, .number = m->number};
+    psy_status status = PSY_OK;
+    snprintf(p.name, sizeof p.name, "%.63s", m->name);
+    if (m->word == PSY_WORD_ADD) {
+        status = open_module(m, &p.module);
+    }
+    pthread_mutex_lock(&r->lock);
+    if (status == PSY_OK && r->program_count == PSY_SERVE_REQUESTS_MAX) {
+        psy_module_close(p.module);
+        status = psy_fail(PSY_LIMIT, "more than %d programs at a time", PSY_SERVE_REQUESTS_MAX);
+    }
+    if (status == PSY_OK) {
+        r->programs[r->program_count++] = p;
+        atomic_store_explicit(&r->waiting, 1, memory_order_release);
+    }
+    pthread_mutex_unlock(&r->lock);
+    if (status != PSY_OK) {
+        answer(control, &p, PSY_WORD_REFUSED, status, psy_detail());
+    }
+}
+
+void psy__serve_requests_take(psy__serve_requests *r, int control, const psy__serve_message *m, int fd)
+{
+    switch (m->word) {
+    case PSY_WORD_DRAIN:
+        atomic_store(&r->drain_until_ns, psy__add_ns(psy__now_ns(), m->number * 1000000) | 1);
+        atomic_store_explicit(&r->waiting, 1, memory_order_release);
+        break;
+    case PSY_WORD_RULES: keep_rules(r, fd, m->number); break;
+    case PSY_WORD_ADD:
+    case PSY_WORD_REMOVE: keep_program(r, control, m); break;
+    default: break;
+    }
+}
+
+/* ---- doing ---- */
+
+static bool is_drained(const psy__serve_requests *r, psy_broker *broker)
+{
+    const uint64_t until = atomic_load_explicit(&r->drain_until_ns, memory_order_relaxed);
+    psy_broker_health health;
+    if (until == 0) {
+        return false;
+    }
+    psy_broker_get_health(broker, &health);
+    if (!health.draining) {
+        psy_broker_drain(broker);
+    }
+    return health.drained || psy__now_ns() >= until;
+}
+
+/* True: there is no more to do for it, and the answer is given. */
+static bool advance(psy__program_request *p, psy_broker *broker, int control)
+{
+    psy_status status;
+    if (!p->module && !p->added) {
+        status = psy_broker_remove_program(broker, p->name, p->version);
+    } else if (!p->added) {
+        const psy_program program = {.module = p->module, .name = p->name, .version = p->version, .replace = p->replace};
+        status = psy_broker_add_program(broker, &program, &p->ticket);
+        psy_module_close(p->module); /* the broker has it */
+        p->module = NULL;
+        p->added = status == PSY_OK;
+        if (p->added) {
+            return false;
+        }
+    } else {
+        status = psy_broker_program_status(broker, p->ticket);
+        if (status == PSY_EMPTY) {
+            return false;
+        }
+    }
+    answer(control, p, status == PSY_OK ? PSY_WORD_ADDED : PSY_WORD_REFUSED, status, status == PSY_OK ? "" : psy_detail());
+    return true;
+}
+
+bool psy__serve_requests_mind(psy__serve_requests *r, psy_broker *broker, psy__log_out *log, int control)
+{
+    if (!atomic_load_explicit(&r->waiting, memory_order_acquire)) {
+        return false;
+    }
+    pthread_mutex_lock(&r->lock);
+    if (r->rules && psy_broker_set_rules(broker, r->rules, r->rule_count) != PSY_OK) {
+        psy__log(log, PSY_LOG_ERROR, "config.error", PSY_TEXT("reason", psy_detail()));
+    }
+    free(r->rules);
+    r->rules = NULL;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < r->program_count; i++) {
+        if (!advance(&r->programs[i], broker, control)) {
+            r->programs[left++] = r->programs[i];
+        }
+    }
+    r->program_count = left;
+    const bool drains = atomic_load_explicit(&r->drain_until_ns, memory_order_relaxed) != 0;
+    atomic_store_explicit(&r->waiting, left > 0 || drains, memory_order_relaxed);
+    pthread_mutex_unlock(&r->lock);
+    return is_drained(r, broker);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The supervisor's state: serve_supervisor.c has the loop, serve_reload.c what SIGHUP does. */
+#ifndef PSY_COMMAND_SERVE_STATE_H
+#define PSY_COMMAND_SERVE_STATE_H
+
+#include <sys/types.h>
+
+#include <psyne/counters.h>
+
+#include "command/progress.h"
+#include "command/serve_child.h"
+#include "command/serve_notify.h"
+
+typedef enum psy__child_phase {
+    PSY_CHILD_DOWN,    /* to be started when it is due, and the broker is up */
+    PSY_CHILD_STARTED, /* on its way */
+    PSY_CHILD_READY
+} psy__child_phase;
+
+typedef struct psy__child {
+    psy__serve_role role;
+    uint32_t shard;
+    char name[16];
+    psy__child_phase phase;
+    pid_t pid; /* 0: none */
+    int control;
+    bool up, lost;                          /* what it said; of the process that runs or ended last */
+    uint64_t due_ns, started_ns, beat_seen; /* the next start; the last one */
+    uint32_t failures;                      /* in a row */
+    psy_status status;                      /* why it ended, if it said so */
+    char why[512];
+} psy__child;
+
+typedef enum psy__serve_phase { PSY_SERVE_RUNS, PSY_SERVE_DRAINS, PSY_SERVE_ENDS } psy__serve_phase;
+
+enum { PSY_SERVE_CHANGES_MAX = 64 };
+
+typedef struct psy__supervisor {
+    psy__serve_options *options;
+    psy__served *served;
+    struct {
+        psy__served_program program;
+        bool replace;
+    } changes[PSY_SERVE_CHANGES_MAX]; /* that the broker was asked for, and has not said what became of */
+    uint32_t change_count;
+    int argc;
+    char **argv;
+    psy__serve_shared *shared;
+    psy__log_out log;
+    psy__notify notify;
+    int signals;
+    psy__child children[PSY_SERVE_CHILDREN_MAX];
+    uint32_t child_count;
+    psy__serve_phase phase;
+    bool was_ready, told_ready, drained;
+    psy_counters *counters;
+    psy_supervisor_counters *counts;       /* NULL: nothing is counted */
+    psy__progress loading;                 /* until it was ready, on a terminal that the log does not go to */
+    uint64_t kill_due_ns, watchdog_due_ns; /* UINT64_MAX: never */
+    uint64_t started_ns, restarts, reloads, refused_programs;
+    int status;
+} psy__supervisor;
+
+/* The broker said what became of a program. */
+void psy__serve_program_settled(psy__supervisor *s, const psy__serve_message *m);
+/* The broker died before it said so. */
+void psy__serve_programs_dropped(psy__supervisor *s);
+
+/* Reads everything anew, and changes what can change: all of it, or nothing. */
+void psy__serve_reload(psy__supervisor *s);
+
+#endif
