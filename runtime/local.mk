@@ -3,7 +3,7 @@
 runtime_sources =
 runtime_cpu_libs =
 pkginclude_HEADERS = \
-    %D%/include/psyne/atomic.h %D%/include/psyne/bell.h %D%/include/psyne/broker.h %D%/include/psyne/builder.h %D%/include/psyne/channel.h \
+    %D%/include/psyne/agent.h %D%/include/psyne/atomic.h %D%/include/psyne/bell.h %D%/include/psyne/broker.h %D%/include/psyne/builder.h %D%/include/psyne/channel.h \
     %D%/include/psyne/counters.def %D%/include/psyne/counters.h %D%/include/psyne/dlpack.h \
     %D%/include/psyne/dtype.h %D%/include/psyne/dtypes.def %D%/include/psyne/envelope.h %D%/include/psyne/frame.h \
     %D%/include/psyne/guard.h %D%/include/psyne/json.h \
