@@ -16,6 +16,7 @@ struct psy_service {
     psy_broker *broker;
     psy_worker *workers[PSY_SHARDS_MAX];
     uint32_t shards, worker_count; /* worker_count: that are here */
+    uint64_t max_wait_ns;          /* how long a worker may hold what it has; 0: not at all */
     char *uri;
 };
 
@@ -74,6 +75,7 @@ psy_status psy_service_create(const psy_service_options *o, psy_service **out)
     if (status == PSY_OK) {
         b.uri = s->uri;
         s->shards = b.shards ? b.shards : 1;
+        s->max_wait_ns = o->workers_elsewhere ? 0 : o->worker.max_wait_ns;
         status = psy_broker_create(&b, &s->broker);
     }
     if (status == PSY_OK && !o->workers_elsewhere) {
@@ -154,8 +156,13 @@ uint32_t psy_service_do_work(psy_service *s)
     return done;
 }
 
-/* All that a worker of this thread gets comes from its broker: it is the broker that sleeps for all. */
-void psy_service_wait(psy_service *s, uint64_t timeout_ns) { psy_broker_wait(s->broker, timeout_ns); }
+/* All that a worker of this thread gets comes from its broker: it is the broker that sleeps for all, no longer than a worker
+ * waits for more. */
+void psy_service_wait(psy_service *s, uint64_t timeout_ns)
+{
+    const bool holds = s->max_wait_ns && s->max_wait_ns < timeout_ns;
+    psy_broker_wait(s->broker, holds ? s->max_wait_ns : timeout_ns);
+}
 
 psy_status psy_service_status(const psy_service *s)
 {
