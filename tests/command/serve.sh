@@ -70,7 +70,8 @@ run serve "${all[@]}" --log none/log && ok 'a log that cannot be opened' both is
 ok 'it starts' start "${all[@]}" --shards 2 --log-level debug
 ok 'it answers' answers
 : >err
-run check "$socket" && ok 'check finds it' both is "$status" 0 prints '^  pipelines  *nearest, stored_row$'
+run check "$socket" && ok 'check finds it' both is "$status" 0 prints '^  pipelines  *2$'
+ok 'and what it serves' prints '^  pipeline  *[a-z]*@1/nearest: served.[A-Z][A-Za-z]* -> served.[A-Z][A-Za-z]*$'
 run serve "${all[@]}" && ok 'another one has no place' both is "$status" 1 says 'in use'
 ok 'the first one is unharmed' answers
 run counters && ok 'it counts' prints '^s/shard 1 requests '
