@@ -152,6 +152,24 @@ for agents in threads one; do
     stop
     ok 'it ends' is "$status" 0
 done
+start "${all[@]}" --shards 3 --agents one --log-level debug
+ok 'one thread serves, and one listens to the supervisor' is "$(ls "/proc/$(process service)/task" | wc -l)" 2
+stop
+
+# Programs of clients, within what the operator allows them.
+"$build/compiler/psynec" "$source/tests/command/served.hrm" --no-kernels -o sent 2>>err
+bounded() { # what it says; options
+    local said=$1 sent
+    shift
+    start "${all[@]}" --client-programs 1 "$@" || return
+    sent=$(timeout 100 "$build/tests/command/serve_ask" "ipc://$socket" sent/served.psm 2>&1)
+    stop
+    case $sent in *"$said"*) ;; *) echo "it says: $sent" >>err && false ;; esac
+}
+ok 'a client sends a program' bounded sent
+ok 'over its memory' bounded 64 --client-arena-bytes 64
+ok 'over its work' bounded 7 --client-work 7
+run serve "${all[@]}" --client-work 0 && ok 'limits have their own' both is "$status" 2 says '--client-work'
 run serve "${all[@]:0:1}" "${all[@]:3}" --socket "$work/none/s" --agents one && ok 'why it does not start' both is "$status" 1 says 'none/s'
 
 # Without the one that looks after them, they end.
