@@ -30,6 +30,8 @@ static const char help_text[] =
     "       nearest serve [options]         run the broker in this terminal\n"
     "       nearest shard [options]         run one shard in this terminal\n"
     "       nearest query [options] WORD... search\n"
+    "       nearest here [options] WORD...  search with the service in this process; with --socket only\n"
+    "                                       its broker, which shards of other terminals join\n"
     "  --engine NAME        cpu, vulkan, or both: vulkan on a sample, then cpu on all (default both)\n"
     "  --device NAME        the vulkan device: a name or number\n"
     "  --shards N           how many shards (default 2)\n"
@@ -40,7 +42,7 @@ static const char help_text[] =
     "  --words FILE         list of words (default " WORDS_PATH ")\n"
     "  --misspellings FILE  lines of wrong->right (default codespell's dictionary)\n"
     "  --module FILE        the compiled pipelines (default gen/nearest.psm)\n"
-    "  --socket PATH        the service's socket, for serve, shard and query\n"
+    "  --socket PATH        the service's socket, for serve, shard, query and here\n"
     "  --no-counters        no counters for `psyne counters` to show\n"
     "  --quiet              the last line only\n"
     "  --verbose            also say which device each shard uses\n";
@@ -333,11 +335,12 @@ static int demonstrate(const options *o)
     return status ? 1 : 0;
 }
 
-static int query(const options *o, const char *uri, char **word, int n)
+static int query(const options *o, const char *uri, psy_agent agent, char **word, int n)
 {
     char error[700];
     int again;
-    searcher s = {.k = (uint16_t)o->k, .in_flight = o->in_flight, .counters = o->count ? service_counters() : NULL};
+    searcher s = {
+        .k = (uint16_t)o->k, .in_flight = o->in_flight, .counters = o->count ? service_counters() : NULL, .agent = agent};
     int status = search_connect(uri, UINT64_C(2000000000), &s, &again, error, sizeof error);
     for (int i = 0; status == 0 && i < n; i++) {
         hits found;
@@ -353,6 +356,26 @@ static int query(const options *o, const char *uri, char **word, int n)
     search_close(&s);
     psy_counters_destroy(s.counters);
     return status ? complain(error) : 0;
+}
+
+/* The same without any service but this process, or with the shards of one. */
+static int query_here(const options *o, const service_options *so, char **word, int n)
+{
+    char error[700];
+    words w = {0};
+    psy_service *service_;
+    service_options here = *so;
+    here.words = &w;
+    if (!so->uri && load_words(o, &w)) {
+        return 1;
+    }
+    int status = service_here(&here, &service_, error, sizeof error) ? complain(error) : 0;
+    if (status == 0) {
+        status = query(o, psy_service_uri(service_), psy_service_agent(service_), word, n);
+        psy_service_destroy(service_);
+    }
+    words_free(&w);
+    return status;
 }
 
 /* ---- options ---- */
@@ -459,9 +482,9 @@ int main(int argc, char **argv)
                  .count = 1};
     const char *role = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
     int is_serve = role && strcmp(role, "serve") == 0, is_shard = role && strcmp(role, "shard") == 0,
-        is_query = role && strcmp(role, "query") == 0;
+        is_here = role && strcmp(role, "here") == 0, is_query = role && (is_here || strcmp(role, "query") == 0);
     if (role && !is_serve && !is_shard && !is_query) {
-        return misused(role, "the roles are serve, shard and query");
+        return misused(role, "the roles are serve, shard, query and here");
     }
     optind = role ? 2 : 1;
     parse(argc, argv, &o);
@@ -471,17 +494,17 @@ int main(int argc, char **argv)
     if (!role) {
         return in_private_folder(&o);
     }
-    if (!o.socket) {
+    if (!o.socket && !is_here) {
         return misused(role, "say where the service is: --socket PATH");
     }
     if (is_query && optind == argc) {
         return misused(role, "say which words to search for");
     }
     char uri[1200];
-    if (address_of(o.socket, uri, sizeof uri)) {
+    if (o.socket && address_of(o.socket, uri, sizeof uri)) {
         return complain("the current folder has no name");
     }
-    service_options so = {.uri = uri,
+    service_options so = {.uri = o.socket ? uri : NULL,
                           .module = o.module,
                           .engine = strcmp(o.engine, "both") == 0 ? "cpu" : o.engine,
                           .device = o.device,
@@ -492,7 +515,8 @@ int main(int argc, char **argv)
         return serve(&so);
     }
     if (is_query) {
-        return query(&o, uri, argv + optind, argc - optind);
+        return is_here ? query_here(&o, &so, argv + optind, argc - optind)
+                       : query(&o, uri, (psy_agent){0}, argv + optind, argc - optind);
     }
     words w;
     if (load_words(&o, &w)) {

@@ -25,8 +25,11 @@ static int failed(char *error, size_t error_bytes, const char *what)
 
 int search_connect(const char *uri, uint64_t timeout_ns, searcher *s, int *again, char *error, size_t error_bytes)
 {
-    psy_channel_options options = {
-        .in_flight = s->in_flight, .call_timeout_ms = 60000, .connect_timeout_ns = timeout_ns, .counters = s->counters};
+    psy_channel_options options = {.in_flight = s->in_flight,
+                                   .call_timeout_ms = 60000,
+                                   .connect_timeout_ns = timeout_ns,
+                                   .counters = s->counters,
+                                   .agent = s->agent};
     psy_status status = psy_channel_connect(uri, &options, &s->channel);
     *again = status == PSY_TIMEOUT || status == PSY_UNREACHABLE;
     if (status != PSY_OK) {

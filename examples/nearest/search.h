@@ -22,6 +22,7 @@ typedef struct searcher {
     psy_channel *channel;
     psy_pipeline nearest, stored;
     psy_counters *counters; /* or NULL */
+    psy_agent agent;        /* a service that is in this thread; or none */
     uint16_t k;
     uint32_t in_flight;
 } searcher;

@@ -160,6 +160,32 @@ static int run_shard(const service_options *o, uint32_t number, int interrupt, c
     return status == PSY_NO_DEVICE || status == PSY_UNSUPPORTED ? NO_ENGINE : status != PSY_OK;
 }
 
+/* ---- the service inside of its client ---- */
+
+int service_here(const service_options *o, psy_service **out, char *error, size_t error_bytes)
+{
+    static const uint64_t patience_ns = 60000000000; /* for shards that others start */
+    psy_module *module = NULL;
+    psy_service *s = NULL;
+    psy_status status = psy_module_open(o->module, &module);
+    psy_service_options options = {.broker = {.uri = o->uri, .module = module, .shards = o->shards},
+                                   .worker = {.engine = o->engine, .device = o->device},
+                                   .workers_elsewhere = o->uri != NULL};
+    status = status == PSY_OK ? psy_service_create(&options, &s) : status;
+    for (uint32_t i = 0; status == PSY_OK && !o->uri && i < o->shards; i++) {
+        status = load(psy_service_worker(s, i), o->words);
+    }
+    status = status == PSY_OK ? psy_service_start(s, patience_ns) : status;
+    psy_module_close(module); /* the service holds it */
+    if (status != PSY_OK) {
+        snprintf(error, error_bytes, "%s", psy_detail());
+        psy_service_destroy(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
 static int said(int status, const char *error)
 {
     if (status) {

@@ -4,6 +4,7 @@
 #define NEAREST_SERVICE_H
 
 #include <psyne/counters.h>
+#include <psyne/service.h>
 #include <stdint.h>
 
 #include "words.h"
@@ -20,6 +21,11 @@ typedef struct service_options {
     int verbose;
     int count; /* what goes through the rings, for `psyne counters` to show */
 } service_options;
+
+/* The service inside of this process, with no other thread: its broker, and all shards; or where `uri` is not NULL only the
+ * broker, for which it waits until all shards have joined that address. For a channel with psy_service_agent. Returns 0, or -1
+ * with a message in `error`. */
+int service_here(const service_options *options, psy_service **out, char *error, size_t error_bytes);
 
 typedef struct service service;
 

@@ -10,7 +10,7 @@
 #include "command/bench_report.h"
 #include "command/exchange.h"
 
-enum { RATES_MAX = 64, IN_FLIGHT_MAX = 65536 };
+enum { RATES_MAX = 64, IN_FLIGHT_MAX = 65536, CONNECT_MS = 10000 };
 
 typedef struct bench {
     psy__load_plan plan;
@@ -112,8 +112,7 @@ static void take_word(bench *b, const char *word)
     } else if (!b->plan.pipeline) {
         b->plan.pipeline = word;
     } else {
-        psy__misuse("an address and a pipeline: `psyne bench /run/nearest.sock nearest -m nearest.psm`", "what is `%s` for?",
-                    word);
+        psy__misuse("an address and a pipeline: `psyne bench /run/nearest.sock nearest`", "what is `%s` for?", word);
     }
 }
 
@@ -166,12 +165,9 @@ static bool read_line(bench *b, int argc, char **argv)
 
 static void check_line(const bench *b)
 {
-    static const char example[] = "`psyne bench /run/nearest.sock nearest -m nearest.psm`";
+    static const char example[] = "`psyne bench /run/nearest.sock nearest`";
     if (!b->plan.pipeline) {
         psy__misuse(example, b->uri ? "which pipeline?" : "which service, and which pipeline of it?");
-    }
-    if (!b->module_path) {
-        psy__misuse(example, "--module is missing: it has the types of the messages");
     }
     if (b->plan.batch > b->plan.in_flight) {
         psy__misuse(NULL, "a group of %" PRIu32 " is never sent where at most %" PRIu32 " are in flight", b->plan.batch,
@@ -193,9 +189,9 @@ static void check_line(const bench *b)
 static int open_requests(bench *b)
 {
     psy__load_plan *p = &b->plan;
-    psy_status status = psy_module_open(b->module_path, &b->module);
+    psy_status status = psy__pipeline_module(b->module_path, p->uri, p->pipeline, CONNECT_MS, &b->module);
     if (status != PSY_OK) {
-        return psy__complain(NULL, status);
+        return psy__complain(b->module_path || strstr(psy_detail(), p->uri) ? NULL : p->uri, status);
     }
     status = psy__pipeline_types(b->module, p->pipeline, &p->request, &p->reply);
     if (status != PSY_OK) {

@@ -39,12 +39,8 @@ static bool read_line(calling *c, int argc, char **argv, int *files)
         }
     }
     if (*files < 2) {
-        psy__misuse("`psyne call ipc:///run/nearest.sock nearest -m nearest.psm queries.json`", "%s is missing",
+        psy__misuse("`psyne call ipc:///run/nearest.sock nearest queries.json`", "%s is missing",
                     *files == 0 ? "the service's address" : "the pipeline");
-    }
-    if (!c->module_path) {
-        psy__misuse("a service knows its messages' layouts, and does not tell their fields: name the module that it serves",
-                    "--module is missing");
     }
     c->uri = argv[0];
     c->pipeline = argv[1];
@@ -79,9 +75,11 @@ int psy__call(int argc, char **argv)
     if (!read_line(&c, argc, argv, &files)) {
         return 0;
     }
-    psy_status status = psy_module_open(c.module_path, &c.module);
-    if (status != PSY_OK) {
+    psy_status status = psy__pipeline_module(c.module_path, c.uri, c.pipeline, c.connect_ms, &c.module);
+    if (status != PSY_OK && c.module_path) {
         psy__sink_say(&c.sink, NULL, status);
+    } else if (status != PSY_OK) {
+        say(&c, status);
     } else if ((status = psy__pipeline_types(c.module, c.pipeline, &c.request, &c.reply)) != PSY_OK) {
         psy__sink_say(&c.sink, c.module_path, status);
     } else {

@@ -105,20 +105,28 @@ static char *address_of(const char *text)
     return to;
 }
 
-/* A pipeline that cannot be is refused with the names of those that are. */
+/* With what they take and give; old versions too, which are there as long as somebody may open them. */
 static void find_pipelines(psy__findings *f, psy_channel *channel)
 {
-    static const char before[] = "there is: ";
-    const psy_type none = {.name = "none"};
-    psy_pipeline opened;
-    const psy_status status = psy_channel_open(channel, "?", &none, &none, &opened);
-    const char *names = status == PSY_NOT_FOUND ? strstr(psy_detail(), before) : NULL;
-    if (!names) {
+    enum { ROWS = 16, MOST = 4096 };
+    psy_listing rows[ROWS];
+    psy_list_place place = {0};
+    uint32_t count = 0, all = 0;
+    psy_status status = PSY_OK;
+    while (all < MOST && (status = psy_channel_list(channel, &place, rows, ROWS, &count)) == PSY_OK) {
+        for (uint32_t i = 0; i < count; i++) {
+            const psy_listing *r = &rows[i];
+            psy__find_text(f, "service", "pipeline", "%s@%" PRIu32 "/%s: %s -> %s%s", r->program, r->version, r->pipeline,
+                           r->request_name, r->reply_name, r->newest ? "" : " (there is a newer version)");
+        }
+        all += count;
+    }
+    if (status != PSY_OK && status != PSY_EMPTY) {
         psy__find_text(f, "service", "pipelines", "not told: %s", psy_detail());
         psy__advise(f, true, "the service is there, and does not answer as one of this version does: %s", psy_detail());
-        return;
+    } else {
+        psy__find_number(f, "service", "pipelines", all, "");
     }
-    psy__find_text(f, "service", "pipelines", "%s", names + sizeof before - 1);
 }
 
 void psy__find_service(psy__findings *f, const char *text, uint32_t timeout_ms)

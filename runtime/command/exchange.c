@@ -43,6 +43,22 @@ psy_status psy__pipeline_types(const psy_module *module, const char *name, psy_t
     return PSY_OK;
 }
 
+psy_status psy__pipeline_module(const char *path, const char *uri, const char *name, uint32_t connect_ms, psy_module **out)
+{
+    if (path) {
+        return psy_module_open(path, out);
+    }
+    const psy_channel_options options = {.in_flight = 1, .connect_timeout_ns = connect_ms * UINT64_C(1000000)};
+    psy_channel *channel = NULL;
+    psy_status status = psy_channel_connect(uri, &options, &channel);
+    if (status == PSY_OK) {
+        status = psy_channel_describe(channel, name, out);
+        status = status == PSY_DENIED ? psy_fail(status, "%s; or name the module's file with --module", psy_detail()) : status;
+    }
+    psy_channel_close(channel);
+    return status;
+}
+
 /* A round: every message once. */
 typedef struct exchange_round {
     psy__exchange *x;

@@ -28,6 +28,11 @@ typedef struct psy__exchange {
  * the module knows the last part. NOT_FOUND: the detail says which there are. */
 PSY_NODISCARD psy_status psy__pipeline_types(const psy_module *module, const char *name, psy_type *request, psy_type *reply);
 
+/* The module that has the pipeline: a file, or where `path` is NULL the service's own word, over a channel of its own. Statuses
+ * of psy_module_open; of psy_channel_connect and psy_channel_describe. */
+PSY_NODISCARD psy_status psy__pipeline_module(const char *path, const char *uri, const char *name, uint32_t connect_ms,
+                                              psy_module **out);
+
 /* What goes wrong is said by the sink, and counts in its exit status. */
 void psy__exchange_run(psy__exchange *x, const psy__source *source, psy__sink *sink);
 

@@ -12,9 +12,8 @@
 #ifndef PSY_COMMAND_LOCAL_SERVICE_H
 #define PSY_COMMAND_LOCAL_SERVICE_H
 
-#include <psyne/broker.h>
 #include <psyne/channel.h>
-#include <psyne/worker.h>
+#include <psyne/service.h>
 
 #include "engine/engine.h"
 
@@ -36,15 +35,13 @@ typedef struct psy__local_options {
 } psy__local_options;
 
 typedef struct psy__local_service {
-    psy_broker *broker;
-    psy_worker *workers[64];
-    uint32_t shards;
+    psy_service *service;
     psy_channel *channel;
     psy_pipeline pipeline;
 } psy__local_service;
 
-/* Statuses of psy__rows_open, psy_broker_create, psy_worker_create, _load and _start, psy_channel_connect and _open. Where it
- * fails there is nothing to close. Blocks; allocates; a thread lives meanwhile. */
+/* Statuses of psy__rows_open, psy_service_create, _load and _start, psy_channel_connect and _open. Where it fails there is
+ * nothing to close. Blocks; allocates. */
 PSY_NODISCARD psy_status psy__local_service_open(psy__local_service *s, const psy__local_options *options);
 /* A round of everybody. */
 void psy__local_service_work(void *service);

@@ -26,7 +26,7 @@
 #endif
 
 enum { SPINS = 64, YIELDS = 8 };
-static const uint64_t sleep_ns = 20000000, orphan_ns = 3000000000, leave_ns = 1000000000;
+static const uint64_t sleep_ns = 20000000, orphan_ns = 3000000000, beside_ns = 1000000, leave_ns = 1000000000;
 
 /* A process has one child of this kind in it, and its signals have nothing else to find it by. */
 static struct {
@@ -38,7 +38,10 @@ static struct {
     char why[512];
     psy__serve_requests requests;
     bool told_drained;
-    _Atomic uint32_t stop, failed, ready, handed_over;
+    psy_broker
+        *beside; /* works on this thread wherever that waits for it or loads; NULL: it has a thread or process of its own */
+    uint64_t beside_due_ns;
+    _Atomic uint32_t stop, failed, ready;
 } me = {.loading = PTHREAD_MUTEX_INITIALIZER, .requests = {.lock = PTHREAD_MUTEX_INITIALIZER}};
 
 static bool stopped(void) { return atomic_load_explicit(&me.stop, memory_order_acquire) != 0; }
@@ -181,6 +184,8 @@ static psy_broker *create_broker(void)
                                         .max_partial_bytes = o->max_partial_bytes,
                                         .client_programs = o->client_programs,
                                         .client_program_bytes = o->client_program_bytes,
+                                        .client_arena_bytes = o->client_arena_bytes,
+                                        .client_work = o->client_work,
                                         .shards = o->shards,
                                         .in_flight = o->in_flight,
                                         .clients = o->clients,
@@ -201,7 +206,7 @@ static psy_broker *create_broker(void)
 static void run_broker(psy_broker *broker)
 {
     uint32_t idle = 0;
-    while (!stopped() && !atomic_load_explicit(&me.handed_over, memory_order_acquire)) {
+    while (!stopped()) {
         beat();
         mind_supervisor(broker);
         if (psy_broker_do_work(broker)) {
@@ -214,11 +219,29 @@ static void run_broker(psy_broker *broker)
 
 /* ---- a shard ---- */
 
+static uint32_t work_beside(void *broker)
+{
+    beat();
+    mind_supervisor(broker);
+    return psy_broker_do_work(broker);
+}
+
+/* While this thread loads, peers are not left without an answer. */
+static void serve_beside(void)
+{
+    const uint64_t now_ns = me.beside ? psy__now_ns() : 0;
+    if (me.beside && now_ns >= me.beside_due_ns) {
+        me.beside_due_ns = now_ns + beside_ns;
+        (void)work_beside(me.beside);
+    }
+}
+
 /* Rows on their way: loading stops where the service is stopped. */
 static psy_status fill_row(void *context, uint64_t row, void *out)
 {
     const psy_rows *rows = context;
     beat();
+    serve_beside();
     atomic_fetch_add_explicit(&me.order.shared->rows, 1, memory_order_relaxed);
     return stopped() ? psy_fail(PSY_CLOSED, "the service was stopped") : rows->fill(rows->context, row, out);
 }
@@ -261,7 +284,8 @@ static psy_worker *create_worker(uint32_t shard)
                                         .max_batch = o->max_batch,
                                         .max_wait_ns = UINT64_C(1000) * o->max_wait_us,
                                         .counters = me.counters,
-                                        .log = &me.log.log};
+                                        .log = &me.log.log,
+                                        .agent = {me.beside ? work_beside : NULL, me.beside}};
     psy_worker *worker = NULL;
     psy_status status = psy_worker_create(&options, &worker);
     status = status == PSY_OK ? load(worker, shard) : status;
@@ -310,12 +334,6 @@ static void leave(psy_worker *worker)
 }
 
 /* ---- all in one process ---- */
-
-static void *broker_thread(void *broker)
-{
-    run_broker(broker);
-    return NULL;
-}
 
 static void *worker_thread(void *number)
 {
@@ -367,20 +385,15 @@ static void run_on_one_thread(psy_broker *broker, psy_worker **workers, uint32_t
     }
 }
 
-/* Connecting waits for the broker, which has a thread of its own until all are there. */
 static void be_all_on_one_thread(psy_broker *broker)
 {
     const uint32_t count = me.order.options->shards;
     psy_worker *workers[PSY_SHARDS_MAX] = {NULL};
-    pthread_t thread;
-    if (!start_thread(&thread, broker_thread, broker)) {
-        return;
-    }
+    me.beside = broker;
     for (uint32_t i = 0; i < count && !stopped(); i++) {
         workers[i] = create_worker(i);
     }
-    atomic_store_explicit(&me.handed_over, 1, memory_order_release);
-    pthread_join(thread, NULL);
+    me.beside = NULL;
     run_on_one_thread(broker, workers, count);
     for (uint32_t i = 0; i < count; i++) {
         psy_worker_destroy(workers[i]);

@@ -48,6 +48,8 @@ static const setting settings[] = {
     {PSY_OPTION_SERVE_MAX_PARTIAL, NUMBER, false, AT(max_partial_bytes), 0, 1 << 30, 0, NULL},
     {PSY_OPTION_SERVE_CLIENT_PROGRAMS, NUMBER, false, AT(client_programs), 0, 1024, 0, NULL},
     {PSY_OPTION_SERVE_CLIENT_PROGRAM_BYTES, NUMBER, false, AT(client_program_bytes), 1, 256 << 20, 1 << 20, NULL},
+    {PSY_OPTION_SERVE_CLIENT_ARENA, NUMBER, false, AT(client_arena_bytes), 1, 1 << 30, 64 << 20, NULL},
+    {PSY_OPTION_SERVE_CLIENT_WORK, NUMBER, false, AT(client_work), 1, UINT32_MAX, 1 << 28, NULL},
     {PSY_OPTION_SERVE_ALLOW, RULES, true, AT(allow), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_SOCKET_MODE, MODE, false, AT(socket_mode), 0, 0777, 0, NULL},
     {PSY_OPTION_SERVE_SOCKET_GROUP, TEXT, false, AT(socket_group), 0, 0, 0, NULL},

@@ -143,8 +143,12 @@ static psy_status hear_client(psy_broker *b, uint32_t index, psy__control *contr
         return status == PSY_OK ? serve(b, index, &said, control->fds) : status;
     }
     if (c->phase == CLIENT_SERVED) {
-        return psy__heard_what(control) == PSY_SAY_SEND ? psy__broker_hear_send(b, index, control)
-                                                        : psy__broker_hear_open(b, index, control);
+        switch (psy__heard_what(control)) {
+        case PSY_SAY_SEND: return psy__broker_hear_send(b, index, control);
+        case PSY_SAY_DESCRIBE: return psy__broker_hear_describe(b, index, control);
+        case PSY_SAY_LIST: return psy__broker_hear_list(b, index, control);
+        default: return psy__broker_hear_open(b, index, control);
+        }
     }
     return psy_fail(PSY_PROTOCOL, "a message came before its turn");
 }

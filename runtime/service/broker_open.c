@@ -50,26 +50,39 @@ static uint32_t key_offset(const psy__module *m, const psy_psm_pipeline *p)
     return p->route == PSY_ROUTE_KEY ? m->fields[m->types[p->input_type].first_field + p->key_field].offset : UINT32_MAX;
 }
 
-/* Where the name leads now. The names of types are for people. */
-static psy_status resolve(psy_broker *b, uint32_t client, const psy__route_name *name, const char *request, const char *reply,
-                          psy__route *out)
+psy_status psy__broker_find_pipeline(psy_broker *b, uint32_t client, const psy__route_name *name, psy__staged **program,
+                                     uint32_t *pipeline)
 {
     psy__title *t = psy__broker_title(b, name->program, name->version, name->own ? client : PSY_NONE);
     if (!t || !t->served) {
         return name->version ? psy_fail(PSY_NOT_FOUND, "no program %s@%u here", name->program, name->version)
                              : psy_fail(PSY_NOT_FOUND, "no program %s here", name->program);
     }
-    psy__staged *s = &b->staged[t->place];
-    const psy__module *m = &s->module->decoded;
-    uint32_t index = psy__module_find_pipeline(m, name->pipeline);
-    if (index == PSY_NONE) {
+    *program = &b->staged[t->place];
+    const psy__module *m = &(*program)->module->decoded;
+    *pipeline = psy__module_find_pipeline(m, name->pipeline);
+    if (*pipeline == PSY_NONE) {
         char names[256] = "";
         (void)list_pipelines(m, "", names, 0, sizeof names);
         return psy_fail(PSY_NOT_FOUND, "no pipeline `%s` in program %s@%u; there is: %s", name->pipeline, t->name, t->version,
                         names);
     }
+    return PSY_OK;
+}
+
+/* Where the name leads now. The names of types are for people. */
+static psy_status resolve(psy_broker *b, uint32_t client, const psy__route_name *name, const char *request, const char *reply,
+                          psy__route *out)
+{
+    psy__staged *s;
+    uint32_t index;
+    psy_status status = psy__broker_find_pipeline(b, client, name, &s, &index);
+    if (status != PSY_OK) {
+        return status;
+    }
+    const psy__module *m = &s->module->decoded;
     const psy_psm_pipeline *p = &m->pipelines[index];
-    psy_status status = same_type(m, p->input_type, name, name->request_hash, "request", request);
+    status = same_type(m, p->input_type, name, name->request_hash, "request", request);
     if (status == PSY_OK) {
         status = same_type(m, p->output_type, name, name->reply_hash, "reply", reply);
     }
@@ -217,22 +230,26 @@ static psy_status add_route(psy__client *c, const psy__route_name *name, const p
     return status;
 }
 
+psy_status psy__broker_find_program(psy_broker *b, uint32_t client, const char *text, psy__route_name *name)
+{
+    if (!split(text, name)) {
+        return psy_fail(PSY_NOT_FOUND, "`%s` names no pipeline: it is PIPELINE, PROGRAM/PIPELINE or PROGRAM@VERSION/PIPELINE",
+                        text);
+    }
+    if (!name->program[0]) {
+        return find_program(b, client, name);
+    }
+    name->own = psy__broker_title(b, name->program, name->version, client) != NULL; /* its own come first */
+    return PSY_OK;
+}
+
 static psy_status open_pipeline(psy_broker *b, uint32_t client, psy__open *said, psy__opened *opened)
 {
     psy__client *c = &b->clients[client];
     said->pipeline[sizeof said->pipeline - 1] = said->request_name[PSY_NAME_BYTES - 1] = said->reply_name[PSY_NAME_BYTES - 1] =
         '\0';
     psy__route_name name = {.request_hash = said->request_hash, .reply_hash = said->reply_hash};
-    if (!split(said->pipeline, &name)) {
-        return psy_fail(PSY_NOT_FOUND, "`%s` names no pipeline: it is PIPELINE, PROGRAM/PIPELINE or PROGRAM@VERSION/PIPELINE",
-                        said->pipeline);
-    }
-    psy_status status = PSY_OK;
-    if (name.program[0]) {
-        name.own = psy__broker_title(b, name.program, name.version, client) != NULL; /* its own come first */
-    } else {
-        status = find_program(b, client, &name);
-    }
+    psy_status status = psy__broker_find_program(b, client, said->pipeline, &name);
     psy__route route;
     uint32_t index;
     status = status == PSY_OK ? resolve(b, client, &name, said->request_name, said->reply_name, &route) : status;

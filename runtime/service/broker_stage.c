@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "service/broker_state.h"
 
@@ -17,8 +18,11 @@
 
 static void clear_place(psy__staged *s)
 {
-    psy__module_drop(s->module);
     psy_slab_destroy(s->file);
+    if (s->module && s->described >= 0) {
+        close(s->described);
+    }
+    psy__module_drop(s->module);
     free(s->symbols);
     *s = (psy__staged){0};
 }
@@ -37,7 +41,7 @@ bool psy__staged_is(const psy__staged *s, const psy_module *module)
 static psy_status fill_place(psy_broker *b, psy__staged *s, const psy_module *module, bool limited)
 {
     size_t sizes = (size_t)b->shard_count * module->decoded.symbol_count;
-    *s = (psy__staged){.phase = STAGED_STAGING, .limited = limited, .module = psy__module_hold(module)};
+    *s = (psy__staged){.phase = STAGED_STAGING, .limited = limited, .module = psy__module_hold(module), .described = -1};
     s->symbols = calloc(sizes + 1, sizeof *s->symbols);
     psy_status status = s->symbols ? PSY_OK : psy_fail(PSY_NO_MEMORY, "no memory for a program");
     if (status == PSY_OK && module->bytes) {

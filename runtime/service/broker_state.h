@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a broker knows, for its files: broker.c (the agent), broker_link.c (who is there), broker_admit.c (who may be),
  * broker_program.c (programs by name), broker_stage.c (their modules at the workers), broker_open.c (what clients open and
- * send), broker_route.c (requests and tickets), share.c (whose turn it is), broker_health.c (how it is, and its end),
- * broker_tell.c (what is told of requests). */
+ * send), broker_describe.c (what they are told of it), broker_route.c (requests and tickets), share.c (whose turn it is),
+ * broker_health.c (how it is, and its end), broker_tell.c (what is told of requests). */
 #ifndef PSY_SERVICE_BROKER_STATE_H
 #define PSY_SERVICE_BROKER_STATE_H
 
@@ -46,6 +46,7 @@ typedef struct psy__staged {
     uint64_t tickets;         /* in flight */
     uint64_t told, ready;     /* shards (bits) */
     uint64_t *symbols;        /* symbol_count for each shard that is ready: GLOBAL sizes */
+    int described;            /* its bytes, sealed, for clients; -1: none has asked yet */
     psy__latency *latencies;  /* by pipeline; NULL: they are counted with those of clients' programs */
 } psy__staged;
 
@@ -246,12 +247,22 @@ void psy__broker_drop_programs(psy_broker *b);
 /* OPEN and SEND from a client. Not OK: the client is dropped. */
 PSY_NODISCARD psy_status psy__broker_hear_open(psy_broker *b, uint32_t client, const psy__control *control);
 PSY_NODISCARD psy_status psy__broker_hear_send(psy_broker *b, uint32_t client, psy__control *control);
+/* The program of a name as clients have it, and the pipeline's place in its module; the first alone does not say that they are
+ * there. NOT_FOUND: the detail says what there is. */
+PSY_NODISCARD psy_status psy__broker_find_program(psy_broker *b, uint32_t client, const char *text, psy__route_name *name);
+PSY_NODISCARD psy_status psy__broker_find_pipeline(psy_broker *b, uint32_t client, const psy__route_name *name,
+                                                   psy__staged **program, uint32_t *pipeline);
 /* Takes the next program that a client has sent, when it is time. Returns how many. */
 uint32_t psy__broker_take_sends(psy_broker *b);
 /* The client goes: what it has opened and sent. */
 void psy__broker_close_routes(psy_broker *b, uint32_t client);
 /* Finds anew what clients opened by that name. */
 void psy__broker_reroute(psy_broker *b, const char *name, uint32_t owner);
+
+/* ---- broker_describe.c ---- */
+/* DESCRIBE and LIST from a client. Not OK: the client is dropped. */
+PSY_NODISCARD psy_status psy__broker_hear_describe(psy_broker *b, uint32_t client, const psy__control *control);
+PSY_NODISCARD psy_status psy__broker_hear_list(psy_broker *b, uint32_t client, const psy__control *control);
 
 /* ---- broker_route.c ---- */
 /* Takes up to a batch of requests from a client to the shards. */

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "service/channel_state.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,36 +169,8 @@ psy_status psy__channel_step(psy_channel *c)
     return status;
 }
 
-/* Lets the agent work, or waits for a word over the link; false: the time is up. */
-static bool bide(psy__link *link, const psy_agent *agent, uint64_t deadline_ns)
-{
-    uint64_t now = psy__now_ns();
-    if (now >= deadline_ns) {
-        return false;
-    }
-    if (!agent->work || agent->work(agent->context) == 0) {
-        uint64_t left_ms = (deadline_ns - now) / 1000000 + 1, most_ms = agent->work ? 1 : 1000;
-        struct pollfd p = {.fd = link ? psy__link_fd(link) : -1, .events = POLLIN};
-        (void)poll(&p, 1, (int)(left_ms < most_ms ? left_ms : most_ms));
-    }
-    return true;
-}
-
-static psy_status call_up(const char *uri, const psy_agent *agent, uint64_t deadline_ns, psy__link **link)
-{
-    uint64_t now = psy__now_ns();
-    if (!agent->work) {
-        return psy__connect(uri, deadline_ns > now ? deadline_ns - now : 0, link);
-    }
-    psy_status status;
-    do {
-        status = psy__connect(uri, 0, link);
-    } while (status == PSY_UNREACHABLE && bide(NULL, agent, deadline_ns));
-    return status;
-}
-
 /* The service's first word. */
-static psy_status introduce(psy__link *link, const char *uri, const psy_agent *agent, uint64_t deadline_ns, psy__control *first)
+static psy_status introduce(psy__link *link, const char *uri, const psy__patience *patience, psy__control *first)
 {
     psy__hello hello = {.role = PSY_ROLE_CLIENT};
     psy_status status = psy__introduce(link, &hello);
@@ -212,7 +183,7 @@ static psy_status introduce(psy__link *link, const char *uri, const psy_agent *a
         case PSY_EVENT_CLOSED: return psy_fail(PSY_PEER_DIED, "%s: the service closed the connection", uri);
         case PSY_EVENT_NONE: break;
         }
-        if (!bide(link, agent, deadline_ns)) {
+        if (!psy__bide(link, patience)) {
             return psy_fail(PSY_TIMEOUT, "%s: the service is there, but not all of its shards are ready, or it is stopped",
                             uri);
         }
@@ -227,14 +198,14 @@ psy_status psy_channel_connect(const char *uri, const psy_channel_options *optio
         return status != PSY_OK ? status : psy_fail(PSY_INVALID, "psy_channel_connect: a null argument");
     }
     uint64_t timeout_ns = o.connect_timeout_ns ? o.connect_timeout_ns : connect_timeout_default_ns;
-    uint64_t deadline_ns = psy__add_ns(psy__now_ns(), timeout_ns);
+    const psy__patience patience = {o.agent, psy__add_ns(psy__now_ns(), timeout_ns)};
     psy__link *link;
     psy__control first;
-    status = call_up(uri, &o.agent, deadline_ns, &link);
+    status = psy__call_up(uri, &patience, &link);
     if (status != PSY_OK) {
         return status;
     }
-    status = introduce(link, uri, &o.agent, deadline_ns, &first);
+    status = introduce(link, uri, &patience, &first);
     if (status != PSY_OK) {
         psy__link_close(link);
         return status;
@@ -244,7 +215,7 @@ psy_status psy_channel_connect(const char *uri, const psy_channel_options *optio
     if (status != PSY_OK) {
         return status;
     }
-    while ((status = psy__channel_step(c)) == PSY_EMPTY && bide(c->link, &c->agent, deadline_ns)) {
+    while ((status = psy__channel_step(c)) == PSY_EMPTY && psy__bide(c->link, &patience)) {
     }
     if (status != PSY_OK) {
         status = status == PSY_EMPTY ? psy_fail(PSY_TIMEOUT, "%s: the service did not answer in time", c->peer) : status;
@@ -351,8 +322,8 @@ psy_status psy_channel_open(psy_channel *c, const char *pipeline, const psy_type
     if (status != PSY_OK) {
         return status;
     }
-    uint64_t deadline_ns = psy__add_ns(psy__now_ns(), c->connect_timeout_ns);
-    while ((status = psy__channel_open_end(c, out)) == PSY_EMPTY && bide(c->link, &c->agent, deadline_ns)) {
+    const psy__patience patience = {c->agent, psy__add_ns(psy__now_ns(), c->connect_timeout_ns)};
+    while ((status = psy__channel_open_end(c, out)) == PSY_EMPTY && psy__bide(c->link, &patience)) {
     }
     if (status == PSY_EMPTY) { /* an answer that comes later would be taken for that to another question */
         c->opening[0] = c->opening[1] = NULL;

@@ -22,6 +22,24 @@ static psy_status say_send(psy_channel *c, const void *bytes, size_t n, const ch
     return status;
 }
 
+psy_status psy__channel_ask(psy_channel *c, psy_status said, psy__word what, void *answer, uint32_t bytes, int *fds,
+                            uint32_t fd_count)
+{
+    const psy__patience patience = {c->agent, psy__add_ns(psy__now_ns(), c->connect_timeout_ns)};
+    psy__control control;
+    bool refused = false;
+    psy_status status = said == PSY_OK ? psy__await_any(c->link, &control, &refused, &patience) : said;
+    if (said != PSY_OK && said != PSY_PEER_DIED) {
+        return said; /* nothing was asked */
+    }
+    status = status == PSY_OK ? psy__hear_this(&control, what, answer, bytes, fds, fd_count) : status;
+    if (status != PSY_OK && !refused) { /* an answer that comes later would be taken for that to another question */
+        psy__channel_end(c);
+        return status == PSY_PEER_DIED ? psy__channel_closed(c) : status;
+    }
+    return status;
+}
+
 psy_status psy_channel_send_program(psy_channel *c, const void *bytes, size_t n, const char *name, uint32_t *version)
 {
     if (!c || !bytes || !n || !name || strlen(name) >= PSY_PROGRAM_NAME_BYTES) {
@@ -31,24 +49,10 @@ psy_status psy_channel_send_program(psy_channel *c, const void *bytes, size_t n,
     if (c->dead) {
         return psy__channel_closed(c);
     }
-    psy_status status = say_send(c, bytes, n, name);
-    if (status != PSY_OK) {
-        return status;
-    }
-    psy__control control;
     psy__sent sent;
-    bool refused;
-    status = psy__hear_any(c->link, &control, &refused, psy__add_ns(psy__now_ns(), c->connect_timeout_ns));
-    if (status == PSY_OK) {
-        psy__close_fds(control.fds, control.fd_count);
-        status = psy__heard(&control, PSY_SAY_SENT, &sent, sizeof sent, 0);
-    }
+    psy_status status = psy__channel_ask(c, say_send(c, bytes, n, name), PSY_SAY_SENT, &sent, sizeof sent, NULL, 0);
     if (status == PSY_OK && version) {
         *version = sent.version;
-    }
-    if (status != PSY_OK && !refused) { /* an answer that comes later would be taken for that to another question */
-        psy__channel_end(c);
-        return status == PSY_PEER_DIED ? psy__channel_closed(c) : status;
     }
     return status;
 }

@@ -51,7 +51,7 @@ static psy_status read_all(int fd, const char *path, uint8_t **bytes, uint64_t *
     }
     uint64_t got = 0;
     while (got < size) {
-        ssize_t r = read(fd, buffer + got, size - got);
+        ssize_t r = pread(fd, buffer + got, size - got, (off_t)got); /* others may read it too */
         if (r < 0 && errno == EINTR) {
             continue;
         }
@@ -84,6 +84,23 @@ psy_status psy_module_open(const char *path, psy_module **out)
     }
     status = adopt(bytes, n, PSY_TRUST_NATIVE, out);
     return status == PSY_OK ? status : psy_fail(status, "%s: %s", path, psy_detail());
+}
+
+psy_status psy__module_receive(int fd, const char *peer, uint64_t n, psy_module **out)
+{
+    uint8_t *bytes = NULL;
+    uint64_t got = 0;
+    psy_status status = read_all(fd, peer, &bytes, &got);
+    if (status == PSY_OK && got != n) {
+        free(bytes);
+        status = psy_fail(PSY_PROTOCOL, "%s: a module of %llu bytes that is said to have %llu", peer, (unsigned long long)got,
+                          (unsigned long long)n);
+    }
+    if (status != PSY_OK) {
+        return status;
+    }
+    status = adopt(bytes, n, PSY_TRUST_BYTECODE, out);
+    return status == PSY_OK ? status : psy_fail(status, "%s: its module: %s", peer, psy_detail());
 }
 
 psy_status psy__module_copy(const void *bytes, size_t n, psy__trust trust, psy_module **out)

@@ -24,6 +24,11 @@ static inline void psy__module_drop(const psy_module *module) { psy_module_close
 /* A module from `n` bytes, which are copied. */
 PSY_NODISCARD psy_status psy__module_copy(const void *bytes, size_t n, psy__trust trust, psy_module **out);
 
+/* A module from the file that `peer` handed over, whatever that is: `n` bytes, which are copied before anything in them is
+ * looked at; bytecode only. The descriptor stays the caller's. PROTOCOL (no file of that size), TOO_LARGE, CORRUPT, VERSION,
+ * IO, NO_MEMORY. */
+PSY_NODISCARD psy_status psy__module_receive(int fd, const char *peer, uint64_t n, psy_module **out);
+
 /* Whether the module was compiled with native kernels, honoured or not. */
 bool psy__module_has_native(const psy_module *module);
 

@@ -72,7 +72,35 @@ bool psy__heard_refusal(const psy__control *control, psy_status *status, bool *f
     return true;
 }
 
-psy_status psy__hear_any(psy__link *link, psy__control *control, bool *refused, uint64_t deadline_ns)
+bool psy__bide(psy__link *link, const psy__patience *patience)
+{
+    const psy_agent *agent = &patience->agent;
+    uint64_t now = psy__now_ns();
+    if (now >= patience->deadline_ns) {
+        return false;
+    }
+    if (!agent->work || agent->work(agent->context) == 0) {
+        uint64_t left_ms = (patience->deadline_ns - now) / 1000000 + 1, most_ms = agent->work ? 1 : 1000;
+        struct pollfd p = {.fd = link ? psy__link_fd(link) : -1, .events = POLLIN};
+        (void)poll(&p, 1, (int)(left_ms < most_ms ? left_ms : most_ms));
+    }
+    return true;
+}
+
+psy_status psy__call_up(const char *uri, const psy__patience *patience, psy__link **out)
+{
+    uint64_t now = psy__now_ns();
+    if (!patience->agent.work) {
+        return psy__connect(uri, patience->deadline_ns > now ? patience->deadline_ns - now : 0, out);
+    }
+    psy_status status;
+    do {
+        status = psy__connect(uri, 0, out);
+    } while (status == PSY_UNREACHABLE && psy__bide(NULL, patience));
+    return status;
+}
+
+psy_status psy__await_any(psy__link *link, psy__control *control, bool *refused, const psy__patience *patience)
 {
     if (refused) {
         *refused = false;
@@ -94,13 +122,9 @@ psy_status psy__hear_any(psy__link *link, psy__control *control, bool *refused, 
             }
             return status;
         }
-        uint64_t now = psy__now_ns();
-        if (now >= deadline_ns) {
+        if (!psy__bide(link, patience)) {
             return psy_fail(PSY_TIMEOUT, "the service did not answer in time");
         }
-        struct pollfd p = {.fd = psy__link_fd(link), .events = POLLIN};
-        uint64_t left_ms = (deadline_ns - now) / 1000000 + 1;
-        (void)poll(&p, 1, left_ms > 1000 ? 1000 : (int)left_ms);
     }
 }
 
@@ -132,11 +156,11 @@ psy_status psy__hear_now(psy__link *link, psy__word what, void *message, uint32_
     return psy_fail(PSY_PEER_DIED, "the service closed the connection");
 }
 
-psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
-                     uint64_t deadline_ns)
+psy_status psy__await(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
+                      const psy__patience *patience)
 {
     psy__control control;
-    psy_status status = psy__hear_any(link, &control, NULL, deadline_ns);
+    psy_status status = psy__await_any(link, &control, NULL, patience);
     return status == PSY_OK ? psy__hear_this(&control, what, message, bytes, fds, fd_count) : status;
 }
 

@@ -12,8 +12,10 @@
  *           <- OPENED | REFUSED           CHANNEL  responses, bell
  *   SEND    module                        GONE                                  GONE  (cannot take the memory)
  *           <- SENT | REFUSED             PROGRAM  module                       PROGRAM_READY | PROGRAM_REFUSED
- *                                         PROGRAM_GONE                           LEAVING
- *                                         REFUSED
+ *   DESCRIBE                              PROGRAM_GONE                           LEAVING
+ *           <- DESCRIBED | REFUSED        REFUSED
+ *   LIST
+ *           <- LISTED
  *
  * A worker is given every program of the service before it loads its data, and others while it serves. Each has a number, which
  * is never given twice, and a place, which is.
@@ -26,14 +28,16 @@
 #ifndef PSY_SERVICE_PROTOCOL_H
 #define PSY_SERVICE_PROTOCOL_H
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
+#include <psyne/agent.h>
 #include <psyne/status.h>
 
 #include "transport/transport.h"
 
-enum { PSY_PROTOCOL_MAJOR = 2, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
+enum { PSY_PROTOCOL_MAJOR = 3, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
 enum {
     PSY_PROGRAMS_MAX = 256,     /* places */
     PSY_PROGRAM_NAME_BYTES = 64 /* of a program, with the end */
@@ -58,7 +62,11 @@ typedef enum psy__word {
     PSY_SAY_PROGRAM_GONE,
     PSY_SAY_SEND,
     PSY_SAY_SENT,
-    PSY_SAY_LEAVING
+    PSY_SAY_LEAVING,
+    PSY_SAY_DESCRIBE,
+    PSY_SAY_DESCRIBED,
+    PSY_SAY_LIST,
+    PSY_SAY_LISTED
 } psy__word;
 
 typedef struct psy__said {
@@ -183,6 +191,43 @@ typedef struct psy__sent {
     uint32_t version, reserved;
 } psy__sent;
 
+/* From a client: which module is that? Names as in OPEN. */
+typedef struct psy__describe {
+    psy__said said;
+    char pipeline[2 * PSY_NAME_BYTES];
+} psy__describe;
+
+/* To a client. File: the module's bytes, sealed. */
+typedef struct psy__described {
+    psy__said said;
+    uint64_t bytes, hash;
+} psy__described;
+
+enum { PSY_LISTED_MAX = 2 };
+
+/* From a client: what is there, from that place on, the one that LISTED gave last; zeroes: from the begin. */
+typedef struct psy__list {
+    psy__said said;
+    uint64_t program;
+    uint32_t pipeline, most; /* most: 1 .. PSY_LISTED_MAX */
+} psy__list;
+
+enum { PSY_LISTED_NEWEST = 1, PSY_LISTED_OWN = 2 };
+
+/* To a client. `count` less than it asked for: there are no more. */
+typedef struct psy__listed {
+    psy__said said;
+    uint64_t program; /* where it goes on */
+    uint32_t pipeline, count;
+    struct psy__listed_row {
+        char program[PSY_PROGRAM_NAME_BYTES], pipeline[PSY_NAME_BYTES];
+        char request_name[PSY_NAME_BYTES], reply_name[PSY_NAME_BYTES];
+        uint64_t request_hash, reply_hash;
+        uint32_t version, flags;
+    } rows[PSY_LISTED_MAX];
+} psy__listed;
+static_assert(sizeof(psy__listed) <= PSY_CONTROL_BYTES_MAX, "a page of the list is one control message");
+
 /* From a worker: it has said PROGRAM_READY of every program. File: a bell, as for clients. */
 typedef struct psy__ready {
     psy__said said;
@@ -235,13 +280,38 @@ PSY_NODISCARD psy_status psy__hear_now(psy__link *link, psy__word what, void *me
 PSY_NODISCARD psy_status psy__hear_this(psy__control *control, psy__word what, void *message, uint32_t bytes, int *fds,
                                         uint32_t fd_count);
 
+/* What waits for a peer: an agent works meanwhile, if there is one. */
+typedef struct psy__patience {
+    psy_agent agent;
+    uint64_t deadline_ns;
+} psy__patience;
+
+/* Lets the agent work, or waits for a word over the link (NULL: for a moment). False: the time is up. */
+bool psy__bide(psy__link *link, const psy__patience *patience);
+
+/* psy__connect, with patience. */
+PSY_NODISCARD psy_status psy__call_up(const char *uri, const psy__patience *patience, psy__link **out);
+
 /* Waits for the next message. CLOSED, TIMEOUT; a REFUSED comes back as its own status and text. */
-PSY_NODISCARD psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
-                                   uint64_t deadline_ns);
+PSY_NODISCARD psy_status psy__await(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
+                                    const psy__patience *patience);
 
 /* The same for a message of any kind, which is the caller's, with its files. A REFUSED still comes back as its status;
  * *refused, if wanted, says that this is what it was and that the link goes on. */
-PSY_NODISCARD psy_status psy__hear_any(psy__link *link, psy__control *control, bool *refused, uint64_t deadline_ns);
+PSY_NODISCARD psy_status psy__await_any(psy__link *link, psy__control *control, bool *refused, const psy__patience *patience);
+
+/* Both where nobody works meanwhile. */
+static inline psy_status psy__hear(psy__link *link, psy__word what, void *message, uint32_t bytes, int *fds, uint32_t fd_count,
+                                   uint64_t deadline_ns)
+{
+    const psy__patience patience = {.deadline_ns = deadline_ns};
+    return psy__await(link, what, message, bytes, fds, fd_count, &patience);
+}
+static inline psy_status psy__hear_any(psy__link *link, psy__control *control, bool *refused, uint64_t deadline_ns)
+{
+    const psy__patience patience = {.deadline_ns = deadline_ns};
+    return psy__await_any(link, control, refused, &patience);
+}
 
 /* Says REFUSED with this thread's detail. */
 void psy__refuse(psy__link *link, psy_status status, int fatal);

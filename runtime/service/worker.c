@@ -99,14 +99,14 @@ static bool makes_sense(const psy__hired *said, uint32_t shard)
 }
 
 /* Every program that the service has. */
-static psy_status take_programs(psy_worker *w, uint64_t deadline_ns)
+static psy_status take_programs(psy_worker *w, const psy__patience *patience)
 {
     psy_status status = PSY_OK;
     bool engaged = false;
     while (status == PSY_OK && !engaged) {
         psy__control control;
         psy__engaged said;
-        status = psy__hear_any(w->link, &control, NULL, deadline_ns);
+        status = psy__await_any(w->link, &control, NULL, patience);
         if (status != PSY_OK) {
             return status;
         }
@@ -122,24 +122,24 @@ static psy_status take_programs(psy_worker *w, uint64_t deadline_ns)
     return status == PSY_OK ? psy__worker_settle_arrivals(w) : status;
 }
 
-static psy_status join(psy_worker *w, const char *uri, uint32_t shard, uint64_t module_hash)
+static psy_status join(psy_worker *w, const psy_worker_options *o, uint64_t module_hash)
 {
-    uint64_t deadline_ns = psy__add_ns(psy__now_ns(), w->connect_timeout_ns);
-    psy_status status = psy__connect(uri, w->connect_timeout_ns, &w->link);
+    const psy__patience patience = {o->agent, psy__add_ns(psy__now_ns(), w->connect_timeout_ns)};
+    psy_status status = psy__call_up(o->uri, &patience, &w->link);
     if (status != PSY_OK) {
         return status;
     }
-    psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = shard, .module_hash = module_hash};
+    psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = o->shard, .module_hash = module_hash};
     status = psy__introduce(w->link, &hello);
     psy__hired said;
     int fds[2] = {-1, -1};
     if (status == PSY_OK) {
-        status = psy__hear(w->link, PSY_SAY_HIRED, &said, sizeof said, fds, 2, deadline_ns);
+        status = psy__await(w->link, PSY_SAY_HIRED, &said, sizeof said, fds, 2, &patience);
     }
     if (status != PSY_OK) {
         return status;
     }
-    if (!makes_sense(&said, shard)) {
+    if (!makes_sense(&said, o->shard)) {
         psy__close_fds(fds, 2);
         return psy_fail(PSY_PROTOCOL, "the service's geometry makes no sense");
     }
@@ -149,7 +149,7 @@ static psy_status join(psy_worker *w, const char *uri, uint32_t shard, uint64_t 
     w->reply_bytes = said.reply_stride;
     status = take_slabs(w, &said, fds);
     psy__close_fds(fds, 2);
-    return status == PSY_OK ? take_programs(w, deadline_ns) : status;
+    return status == PSY_OK ? take_programs(w, &patience) : status;
 }
 
 static psy_status make_tables(psy_worker *w)
@@ -219,7 +219,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = hold_modules(w, o, &first);
     if (status == PSY_OK) {
-        status = join(w, o->uri, o->shard, first);
+        status = join(w, o, first);
     }
     if (status == PSY_OK) {
         status = psy_bell_open(&w->doorbell);

@@ -24,7 +24,6 @@ most() { [ "$(value "$1")" -le "$2" ] || { echo "$1 is $(value "$1"), not $2 or 
 # Without a service.
 run bench && ok 'wrong use: nothing' both is "$status" 2 says 'which service, and which pipeline of it?'
 run bench "$socket" && ok 'wrong use: no pipeline' both is "$status" 2 says 'which pipeline?'
-run bench "$socket" twice && ok 'wrong use: no module' both is "$status" 2 says '--module is missing'
 bench x && ok 'wrong use: a word too many' both is "$status" 2 says 'what is `x` for?'
 bench --rate 0 && ok 'wrong use: no rate' both is "$status" 2 says '--rate takes requests a second'
 bench --rates 1k,,2k && ok 'wrong use: a rate missing' both is "$status" 2 says 'not `1k,,2k`'
@@ -46,6 +45,7 @@ printf '{"values": [1]}' >short && bench --requests short && ok 'JSON that is wr
 printf '\100\0\0\0\1\0\0\0' >cut && bench --requests cut && ok 'a message that is cut off' both is "$status" 1 says 'cut: at byte 0'
 run bench "$socket" twize -m echo.psm && ok 'no such pipeline' both is "$status" 1 says 'did you mean `twice`?'
 run bench "$socket" twice -m none.psm && ok 'no such module' both is "$status" 1 says 'none.psm: No such file'
+run bench "$socket" twice --count 1 && ok 'nobody to say what messages are' both is "$status" 1 says "ipc://$socket"
 bench --count 1 && ok 'nobody serves' both is "$status" 1 says "ipc://$socket"
 
 # What is sent.
@@ -62,6 +62,8 @@ bench --requests first --print && ok 'and JSON' same out first
 serve && ok 'a service' true
 bench --count 1000 --json && ok 'all are answered' is "$status $(value sent) $(value ok)" '0 1000 1000'
 ok 'and have a latency each' both is "$(value count)" 1000 least min_ns 1
+run bench "$socket" twice --count 1000 --quiet --json && ok 'and without the module' is "$status $(value sent) $(value ok)" '0 1000 1000'
+run bench "$socket" twize --count 1 && ok 'a pipeline that is not there' both is "$status" 1 says 'no pipeline `twize` here; there is: twice'
 bench --count 1000 --clients 3 --in-flight 7 --batch 3 --json && ok 'of several clients together' is "$status $(value sent) $(value ok)" '0 1000 1000'
 bench --rate 1000 --seconds 0.5 --warmup 0.1 --json && ok 'the schedule says how many' is "$status $(value scheduled) $(value sent) $(value ok)" '0 500 500 500'
 bench --rate 1k --clients 4 --seconds 0.5 --warmup 0 --json && ok 'to several clients too' is "$status $(value scheduled) $(value ok)" '0 500 500'

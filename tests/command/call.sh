@@ -32,6 +32,10 @@ for shards in 1 3; do
     done
     [ $shards = 3 ] || end_service
 done
+run call "$uri" best many.json && ok 'without the module: the service has it' both is "$status $(cat err)" '0 ' same out best.run
+run call "$uri" main/kept_row -i nosuch=x.npy <none.json && ok 'its fields are known' both is "$status" 1 says nosuch
+run call "$uri" bset many.json && ok 'a pipeline that the service does not have' both is "$status" 1 says 'no pipeline `bset` here; there is:'
+run call "$uri" "$(printf %300s x)" many.json && ok 'a name that cannot be' is "$status" 1
 call best none.json && ok 'no message' gives '0 '
 "$psynec" encode many.json -m pets.psm -t pets.Ask -o many.bin && call best many.bin && ok 'stored messages' same out best.run
 npy vectors.npy '<f4' '(2, 4)' "$(f32 1 2 3 4 0 4 0 0)"
@@ -99,8 +103,6 @@ rm -f pets.sock*
 # ---- wrong use ----
 misused "the service's address is missing" call
 misused 'the pipeline is missing' call "$uri"
-misused '--module is missing' call "$uri" best
-misused 'name the module that it serves' call "$uri" best
 misused '--deadline-ms takes a whole number from 0 to 65535' call "$uri" best --deadline-ms 100000
 misused '--in-flight is 1 or more' call "$uri" best --in-flight 0
 finish

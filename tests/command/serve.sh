@@ -70,7 +70,8 @@ run serve "${all[@]}" --log none/log && ok 'a log that cannot be opened' both is
 ok 'it starts' start "${all[@]}" --shards 2 --log-level debug
 ok 'it answers' answers
 : >err
-run check "$socket" && ok 'check finds it' both is "$status" 0 prints '^  pipelines  *nearest, stored_row$'
+run check "$socket" && ok 'check finds it' both is "$status" 0 prints '^  pipelines  *2$'
+ok 'and what it serves' prints '^  pipeline  *[a-z]*@1/nearest: served.[A-Z][A-Za-z]* -> served.[A-Z][A-Za-z]*$'
 run serve "${all[@]}" && ok 'another one has no place' both is "$status" 1 says 'in use'
 ok 'the first one is unharmed' answers
 run counters && ok 'it counts' prints '^s/shard 1 requests '
@@ -151,6 +152,24 @@ for agents in threads one; do
     stop
     ok 'it ends' is "$status" 0
 done
+start "${all[@]}" --shards 3 --agents one --log-level debug
+ok 'one thread serves, and one listens to the supervisor' is "$(ls "/proc/$(process service)/task" | wc -l)" 2
+stop
+
+# Programs of clients, within what the operator allows them.
+"$build/compiler/psynec" "$source/tests/command/served.hrm" --no-kernels -o sent 2>>err
+bounded() { # what it says; options
+    local said=$1 sent
+    shift
+    start "${all[@]}" --client-programs 1 "$@" || return
+    sent=$(timeout 100 "$build/tests/command/serve_ask" "ipc://$socket" sent/served.psm 2>&1)
+    stop
+    case $sent in *"$said"*) ;; *) echo "it says: $sent" >>err && false ;; esac
+}
+ok 'a client sends a program' bounded sent
+ok 'over its memory' bounded 64 --client-arena-bytes 64
+ok 'over its work' bounded 7 --client-work 7
+run serve "${all[@]}" --client-work 0 && ok 'limits have their own' both is "$status" 2 says '--client-work'
 run serve "${all[@]:0:1}" "${all[@]:3}" --socket "$work/none/s" --agents one && ok 'why it does not start' both is "$status" 1 says 'none/s'
 
 # Without the one that looks after them, they end.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client for tests of psyne serve: `serve_ask ADDRESS MODULE PIPELINE REQUEST REPLY JSON [SECONDS]` makes a call and prints
  * the reply; with SECONDS, it goes on that long, connects again where the service went, and prints how many calls were
- * answered, how many failed, and how many were answered after the last one that failed. */
+ * answered, how many failed, and how many were answered after the last one that failed. `serve_ask ADDRESS MODULE` sends the
+ * module as a program of its own. */
 #include <inttypes.h>
 #include <psyne/channel.h>
 #include <psyne/json.h>
@@ -70,6 +71,25 @@ static void ask_for(uint64_t ns)
     printf("answered=%" PRIu64 " failed=%" PRIu64 " since=%" PRIu64 "\n", answered, failed, since);
 }
 
+static int send(const char *path)
+{
+    static char bytes[1 << 20];
+    const psy_channel_options options = {.connect_timeout_ns = connect_ns};
+    psy_channel *channel;
+    FILE *f = fopen(path, "rb");
+    const size_t n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+    if (f) {
+        fclose(f);
+    }
+    if (psy_channel_connect(address, &options, &channel) != PSY_OK ||
+        psy_channel_send_program(channel, bytes, n, "mine", NULL) != PSY_OK) {
+        fail();
+    }
+    psy_channel_close(channel);
+    puts("sent");
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     psy_module *module;
@@ -77,6 +97,10 @@ int main(int argc, char **argv)
     psy_pipeline pipeline;
     psy_reply reply;
     size_t size;
+    if (argc == 3) {
+        address = argv[1];
+        return send(argv[2]);
+    }
     if (argc < 7) {
         fprintf(stderr, "serve_ask: ADDRESS MODULE PIPELINE REQUEST REPLY JSON [SECONDS]\n");
         return 2;

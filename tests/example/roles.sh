@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The parts of the example as four terminals would run them.
 . "$PSYNE_SOURCE/tests/example/common.sh"
-plan 17
+plan 20
 
 start_service "$module" 2
 ask $asked
@@ -70,4 +70,17 @@ start_service "$module" 1
 ask $asked
 check 'the socket of a dead broker is taken over' finds_all
 stop_service
+
+# The service inside of its client; and its broker alone, with shards of other processes.
+run "$nearest" here --module "$module" --words "$few_words" --shards 3 $asked
+check 'no process but this one' finds_all
+for i in 0 1; do
+    "$nearest" shard --socket "$folder/socket" --module "$module" --shard $i --words "$few_words" 2>"$folder/shard$i.err" &
+    service="$service $!"
+done
+run "$nearest" here --socket "$folder/socket" --module "$module" --shards 2 $asked
+check 'the broker inside of its client' finds_all
+wait $service
+service=
+check 'its shards end with it' grep -q 'the broker is gone' "$folder/shard0.err" "$folder/shard1.err"
 check 'nothing is left' eval "nothing_left && [ ! -e '$folder/socket' ]"

@@ -85,9 +85,13 @@ check_LTLIBRARIES += %D%/libprograms-test.la
 %C%_libprograms_test_la_SOURCES = %D%/processes.c %D%/processes.h %D%/served.c %D%/served.h
 %C%_libprograms_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 PROGRAMS_LDADD = %D%/libprograms-test.la $(TEST_LDADD)
-check_PROGRAMS += %D%/test_client_programs %D%/test_measure_programs %D%/test_programs %D%/test_swap %D%/test_swap_deaths
+check_PROGRAMS += %D%/test_client_programs %D%/test_describe %D%/test_inside %D%/test_measure_programs %D%/test_programs %D%/test_swap %D%/test_swap_deaths
 %C%_test_client_programs_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_client_programs_LDADD = $(PROGRAMS_LDADD)
+%C%_test_describe_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_describe_LDADD = $(PROGRAMS_LDADD)
+%C%_test_inside_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_inside_LDADD = $(PROGRAMS_LDADD)
 %C%_test_measure_programs_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_measure_programs_LDADD = $(PROGRAMS_LDADD)
 %C%_test_programs_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -96,7 +100,8 @@ check_PROGRAMS += %D%/test_client_programs %D%/test_measure_programs %D%/test_pr
 %C%_test_swap_LDADD = $(PROGRAMS_LDADD)
 %C%_test_swap_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_swap_deaths_LDADD = $(PROGRAMS_LDADD)
-$(%C%_libprograms_test_la_OBJECTS) $(%C%_test_client_programs_OBJECTS) $(%C%_test_measure_programs_OBJECTS) $(%C%_test_programs_OBJECTS) $(%C%_test_swap_OBJECTS) \
+$(%C%_libprograms_test_la_OBJECTS) $(%C%_test_client_programs_OBJECTS) $(%C%_test_describe_OBJECTS) $(%C%_test_inside_OBJECTS) \
+    $(%C%_test_measure_programs_OBJECTS) $(%C%_test_programs_OBJECTS) $(%C%_test_swap_OBJECTS) \
     $(%C%_test_swap_deaths_OBJECTS): $(PROGRAMS_GENERATED)
 %D%/gen/programs.psy.h: %D%/programs.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/programs.psy -o %D%/gen && touch $@

@@ -59,12 +59,17 @@ void served_open(served *s, const psy_broker_options *o)
     cr_assert_eq(pthread_create(&s->broker_thread, NULL, run_broker, s), 0);
 }
 
+psy_rows served_rows(bool kept)
+{
+    return kept ? (psy_rows){.resident = "kept", .rank = 2, .dims = {SERVED_KEPT, SERVED_DIM}, .fill = fill, .key = key_of}
+                : (psy_rows){.resident = "rows", .rank = 2, .dims = {SERVED_ROWS, SERVED_DIM}, .fill = fill};
+}
+
 void served_data(psy_worker *worker, bool with_kept)
 {
-    psy_rows rows[] = {{.resident = "rows", .rank = 2, .dims = {SERVED_ROWS, SERVED_DIM}, .fill = fill},
-                       {.resident = "kept", .rank = 2, .dims = {SERVED_KEPT, SERVED_DIM}, .fill = fill, .key = key_of}};
     for (int i = 0; i < (with_kept ? 2 : 1); i++) {
-        psy_status status = psy_worker_load(worker, &rows[i]);
+        psy_rows rows = served_rows(i == 1);
+        psy_status status = psy_worker_load(worker, &rows);
         cr_assert(status == PSY_OK || status == PSY_NOT_FOUND, "%s", psy_detail()); /* no program has it */
     }
 }

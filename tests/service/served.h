@@ -39,6 +39,8 @@ psy_module *open_program(const char *file);
 
 /* The broker, made by `o`. */
 void served_open(served *s, const psy_broker_options *o);
+/* The rows of `kept`, or of `rows`. */
+psy_rows served_rows(bool kept);
 /* The data that programs may have, as far as the worker's declare it. */
 void served_data(psy_worker *worker, bool with_kept);
 /* A worker with data that is not started; it is given no module. */

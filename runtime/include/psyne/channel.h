@@ -13,8 +13,8 @@
  *
  * Every request brings its reply's space: `claim` reserves one of `in_flight` reply slots, so back-pressure is the client's
  * own choice and a full service can never deadlock. Replies come in any order. Every committed call ends in exactly one
- * reply: its result, an error, TIMEOUT, CANCELLED, CLOSED when the service is about to end and has not taken it in, or PEER_DIED
- * when the service is gone.
+ * reply: its result, an error, TIMEOUT, CANCELLED, CLOSED when the service is about to end and has not taken it in, or
+ * PEER_DIED when the service is gone.
  *
  * In a loop of the caller's own (epoll, poll, select), the descriptor is readable from when there is something to poll until it
  * was polled, and is as good as new after the loop has armed it:
@@ -33,8 +33,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <psyne/agent.h>
 #include <psyne/counters.h>
 #include <psyne/message.h>
+#include <psyne/module.h>
 #include <psyne/status.h>
 
 #ifdef __cplusplus
@@ -43,17 +45,6 @@ extern "C" {
 
 typedef struct psy_channel psy_channel;
 
-/* Work to be done in the caller's own thread where it would wait: a broker and workers that live inside of their client. `work`
- * does a round and returns how much it did, and never blocks:
- *
- *   uint32_t work(void *service) { return psy_broker_do_work(b) + psy_worker_do_work(w); }
- *
- * It must not call the channel. All zeroes: none. */
-typedef struct psy_agent {
-    uint32_t (*work)(void *context);
-    void *context;
-} psy_agent;
-
 typedef struct psy_channel_options {
     uint32_t in_flight;          /* calls without a released reply at most; 1 .. 65536; 0 = 256 */
     uint32_t call_timeout_ms;    /* deadline of each call, 1 .. 65535; 0 = 10,000 */
@@ -61,8 +52,8 @@ typedef struct psy_channel_options {
     /* Where it counts its side of every ring, two rows and one for each shard; outlives the channel. A ring that gets no row
      * goes uncounted. NULL: none are counted. */
     psy_counters *counters;
-    int trace; /* every call, unless it says otherwise: broker and workers tell of each step (doc/events.md) */
-    psy_agent agent; /* called by connect, open, wait and call; with work to do they sleep for a millisecond at most */
+    int trace;       /* every call, unless it says otherwise: broker and workers tell of each step (doc/events.md) */
+    psy_agent agent; /* called by whatever waits for the service, which then sleeps for a millisecond at most */
 } psy_channel_options;
 
 /* A pipeline of the service, agreed with it: sizes and ids. Plain data; valid for its channel. */
@@ -106,6 +97,35 @@ PSY_NODISCARD psy_status psy_channel_connect(const char *uri, const psy_channel_
  * service does not answer within connect_timeout_ns: the channel is closed then. Blocks for one round trip. */
 PSY_NODISCARD psy_status psy_channel_open(psy_channel *channel, const char *pipeline, const psy_type *request,
                                           const psy_type *reply, psy_pipeline *out);
+
+/* The module of a pipeline, named as for psy_channel_open: what its messages are, for who was compiled without them
+ * (psy_module_reflection), and the program. It is this process's own copy, verified, without native kernels; the caller closes
+ * it. NOT_FOUND; DENIED (it needs PSY_MAY_OBSERVE, since a module has constants and weights in it; programs of the client's own
+ * excepted), CORRUPT, VERSION, TOO_LARGE (over 256 MiB), CLOSED, NO_MEMORY; TIMEOUT when the service does not answer within
+ * connect_timeout_ns: the channel is closed then. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_channel_describe(psy_channel *channel, const char *pipeline, psy_module **out);
+
+/* A pipeline of the service. */
+typedef struct psy_listing {
+    char program[64], pipeline[128];
+    char request_name[128], reply_name[128]; /* types, as far as they fit */
+    uint64_t request_hash, reply_hash;       /* their layouts */
+    uint32_t version;
+    bool newest; /* of that name: what it is opened as without a version */
+    bool own;    /* this client's own program */
+} psy_listing;
+
+/* Where a list goes on; all zeroes: at its begin. */
+typedef struct psy_list_place {
+    uint64_t program;
+    uint32_t pipeline, reserved;
+} psy_list_place;
+
+/* The next pipelines that this client can open, up to `max`; `place` moves on. OK with *count from 1; EMPTY: there are no more.
+ * What is there throughout is given once, what comes and goes meanwhile perhaps. CLOSED, PROTOCOL; TIMEOUT as above. Blocks,
+ * for a round trip for every two of them. */
+PSY_NODISCARD psy_status psy_channel_list(psy_channel *channel, psy_list_place *place, psy_listing *rows, uint32_t max,
+                                          uint32_t *count);
 
 /* Sends a program of the client's own: a module of `n` bytes, which are copied, under a name of 1 to 63 of a-z, 0-9, _ and -.
  * It is verified, held to the service's limits and given to its workers; then its pipelines can be opened, by this client

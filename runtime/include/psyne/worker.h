@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+#include <psyne/agent.h>
 #include <psyne/counters.h>
 #include <psyne/log.h>
 #include <psyne/module.h>
@@ -42,8 +43,8 @@ typedef struct psy_worker_options {
     uint64_t connect_timeout_ns; /* 0 = 10 s */
     uint64_t arena_bytes;        /* working memory per message at most; 0 = 1 GiB */
     int validate;                /* vulkan: validation layers; any message fails the run */
-    /* Where it counts: four rows, and one for each client; outlives the worker. What gets no row goes uncounted. NULL: nothing is
-     * counted. */
+    /* Where it counts: four rows, and one for each client; outlives the worker. What gets no row goes uncounted. NULL: nothing
+     * is counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the worker; NULL: nobody is told */
     /* Modules that need not be sent, by what they are: names and versions are the broker's. The first one must be there, where
@@ -51,6 +52,7 @@ typedef struct psy_worker_options {
     const psy_program *programs;
     uint32_t program_count;
     const struct psy__tracer *tracer; /* the library's own, for `psyne run --trace`, with engine "cpu"; NULL: nobody looks */
+    psy_agent agent;                  /* called by psy_worker_create while it waits: a broker in the same thread */
 } psy_worker_options;
 
 /* Resident data, given row by row: the worker asks for the rows of its own shard only.

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include <psyne/service.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "service/protocol.h"
+
+static const uint64_t start_default_ns = 10000000000, rest_ns = 1000000;
+
+struct psy_service {
+    psy_broker *broker;
+    psy_worker *workers[PSY_SHARDS_MAX];
+    uint32_t shards, worker_count; /* worker_count: that are here */
+    uint64_t max_wait_ns;          /* how long a worker may hold what it has; 0: not at all */
+    char *uri;
+};
+
+/* A name that nobody else in this process has; other processes do not see it. */
+static _Atomic uint64_t named;
+
+static psy_status name_it(psy_service *s, const char *uri)
+{
+    const int n = uri ? asprintf(&s->uri, "%s", uri)
+                      : asprintf(&s->uri, "inproc://psyne-service-%llu", (unsigned long long)atomic_fetch_add(&named, 1));
+    if (n < 0) {
+        s->uri = NULL;
+        return psy_fail(PSY_NO_MEMORY, "no memory for a service");
+    }
+    return PSY_OK;
+}
+
+static uint32_t work(void *service) { return psy_service_do_work(service); }
+
+psy_agent psy_service_agent(psy_service *s) { return (psy_agent){work, s}; }
+
+static psy_status add_workers(psy_service *s, const psy_service_options *o)
+{
+    psy_status status = PSY_OK;
+    for (uint32_t i = 0; status == PSY_OK && i < s->shards; i++) {
+        psy_worker_options w = o->worker;
+        w.uri = s->uri;
+        w.shard = i;
+        w.module = o->broker.module;
+        w.programs = o->broker.programs;
+        w.program_count = o->broker.program_count;
+        w.agent = psy_service_agent(s);
+        w.tracer = o->tracers ? &o->tracers[i] : w.tracer;
+        status = psy_worker_create(&w, &s->workers[i]);
+        s->worker_count += status == PSY_OK;
+    }
+    return status;
+}
+
+psy_status psy_service_create(const psy_service_options *o, psy_service **out)
+{
+    if (!o || !out || (o->workers_elsewhere && !o->broker.uri) || o->worker.uri || o->worker.module || o->worker.programs ||
+        o->worker.shard || o->worker.agent.work) {
+        return psy_fail(PSY_INVALID, "psy_service_create: %s",
+                        !o || !out ? "a null argument"
+                        : o->workers_elsewhere && !o->broker.uri
+                            ? "workers that are elsewhere need an address of the broker's"
+                            : "uri, shard, module, programs and agent of the workers are the service's: leave them zero");
+    }
+    psy_service *s = calloc(1, sizeof *s);
+    if (!s) {
+        return psy_fail(PSY_NO_MEMORY, "no memory for a service");
+    }
+    psy_broker_options b = o->broker;
+    psy_status status = name_it(s, b.uri);
+    if (status == PSY_OK) {
+        b.uri = s->uri;
+        s->shards = b.shards ? b.shards : 1;
+        s->max_wait_ns = o->workers_elsewhere ? 0 : o->worker.max_wait_ns;
+        status = psy_broker_create(&b, &s->broker);
+    }
+    if (status == PSY_OK && !o->workers_elsewhere) {
+        status = add_workers(s, o);
+    }
+    if (status != PSY_OK) {
+        char why[512];
+        snprintf(why, sizeof why, "%s", psy_detail());
+        psy_service_destroy(s);
+        return psy_fail(status, "%s", why);
+    }
+    *out = s;
+    return PSY_OK;
+}
+
+static psy_status has_workers(const psy_service *s, const void *what)
+{
+    if (!s || !what) {
+        return psy_fail(PSY_INVALID, "psy_service_load: a null argument");
+    }
+    return s->worker_count
+               ? PSY_OK
+               : psy_fail(PSY_UNSUPPORTED, "psy_service_load: the workers are elsewhere, and load their data themselves");
+}
+
+psy_status psy_service_load(psy_service *s, const psy_rows *rows)
+{
+    psy_status status = has_workers(s, rows);
+    for (uint32_t i = 0; status == PSY_OK && i < s->worker_count; i++) {
+        status = psy_worker_load(s->workers[i], rows);
+    }
+    return status;
+}
+
+psy_status psy_service_load_texts(psy_service *s, const char *resident, const char *const *texts, uint64_t count)
+{
+    psy_status status = has_workers(s, resident);
+    for (uint32_t i = 0; status == PSY_OK && i < s->worker_count; i++) {
+        status = psy_worker_load_texts(s->workers[i], resident, texts, count);
+    }
+    return status;
+}
+
+psy_status psy_service_start(psy_service *s, uint64_t timeout_ns)
+{
+    if (!s) {
+        return psy_fail(PSY_INVALID, "psy_service_start: a null argument");
+    }
+    const uint64_t deadline_ns = psy__add_ns(psy__now_ns(), timeout_ns ? timeout_ns : start_default_ns);
+    psy_status status = PSY_OK;
+    for (uint32_t i = 0; status == PSY_OK && i < s->worker_count; i++) {
+        status = psy_worker_start(s->workers[i]);
+        (void)psy_service_do_work(s);
+    }
+    while (status == PSY_OK) {
+        psy_broker_health health;
+        const uint32_t done = psy_service_do_work(s);
+        psy_broker_get_health(s->broker, &health);
+        status = psy_service_status(s);
+        if (status != PSY_OK || health.ready) {
+            break;
+        }
+        if (psy__now_ns() >= deadline_ns) {
+            status = psy_fail(PSY_TIMEOUT, "%s: %u of %u shards are ready", s->uri, health.shards_ready, health.shards);
+        } else if (done == 0) {
+            psy_broker_wait(s->broker, rest_ns);
+        }
+    }
+    return status;
+}
+
+uint32_t psy_service_do_work(psy_service *s)
+{
+    uint32_t done = psy_broker_do_work(s->broker);
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        done += psy_worker_do_work(s->workers[i]);
+    }
+    return done;
+}
+
+/* All that a worker of this thread gets comes from its broker: it is the broker that sleeps for all, no longer than a worker
+ * waits for more. */
+void psy_service_wait(psy_service *s, uint64_t timeout_ns)
+{
+    const bool holds = s->max_wait_ns && s->max_wait_ns < timeout_ns;
+    psy_broker_wait(s->broker, holds ? s->max_wait_ns : timeout_ns);
+}
+
+psy_status psy_service_status(const psy_service *s)
+{
+    psy_status status = PSY_OK;
+    for (uint32_t i = 0; status == PSY_OK && i < s->worker_count; i++) {
+        status = psy_worker_status(s->workers[i]);
+    }
+    return status;
+}
+
+const char *psy_service_uri(const psy_service *s) { return s->uri; }
+
+psy_broker *psy_service_broker(psy_service *s) { return s->broker; }
+
+psy_worker *psy_service_worker(psy_service *s, uint32_t shard) { return shard < s->worker_count ? s->workers[shard] : NULL; }
+
+void psy_service_destroy(psy_service *s)
+{
+    if (!s) {
+        return;
+    }
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        psy_worker_destroy(s->workers[i]);
+    }
+    psy_broker_destroy(s->broker);
+    free(s->uri);
+    free(s);
+}
