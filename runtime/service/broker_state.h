@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a broker knows, for its files: broker.c (the agent), broker_link.c (who is there), broker_admit.c (who may be),
- * broker_program.c (programs by name), broker_stage.c (their modules at the workers), broker_open.c (what clients open and send), broker_route.c (requests and tickets), share.c
- * (whose turn it is), broker_health.c (how it is, and its end), broker_tell.c (what is told of requests). */
+ * broker_program.c (programs by name), broker_stage.c (their modules at the workers), broker_open.c (what clients open and
+ * send), broker_route.c (requests and tickets), share.c (whose turn it is), broker_health.c (how it is, and its end),
+ * broker_tell.c (what is told of requests). */
 #ifndef PSY_SERVICE_BROKER_STATE_H
 #define PSY_SERVICE_BROKER_STATE_H
 
@@ -129,6 +130,8 @@ typedef struct psy__shard {
 /* The broker's own record of a ticket; what lies in shared memory is only ever compared with it. */
 typedef struct psy__ticket_record {
     bool used, failed, traced;
+    bool alone; /* goes to one shard, which answers by itself: only the reply's slot says who may, and the gather slab's ticket
+                   is not used */
     uint32_t generation;
     uint32_t channel, epoch, slot, slot_generation;
     uint32_t place, pipeline; /* of the program */

@@ -4,14 +4,11 @@
 #include "service/channel_state.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
 
 #include "base/clock.h"
 
 enum {
-    SPINS = 256, /* looks at the rings before the first yield */
-    YIELDS = 8,  /* then before it sleeps */
     COMPLETIONS_TAKEN = 64,
     QUARANTINE_TRIES = 64 /* the word changes twice at most, unless somebody lies */
 };
@@ -218,16 +215,18 @@ psy_status psy_channel_poll(psy_channel *c, psy_reply *replies, uint32_t max, ui
     if (!c || !replies || !count || max == 0) {
         return psy_fail(PSY_INVALID, "psy_channel_poll: a null or zero argument");
     }
-    psy_channel_flush(c);
+    uint64_t now = psy__now_ns();
+    psy__channel_publish(c, now);
     if (c->armed) {
         psy__channel_disarm(c);
     }
-    uint64_t now = psy__now_ns();
     uint32_t n = c->cancelled_count ? take_cancelled(c, replies, max, now) : 0;
+    uint32_t writer = c->next_ring;
     for (uint32_t i = 0; i < c->responses.writers && n < max; i++) {
-        n += take_completions(c, &c->completions[(c->next_ring + i) % c->responses.writers], replies + n, max - n, now);
+        n += take_completions(c, &c->completions[writer], replies + n, max - n, now);
+        writer = writer + 1 < c->responses.writers ? writer + 1 : 0;
     }
-    c->next_ring = (c->next_ring + 1) % c->responses.writers;
+    c->next_ring = c->next_ring + 1 < c->responses.writers ? c->next_ring + 1 : 0;
     if (n < max && !c->dead && (now >= c->tick_due_ns || now >= c->give_up_due_ns)) {
         n += tick(c, replies + n, max - n, now);
     }
@@ -285,12 +284,13 @@ psy_status psy_channel_wait(psy_channel *c, uint64_t timeout_ns)
     if (!c) {
         return psy_fail(PSY_INVALID, "psy_channel_wait: a null argument");
     }
-    psy_channel_flush(c);
+    uint64_t start = psy__now_ns(), deadline = psy__add_ns(start, timeout_ns);
+    psy__channel_publish(c, start);
     if (c->armed) {
         psy__channel_disarm(c);
     }
-    uint64_t start = psy__now_ns(), deadline = psy__add_ns(start, timeout_ns);
-    for (uint32_t round = 0;; round++) {
+    psy__idle_end(&c->watch);
+    for (;;) {
         if (has_completion(c)) {
             return PSY_OK;
         }
@@ -302,19 +302,14 @@ psy_status psy_channel_wait(psy_channel *c, uint64_t timeout_ns)
             if (now >= deadline || now >= c->give_up_due_ns) {
                 return now >= c->give_up_due_ns ? PSY_OK : PSY_TIMEOUT;
             }
-            round = 0;
+            psy__idle_end(&c->watch);
             continue;
         }
-        if (round < SPINS) {
-            psy__relax();
-            continue;
-        }
-        uint64_t now = psy__now_ns();
+        uint64_t now = psy__idle_looks(&c->watch) ? start : psy__now_ns();
         if (now >= deadline) {
             return PSY_TIMEOUT;
         }
-        if (round < SPINS + YIELDS) {
-            sched_yield();
+        if (psy__idle_wait(&c->watch)) {
             continue;
         }
         if (now >= c->give_up_due_ns) {

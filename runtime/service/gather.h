@@ -13,6 +13,9 @@
  *   CLOSING, FAILED -> FREE  broker, when the ticket came back in a finish ring (or its holder died) and every expected shard
  *                       has reported or is dead: nobody writes there any more
  *
+ * That is for requests that go to all shards. One that goes to a single shard has a ticket at the broker only: the shard
+ * answers by itself, and the state of the reply's slot (response.h) says who may.
+ *
  * A shard reports by setting its bit in `done` (the broker sets it for a dead one). Whoever completes `done` closes the ticket,
  * so exactly one does. The broker alone opens tickets, owns deadlines and frees.
  */
