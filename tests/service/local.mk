@@ -5,7 +5,7 @@ check_LTLIBRARIES += %D%/libservice-test.la
 %C%_libservice_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 STAND_IN_LDADD = %D%/libservice-test.la $(TEST_LDADD)
 
-check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/test_counting %D%/test_deaths %D%/test_drain %D%/test_events %D%/test_guard %D%/test_hot_path %D%/test_liars %D%/test_max_wait %D%/test_measure %D%/test_share %D%/test_worker
+check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/test_counting %D%/test_deadlines %D%/test_deaths %D%/test_drain %D%/test_events %D%/test_guard %D%/test_hot_path %D%/test_liars %D%/test_max_wait %D%/test_measure %D%/test_share %D%/test_worker
 %C%_test_agents_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_agents_LDADD = $(STAND_IN_LDADD)
 %C%_test_channel_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -14,6 +14,8 @@ check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/tes
 %C%_test_channel_wake_LDADD = $(STAND_IN_LDADD)
 %C%_test_counting_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_counting_LDADD = $(STAND_IN_LDADD)
+%C%_test_deadlines_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_deadlines_LDADD = $(STAND_IN_LDADD)
 %C%_test_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_deaths_LDADD = $(STAND_IN_LDADD)
 %C%_test_hot_path_CPPFLAGS = $(TEST_CPPFLAGS)
