@@ -2,7 +2,8 @@
 /* A service under mixed load while its processes are killed, stopped and restarted at random: every request is answered once or
  * fails to its caller, none is lost, none answered twice, nothing is left, memory is flat.
  *
- *   soak [seconds [seed]]        0 seconds: every fault once, in an order that the seed says
+ *   soak [seconds [seed [ms]]]   0 seconds: every fault once, in an order that the seed says; otherwise one every `ms` (1000)
+ * to three times as many
  *
  * This process only supervises. doc/soak.md says what is asked of whom. */
 #define _GNU_SOURCE
@@ -50,6 +51,7 @@ static struct {
     char folder[96], uri[128];
     uint64_t seed, began_ns, end_ns, half_ns, life_ns, look_ns, said_ns;
     soak_done done;
+    uint64_t every_ms; /* a fault, or up to three times as long */
     bool lasting, ending;
 } it;
 
@@ -107,6 +109,7 @@ static void start(process *p)
         if (getppid() != parent) {
             _exit(1);
         }
+        signal(SIGINT, SIG_IGN); /* from a terminal it comes to all: who supervises ends the others */
         soak_shared *shared = it.shared;
         exit(p->role == BROKER   ? soak_broker(shared, it.uri)
              : p->role == WORKER ? soak_worker(shared, it.uri, p->index)
@@ -175,7 +178,7 @@ static void reap(process *p, int status)
         close_account(p);
     }
     p->pid = 0;
-    p->born_ns = psy__now_ns() + chance(0, it.lasting ? 500 : 30) * ms_ns;
+    p->born_ns = psy__now_ns() + chance(0, it.lasting ? it.every_ms / 2 : 30) * ms_ns;
 }
 
 /* Waits for who has ended, starts who is due, lets go on who was stopped long enough, looks at memory. */
@@ -271,6 +274,9 @@ static void stop_one(process *p)
     tell("stop", p);
     it.done.stops++;
     p->stopped_ns = psy__now_ns() + chance(50, it.lasting ? 1500 : 200) * ms_ns;
+    if (p->role == WORKER) {
+        it.shared->hung_ns = p->stopped_ns + 3 * second_ns;
+    }
     kill(p->pid, SIGSTOP);
 }
 
@@ -321,7 +327,7 @@ static void run_for(uint64_t seconds)
     it.life_ns = seconds >= 300 ? 40 * second_ns : seconds * second_ns / 8;
     uint64_t was = 0, moved_ns = it.began_ns;
     while (psy__now_ns() < it.end_ns && !soak_ended && it.shared->complaints < 20) {
-        rest(chance(1000, 3000) * ms_ns);
+        rest(chance(it.every_ms, 3 * it.every_ms) * ms_ns);
         any_fault();
         uint64_t ok = answered(), now = psy__now_ns();
         if (ok != was) {
@@ -429,6 +435,20 @@ static bool await_services(uint64_t n)
     return true;
 }
 
+/* What starting takes is given back soon: the least that it holds within a moment. */
+static void look_at_first(process *p)
+{
+    soak_holding now;
+    for (int i = 0; i < 10; i++, usleep(20000)) {
+        if (!soak_holding_of(p->pid, &now)) {
+            soak_complain(it.shared, "%s %u is gone", soak_role_names[p->role], p->index);
+            return;
+        }
+        p->at_first.files = i == 0 || now.files < p->at_first.files ? now.files : p->at_first.files;
+        p->at_first.slabs = i == 0 || now.slabs < p->at_first.slabs ? now.slabs : p->at_first.slabs;
+    }
+}
+
 static void begin(void)
 {
     add(BROKER, 0);
@@ -436,11 +456,8 @@ static void begin(void)
         add(WORKER, i);
     }
     if (await_services(SOAK_SHARDS)) {
-        usleep(200000); /* what starting takes is given back */
         for (uint32_t i = 0; i <= SOAK_SHARDS; i++) {
-            if (!soak_holding_of(it.processes[i].pid, &it.processes[i].at_first)) {
-                soak_complain(it.shared, "%s %u is gone", soak_role_names[it.processes[i].role], i);
-            }
+            look_at_first(&it.processes[i]);
         }
     }
     for (uint32_t i = 0; i < soak_kind_count; i++) {
@@ -558,6 +575,7 @@ int main(int argc, char **argv)
     uint32_t in_shared_memory = shared_memory();
     it.seed = seed;
     it.lasting = seconds != 0;
+    it.every_ms = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000;
     it.began_ns = it.said_ns = psy__now_ns();
     it.half_ns = UINT64_MAX;
     begin();

@@ -49,6 +49,7 @@ typedef struct soak_account {
 typedef struct soak_shared {
     _Atomic uint64_t complaints;
     _Atomic uint64_t swaps, swapped;        /* programs that the broker added; that were served */
+    _Atomic uint64_t hung_ns;               /* until then a worker that stands still may be felt */
     _Atomic uint64_t traced;                /* events of traced requests */
     _Atomic uint64_t services[SOAK_SHARDS]; /* times that a worker became ready */
     soak_account accounts[];                /* by kind */

@@ -120,7 +120,9 @@ static void check_end(client *c, const record *r, const soak_reply *reply, uint6
         fits = is_answer(reply->message, reply->bytes, r->lane, r->key, &version) && may_answer(c, r, version) && !r->cancelled;
         break;
     case PSY_CANCELLED: fits = r->cancelled; break;
-    case PSY_TIMEOUT: fits = overdue && !r->cancelled; break;
+    case PSY_TIMEOUT: /* before its time where a shard hangs */
+        fits = (overdue || (!c->kind->retry && now < c->shared->hung_ns)) && !r->cancelled;
+        break;
     case PSY_PEER_DIED: fits = (!c->kind->retry || overdue) && !r->cancelled; break;
     default: break;
     }
