@@ -72,14 +72,11 @@ static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status st
 }
 
 /* A ticket came back: how long its request took. What the shard says of when it ended counts where it can be. */
-static void count_end(const psy_broker *b, uint32_t id, psy_status status)
+static void count_end(const psy_broker *b, const psy__ticket_record *record, uint64_t ended)
 {
-    const psy__ticket_record *record = &b->tickets[id];
-    const uint64_t ended_ns = atomic_load_explicit(&psy__ticket_at(&b->gather, id)->ended_ns, memory_order_relaxed);
     if (!record->failed) { /* that was told when it failed */
-        psy__latency_add(
-            record->latency,
-            (ended_ns - record->began_ns <= b->now_ns - record->began_ns ? ended_ns : b->now_ns) - record->began_ns, status);
+        const uint64_t took_ns = psy__finished_ns(ended) - record->began_ns, most_ns = b->now_ns - record->began_ns;
+        psy__latency_add(record->latency, took_ns <= most_ns ? took_ns : most_ns, psy__finished_status(ended));
     }
 }
 
@@ -87,13 +84,14 @@ uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
 {
     psy_ring *ring = &b->shards[shard].finished;
     uint32_t total = 0, got;
-    const uint64_t *entries;
+    const psy__finished *entries;
     while ((entries = psy_ring_peek(ring, DRAIN_BATCH, &got)) != NULL) {
         for (uint32_t i = 0; i < got; i++) {
-            uint32_t id = psy__finish_ticket(entries[i]);
-            if (id < b->ticket_count && b->tickets[id].used && b->tickets[id].generation == entries[i] >> 32) {
-                count_end(b, id, psy__finish_status(entries[i]));
-                free_ticket(b, id);
+            psy__finished f;
+            memcpy(&f, &entries[i], sizeof f); /* read once: a worker may lie */
+            if (f.ticket < b->ticket_count && b->tickets[f.ticket].used && b->tickets[f.ticket].generation == f.generation) {
+                count_end(b, &b->tickets[f.ticket], f.ended);
+                free_ticket(b, f.ticket);
             }
         }
         psy_ring_release(ring, got);
@@ -334,7 +332,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
         uint64_t to = why == PSY_OK ? targets(b, c, route, &e, &why) : 0;
         if (to) {
             b->counts.requests++;
-            psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, (uint32_t)__builtin_popcountll(to), true);
+            psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, route->kind == PSY_ROUTE_ALL ? b->shard_count : 1, true);
             scatter(b, take_ticket(b, channel, &e, route, to), &e, frame + PSY_ENVELOPE_BYTES);
         } else {
             psy__share_pay(&c->share, b->ring_stride, 1, false);

@@ -58,7 +58,7 @@ static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
 static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
 {
     uint64_t ring_bytes = psy_ring_bytes(said->ring_stride, said->ring_slots);
-    uint64_t finish_bytes = psy_ring_bytes(8, said->ring_slots * 2);
+    uint64_t finish_bytes = psy_ring_bytes(sizeof(psy__finished), said->ring_slots * 2);
     psy_status status = psy_slab_adopt(fds[0], UINT64_C(1) << 40, &w->ring_slab);
     fds[0] = -1;
     if (status == PSY_OK) {
@@ -75,7 +75,8 @@ static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
     uint8_t *data = psy_slab_data(w->ring_slab);
     status = psy_ring_attach(&w->requests, PSY_RING_CONSUMER, data, ring_bytes, said->ring_stride, said->ring_slots);
     if (status == PSY_OK) {
-        status = psy_ring_attach(&w->finished, PSY_RING_PRODUCER, data + ring_bytes, finish_bytes, 8, said->ring_slots * 2);
+        status = psy_ring_attach(&w->finished, PSY_RING_PRODUCER, data + ring_bytes, finish_bytes, sizeof(psy__finished),
+                                 said->ring_slots * 2);
     }
     /* The broker must not take a ticket for done before the client can see its reply: if this worker dies between the two, the
      * broker ends the call in its place. So nothing is published but by psy__worker_flush, in that order. */

@@ -9,11 +9,10 @@
 static void finish(psy_worker *w, const psy__job *jobs, const uint8_t *statuses, uint32_t count)
 {
     uint32_t got;
-    uint64_t *entries;
+    psy__finished *entries;
     while (count > 0 && (entries = psy_ring_claim(&w->finished, count, &got)) != NULL) {
         for (uint32_t i = 0; i < got; i++) {
-            atomic_store_explicit(&psy__ticket_at(&w->gather, jobs[i].ticket)->ended_ns, w->ended_ns, memory_order_relaxed);
-            entries[i] = psy__finish_entry(jobs[i].generation, jobs[i].ticket, statuses[i]);
+            entries[i] = (psy__finished){jobs[i].ticket, jobs[i].generation, psy__finished_pack(statuses[i], w->ended_ns)};
         }
         psy_ring_commit(&w->finished, got);
         jobs += got;
