@@ -88,12 +88,14 @@ soak:
 	    echo "soak: configuring a build with AddressSanitizer in soak-build" && \
 	    $(abs_top_srcdir)/configure --enable-asan --without-vulkan --without-spirv-tools \
 	    --without-lsp --without-criterion CC="$(CC)" CXX="$(CXX)" >configure.log 2>&1; }
-	@$(MAKE) $(AM_MAKEFLAGS) -C $(SOAK_BUILD) -s %D%/soak$(EXEEXT) tests/service/soak$(EXEEXT)
+	@$(MAKE) $(AM_MAKEFLAGS) -C $(SOAK_BUILD) -s soak-programs
 	@rm -f soak.json; failed=0; \
 	for one in "%D%/soak$(EXEEXT) $(SECONDS) $(RATE)" "tests/service/soak$(EXEEXT) $(SOAK_SECONDS) $(SOAK_SEED)"; do \
 	    $(SOAK_BUILD)/$$one >soak.out || failed=1; cat soak.out; grep '^{' soak.out >>soak.json; \
 	done; exit $$failed
-.PHONY: soak
+soak-programs: $(BUILT_SOURCES)
+	@$(MAKE) $(AM_MAKEFLAGS) %D%/soak$(EXEEXT) tests/service/soak$(EXEEXT)
+.PHONY: soak soak-programs
 CLEANFILES += %D%/soak$(EXEEXT) soak.out soak.json
 check_PROGRAMS += %D%/test_bell
 %C%_test_bell_SOURCES = %D%/test_bell.c %D%/pair.h
