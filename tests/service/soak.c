@@ -320,12 +320,58 @@ static void any_fault(void)
     }
 }
 
+/* Until everybody is there and runs. */
+static void await_all(void)
+{
+    uint32_t missing = 1;
+    for (uint64_t until = psy__now_ns() + 60 * second_ns; missing && psy__now_ns() < until;) {
+        rest(10 * ms_ns);
+        missing = 0;
+        for (uint32_t i = 0; i < it.count; i++) {
+            missing += it.processes[i].pid == 0 || it.processes[i].stopped_ns != 0;
+        }
+    }
+    if (missing) {
+        soak_complain(it.shared, "%u processes are not there", missing);
+    }
+}
+
+/* Until another program is served: a broker that had just begun has not heard. */
+static void change_program(void)
+{
+    uint64_t swapped = it.shared->swapped, end = psy__now_ns() + 60 * second_ns;
+    while (it.shared->swapped == swapped) {
+        if (psy__now_ns() > end) {
+            soak_complain(it.shared, "no other program is served");
+            return;
+        }
+        swap();
+        for (int i = 0; i < 50 && it.shared->swapped == swapped; i++) {
+            rest(10 * ms_ns);
+        }
+    }
+}
+
+static bool await_services(uint64_t n)
+{
+    for (uint64_t end = psy__now_ns() + 60 * second_ns; services() < n;) {
+        if (psy__now_ns() > end) {
+            soak_complain(it.shared, "%llu times a worker was ready, not %llu", (unsigned long long)services(),
+                          (unsigned long long)n);
+            return false;
+        }
+        rest(5 * ms_ns);
+    }
+    return true;
+}
+
 static void run_for(uint64_t seconds)
 {
     it.end_ns = it.began_ns + seconds * second_ns;
     it.half_ns = it.began_ns + seconds * second_ns / 2;
     it.life_ns = seconds >= 300 ? 40 * second_ns : seconds * second_ns / 8;
     uint64_t was = 0, moved_ns = it.began_ns;
+    change_program(); /* once in any case */
     while (psy__now_ns() < it.end_ns && !soak_ended && it.shared->complaints < 20) {
         rest(chance(it.every_ms, 3 * it.every_ms) * ms_ns);
         any_fault();
@@ -375,6 +421,7 @@ static void run_once(void)
         cards[n++].whom = any_of((soak_role)i);
     }
     cards[n].stop = false;
+    cards[n].whom = NULL;
     cards[n++].swap = true;
     for (uint32_t i = n; i-- > 1;) {
         uint32_t other = (uint32_t)chance(0, i);
@@ -383,28 +430,16 @@ static void run_once(void)
         cards[other] = one;
     }
     for (uint32_t i = 0; i < n && !it.shared->complaints && !soak_ended; i++) {
-        uint64_t was = services(), swapped = it.shared->swapped;
-        uint64_t needed = cards[i].stop || cards[i].swap || cards[i].whom->role == CLIENT ? 0
-                          : cards[i].whom->role == BROKER                                 ? SOAK_SHARDS
-                                                                                          : 1;
+        await_all();
+        uint64_t was = services();
         if (cards[i].swap) {
-            swap();
+            change_program();
         } else if (cards[i].stop) {
             stop_one(cards[i].whom);
         } else {
+            const process *p = cards[i].whom;
             kill_one(cards[i].whom);
-        }
-        uint64_t end = psy__now_ns() + 60 * second_ns, next = psy__now_ns() + 500 * ms_ns;
-        while (services() < was + needed || (cards[i].swap && it.shared->swapped == swapped)) {
-            if (cards[i].swap && psy__now_ns() > next) { /* a broker that had just begun has not heard */
-                next = psy__now_ns() + 500 * ms_ns;
-                swap();
-            }
-            if (psy__now_ns() > end) {
-                soak_complain(it.shared, "the service does not come back");
-                break;
-            }
-            rest(10 * ms_ns);
+            await_services(was + (p->role == BROKER ? SOAK_SHARDS : p->role == WORKER));
         }
         await_answers(20, 60);
         rest(chance(0, 60) * ms_ns);
@@ -423,17 +458,6 @@ static void run_once(void)
 }
 
 /* ---- begin and end ---- */
-
-static bool await_services(uint64_t n)
-{
-    for (uint64_t end = psy__now_ns() + 60 * second_ns; services() < n; usleep(5000)) {
-        if (psy__now_ns() > end) {
-            soak_complain(it.shared, "the service does not start");
-            return false;
-        }
-    }
-    return true;
-}
 
 /* What starting takes is given back soon: the least that it holds within a moment. */
 static void look_at_first(process *p)
@@ -522,13 +546,7 @@ static void end(uint32_t in_shared_memory)
 {
     /* All are there once more. */
     rest(1000 * ms_ns);
-    for (uint64_t until = psy__now_ns() + 30 * second_ns, missing = 1; missing && psy__now_ns() < until;) {
-        rest(50 * ms_ns);
-        missing = 0;
-        for (uint32_t i = 0; i < it.count; i++) {
-            missing += it.processes[i].pid == 0 || it.processes[i].stopped_ns != 0;
-        }
-    }
+    await_all();
     await_answers(100, 60);
     for (uint32_t i = 0; i <= SOAK_SHARDS; i++) {
         judge(&it.processes[i]);
