@@ -525,6 +525,7 @@ static void check_holdings(void)
         if (!same) {
             soak_complain(it.shared, "%s %u holds %u descriptors and %u slabs without clients, %u and %u at first",
                           soak_role_names[p->role], p->index, now.files, now.slabs, p->at_first.files, p->at_first.slabs);
+            soak_tell_files(p->pid);
         }
     }
 }

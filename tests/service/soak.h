@@ -120,6 +120,8 @@ typedef struct soak_holding {
 
 /* What a process holds now; false: it is gone. */
 bool soak_holding_of(pid_t pid, soak_holding *out);
+/* Says what its descriptors are, for who looks for one too many. */
+void soak_tell_files(pid_t pid);
 
 /* One life of a process, a look a second. */
 enum { SOAK_LOOKS = 4096 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/service/soak.h"
 
@@ -41,6 +42,23 @@ bool soak_holding_of(pid_t pid, soak_holding *out)
         fclose(f);
     }
     return out->pss_bytes != 0; /* a dead one that nobody has waited for holds nothing */
+}
+
+void soak_tell_files(pid_t pid)
+{
+    char path[64], name[320], target[256];
+    snprintf(path, sizeof path, "/proc/%ld/fd", (long)pid);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
+        ssize_t n = readlink(name, target, sizeof target);
+        if (n > 0) {
+            fprintf(stderr, "soak: descriptor %s is %.*s\n", e->d_name, (int)n, target);
+        }
+    }
+    if (d) {
+        closedir(d);
+    }
 }
 
 static int by_size(const void *a, const void *b)
