@@ -316,6 +316,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
         psy__share_held(b, c, frames != NULL);
         return 0;
     }
+    b->now_ns = psy__now_ns(); /* they may have come in this round, which may have begun long ago: deadlines count from here */
     for (; n < got && psy__share_goes_on(&b->fairness, &c->share); n++) {
         const uint8_t *frame = frames + (uint64_t)n * c->requests.stride;
         psy_envelope e;

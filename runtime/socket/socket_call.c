@@ -226,7 +226,9 @@ static void take_reply(psy_socket *s, const psy_reply *reply)
         end_call(s, i, PSY_OK);
         return;
     }
-    if (reply->status == PSY_PEER_DIED && s->options.retry && s->now_ns < call->deadline_ns) {
+    /* TIMEOUT before its time: a shard hangs, and will come again or be replaced. */
+    bool unserved = reply->status == PSY_PEER_DIED || reply->status == PSY_TIMEOUT;
+    if (unserved && s->options.retry && s->now_ns < call->deadline_ns) {
         wait_again(s, i, s->now_ns + again_ns);
         return;
     }

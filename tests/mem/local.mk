@@ -73,21 +73,29 @@ check_PROGRAMS += %D%/test_ring_hostile
 %C%_test_ring_hostile_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_ring_hostile_LDADD = $(TEST_LDADD)
 
-# Messages of mixed sizes through rings of every kind for SECONDS under AddressSanitizer, in a build of its own where this one has
-# none; soak.json has the figures. RATE: the least million messages a second.
+# Messages of mixed sizes through rings of every kind for SECONDS, then a service whose processes are killed for SOAK_SECONDS, under
+# AddressSanitizer, in a build of its own where this one has none; soak.json has the figures. RATE: the least million messages a
+# second through rings. SOAK_SEED: which faults, and when.
 EXTRA_PROGRAMS += %D%/soak
 %C%_soak_LDADD = runtime/libpsyne-core.la
 SECONDS = 60
 RATE = 10
+SOAK_SECONDS = 600
+SOAK_SEED = 1
 SOAK_BUILD = $(if $(filter asan,$(SANITIZERS)),.,soak-build)
 soak:
 	@test $(SOAK_BUILD) = . || test -e soak-build/config.status || { $(MKDIR_P) soak-build && cd soak-build && \
 	    echo "soak: configuring a build with AddressSanitizer in soak-build" && \
 	    $(abs_top_srcdir)/configure --enable-asan --without-vulkan --without-spirv-tools \
 	    --without-lsp --without-criterion CC="$(CC)" CXX="$(CXX)" >configure.log 2>&1; }
-	@$(MAKE) $(AM_MAKEFLAGS) -C $(SOAK_BUILD) -s %D%/soak$(EXEEXT)
-	@$(SOAK_BUILD)/%D%/soak$(EXEEXT) $(SECONDS) $(RATE) >soak.out; status=$$?; cat soak.out; grep '^{' soak.out >soak.json; exit $$status
-.PHONY: soak
+	@$(MAKE) $(AM_MAKEFLAGS) -C $(SOAK_BUILD) -s soak-programs
+	@rm -f soak.json; failed=0; \
+	for one in "%D%/soak$(EXEEXT) $(SECONDS) $(RATE)" "tests/service/soak$(EXEEXT) $(SOAK_SECONDS) $(SOAK_SEED)"; do \
+	    $(SOAK_BUILD)/$$one >soak.out || failed=1; cat soak.out; grep '^{' soak.out >>soak.json; \
+	done; exit $$failed
+soak-programs: $(BUILT_SOURCES)
+	@$(MAKE) $(AM_MAKEFLAGS) %D%/soak$(EXEEXT) tests/service/soak$(EXEEXT)
+.PHONY: soak soak-programs
 CLEANFILES += %D%/soak$(EXEEXT) soak.out soak.json
 check_PROGRAMS += %D%/test_bell
 %C%_test_bell_SOURCES = %D%/test_bell.c %D%/pair.h

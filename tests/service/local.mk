@@ -5,7 +5,7 @@ check_LTLIBRARIES += %D%/libservice-test.la
 %C%_libservice_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 STAND_IN_LDADD = %D%/libservice-test.la $(TEST_LDADD)
 
-check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/test_counting %D%/test_deaths %D%/test_drain %D%/test_events %D%/test_guard %D%/test_hot_path %D%/test_liars %D%/test_max_wait %D%/test_measure %D%/test_share %D%/test_worker
+check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/test_counting %D%/test_deadlines %D%/test_deaths %D%/test_drain %D%/test_events %D%/test_guard %D%/test_hot_path %D%/test_liars %D%/test_max_wait %D%/test_measure %D%/test_share %D%/test_worker
 %C%_test_agents_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_agents_LDADD = $(STAND_IN_LDADD)
 %C%_test_channel_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -14,6 +14,8 @@ check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/tes
 %C%_test_channel_wake_LDADD = $(STAND_IN_LDADD)
 %C%_test_counting_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_counting_LDADD = $(STAND_IN_LDADD)
+%C%_test_deadlines_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_deadlines_LDADD = $(STAND_IN_LDADD)
 %C%_test_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_deaths_LDADD = $(STAND_IN_LDADD)
 %C%_test_hot_path_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -82,7 +84,7 @@ $(%C%_test_variants_OBJECTS): $(SHOP_GENERATED) $(VARIANTS_GENERATED)
 PROGRAMS_GENERATED = %D%/gen/programs.psy.h %D%/gen/v1.psm %D%/gen/v2.psm %D%/gen/v3.psm %D%/gen/changed.psm %D%/gen/misfit.psm \
     %D%/gen/missing.psm %D%/gen/large.psm
 check_LTLIBRARIES += %D%/libprograms-test.la
-%C%_libprograms_test_la_SOURCES = %D%/processes.c %D%/processes.h %D%/served.c %D%/served.h
+%C%_libprograms_test_la_SOURCES = %D%/processes.c %D%/processes.h %D%/served.c %D%/served.h %D%/served_values.c %D%/served_values.h
 %C%_libprograms_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 PROGRAMS_LDADD = %D%/libprograms-test.la $(TEST_LDADD)
 check_PROGRAMS += %D%/test_client_programs %D%/test_describe %D%/test_inside %D%/test_measure_programs %D%/test_programs %D%/test_swap %D%/test_swap_deaths
@@ -124,6 +126,18 @@ COMPILE_PROGRAM = compiler/psynec$(EXEEXT) -I $(srcdir)/%D% -o %D%/gen
 	    $(COMPILE_PROGRAM) --no-kernels %D%/gen/missing.hrm && touch $@
 %D%/gen/large.psm: %D%/large.hrm $(PROGRAMS_FROM)
 	$(AM_V_GEN)$(COMPILE_PROGRAM) $(srcdir)/%D%/large.hrm && touch $@
+%D%/gen/v4.psm: $(PROGRAMS_FROM) %D%/gen/programs.psy.h
+	$(AM_V_GEN)sed 's/@V@/4/g' $(srcdir)/%D%/versions.hrm.in >%D%/gen/v4.hrm && $(COMPILE_PROGRAM) --no-kernels %D%/gen/v4.hrm && touch $@
+
+# The soak of a whole service: `make soak` (tests/mem/local.mk) runs it for SOAK_SECONDS, `make check` through every fault once.
+check_tools += %D%/soak
+test_scripts += %D%/soak.sh
+%C%_soak_SOURCES = %D%/soak.c %D%/soak.h %D%/soak_clients.c %D%/soak_line.c %D%/soak_memory.c %D%/soak_report.c %D%/soak_service.c \
+    %D%/served_values.c %D%/served_values.h
+%C%_soak_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_soak_LDADD = runtime/libpsyne-core.la
+$(%C%_soak_OBJECTS): $(PROGRAMS_GENERATED) %D%/gen/v4.psm
+CLEANFILES += %D%/gen/v4.psm %D%/gen/v4.hrm
 EXTRA_DIST += %D%/programs.psy %D%/versions.hrm.in %D%/misfits.hrm.in %D%/large.hrm
 CLEANFILES += $(PROGRAMS_GENERATED) %D%/gen/v1.hrm %D%/gen/v2.hrm %D%/gen/v3.hrm %D%/gen/changed.hrm %D%/gen/misfit.hrm %D%/gen/missing.hrm
 EXTRA_DIST += %D%/shop.psy %D%/shop.hrm %D%/sizes.hrm %D%/titles.psy %D%/titles.hrm %D%/variants.psy %D%/variants.hrm

@@ -6,26 +6,6 @@
 
 #include "base/clock.h"
 
-/* Whole numbers: sums are exact. */
-static float row_value(uint64_t row, uint32_t d) { return (float)((row * 7 + d * 3) % 11) - 5; }
-static uint64_t row_key(uint64_t row) { return row * 1000003 + 17; }
-
-static psy_status fill(void *context, uint64_t row, void *out)
-{
-    (void)context;
-    for (uint32_t d = 0; d < SERVED_DIM; d++) {
-        ((float *)out)[d] = row_value(row, d);
-    }
-    return PSY_OK;
-}
-
-static psy_status key_of(void *context, uint64_t row, uint64_t *out)
-{
-    (void)context;
-    *out = row_key(row);
-    return PSY_OK;
-}
-
 psy_module *open_program(const char *file)
 {
     psy_module *module;
@@ -61,8 +41,12 @@ void served_open(served *s, const psy_broker_options *o)
 
 psy_rows served_rows(bool kept)
 {
-    return kept ? (psy_rows){.resident = "kept", .rank = 2, .dims = {SERVED_KEPT, SERVED_DIM}, .fill = fill, .key = key_of}
-                : (psy_rows){.resident = "rows", .rank = 2, .dims = {SERVED_ROWS, SERVED_DIM}, .fill = fill};
+    return kept ? (psy_rows){.resident = "kept",
+                             .rank = 2,
+                             .dims = {SERVED_KEPT, SERVED_DIM},
+                             .fill = served_fill,
+                             .key = served_key_of}
+                : (psy_rows){.resident = "rows", .rank = 2, .dims = {SERVED_ROWS, SERVED_DIM}, .fill = served_fill};
 }
 
 void served_data(psy_worker *worker, bool with_kept)
@@ -215,33 +199,6 @@ psy_pipeline served_pipeline(psy_channel *channel, const char *name)
     cr_assert_eq(psy_channel_open(channel, name, programs_ask_type(), programs_answer_type(), &out), PSY_OK, "%s",
                  psy_detail());
     return out;
-}
-
-static float vector_value(uint64_t key, uint32_t d) { return (float)((key * 5 + d) % 7) - 3; }
-
-float served_value(const char *pipeline, uint64_t key, uint32_t version)
-{
-    float sum = 0;
-    for (uint32_t d = 0; d < SERVED_DIM; d++) {
-        float x = vector_value(key, d);
-        if (strcmp(pipeline, "total") == 0) {
-            for (uint64_t row = 0; row < SERVED_ROWS; row++) {
-                sum += row_value(row, d) * x;
-            }
-        } else {
-            sum += strcmp(pipeline, "one") == 0 ? row_value((key - 17) / 1000003, d) * x : x;
-        }
-    }
-    return sum * (float)version;
-}
-
-void served_ask(void *message, uint64_t key)
-{
-    programs_ask *ask = programs_ask_init(message);
-    programs_ask_set_key(ask, key);
-    for (uint32_t d = 0; d < SERVED_DIM; d++) {
-        ask->vector[d] = vector_value(key, d);
-    }
 }
 
 psy_status served_call(psy_channel *channel, const psy_pipeline *pipeline, uint64_t key)

@@ -11,14 +11,12 @@
 #include <psyne/channel.h>
 #include <psyne/worker.h>
 
-#include "tests/service/gen/programs.psy.h"
 #include "tests/service/processes.h"
+#include "tests/service/served_values.h"
 #include "tests/test.h"
 
-enum { SERVED_SHARDS = 8, SERVED_ROWS = 37, SERVED_KEPT = 11, SERVED_DIM = 4 };
+enum { SERVED_SHARDS = 8 };
 static const uint64_t second_ns = 1000000000;
-
-#define PROGRAM_FILE(name) PSY_BUILD_DIR "/tests/service/gen/" name ".psm"
 
 typedef struct served {
     char uri[96];
@@ -66,9 +64,6 @@ psy_broker_counts served_counts(served *s);
 psy_channel *served_connect(const served *s, uint32_t in_flight);
 psy_pipeline served_pipeline(psy_channel *channel, const char *name);
 
-/* What version `v` answers. */
-float served_value(const char *pipeline, uint64_t key, uint32_t version);
-void served_ask(void *message, uint64_t key);
 /* Asks and returns the version that answered, having checked every number; fails the test otherwise. */
 uint32_t served_version(psy_channel *channel, const psy_pipeline *pipeline, const char *name, uint64_t key);
 /* The status of a call. */

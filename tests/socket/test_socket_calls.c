@@ -457,3 +457,45 @@ OVER_ALL(inside, of_one_thread)
     psy_worker_destroy(s.workers[0]);
     psy_broker_destroy(s.broker);
 }
+
+/* A shard that sits on more than a quarter of the service's places gets no more: what needs it is answered with TIMEOUT at
+ * once. Calls that are made again until their deadline are made again then, too. */
+OVER_ALL(calls, made_again_where_a_shard_hangs)
+{
+    service s = open_broker(uri, 1, 8);
+    hire(&s, 0, 1);
+    psy_channel_options plain = {.in_flight = 16};
+    psy_channel *channel;
+    psy_pipeline pipeline;
+    cr_assert_eq(psy_channel_connect(uri, &plain, &channel), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(psy_channel_open(channel, lane_names[LANE_KEY], &question_type, &answer_type, &pipeline), PSY_OK, "%s",
+                 psy_detail());
+    bool hangs = false;
+    uint32_t lanes[LANES], sent = 0;
+    uint64_t end = psy__now_ns() + 20 * second_ns;
+    psy_socket_options o = {.in_flight = 4, .retry = true};
+    psy_socket *socket = call_up(uri, &o, lanes);
+    for (; !hangs && psy__now_ns() < end && sent < 15; sent++) {
+        psy_call call;
+        psy_reply reply;
+        uint32_t n = 0;
+        question q = {.key = sent, .number = sent + 1, .stall_ns = sent == 0 ? second_ns : 0};
+        uint64_t deadline_ns = psy__now_ns() + 30000000;
+        cr_assert_eq(psy_channel_claim(channel, &pipeline, &call), PSY_OK, "%s", psy_detail());
+        memcpy(call.message, &q, sizeof q);
+        psy_channel_commit_until(channel, &call, NULL, deadline_ns);
+        while (psy_channel_poll(channel, &reply, 1, &n) == PSY_EMPTY) {
+            (void)!psy_channel_wait(channel, second_ns);
+        }
+        cr_assert(n == 1 && reply.status == PSY_TIMEOUT, "%s", psy_status_name(reply.status));
+        hangs = psy__now_ns() < deadline_ns;
+    }
+    cr_assert(hangs, "every call waited for its deadline");
+    answer a;
+    question q = {.key = 99, .number = 99};
+    cr_assert_eq(psy_socket_call(socket, lanes[LANE_KEY], &q, &a, 20 * second_ns), PSY_OK, "%s", psy_detail());
+    cr_assert(a.number == 99 && a.digest == digest(&q));
+    psy_socket_close(socket);
+    psy_channel_close(channel);
+    close_service(&s);
+}

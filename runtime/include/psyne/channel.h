@@ -14,7 +14,8 @@
  * Every request brings its reply's space: `claim` reserves one of `in_flight` reply slots, so back-pressure is the client's
  * own choice and a full service can never deadlock. Replies come in any order. Every committed call ends in exactly one
  * reply: its result, an error, TIMEOUT, CANCELLED, CLOSED when the service is about to end and has not taken it in, or
- * PEER_DIED when the service is gone.
+ * PEER_DIED when the service is gone. TIMEOUT comes before its time where a shard hangs with more than a quarter of the
+ * service's places: it is given no more.
  *
  * In a loop of the caller's own (epoll, poll, select), the descriptor is readable from when there is something to poll until it
  * was polled, and is as good as new after the loop has armed it:

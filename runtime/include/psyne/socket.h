@@ -68,12 +68,12 @@ typedef struct psy_socket_options {
                                  * messages; rounded up to a power of two; 0 = four of them; up to 2^31 */
     uint32_t peers_max;         /* of a bound socket: 1 .. 1024; 0 = 64 */
     uint32_t in_flight;         /* calls that have no released completion yet; 1 .. 65,536; 0 = 256 */
-    bool retry;                 /* calls that end in PEER_DIED are made again until their deadline. Pipelines change nothing,
-                                 * so one that ran twice is no harm */
-    uint64_t reconnect_min_ns;  /* between two tries to connect: this first, twice as long each time; 0 = 5 ms */
-    uint64_t reconnect_max_ns;  /* and this at most; 0 = 1 s */
-    psy_counters *counters;     /* where its side of each ring is counted; outlives the socket; NULL: nowhere */
-    psy_agent agent;            /* works in the caller's thread whenever the socket would sleep, see psyne/channel.h */
+    bool retry; /* calls that end in PEER_DIED, or in TIMEOUT before their deadline, are made again until then. Pipelines change
+                 * nothing, so one that ran twice is no harm */
+    uint64_t reconnect_min_ns; /* between two tries to connect: this first, twice as long each time; 0 = 5 ms */
+    uint64_t reconnect_max_ns; /* and this at most; 0 = 1 s */
+    psy_counters *counters;    /* where its side of each ring is counted; outlives the socket; NULL: nowhere */
+    psy_agent agent;           /* works in the caller's thread whenever the socket would sleep, see psyne/channel.h */
 } psy_socket_options;
 
 /* ---- life ---- */
