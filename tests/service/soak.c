@@ -459,17 +459,17 @@ static void run_once(void)
 
 /* ---- begin and end ---- */
 
-/* What starting takes is given back soon: the least that it holds within a moment. */
+/* What it holds once that has been the same for half a second: starting takes and gives. */
 static void look_at_first(process *p)
 {
     soak_holding now;
-    for (int i = 0; i < 10; i++, usleep(20000)) {
+    for (int same = 0, tries = 0; same < 25 && tries < 1000; tries++, usleep(20000)) {
         if (!soak_holding_of(p->pid, &now)) {
             soak_complain(it.shared, "%s %u is gone", soak_role_names[p->role], p->index);
             return;
         }
-        p->at_first.files = i == 0 || now.files < p->at_first.files ? now.files : p->at_first.files;
-        p->at_first.slabs = i == 0 || now.slabs < p->at_first.slabs ? now.slabs : p->at_first.slabs;
+        same = now.files == p->at_first.files && now.slabs == p->at_first.slabs ? same + 1 : 0;
+        p->at_first = now;
     }
 }
 
