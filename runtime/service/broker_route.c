@@ -257,7 +257,8 @@ static void scatter(psy_broker *b, uint32_t channel, const psy__route *route, co
                     .deadline_ns = record->deadline_ns,
                     .program = route->program->number,
                     .place = record->place,
-                    .pipeline = route->pipeline};
+                    .pipeline = route->pipeline,
+                    .data_version = b->edits.version};
     for (uint32_t s = 0; s < b->shard_count; s++) {
         if (!(to >> s & 1)) {
             continue;

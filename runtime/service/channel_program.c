@@ -22,6 +22,12 @@ static psy_status say_send(psy_channel *c, const void *bytes, size_t n, const ch
     return status;
 }
 
+psy_status psy__channel_no_answer(psy_channel *c, psy_status status)
+{
+    psy__channel_end(c);
+    return status == PSY_PEER_DIED ? psy__channel_closed(c) : status;
+}
+
 psy_status psy_channel_send_program(psy_channel *c, const void *bytes, size_t n, const char *name, uint32_t *version)
 {
     if (!c || !bytes || !n || !name || strlen(name) >= PSY_PROGRAM_NAME_BYTES) {
@@ -46,9 +52,5 @@ psy_status psy_channel_send_program(psy_channel *c, const void *bytes, size_t n,
     if (status == PSY_OK && version) {
         *version = sent.version;
     }
-    if (status != PSY_OK && !refused) { /* an answer that comes later would be taken for that to another question */
-        psy__channel_end(c);
-        return status == PSY_PEER_DIED ? psy__channel_closed(c) : status;
-    }
-    return status;
+    return status == PSY_OK || refused ? status : psy__channel_no_answer(c, status);
 }

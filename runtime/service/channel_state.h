@@ -82,6 +82,9 @@ void psy__name_peer(char *to, size_t room, const char *uri, psy__link *link);
 void psy__channel_disarm(psy_channel *c);
 void psy__channel_unwatch(psy_channel *c);
 
+/* A question was not answered, or not as it should be, as `status` and this thread's detail say. The connection is over: an
+ * answer that came later would be taken for that to another question. Returns what the caller is told. */
+psy_status psy__channel_no_answer(psy_channel *c, psy_status status);
 /* The connection is over; this thread's detail says why. */
 void psy__channel_end(psy_channel *c);
 /* CLOSED, with peer and reason. */

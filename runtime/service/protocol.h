@@ -12,11 +12,19 @@
  *           <- OPENED | REFUSED           CHANNEL  responses, bell
  *   SEND    module                        GONE                                  GONE  (cannot take the memory)
  *           <- SENT | REFUSED             PROGRAM  module                       PROGRAM_READY | PROGRAM_REFUSED
+ *   EDIT    file                          EDIT_STAGE  file                     EDIT_COUNTED | EDIT_REFUSED
+ *           <- EDITED | REFUSED           EDIT_TOTALS                           EDIT_READY | EDIT_REFUSED
+ *                                         EDIT_DONE                             PROGRAM_READY ...  EDIT_APPLIED
+ *                                         EDIT_GONE
  *                                         PROGRAM_GONE                           LEAVING
  *                                         REFUSED
  *
  * A worker is given every program of the service before it loads its data, and others while it serves. Each has a number, which
  * is never given twice, and a place, which is.
+ *
+ * An edit of the data (edit_file.h) is staged at all workers, which count their rows, learn how many there are together, and
+ * bind their programs to the sizes; then the broker flips: requests from there on name the next version. EDIT_GONE takes it
+ * back. Edits that were made before a worker came are staged with the version that they make, before ENGAGED.
  *
  * A bell is one end of a socket pair; whoever sent it keeps the other. Each end rings the other.
  *
@@ -29,11 +37,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <psyne/edit.h>
 #include <psyne/status.h>
 
 #include "transport/transport.h"
 
-enum { PSY_PROTOCOL_MAJOR = 2, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
+enum { PSY_PROTOCOL_MAJOR = 3, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
 enum {
     PSY_PROGRAMS_MAX = 256,     /* places */
     PSY_PROGRAM_NAME_BYTES = 64 /* of a program, with the end */
@@ -58,7 +67,17 @@ typedef enum psy__word {
     PSY_SAY_PROGRAM_GONE,
     PSY_SAY_SEND,
     PSY_SAY_SENT,
-    PSY_SAY_LEAVING
+    PSY_SAY_LEAVING,
+    PSY_SAY_EDIT,
+    PSY_SAY_EDITED,
+    PSY_SAY_EDIT_STAGE,
+    PSY_SAY_EDIT_COUNTED,
+    PSY_SAY_EDIT_TOTALS,
+    PSY_SAY_EDIT_READY,
+    PSY_SAY_EDIT_REFUSED,
+    PSY_SAY_EDIT_DONE,
+    PSY_SAY_EDIT_APPLIED,
+    PSY_SAY_EDIT_GONE
 } psy__word;
 
 typedef struct psy__said {
@@ -145,9 +164,10 @@ typedef struct psy__program_said {
     char name[PSY_PROGRAM_NAME_BYTES];
 } psy__program_said;
 
-/* To a worker: every program that there is has been said. */
+/* To a worker: every program that there is has been said, and every edit that is kept. */
 typedef struct psy__engaged {
     psy__said said;
+    uint64_t data_version; /* that it must have before it is ready */
 } psy__engaged;
 
 /* From a worker: it can run the program. */
@@ -186,6 +206,7 @@ typedef struct psy__sent {
 /* From a worker: it has said PROGRAM_READY of every program. File: a bell, as for clients. */
 typedef struct psy__ready {
     psy__said said;
+    uint64_t data_version;
 } psy__ready;
 
 /* To a worker: a client. Files: its response slab, its bell. */
@@ -200,6 +221,48 @@ typedef struct psy__gone {
     psy__said said;
     uint32_t channel, epoch;
 } psy__gone;
+
+/* From a client. File: edit_file.h. */
+typedef struct psy__edit_sent {
+    psy__said said;
+} psy__edit_sent;
+
+/* To a client: its edits are part of the data from this version on. */
+typedef struct psy__edited {
+    psy__said said;
+    uint64_t version;
+} psy__edited;
+
+/* To a worker, of the edit that has that number. STAGE, with the file: check it and make the next version; `version` is not 0
+ * where the service has made that version of it before, with those sizes. TOTALS: the sizes over all shards. */
+typedef struct psy__edit_staged {
+    psy__said said;
+    uint64_t number, version;
+    uint64_t totals[PSY_EDITS_TOGETHER_MAX],
+        firsts[PSY_EDITS_TOGETHER_MAX]; /* rows; of split data, those before this shard's */
+} psy__edit_staged;
+
+/* From a worker: the rows that it will have of each part. */
+typedef struct psy__edit_counted {
+    psy__said said;
+    uint64_t number;
+    uint64_t rows[PSY_EDITS_TOGETHER_MAX];
+} psy__edit_counted;
+
+/* EDIT_READY and EDIT_APPLIED of a worker, DONE and GONE of the broker. DONE: requests that name `version` may come; none that
+ * names an older one comes any more. */
+typedef struct psy__edit_word {
+    psy__said said;
+    uint64_t number, version;
+} psy__edit_word;
+
+/* From a worker: why it cannot take the edit. */
+typedef struct psy__edit_refused {
+    psy__said said;
+    uint64_t number;
+    uint32_t status, reserved;
+    char text[512];
+} psy__edit_refused;
 
 /* From a worker: give me nothing more; close the link when I hold nothing of anybody. */
 typedef struct psy__leaving {

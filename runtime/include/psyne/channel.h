@@ -13,8 +13,8 @@
  *
  * Every request brings its reply's space: `claim` reserves one of `in_flight` reply slots, so back-pressure is the client's
  * own choice and a full service can never deadlock. Replies come in any order. Every committed call ends in exactly one
- * reply: its result, an error, TIMEOUT, CANCELLED, CLOSED when the service is about to end and has not taken it in, or PEER_DIED
- * when the service is gone.
+ * reply: its result, an error, TIMEOUT, CANCELLED, CLOSED when the service is about to end and has not taken it in, or
+ * PEER_DIED when the service is gone.
  *
  * In a loop of the caller's own (epoll, poll, select), the descriptor is readable from when there is something to poll until it
  * was polled, and is as good as new after the loop has armed it:
@@ -34,6 +34,7 @@
 #include <stdint.h>
 
 #include <psyne/counters.h>
+#include <psyne/edit.h>
 #include <psyne/message.h>
 #include <psyne/status.h>
 
@@ -61,7 +62,7 @@ typedef struct psy_channel_options {
     /* Where it counts its side of every ring, two rows and one for each shard; outlives the channel. A ring that gets no row
      * goes uncounted. NULL: none are counted. */
     psy_counters *counters;
-    int trace; /* every call, unless it says otherwise: broker and workers tell of each step (doc/events.md) */
+    int trace;       /* every call, unless it says otherwise: broker and workers tell of each step (doc/events.md) */
     psy_agent agent; /* called by connect, open, wait and call; with work to do they sleep for a millisecond at most */
 } psy_channel_options;
 
@@ -116,6 +117,15 @@ PSY_NODISCARD psy_status psy_channel_open(psy_channel *channel, const char *pipe
  * channel is closed then. Blocks; allocates. */
 PSY_NODISCARD psy_status psy_channel_send_program(psy_channel *channel, const void *bytes, size_t n, const char *name,
                                                   uint32_t *version);
+
+/* Changes the service's resident data, psyne/edit.h, all `count` edits together, and waits until that is done. *version, if
+ * wanted: of the data, from that on; requests that are committed after the call see it, or a later one. Calls in flight go on
+ * meanwhile. DENIED (the service's rules do not say DATA for this user), INVALID (an edit does not fit the data or the other
+ * edits; the detail says which and why), NOT_FOUND (no such resident, key or row), TOO_LARGE, LIMIT (too many edits wait),
+ * NO_MEMORY, PEER_DIED (workers died of it), CLOSED; then nothing has changed. TIMEOUT: it may still happen, and the channel is
+ * closed. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_channel_edit(psy_channel *channel, const psy_edit *edits, uint32_t count, uint64_t *version,
+                                          uint64_t timeout_ns);
 
 /* Reserves a request's and its reply's space; one claim may be open at a time. FULL when `in_flight` calls are out or the
  * request ring is full: poll and release, or wait. CLOSED. Never blocks. */

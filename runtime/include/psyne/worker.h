@@ -39,8 +39,8 @@ typedef struct psy_worker_options {
     uint64_t connect_timeout_ns; /* 0 = 10 s */
     uint64_t arena_bytes;        /* working memory per message at most; 0 = 1 GiB */
     int validate;                /* vulkan: validation layers; any message fails the run */
-    /* Where it counts: four rows, and one for each client; outlives the worker. What gets no row goes uncounted. NULL: nothing is
-     * counted. */
+    /* Where it counts: four rows, and one for each client; outlives the worker. What gets no row goes uncounted. NULL: nothing
+     * is counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the worker; NULL: nobody is told */
     /* Modules that need not be sent, by what they are: names and versions are the broker's. The first one must be there, where
@@ -72,6 +72,8 @@ typedef struct psy_worker_counts {
     uint64_t uncounted;       /* rings and other things that got no row of the counters */
     uint32_t programs;        /* that it can run now */
     uint64_t errors;          /* replies that were errors of the program */
+    uint64_t edits;           /* of its data, while it served */
+    uint64_t data_version;
 } psy_worker_counts;
 
 /* Connects to the broker, takes the service's programs and opens the engine. UNREACHABLE, TIMEOUT, LAYOUT (another module),
