@@ -3,7 +3,7 @@
 dist_doc_DATA = $(wildcard $(srcdir)/%D%/*.md)
 docimagesdir = $(docdir)/images
 dist_docimages_DATA = %D%/images/dataflow.svg %D%/images/message-tail.svg %D%/images/nearest-graph.svg %D%/images/nearest-graph-O0.svg \
-    %D%/images/psyne-top.svg %D%/images/ring-crossover.svg %D%/images/live.png
+    %D%/images/psyne-top.svg %D%/images/ring-crossover.svg %D%/images/live.png %D%/images/rpc-load.svg
 dist_man1_MANS = %D%/man/psyne.1 %D%/man/psynec.1
 
 # For Vim and VS Code to take from there: doc/editors.md.

@@ -259,6 +259,7 @@ static psy_worker *create_worker(uint32_t shard)
                                         .engine = o->engine,
                                         .device = o->device,
                                         .max_batch = o->max_batch,
+                                        .max_wait_ns = UINT64_C(1000) * o->max_wait_us,
                                         .counters = me.counters,
                                         .log = &me.log.log};
     psy_worker *worker = NULL;
@@ -341,6 +342,7 @@ static bool start_thread(pthread_t *thread, void *(*body)(void *), void *context
 /* A worker's requests and all that it hears of come from the broker, so who sleeps for all of them is the broker. */
 static void run_on_one_thread(psy_broker *broker, psy_worker **workers, uint32_t count)
 {
+    const uint64_t wait_ns = me.order.options->max_wait_us ? UINT64_C(1000) * me.order.options->max_wait_us : sleep_ns;
     uint32_t idle = 0;
     while (!stopped()) {
         mind_supervisor(broker);
@@ -360,7 +362,7 @@ static void run_on_one_thread(psy_broker *broker, psy_worker **workers, uint32_t
             }
         }
         if (!idles(&idle)) {
-            psy_broker_wait(broker, sleep_ns);
+            psy_broker_wait(broker, wait_ns < sleep_ns ? wait_ns : sleep_ns);
         }
     }
 }

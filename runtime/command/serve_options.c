@@ -40,6 +40,7 @@ static const setting settings[] = {
     {PSY_OPTION_SERVE_DEVICE, TEXT, false, AT(device), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_AGENTS, CHOICE, false, AT(agents), 0, 0, PSY_AGENTS_PROCESSES, agents},
     {PSY_OPTION_SERVE_MAX_BATCH, NUMBER, false, AT(max_batch), 1, PSY_BATCH_MAX, 64, NULL},
+    {PSY_OPTION_SERVE_MAX_WAIT, NUMBER, false, AT(max_wait_us), 0, 1000000, 0, NULL},
     {PSY_OPTION_SERVE_IN_FLIGHT, NUMBER, false, AT(in_flight), 1, 1 << 20, 4096, NULL},
     {PSY_OPTION_SERVE_CLIENTS, NUMBER, false, AT(clients), 1, 4096, 64, NULL},
     {PSY_OPTION_SERVE_MAX_REQUEST, NUMBER, false, AT(max_request_bytes), 0, 1 << 30, 0, NULL},

@@ -66,17 +66,19 @@ bool psy__spans_take(const psy__span *spans, uint32_t span_count, uint32_t count
     return n == count;
 }
 
-void psy__message_headers(const psy__module *m, const psy_psm_type *type, uint8_t *message)
+void psy__message_headers(const psy__module *m, const psy_psm_type *type, uint8_t *const *messages, uint32_t count)
 {
-    for (uint32_t i = 0; i < type->field_count; i++) {
-        const psy_psm_field *f = &m->fields[type->first_field + i];
-        if (f->kind == PSY_FIELD_PART) {
-            memcpy(message + f->offset, &f->default_bits, sizeof f->default_bits);
-        }
-    }
     struct {
         uint32_t bytes;
         uint16_t version, reserved;
     } header = {type->bytes, (uint16_t)type->version, 0};
-    memcpy(message, &header, sizeof header);
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(messages[i], &header, sizeof header);
+    }
+    for (uint32_t k = 0; k < type->field_count; k++) {
+        const psy_psm_field *f = &m->fields[type->first_field + k];
+        for (uint32_t i = 0; f->kind == PSY_FIELD_PART && i < count; i++) {
+            memcpy(messages[i] + f->offset, &f->default_bits, sizeof f->default_bits);
+        }
+    }
 }

@@ -117,8 +117,8 @@ PSY_NODISCARD psy_status psy__engine_open(const char *name, const psy__engine_op
 PSY_NODISCARD psy_status psy__binding_check(const psy__binding *binding, const psy__bound_program *bound);
 /* Writes where each message of the spans starts; false if they are not `count` together. */
 bool psy__spans_take(const psy__span *spans, uint32_t span_count, uint32_t count, uint8_t **out);
-/* The headers of a message, and of the parts that lie in it, as the type has them. */
-void psy__message_headers(const psy__module *m, const psy_psm_type *type, uint8_t *message);
+/* The headers of messages, and of the parts that lie in them, as the type has them. */
+void psy__message_headers(const psy__module *m, const psy_psm_type *type, uint8_t *const *messages, uint32_t count);
 
 static inline void psy__engine_close(psy__engine *e)
 {

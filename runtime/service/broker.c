@@ -3,16 +3,16 @@
 #include <psyne/broker.h>
 
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/idle.h"
 #include "service/broker_state.h"
 
-enum { IN_FLIGHT_DEFAULT = 4096, CLIENTS_DEFAULT = 64, SPINS = 64, YIELDS = 8 };
+enum { IN_FLIGHT_DEFAULT = 4096, CLIENTS_DEFAULT = 64 };
 enum { CLIENT_EDIT_BYTES_DEFAULT = 64 << 20 };
 enum { CLIENT_PROGRAM_BYTES_DEFAULT = 1 << 20, CLIENT_ARENA_BYTES_DEFAULT = 64 << 20, CLIENT_WORK_DEFAULT = 1 << 28 };
 static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000;
@@ -287,16 +287,12 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
 
 void psy_broker_run(psy_broker *b)
 {
-    uint32_t idle = 0;
+    psy__idle idle = {0};
     while (!atomic_load_explicit(&b->stop, memory_order_acquire) &&
            !atomic_load_explicit(&b->health.drained, memory_order_relaxed)) {
         if (psy_broker_do_work(b)) {
-            idle = 0;
-        } else if (++idle < SPINS) {
-            psy__relax();
-        } else if (idle < SPINS + YIELDS) {
-            sched_yield();
-        } else {
+            psy__idle_end(&idle);
+        } else if (!psy__idle_wait(&idle)) {
             psy_broker_wait(b, sleep_ns_max);
         }
     }

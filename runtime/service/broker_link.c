@@ -192,7 +192,8 @@ static void welcome_callers(psy_broker *b)
 
 static psy_status make_shard_slab(psy_broker *b, psy__shard *s)
 {
-    uint64_t ring_bytes = psy_ring_bytes(b->ring_stride, b->ring_slots), finish_bytes = psy_ring_bytes(8, b->ring_slots * 2);
+    uint64_t ring_bytes = psy_ring_bytes(b->ring_stride, b->ring_slots),
+             finish_bytes = psy_ring_bytes(sizeof(psy__finished), b->ring_slots * 2);
     psy_slab_options options = {.bytes = ring_bytes + finish_bytes, .name = "psyne-shard"};
     psy_status status = psy_slab_create(&options, &s->slab);
     if (status != PSY_OK) {
@@ -200,7 +201,7 @@ static psy_status make_shard_slab(psy_broker *b, psy__shard *s)
     }
     uint8_t *data = psy_slab_data(s->slab);
     status = psy_ring_init(&s->requests, data, ring_bytes, b->ring_stride, b->ring_slots);
-    psy_ring_shape shape = {PSY_RING_SPSC, 8, b->ring_slots * 2};
+    psy_ring_shape shape = {PSY_RING_SPSC, sizeof(psy__finished), b->ring_slots * 2};
     status = status == PSY_OK ? psy_ring_format(data + ring_bytes, finish_bytes, &shape) : status;
     return status == PSY_OK
                ? psy_ring_attach(&s->finished, PSY_RING_CONSUMER, data + ring_bytes, finish_bytes, shape.stride, shape.slots)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "service/broker_state.h"
+#include "service/scatter.h"
 
 enum { DRAIN_BATCH = 64 };
 
@@ -39,8 +40,10 @@ static void free_ticket(psy_broker *b, uint32_t id)
     b->staged[record->place].tickets--;
     record->used = false;
     record->generation++;
-    atomic_store_explicit(&psy__ticket_at(&b->gather, id)->state, psy__ticket_state(record->generation, 0, PSY_TICKET_FREE),
-                          memory_order_release);
+    if (!record->alone) {
+        atomic_store_explicit(&psy__ticket_at(&b->gather, id)->state, psy__ticket_state(record->generation, 0, PSY_TICKET_FREE),
+                              memory_order_release);
+    }
     b->free_tickets[b->free_count++] = id;
 }
 
@@ -51,11 +54,15 @@ static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status st
     psy__ticket *ticket = psy__ticket_at(&b->gather, id);
     uint64_t open = psy__ticket_state(record->generation, 0, PSY_TICKET_OPEN);
     if (record->failed ||
-        !atomic_compare_exchange_strong(&ticket->state, &open, psy__ticket_state(record->generation, 0, PSY_TICKET_FAILED))) {
+        (!record->alone &&
+         !atomic_compare_exchange_strong(&ticket->state, &open, psy__ticket_state(record->generation, 0, PSY_TICKET_FAILED)))) {
         return; /* failed before, or a shard is just answering */
     }
     record->failed = true;
-    record->late = record->expected & ~atomic_load_explicit(&ticket->done, memory_order_acquire);
+    record->late = record->expected;
+    if (!record->alone) {
+        record->late &= ~atomic_load_explicit(&ticket->done, memory_order_acquire);
+    }
     for (uint64_t rest = record->late; rest; rest &= rest - 1) {
         b->shards[__builtin_ctzll(rest)].late++;
     }
@@ -65,14 +72,11 @@ static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status st
 }
 
 /* A ticket came back: how long its request took. What the shard says of when it ended counts where it can be. */
-static void count_end(const psy_broker *b, uint32_t id, psy_status status)
+static void count_end(const psy_broker *b, const psy__ticket_record *record, uint64_t ended)
 {
-    const psy__ticket_record *record = &b->tickets[id];
-    const uint64_t ended_ns = atomic_load_explicit(&psy__ticket_at(&b->gather, id)->ended_ns, memory_order_relaxed);
     if (!record->failed) { /* that was told when it failed */
-        psy__latency_add(
-            record->latency,
-            (ended_ns - record->began_ns <= b->now_ns - record->began_ns ? ended_ns : b->now_ns) - record->began_ns, status);
+        const uint64_t took_ns = psy__finished_ns(ended) - record->began_ns, most_ns = b->now_ns - record->began_ns;
+        psy__latency_add(record->latency, took_ns <= most_ns ? took_ns : most_ns, psy__finished_status(ended));
     }
 }
 
@@ -80,13 +84,14 @@ uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
 {
     psy_ring *ring = &b->shards[shard].finished;
     uint32_t total = 0, got;
-    const uint64_t *entries;
+    const psy__finished *entries;
     while ((entries = psy_ring_peek(ring, DRAIN_BATCH, &got)) != NULL) {
         for (uint32_t i = 0; i < got; i++) {
-            uint32_t id = psy__finish_ticket(entries[i]);
-            if (id < b->ticket_count && b->tickets[id].used && b->tickets[id].generation == entries[i] >> 32) {
-                count_end(b, id, psy__finish_status(entries[i]));
-                free_ticket(b, id);
+            psy__finished f;
+            memcpy(&f, &entries[i], sizeof f); /* read once: a worker may lie */
+            if (f.ticket < b->ticket_count && b->tickets[f.ticket].used && b->tickets[f.ticket].generation == f.generation) {
+                count_end(b, &b->tickets[f.ticket], f.ended);
+                free_ticket(b, f.ticket);
             }
         }
         psy_ring_release(ring, got);
@@ -103,6 +108,9 @@ uint32_t psy__broker_overdue(psy_broker *b)
     }
     uint32_t n = 0;
     uint64_t next_ns = UINT64_MAX;
+    for (uint32_t s = 0; s < b->shard_count; s++) { /* what is done, but was not looked at in time, is not late */
+        n += b->shards[s].phase == SHARD_READY ? psy__broker_collect(b, s) : 0;
+    }
     for (uint32_t id = 0; id < b->ticket_count; id++) {
         const psy__ticket_record *record = &b->tickets[id];
         if (!record->used || record->failed) {
@@ -131,7 +139,7 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
         }
         psy__ticket *ticket = psy__ticket_at(&b->gather, id);
         uint64_t state = atomic_load_explicit(&ticket->state, memory_order_acquire);
-        if ((state & 0xffff) == PSY_TICKET_CLOSING) {
+        if (!record->alone && (state & 0xffff) == PSY_TICKET_CLOSING) {
             if ((state >> 16 & 0xffff) == shard) { /* it died while it answered */
                 answer(b, record, shard, PSY_PEER_DIED);
                 psy__broker_failed(b, record, shard, PSY_PEER_DIED);
@@ -152,7 +160,7 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
         forgive(b, record, UINT64_C(1) << shard);
         /* With every report in, nobody touches the ticket any more but by its generation: it may be freed even if a live shard
          * completed the list and is about to say so. */
-        bool complete = psy__ticket_report(ticket, record->generation, shard, PSY_PEER_DIED) ||
+        bool complete = record->alone || psy__ticket_report(ticket, record->generation, shard, PSY_PEER_DIED) ||
                         (atomic_load_explicit(&ticket->done, memory_order_acquire) & record->expected) == record->expected;
         if (complete && record->failed) {
             free_ticket(b, id);
@@ -171,21 +179,22 @@ static psy_status shard_status(const psy_broker *b, const psy__client *c, uint32
     return shard->late > b->ticket_count / 4 || (c->untold >> s & 1) ? PSY_TIMEOUT : PSY_OK;
 }
 
-/* The next shard in turn, preferably one that is not late with anything. */
-static uint32_t any_shard(psy_broker *b, const psy__client *c)
+/* The next shard in turn, preferably one that is not late with anything; *why: whether it takes requests. */
+static uint32_t any_shard(psy_broker *b, const psy__client *c, psy_status *why)
 {
-    uint32_t best = b->next_shard;
-    psy_status best_status = PSY_PEER_DIED;
-    for (uint32_t i = 1; i <= b->shard_count; i++) {
-        uint32_t s = (b->next_shard + i) % b->shard_count;
+    uint32_t best = b->next_shard, s = best;
+    *why = PSY_PEER_DIED;
+    for (uint32_t i = 0; i < b->shard_count; i++) {
+        s = s + 1 < b->shard_count ? s + 1 : 0;
         psy_status status = shard_status(b, c, s);
         if (status == PSY_OK && b->shards[s].late == 0) {
             best = s;
+            *why = PSY_OK;
             break;
         }
-        if (status != PSY_PEER_DIED && best_status != PSY_OK) {
+        if (status != PSY_PEER_DIED && *why != PSY_OK) {
             best = s;
-            best_status = status;
+            *why = status;
         }
     }
     b->next_shard = best;
@@ -195,17 +204,22 @@ static uint32_t any_shard(psy_broker *b, const psy__client *c)
 /* Where a request goes: the shards as bits, or 0 with the status to answer. */
 static uint64_t targets(psy_broker *b, const psy__client *c, const psy__route *route, const psy_envelope *e, psy_status *why)
 {
-    uint64_t to = b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1;
-    if (route->kind != PSY_ROUTE_ALL) {
-        to = UINT64_C(1) << (route->kind == PSY_ROUTE_KEY ? psy__shard_of(e->route, b->shard_count) : any_shard(b, c));
+    if (route->kind == PSY_ROUTE_ANY) {
+        uint32_t s = any_shard(b, c, why);
+        return *why == PSY_OK ? UINT64_C(1) << s : 0;
     }
-    for (uint64_t rest = to; rest; rest &= rest - 1) {
-        *why = shard_status(b, c, (uint32_t)__builtin_ctzll(rest));
+    if (route->kind == PSY_ROUTE_KEY) {
+        uint32_t s = psy__shard_of(e->route, b->shard_count);
+        *why = shard_status(b, c, s);
+        return *why == PSY_OK ? UINT64_C(1) << s : 0;
+    }
+    for (uint32_t s = 0; s < b->shard_count; s++) {
+        *why = shard_status(b, c, s);
         if (*why != PSY_OK) {
             return 0;
         }
     }
-    return to;
+    return b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1;
 }
 
 /* The envelope is the service's own copy. *route: where it goes. */
@@ -221,62 +235,74 @@ static psy_status check(const psy__client *c, const psy_envelope *e, const psy__
     return r->program ? PSY_OK : (psy_status)r->why;
 }
 
-/* One request into the rings of its shards. The rings have a frame for every ticket and cannot be full. */
-static void scatter(psy_broker *b, uint32_t channel, const psy__route *route, const psy_envelope *e, const uint8_t *payload,
-                    uint64_t to)
+/* A ticket for a request to these shards. */
+static uint32_t take_ticket(psy_broker *b, uint32_t channel, const psy_envelope *e, const psy__route *route, uint64_t to)
 {
     uint32_t id = b->free_tickets[--b->free_count];
     psy__ticket_record *record = &b->tickets[id];
     uint64_t wait_ns = (uint64_t)(e->deadline_ms ? e->deadline_ms : UINT16_MAX) * 1000000;
-    *record = (psy__ticket_record){.used = true,
-                                   .generation = record->generation,
-                                   .channel = channel,
-                                   .epoch = b->clients[channel].epoch,
-                                   .slot = e->slot,
-                                   .slot_generation = e->generation,
-                                   .place = (uint32_t)(route->program - b->staged),
-                                   .pipeline = route->pipeline,
-                                   .expected = to,
-                                   .request = e->request,
-                                   .deadline_ns = b->now_ns + wait_ns,
-                                   .latency = psy__measure_of(b, route->program, route->pipeline),
-                                   .began_ns = b->now_ns};
-    route->program->tickets++;
+    record->used = true;
+    record->failed = record->traced = false;
+    record->alone = route->kind != PSY_ROUTE_ALL;
+    record->channel = channel;
+    record->epoch = b->clients[channel].epoch;
+    record->slot = e->slot;
+    record->slot_generation = e->generation;
+    record->place = (uint32_t)(route->program - b->staged);
+    record->pipeline = route->pipeline;
+    record->expected = to;
+    record->late = 0;
+    record->request = e->request;
+    record->deadline_ns = b->now_ns + wait_ns;
+    record->latency = psy__measure_of(b, route->program, route->pipeline);
+    record->began_ns = b->now_ns;
     b->overdue_ns = record->deadline_ns < b->overdue_ns ? record->deadline_ns : b->overdue_ns;
-    psy__ticket *ticket = psy__ticket_at(&b->gather, id);
-    ticket->expected = to;
-    atomic_store_explicit(&ticket->done, 0, memory_order_relaxed);
-    atomic_store_explicit(&ticket->state, psy__ticket_state(record->generation, 0, PSY_TICKET_OPEN), memory_order_release);
+    route->program->tickets++;
+    if (!record->alone) {
+        psy__ticket *ticket = psy__ticket_at(&b->gather, id);
+        ticket->expected = to;
+        atomic_store_explicit(&ticket->done, 0, memory_order_relaxed);
+        atomic_store_explicit(&ticket->state, psy__ticket_state(record->generation, 0, PSY_TICKET_OPEN), memory_order_release);
+    }
     if (e->flags & PSY_FLAG_TRACE) {
         psy__broker_taken(b, id, e);
     }
-    psy__hop hop = {.ticket = id,
-                    .generation = record->generation,
-                    .channel = channel,
-                    .epoch = record->epoch,
-                    .deadline_ns = record->deadline_ns,
-                    .program = route->program->number,
-                    .place = record->place,
-                    .pipeline = route->pipeline,
-                    .data_version = b->edits.version};
-    for (uint32_t s = 0; s < b->shard_count; s++) {
-        if (!(to >> s & 1)) {
+    return id;
+}
+
+/* The shard broke its ring: it is as good as dead. */
+static void cannot_send(psy_broker *b, uint32_t id, uint32_t shard)
+{
+    const psy__ticket_record *record = &b->tickets[id];
+    fail_ticket(b, id, NOBODY, PSY_PEER_DIED);
+    if (record->alone || psy__ticket_report(psy__ticket_at(&b->gather, id), record->generation, shard, PSY_PEER_DIED)) {
+        free_ticket(b, id);
+    }
+}
+
+/* One request into the rings of its shards. The rings have a frame for every ticket and cannot be full. */
+static void scatter(psy_broker *b, uint32_t id, const psy_envelope *e, const uint8_t *payload)
+{
+    const psy__ticket_record *record = &b->tickets[id];
+    for (uint64_t rest = record->expected; rest; rest &= rest - 1) {
+        uint32_t s = (uint32_t)__builtin_ctzll(rest);
+        psy__shard *shard = &b->shards[s];
+        psy__frame *frame = psy__scatter(&shard->requests, e, payload);
+        if (!frame) {
+            cannot_send(b, id, s);
             continue;
         }
-        uint32_t got;
-        uint8_t *frame = psy_ring_claim(&b->shards[s].requests, 1, &got);
-        if (!frame) { /* the shard broke its ring: it is as good as dead */
-            fail_ticket(b, id, NOBODY, PSY_PEER_DIED);
-            if (psy__ticket_report(ticket, record->generation, s, PSY_PEER_DIED)) {
-                free_ticket(b, id);
-            }
-            continue;
-        }
-        memcpy(frame, &hop, sizeof hop);
-        memcpy(frame + PSY_FRAME_ENVELOPE, e, sizeof *e);
-        memcpy(frame + PSY_FRAME_PAYLOAD, payload, e->length);
-        psy_ring_commit(&b->shards[s].requests, 1);
-        b->shards[s].sent = true;
+        frame->hop = (psy__hop){.ticket = id,
+                                .generation = record->generation,
+                                .channel = record->channel,
+                                .epoch = record->epoch,
+                                .deadline_ns = record->deadline_ns,
+                                .program = b->staged[record->place].number,
+                                .place = record->place,
+                                .pipeline = record->pipeline,
+                                .data_version = b->edits.version};
+        psy_ring_commit(&shard->requests, 1);
+        shard->sent = true;
         b->counts.scatter_bytes += e->length;
     }
 }
@@ -306,8 +332,8 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
         uint64_t to = why == PSY_OK ? targets(b, c, route, &e, &why) : 0;
         if (to) {
             b->counts.requests++;
-            psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, (uint32_t)__builtin_popcountll(to), true);
-            scatter(b, channel, route, &e, frame + PSY_ENVELOPE_BYTES, to);
+            psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, route->kind == PSY_ROUTE_ALL ? b->shard_count : 1, true);
+            scatter(b, take_ticket(b, channel, &e, route, to), &e, frame + PSY_ENVELOPE_BYTES);
         } else {
             psy__share_pay(&c->share, b->ring_stride, 1, false);
             psy__broker_refused_request(b, channel, &e, why);
@@ -324,20 +350,33 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
 
 void psy__broker_flush(psy_broker *b)
 {
+    bool any = false;
     for (uint32_t s = 0; s < b->shard_count; s++) {
-        psy__shard *shard = &b->shards[s];
-        if (shard->sent) {
-            shard->sent = false;
-            psy_ring_flush(&shard->requests);
-            psy__ring_wake_bell(&shard->requests, &shard->bell);
+        if (b->shards[s].sent) {
+            psy_ring_flush(&b->shards[s].requests);
+            any = true;
         }
     }
     for (uint32_t i = 0; i < b->client_top; i++) {
-        psy__client *c = &b->clients[i];
-        if (c->completed) {
-            c->completed = false;
-            psy_ring_flush(&c->completions);
-            psy__ring_wake_bell(&c->completions, &c->bell);
+        if (b->clients[i].completed) {
+            psy_ring_flush(&b->clients[i].completions);
+            any = true;
+        }
+    }
+    if (!any) {
+        return;
+    }
+    psy_ring_fence();
+    for (uint32_t s = 0; s < b->shard_count; s++) {
+        if (b->shards[s].sent) {
+            b->shards[s].sent = false;
+            psy__ring_wake_bell_fenced(&b->shards[s].requests, &b->shards[s].bell);
+        }
+    }
+    for (uint32_t i = 0; i < b->client_top; i++) {
+        if (b->clients[i].completed) {
+            b->clients[i].completed = false;
+            psy__ring_wake_bell_fenced(&b->clients[i].completions, &b->clients[i].bell);
         }
     }
 }

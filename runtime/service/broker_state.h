@@ -134,6 +134,8 @@ typedef struct psy__shard {
 /* The broker's own record of a ticket; what lies in shared memory is only ever compared with it. */
 typedef struct psy__ticket_record {
     bool used, failed, traced;
+    bool alone; /* goes to one shard, which answers by itself: only the reply's slot says who may, and the gather slab's ticket
+                   is not used */
     uint32_t generation;
     uint32_t channel, epoch, slot, slot_generation;
     uint32_t place, pipeline; /* of the program */

@@ -10,7 +10,18 @@
 #include "base/siphash.h"
 
 /* The broker answers TIMEOUT at the deadline; only when that does not come either does the client give up by itself. */
-static const uint64_t grace_ns = 100000000, second_ns = 1000000000;
+static const uint64_t grace_ns = 100000000, second_ns = 1000000000, late_ns_max = 1000000;
+
+/* The request's name in logs and traces: the sequence number through the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast
+ * splittable pseudorandom number generators", 2014), salted before and between. No two of a channel are the same, and who does
+ * not know the salt finds no order in them; more it need not be, since the envelope has the number beside it. */
+static uint64_t request_name(const uint64_t salt[2], uint64_t sequence)
+{
+    uint64_t x = sequence ^ salt[0];
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27 ^ salt[1]) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
 
 psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_call *call)
 {
@@ -57,7 +68,31 @@ void psy_channel_abort(psy_channel *c, psy_call *call)
     }
 }
 
-static void commit(psy_channel *c, psy_call *call, void *user, uint64_t now, uint16_t deadline_ms, uint64_t give_up_ns)
+/* The fresh calls are published, by `now` at the latest: a client that let them wait loses nothing of their time. */
+static void settle_fresh(psy_channel *c, uint64_t now)
+{
+    uint64_t late_ns = now - c->fresh_ns;
+    for (uint32_t i = 0; late_ns > late_ns_max && i < c->fresh_count; i++) {
+        psy__call_state *call = &c->calls[c->fresh[i]];
+        call->give_up_ns = psy__add_ns(call->give_up_ns, late_ns);
+    }
+    c->fresh_count = 0;
+}
+
+/* The clock is read for the first of those that are published together. */
+static uint64_t time_of_commit(psy_channel *c)
+{
+    if (c->fresh_count == 0 || c->requests.shown == c->requests.position) {
+        uint64_t now = psy__now_ns();
+        settle_fresh(c, now);
+        c->fresh_ns = now;
+    }
+    return c->fresh_ns;
+}
+
+/* `until`: the deadline is the caller's own, whenever the call is published. */
+static void commit(psy_channel *c, psy_call *call, void *user, uint64_t now, uint16_t deadline_ms, uint64_t give_up_ns,
+                   bool until)
 {
     if (!c->claimed || call->slot >= c->in_flight || c->calls[call->slot].phase != CALL_CLAIMED) {
         return;
@@ -65,52 +100,82 @@ static void commit(psy_channel *c, psy_call *call, void *user, uint64_t now, uin
     const psy_pipeline *pipeline = call->pipeline;
     psy__call_state *state = &c->calls[call->slot];
     uint64_t sequence = ++c->sequence;
+    if (!until) {
+        c->fresh[c->fresh_count++] = call->slot;
+    }
     state->phase = CALL_OUT;
     state->user = user;
     state->committed_ns = now;
     state->give_up_ns = give_up_ns;
     c->give_up_due_ns = give_up_ns < c->give_up_due_ns ? give_up_ns : c->give_up_due_ns;
-    psy_envelope envelope = {
+    uint64_t route = 0;
+    if (pipeline->key_offset != UINT32_MAX) {
+        uint64_t key;
+        memcpy(&key, (const uint8_t *)call->message + pipeline->key_offset, sizeof key);
+        route = psy__siphash_word(c->route_salt, key);
+    }
+    call->request = request_name(c->request_salt, sequence);
+    *((psy_envelope *)call->message - 1) = (psy_envelope){
         .length = pipeline->request_bytes,
         .kind = PSY_KIND_REQUEST,
         .flags = call->trace ? PSY_FLAG_TRACE : 0,
         .deadline_ms = deadline_ms,
-        .request = psy__siphash(c->request_salt, &sequence, sizeof sequence),
+        .request = call->request,
+        .route = route,
         .pipeline = pipeline->id,
         .type = pipeline->request_type,
         .sequence = sequence,
         .slot = call->slot,
         .generation = state->generation,
     };
-    call->request = envelope.request;
-    if (pipeline->key_offset != UINT32_MAX) {
-        envelope.route = psy__siphash(c->route_salt, (const uint8_t *)call->message + pipeline->key_offset, 8);
-    }
-    memcpy((uint8_t *)call->message - PSY_ENVELOPE_BYTES, &envelope, sizeof envelope);
     atomic_store_explicit(&psy__reply_at(&c->responses, call->slot)->state,
                           psy__reply_state(state->generation, 0, PSY_PHASE_PENDING), memory_order_release);
     psy_ring_commit(&c->requests, 1);
     c->outstanding++;
     c->claimed = false;
+    c->unrung = true;
+    if (c->fresh_count == PSY_RING_BATCH) {
+        psy_ring_flush(&c->requests);
+    }
+}
+
+static void publish(psy_channel *c)
+{
+    if (c->unrung) {
+        psy_ring_flush(&c->requests);
+        psy__ring_wake_bell(&c->requests, &c->bell);
+        c->unrung = false;
+    }
+}
+
+void psy__channel_publish(psy_channel *c, uint64_t now)
+{
+    publish(c);
+    if (c->fresh_count) {
+        settle_fresh(c, now);
+    }
 }
 
 void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
 {
-    uint64_t now = psy__now_ns();
-    commit(c, call, user, now, (uint16_t)c->call_timeout_ms, now + (uint64_t)c->call_timeout_ms * 1000000 + grace_ns);
+    uint64_t now = time_of_commit(c);
+    commit(c, call, user, now, (uint16_t)c->call_timeout_ms, now + (uint64_t)c->call_timeout_ms * 1000000 + grace_ns, false);
 }
 
 void psy_channel_commit_until(psy_channel *c, psy_call *call, void *user, uint64_t deadline_ns)
 {
     uint64_t now = psy__now_ns(), left_ns = deadline_ns > now ? deadline_ns - now : 0;
     uint64_t ms = left_ns / 1000000 + (left_ns % 1000000 != 0);
-    commit(c, call, user, now, (uint16_t)(ms > UINT16_MAX ? 0 : ms ? ms : 1), deadline_ns);
+    commit(c, call, user, now, (uint16_t)(ms > UINT16_MAX ? 0 : ms ? ms : 1), deadline_ns, true);
 }
 
 void psy_channel_flush(psy_channel *c)
 {
-    psy_ring_flush(&c->requests);
-    psy__ring_wake_bell(&c->requests, &c->bell);
+    bool waits = c->requests.shown != c->requests.position;
+    publish(c);
+    if (waits) { /* otherwise whoever reads the clock next settles them */
+        settle_fresh(c, psy__now_ns());
+    }
 }
 
 psy_status psy_channel_call(psy_channel *c, const psy_pipeline *pipeline, const void *request, psy_reply *reply)

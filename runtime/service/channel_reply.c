@@ -4,14 +4,11 @@
 #include "service/channel_state.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
 
 #include "base/clock.h"
 
 enum {
-    SPINS = 256, /* looks at the rings before the first yield */
-    YIELDS = 8,  /* then before it sleeps */
     COMPLETIONS_TAKEN = 64,
     QUARANTINE_TRIES = 64 /* the word changes twice at most, unless somebody lies */
 };
@@ -41,35 +38,35 @@ static void give_back(psy_channel *c, uint32_t slot)
 }
 
 /* Ends a call that is out: its one reply. */
-static psy_reply finish(psy_channel *c, uint32_t slot, psy_status status, uint64_t now)
+static void finish(psy_channel *c, uint32_t slot, psy_status status, uint64_t now, psy_reply *reply)
 {
-    psy__call_state *call = &c->calls[slot];
-    psy_reply reply = {.status = status,
-                       .user = call->user,
-                       .latency_ns = now - call->committed_ns,
-                       .slot = slot,
-                       .generation = call->generation};
+    const psy__call_state *call = &c->calls[slot];
+    reply->status = status;
+    reply->bytes = 0;
+    reply->message = NULL;
+    reply->user = call->user;
+    reply->latency_ns = now - call->committed_ns;
+    reply->slot = slot;
+    reply->generation = call->generation;
     c->outstanding--;
-    return reply;
 }
 
 /* A slot that is DONE: what it says is read once. Error replies give their slot back at once. */
-static psy_reply take(psy_channel *c, uint32_t slot, uint64_t now)
+static void take(psy_channel *c, uint32_t slot, uint64_t now, psy_reply *reply)
 {
     const volatile psy__reply_header *header = psy__reply_at(&c->responses, slot);
     uint32_t status = header->status, bytes = header->bytes;
-    psy_reply reply = finish(c, slot, (psy_status)status, now);
     if (status == PSY_OK && bytes != c->calls[slot].reply_bytes) {
-        reply.status = PSY_PROTOCOL;
+        status = PSY_PROTOCOL;
     }
-    if (reply.status == PSY_OK) {
+    finish(c, slot, (psy_status)status, now, reply);
+    if (status == PSY_OK) {
         c->calls[slot].phase = CALL_TAKEN;
-        reply.bytes = bytes;
-        reply.message = psy__reply_payload(&c->responses, slot);
+        reply->bytes = bytes;
+        reply->message = psy__reply_payload(&c->responses, slot);
     } else {
         give_back(c, slot);
     }
-    return reply;
 }
 
 static bool is_done(psy_channel *c, uint32_t slot)
@@ -85,9 +82,9 @@ static uint32_t fail_outstanding(psy_channel *c, psy_reply *replies, uint32_t ma
     for (uint32_t slot = 0; n < max && c->outstanding > 0 && slot < c->in_flight; slot++) {
         if (c->calls[slot].phase == CALL_OUT) {
             if (is_done(c, slot)) {
-                replies[n++] = take(c, slot, now);
+                take(c, slot, now, &replies[n++]);
             } else {
-                replies[n++] = finish(c, slot, PSY_PEER_DIED, now);
+                finish(c, slot, PSY_PEER_DIED, now, &replies[n++]);
                 c->calls[slot].phase = CALL_QUARANTINED; /* a worker may still be writing: never used again */
             }
         }
@@ -127,11 +124,11 @@ static uint32_t give_up_late(psy_channel *c, psy_reply *replies, uint32_t max, u
         }
         bool quarantined = quarantine(c, slot);
         if (quarantined) {
-            replies[n++] = finish(c, slot, PSY_TIMEOUT, now);
+            finish(c, slot, PSY_TIMEOUT, now, &replies[n++]);
             call->phase = CALL_QUARANTINED;
             c->quarantined++;
         } else if (is_done(c, slot)) {
-            replies[n++] = take(c, slot, now); /* its completion was lost with the shard that wrote it */
+            take(c, slot, now, &replies[n++]); /* its completion was lost with the shard that wrote it */
         } else {
             due_ns = now + tick_ns;
         }
@@ -159,7 +156,7 @@ static uint32_t take_cancelled(psy_channel *c, psy_reply *replies, uint32_t max,
     uint32_t n = 0;
     while (n < max && c->cancelled_count > 0) {
         uint32_t slot = c->cancelled[--c->cancelled_count];
-        replies[n++] = finish(c, slot, PSY_CANCELLED, now);
+        finish(c, slot, PSY_CANCELLED, now, &replies[n++]);
         c->calls[slot].phase = CALL_QUARANTINED;
         c->quarantined++;
     }
@@ -204,7 +201,7 @@ static uint32_t take_completions(psy_channel *c, psy_ring *ring, psy_reply *repl
             /* Completions can be late or double (a shard died): only an outstanding call's own generation counts. */
             if (slot < c->in_flight && c->calls[slot].phase == CALL_OUT && c->calls[slot].generation == entry >> 32 &&
                 is_done(c, slot)) {
-                replies[n++] = take(c, slot, now);
+                take(c, slot, now, &replies[n++]);
             }
         }
         psy_ring_release(ring, got);
@@ -218,16 +215,18 @@ psy_status psy_channel_poll(psy_channel *c, psy_reply *replies, uint32_t max, ui
     if (!c || !replies || !count || max == 0) {
         return psy_fail(PSY_INVALID, "psy_channel_poll: a null or zero argument");
     }
-    psy_channel_flush(c);
+    uint64_t now = psy__now_ns();
+    psy__channel_publish(c, now);
     if (c->armed) {
         psy__channel_disarm(c);
     }
-    uint64_t now = psy__now_ns();
     uint32_t n = c->cancelled_count ? take_cancelled(c, replies, max, now) : 0;
+    uint32_t writer = c->next_ring;
     for (uint32_t i = 0; i < c->responses.writers && n < max; i++) {
-        n += take_completions(c, &c->completions[(c->next_ring + i) % c->responses.writers], replies + n, max - n, now);
+        n += take_completions(c, &c->completions[writer], replies + n, max - n, now);
+        writer = writer + 1 < c->responses.writers ? writer + 1 : 0;
     }
-    c->next_ring = (c->next_ring + 1) % c->responses.writers;
+    c->next_ring = c->next_ring + 1 < c->responses.writers ? c->next_ring + 1 : 0;
     if (n < max && !c->dead && (now >= c->tick_due_ns || now >= c->give_up_due_ns)) {
         n += tick(c, replies + n, max - n, now);
     }
@@ -285,12 +284,13 @@ psy_status psy_channel_wait(psy_channel *c, uint64_t timeout_ns)
     if (!c) {
         return psy_fail(PSY_INVALID, "psy_channel_wait: a null argument");
     }
-    psy_channel_flush(c);
+    uint64_t start = psy__now_ns(), deadline = psy__add_ns(start, timeout_ns);
+    psy__channel_publish(c, start);
     if (c->armed) {
         psy__channel_disarm(c);
     }
-    uint64_t start = psy__now_ns(), deadline = psy__add_ns(start, timeout_ns);
-    for (uint32_t round = 0;; round++) {
+    psy__idle_end(&c->watch);
+    for (;;) {
         if (has_completion(c)) {
             return PSY_OK;
         }
@@ -302,19 +302,14 @@ psy_status psy_channel_wait(psy_channel *c, uint64_t timeout_ns)
             if (now >= deadline || now >= c->give_up_due_ns) {
                 return now >= c->give_up_due_ns ? PSY_OK : PSY_TIMEOUT;
             }
-            round = 0;
+            psy__idle_end(&c->watch);
             continue;
         }
-        if (round < SPINS) {
-            psy__relax();
-            continue;
-        }
-        uint64_t now = psy__now_ns();
+        uint64_t now = psy__idle_looks(&c->watch) ? start : psy__now_ns();
         if (now >= deadline) {
             return PSY_TIMEOUT;
         }
-        if (round < SPINS + YIELDS) {
-            sched_yield();
+        if (psy__idle_wait(&c->watch)) {
             continue;
         }
         if (now >= c->give_up_due_ns) {

@@ -11,6 +11,7 @@
 #include <psyne/ring.h>
 #include <psyne/slab.h>
 
+#include "base/idle.h"
 #include "service/counting.h"
 #include "service/protocol.h"
 #include "service/response.h"
@@ -47,9 +48,13 @@ struct psy_channel {
     int trace;
     uint64_t request_salt[2], route_salt[2], sequence;
     uint64_t tick_due_ns;
+    uint64_t fresh_ns;                           /* when the first of the calls was committed that are not published yet */
+    uint32_t fresh[PSY_RING_BATCH], fresh_count; /* their slots */
     uint64_t connect_timeout_ns;
     psy__counting counting;
-    psy_bell bell; /* the broker and the workers ring it, and it rings the broker */
+    psy_bell bell;   /* the broker and the workers ring it, and it rings the broker */
+    psy__idle watch; /* of psy_channel_wait */
+    bool unrung;     /* something was committed since the broker was last woken */
     bool claimed, dead, draining;
     bool attached;           /* the service has taken the slabs */
     bool armed;              /* the rings were told that somebody sleeps beside epoll_fd */
@@ -81,6 +86,9 @@ void psy__name_peer(char *to, size_t room, const char *uri, psy__link *link);
 /* Nobody sleeps beside the descriptor any more. */
 void psy__channel_disarm(psy_channel *c);
 void psy__channel_unwatch(psy_channel *c);
+
+/* Publishes what was committed, and wakes the broker if it sleeps. */
+void psy__channel_publish(psy_channel *c, uint64_t now);
 
 /* A question was not answered, or not as it should be, as `status` and this thread's detail say. The connection is over: an
  * answer that came later would be taken for that to another question. Returns what the caller is told. */

@@ -45,4 +45,12 @@ static inline void psy__ring_wake_bell(psy_ring *ring, const psy_bell *bell)
     }
 }
 
+/* The same where one fence (psy_ring_fence) stands between the flushes of several rings and these looks. */
+static inline void psy__ring_wake_bell_fenced(psy_ring *ring, const psy_bell *bell)
+{
+    if (atomic_load_explicit(&ring->header->consumer_waits, memory_order_relaxed) & 1) {
+        psy__ring_wake_bell(ring, bell);
+    }
+}
+
 #endif

@@ -13,6 +13,9 @@
  *   CLOSING, FAILED -> FREE  broker, when the ticket came back in a finish ring (or its holder died) and every expected shard
  *                       has reported or is dead: nobody writes there any more
  *
+ * That is for requests that go to all shards. One that goes to a single shard has a ticket at the broker only: the shard
+ * answers by itself, and the state of the reply's slot (response.h) says who may.
+ *
  * A shard reports by setting its bit in `done` (the broker sets it for a dead one). Whoever completes `done` closes the ticket,
  * so exactly one does. The broker alone opens tickets, owns deadlines and frees.
  */
@@ -31,16 +34,13 @@ typedef struct psy__ticket {
     _Atomic uint64_t state;
     _Atomic uint64_t done; /* a bit per shard */
     uint64_t expected;
-    _Atomic uint64_t
-        ended_ns; /* CLOCK_MONOTONIC: when the shard that closed it had the answer; a broker that sleeps comes later */
-    uint64_t reserved[4];
+    uint64_t reserved[5];
     _Atomic uint8_t status[64]; /* each shard's psy_status; valid once its bit is set */
 } psy__ticket;
 _Static_assert(sizeof(psy__ticket) == 128, "the ticket is shared between processes");
 _Static_assert(offsetof(psy__ticket, done) == 8 && offsetof(psy__ticket, expected) == 16,
                "the ticket is shared between processes");
-_Static_assert(offsetof(psy__ticket, ended_ns) == 24 && offsetof(psy__ticket, status) == 64,
-               "the ticket is shared between processes");
+_Static_assert(offsetof(psy__ticket, status) == 64, "the ticket is shared between processes");
 
 typedef struct psy__gather {
     uint8_t *data;
@@ -74,13 +74,22 @@ static inline uint64_t psy__ticket_state(uint32_t generation, uint32_t shard, ui
     return (uint64_t)generation << 32 | (uint64_t)(shard & 0xffff) << 16 | phase;
 }
 
-/* What a worker puts in its finish ring for a ticket that is closed: generation u32 (high) | status u8 | ticket u24. */
-static inline uint64_t psy__finish_entry(uint32_t generation, uint32_t ticket, uint8_t status)
+/* What a worker puts in its finish ring for a ticket that is closed. */
+typedef struct psy__finished {
+    uint32_t ticket, generation;
+    uint64_t ended; /* status u8 (high) | CLOCK_MONOTONIC in nanoseconds, u56: when the answer was there; a broker that sleeps
+                       comes later */
+} psy__finished;
+_Static_assert(sizeof(psy__finished) == 16, "the finish ring is shared between processes");
+_Static_assert(offsetof(psy__finished, generation) == 4 && offsetof(psy__finished, ended) == 8,
+               "the finish ring is shared between processes");
+
+static inline uint64_t psy__finished_pack(uint8_t status, uint64_t ended_ns)
 {
-    return (uint64_t)generation << 32 | (uint32_t)status << 24 | (ticket & 0xffffff);
+    return (uint64_t)status << 56 | (ended_ns & (UINT64_MAX >> 8));
 }
-static inline uint32_t psy__finish_ticket(uint64_t entry) { return (uint32_t)entry & 0xffffff; }
-static inline uint8_t psy__finish_status(uint64_t entry) { return (uint8_t)(entry >> 24); }
+static inline uint8_t psy__finished_status(uint64_t ended) { return (uint8_t)(ended >> 56); }
+static inline uint64_t psy__finished_ns(uint64_t ended) { return ended & (UINT64_MAX >> 8); }
 
 static inline uint64_t psy__gather_bytes(uint32_t tickets, uint32_t shards, uint64_t partial_bytes)
 {

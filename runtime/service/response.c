@@ -27,52 +27,14 @@ void *psy__completions_at(const psy__responses *r, uint32_t writer, uint64_t *by
     return r->data + (uint64_t)r->slots * 64 + (uint64_t)r->slots * r->stride + (uint64_t)writer * *bytes;
 }
 
-/* The client has given up on the slot: tell it that nobody will write there any more. Only for a slot that `writer` held, or
- * nobody: another writer may still be at it. */
-static void acknowledge(psy__reply_header *reply, uint32_t generation, uint32_t writer)
+void psy__reply_acknowledge(const psy__responses *r, uint32_t slot, uint32_t generation, uint32_t writer)
 {
+    psy__reply_header *reply = psy__reply_at(r, slot);
     uint64_t state = atomic_load_explicit(&reply->state, memory_order_acquire);
     if (state == psy__reply_state(generation, writer, PSY_PHASE_QUARANTINED) ||
         state == psy__reply_state(generation, PSY_WRITER_NONE, PSY_PHASE_QUARANTINED)) {
         atomic_compare_exchange_strong(&reply->state, &state, psy__reply_state(generation, 0, PSY_PHASE_FREE));
     }
-}
-
-static void complete(psy_ring *completions, uint32_t slot, uint32_t generation)
-{
-    uint32_t got;
-    uint64_t *entry = psy_ring_claim(completions, 1, &got);
-    if (entry) { /* full only if the client broke its own ring: its loss */
-        *entry = (uint64_t)generation << 32 | slot;
-        psy_ring_commit(completions, 1);
-    }
-}
-
-bool psy__reply_begin(const psy__responses *r, uint32_t slot, uint32_t generation, uint32_t writer)
-{
-    psy__reply_header *reply = psy__reply_at(r, slot);
-    uint64_t expected = psy__reply_state(generation, 0, PSY_PHASE_PENDING);
-    if (atomic_compare_exchange_strong(&reply->state, &expected, psy__reply_state(generation, writer, PSY_PHASE_WRITING))) {
-        return true;
-    }
-    acknowledge(reply, generation, writer);
-    return false;
-}
-
-bool psy__reply_end(const psy__responses *r, psy_ring *completions, uint32_t slot, uint32_t generation, uint32_t writer,
-                    psy_status status, uint32_t bytes, uint64_t request)
-{
-    psy__reply_header *reply = psy__reply_at(r, slot);
-    reply->status = (uint32_t)status;
-    reply->bytes = bytes;
-    reply->request = request;
-    uint64_t expected = psy__reply_state(generation, writer, PSY_PHASE_WRITING);
-    if (!atomic_compare_exchange_strong(&reply->state, &expected, psy__reply_state(generation, writer, PSY_PHASE_DONE))) {
-        acknowledge(reply, generation, writer);
-        return false;
-    }
-    complete(completions, slot, generation);
-    return true;
 }
 
 void psy__reply_takeover(const psy__responses *r, psy_ring *completions, uint32_t slot, uint32_t generation,
@@ -85,9 +47,10 @@ void psy__reply_takeover(const psy__responses *r, psy_ring *completions, uint32_
         (void)psy__reply_end(r, completions, slot, generation, writer, status, 0, request);
         return;
     }
-    acknowledge(reply, generation, dead_writer);
+    psy__reply_acknowledge(r, slot, generation, dead_writer);
     if (atomic_load_explicit(&reply->state, memory_order_acquire) ==
         psy__reply_state(generation, dead_writer, PSY_PHASE_DONE)) {
-        complete(completions, slot, generation); /* it died between DONE and its completion; a second one is ignored */
+        psy__reply_complete(completions, slot,
+                            generation); /* it died between DONE and its completion; a second one is ignored */
     }
 }

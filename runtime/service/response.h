@@ -85,11 +85,56 @@ static inline uint8_t *psy__reply_payload(const psy__responses *r, uint32_t slot
 /* The memory of writer `writer`'s completion ring, and its size. */
 void *psy__completions_at(const psy__responses *r, uint32_t writer, uint64_t *bytes);
 
+/* The client has given up on the slot: tells it that nobody will write there any more. Only for a slot that `writer` held, or
+ * nobody: another writer may still be at it. */
+void psy__reply_acknowledge(const psy__responses *r, uint32_t slot, uint32_t generation, uint32_t writer);
+
+/* Writer: a reply is going to be written there; its lines come meanwhile. */
+static inline void psy__reply_expect(const psy__responses *r, uint32_t slot)
+{
+    __builtin_prefetch(psy__reply_at(r, slot), 1);
+    __builtin_prefetch(psy__reply_payload(r, slot), 1);
+}
+
 /* Writer: takes the slot for writing. False: the client has gone on (the slot is acknowledged where it waits for that). */
-bool psy__reply_begin(const psy__responses *r, uint32_t slot, uint32_t generation, uint32_t writer);
+static inline bool psy__reply_begin(const psy__responses *r, uint32_t slot, uint32_t generation, uint32_t writer)
+{
+    psy__reply_header *reply = psy__reply_at(r, slot);
+    uint64_t expected = psy__reply_state(generation, 0, PSY_PHASE_PENDING);
+    if (atomic_compare_exchange_strong(&reply->state, &expected, psy__reply_state(generation, writer, PSY_PHASE_WRITING))) {
+        return true;
+    }
+    psy__reply_acknowledge(r, slot, generation, writer);
+    return false;
+}
+
+static inline void psy__reply_complete(psy_ring *completions, uint32_t slot, uint32_t generation)
+{
+    uint32_t got;
+    uint64_t *entry = (uint64_t *)psy_ring_claim(completions, 1, &got);
+    if (entry) { /* full only if the client broke its own ring: its loss */
+        *entry = (uint64_t)generation << 32 | slot;
+        psy_ring_commit(completions, 1);
+    }
+}
+
 /* Writer: the payload is written: status and bytes, DONE, and the completion. False: the client gave up meanwhile. */
-bool psy__reply_end(const psy__responses *r, psy_ring *completions, uint32_t slot, uint32_t generation, uint32_t writer,
-                    psy_status status, uint32_t bytes, uint64_t request);
+static inline bool psy__reply_end(const psy__responses *r, psy_ring *completions, uint32_t slot, uint32_t generation,
+                                  uint32_t writer, psy_status status, uint32_t bytes, uint64_t request)
+{
+    psy__reply_header *reply = psy__reply_at(r, slot);
+    reply->status = (uint32_t)status;
+    reply->bytes = bytes;
+    reply->request = request;
+    uint64_t expected = psy__reply_state(generation, writer, PSY_PHASE_WRITING);
+    if (!atomic_compare_exchange_strong(&reply->state, &expected, psy__reply_state(generation, writer, PSY_PHASE_DONE))) {
+        psy__reply_acknowledge(r, slot, generation, writer);
+        return false;
+    }
+    psy__reply_complete(completions, slot, generation);
+    return true;
+}
+
 /* Broker: a dead writer may have stopped anywhere in the two calls above; finishes in its place with an error. */
 void psy__reply_takeover(const psy__responses *r, psy_ring *completions, uint32_t slot, uint32_t generation,
                          uint32_t dead_writer, uint32_t writer, psy_status status, uint64_t request);

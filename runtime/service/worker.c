@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/idle.h"
 #include "service/worker_state.h"
 
-enum { MAX_BATCH_DEFAULT = 64, MAX_BATCH = PSY_BATCH_MAX, SPINS = 64, YIELDS = 8 };
-static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000, connect_timeout_default_ns = 10000000000;
+enum { MAX_BATCH_DEFAULT = 64, MAX_BATCH = PSY_BATCH_MAX };
+static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000, sleep_ns_min = 100000,
+                      connect_timeout_default_ns = 10000000000;
 
 static bool prefers_vulkan(const psy_worker *w)
 {
@@ -56,7 +58,7 @@ static psy_status open_engines(psy_worker *w, const psy_worker_options *o)
 static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
 {
     uint64_t ring_bytes = psy_ring_bytes(said->ring_stride, said->ring_slots);
-    uint64_t finish_bytes = psy_ring_bytes(8, said->ring_slots * 2);
+    uint64_t finish_bytes = psy_ring_bytes(sizeof(psy__finished), said->ring_slots * 2);
     psy_status status = psy_slab_adopt(fds[0], UINT64_C(1) << 40, &w->ring_slab);
     fds[0] = -1;
     if (status == PSY_OK) {
@@ -73,7 +75,8 @@ static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
     uint8_t *data = psy_slab_data(w->ring_slab);
     status = psy_ring_attach(&w->requests, PSY_RING_CONSUMER, data, ring_bytes, said->ring_stride, said->ring_slots);
     if (status == PSY_OK) {
-        status = psy_ring_attach(&w->finished, PSY_RING_PRODUCER, data + ring_bytes, finish_bytes, 8, said->ring_slots * 2);
+        status = psy_ring_attach(&w->finished, PSY_RING_PRODUCER, data + ring_bytes, finish_bytes, sizeof(psy__finished),
+                                 said->ring_slots * 2);
     }
     /* The broker must not take a ticket for done before the client can see its reply: if this worker dies between the two, the
      * broker ends the call in its place. So nothing is published but by psy__worker_flush, in that order. */
@@ -213,6 +216,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     }
     uint64_t first = 0;
     psy__counting_init(&w->counting, o->counters, o->uri);
+    w->max_wait_ns = o->max_wait_ns;
     w->events.log = o->log;
     w->data_version = 1;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
@@ -261,6 +265,13 @@ static psy_status report_ready(psy_worker *w)
     return PSY_OK;
 }
 
+/* Whether the broker closed the link while it was being told: what was told of the programs contradicts another shard. */
+static bool was_refused(psy_worker *w)
+{
+    psy__worker_links(w);
+    return w->dead && w->end != PSY_OK;
+}
+
 psy_status psy_worker_start(psy_worker *w)
 {
     if (!w || w->started) {
@@ -275,6 +286,9 @@ psy_status psy_worker_start(psy_worker *w)
     }
     status = psy__worker_report_all(w);
     status = status == PSY_OK ? report_ready(w) : status;
+    if (status != PSY_OK && was_refused(w)) {
+        status = PSY_OK; /* psy_worker_run says why */
+    }
     w->started = status == PSY_OK;
     if (!w->started) {
         psy__worker_unbind_all(w);
@@ -300,51 +314,84 @@ static bool read_job(const psy_worker *w, uint8_t *frame, psy__job *out)
     if (hop.pipeline >= m->pipeline_count || m->pipelines[hop.pipeline].alternatives == 0) {
         return false;
     }
-    *out = (psy__job){.program = program,
-                      .payload = frame + PSY_FRAME_PAYLOAD,
-                      .ticket = hop.ticket,
-                      .generation = hop.generation,
-                      .channel = hop.channel,
-                      .epoch = hop.epoch,
-                      .pipeline = hop.pipeline,
-                      .slot = e.slot,
-                      .slot_generation = e.generation,
-                      .request = e.request,
-                      .traced = (e.flags & PSY_FLAG_TRACE) != 0};
-    psy__worker_shape(program, out->pipeline, out->payload, &out->shape);
+    out->program = program;
+    out->payload = frame + PSY_FRAME_PAYLOAD;
+    out->ticket = hop.ticket;
+    out->generation = hop.generation;
+    out->channel = hop.channel;
+    out->epoch = hop.epoch;
+    out->pipeline = out->shape.pipeline = hop.pipeline;
+    out->slot = e.slot;
+    out->slot_generation = e.generation;
+    out->request = e.request;
+    out->traced = (e.flags & PSY_FLAG_TRACE) != 0;
+    out->shaped = m->pipelines[hop.pipeline].guard_count != 0;
+    if (out->shaped) {
+        psy__worker_shape(program, out->pipeline, out->payload, &out->shape);
+    }
     return true;
 }
 
 static bool same_kind(const psy__job *a, const psy__job *b)
 {
-    return a->program == b->program && a->pipeline == b->pipeline && memcmp(&a->shape, &b->shape, sizeof a->shape) == 0;
+    return a->program == b->program && a->pipeline == b->pipeline && a->shape.pipeline == b->shape.pipeline &&
+           (!a->shaped || memcmp(&a->shape, &b->shape, sizeof a->shape) == 0);
+}
+
+/* Takes one run's jobs out of those that wait, in their order. Returns how many; *left is what then waits. */
+static uint32_t sort_out(psy_worker *w, uint32_t *left)
+{
+    uint32_t count = 0, rest = 0;
+    const psy__job first = w->waiting[0];
+    uint32_t most = psy__worker_most(w, &first);
+    for (uint32_t i = 0; i < *left; i++) {
+        if (count < most && same_kind(&w->waiting[i], &first)) {
+            w->jobs[count++] = w->waiting[i];
+        } else {
+            w->waiting[rest++] = w->waiting[i];
+        }
+    }
+    *left = rest;
+    return count;
+}
+
+/* Whether what waits is to wait for more: it is less than a run, and has not waited long enough. */
+static bool holds_back(psy_worker *w, uint64_t now, uint32_t got)
+{
+    uint64_t fill = psy_ring_fill(&w->requests);
+    if (w->max_wait_ns == 0 || fill >= w->max_batch) {
+        w->held_since_ns = 0;
+        return false;
+    }
+    w->held_since_ns = w->held_since_ns ? w->held_since_ns : now;
+    bool holds = now - w->held_since_ns < w->max_wait_ns;
+    w->held_since_ns = holds || fill > got ? w->held_since_ns : 0; /* those behind the ring's end have waited as long */
+    return holds;
 }
 
 /* What waits in the ring, sorted by pipeline and shape: one run for each. */
-static uint32_t run_waiting(psy_worker *w)
+static uint32_t run_waiting(psy_worker *w, uint64_t now)
 {
     uint32_t got = 0, left = 0;
     uint8_t *at = psy_ring_peek(&w->requests, w->max_batch, &got);
     got = psy__worker_one_version(w, at, at ? got : 0);
-    if (!at) {
+    if (!at || holds_back(w, now, got)) {
         return 0;
     }
+    bool same = true;
     for (uint32_t i = 0; i < got; i++) {
-        left += read_job(w, at + (uint64_t)i * w->requests.stride, &w->waiting[left]);
+        if (read_job(w, at + (uint64_t)i * w->requests.stride, &w->waiting[left])) {
+            same = same && same_kind(&w->waiting[left], &w->waiting[0]);
+            left++;
+        }
+    }
+    if (left > 0 && same && left <= psy__worker_most(w, &w->waiting[0])) {
+        psy__worker_run_batch(w, w->waiting, left);
+        left = 0;
     }
     while (left > 0) {
-        uint32_t count = 0, rest = 0;
-        const psy__job first = w->waiting[0];
-        uint32_t most = psy__worker_most(w, &first);
-        for (uint32_t i = 0; i < left; i++) {
-            if (count < most && same_kind(&w->waiting[i], &first)) {
-                w->jobs[count++] = w->waiting[i];
-            } else {
-                w->waiting[rest++] = w->waiting[i];
-            }
-        }
-        left = rest;
-        psy__worker_run_batch(w, count);
+        uint32_t count = sort_out(w, &left);
+        psy__worker_run_batch(w, w->jobs, count);
     }
     psy_ring_release(&w->requests, got);
     psy_ring_settle(&w->requests);
@@ -367,13 +414,27 @@ uint32_t psy_worker_do_work(psy_worker *w)
     if (w->dead || !w->started) {
         return 0;
     }
-    uint32_t n = run_waiting(w);
+    uint32_t n = run_waiting(w, now);
     return n + psy__worker_stage(w) + psy__worker_edit_step(w);
 }
 
 void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
 {
-    if (psy_ring_sleep_begin(&w->requests) && !atomic_load_explicit(&w->stop, memory_order_acquire)) {
+    bool idle;
+    if (w->held_since_ns) { /* what waits is run in time, or when there is enough of it: the broker rings for each */
+        uint64_t waited_ns = psy__now_ns() - w->held_since_ns;
+        uint64_t left_ns = waited_ns < w->max_wait_ns ? w->max_wait_ns - waited_ns : 0;
+        if (left_ns < sleep_ns_min) {
+            (void)sched_yield();
+            return;
+        }
+        timeout_ns = timeout_ns < left_ns ? timeout_ns : left_ns;
+        (void)psy_ring_sleep_begin(&w->requests);
+        idle = psy_ring_fill(&w->requests) < w->max_batch;
+    } else {
+        idle = psy_ring_sleep_begin(&w->requests);
+    }
+    if (idle && !atomic_load_explicit(&w->stop, memory_order_acquire)) {
         struct pollfd p[3] = {{.fd = psy_bell_fd(&w->bell), .events = POLLIN},
                               {.fd = psy__link_fd(w->link), .events = POLLIN},
                               {.fd = psy_bell_fd(&w->doorbell), .events = POLLIN}};
@@ -398,19 +459,15 @@ psy_status psy_worker_run(psy_worker *w)
     if (!w || !w->started) {
         return psy_fail(PSY_INVALID, "psy_worker_run: the worker was not started");
     }
-    uint32_t idle = 0;
+    psy__idle idle = {0};
     while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
         if (psy_worker_do_work(w)) {
-            idle = 0;
+            psy__idle_end(&idle);
         } else if (w->dead && w->leaving && w->end == PSY_OK) {
             return PSY_OK;
         } else if (w->dead) {
             return psy_worker_status(w);
-        } else if (++idle < SPINS) {
-            psy__relax();
-        } else if (idle < SPINS + YIELDS) {
-            sched_yield();
-        } else {
+        } else if (!psy__idle_wait(&idle)) {
             psy_worker_wait(w, sleep_ns_max);
         }
     }

@@ -103,6 +103,7 @@ typedef struct psy__job {
     uint32_t ticket, generation;
     uint32_t channel, epoch;
     uint32_t pipeline; /* the first of its alternatives */
+    bool shaped;       /* it asks what messages are; if not, the rest of the shape is not set */
     psy__shape shape;
     uint32_t slot, slot_generation;
     uint64_t request;
@@ -115,6 +116,7 @@ struct psy_worker {
     psy__link *link;
     psy__holder holder; /* which shard it is */
     uint32_t max_batch, reply_bytes;
+    uint64_t max_wait_ns, held_since_ns; /* since when what waits has been waiting for more; 0: it does not */
     uint64_t connect_timeout_ns;
     psy_slab *ring_slab, *gather_slab, *scratch_slab;
     psy_ring requests, finished;
@@ -236,8 +238,8 @@ void psy__worker_sweep(psy_worker *w);
 void psy__worker_drop_patrons(psy_worker *w);
 
 /* ---- worker_run.c ---- */
-/* Runs the first `count` of `jobs`, all of one program, pipeline and shape. */
-void psy__worker_run_batch(psy_worker *w, uint32_t count);
+/* Runs `count` jobs, all of one program, pipeline and shape. */
+void psy__worker_run_batch(psy_worker *w, const psy__job *jobs, uint32_t count);
 /* Publishes replies and finished tickets, wakes those who sleep. */
 void psy__worker_flush(psy_worker *w);
 

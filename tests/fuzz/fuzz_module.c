@@ -131,7 +131,8 @@ static bool take_messages(fuzz_data *d, const psy__module *m, const psy_psm_type
 {
     *out = (psy__span){take_bytes(d, (uint64_t)type->bytes * count), type->bytes, count};
     for (uint32_t i = 0; out->base && i < count; i += 2) { /* every second one has a header that is right */
-        psy__message_headers(m, type, out->base + (uint64_t)i * type->bytes);
+        uint8_t *message = out->base + (uint64_t)i * type->bytes;
+        psy__message_headers(m, type, &message, 1);
     }
     return out->base != NULL;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
 # find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
-BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_fair %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
+BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_inline %D%/bench_load %D%/bench_fair %D%/bench_scatter %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
 EXTRA_PROGRAMS += $(BENCHES)
 bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
 
@@ -38,9 +38,11 @@ endif
 %C%_bench_wake_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_bench_wake_LDADD = runtime/libpsyne-core.la
 
-%C%_bench_rpc_SOURCES = %D%/bench_rpc.c %D%/process.c %D%/process.h %D%/ring_race.c %D%/ring_race.h %D%/rpc.h $(bench_common)
+rpc_common = %D%/process.c %D%/process.h %D%/ring_race.c %D%/ring_race.h %D%/rpc.c %D%/rpc.h $(bench_common)
+%C%_bench_rpc_SOURCES = %D%/bench_rpc.c $(rpc_common)
 nodist_%C%_bench_rpc_SOURCES = %D%/gen/echo.psy.h
-%C%_bench_rpc_CPPFLAGS = $(AM_CPPFLAGS) -I%D%/gen -DECHO_MODULE='"$(abs_top_builddir)/%D%/gen/echo.psm"'
+rpc_cppflags = -I%D%/gen -DECHO_MODULE='"$(abs_top_builddir)/%D%/gen/echo.psm"'
+%C%_bench_rpc_CPPFLAGS = $(AM_CPPFLAGS) $(rpc_cppflags)
 %C%_bench_rpc_LDADD = runtime/libpsyne-core.la
 if HAVE_ZMQ
 %C%_bench_rpc_SOURCES += %D%/rpc_zmq.c
@@ -48,13 +50,38 @@ if HAVE_ZMQ
 %C%_bench_rpc_LDADD += $(ZMQ_LIBS)
 endif
 
+if HAVE_NNG
+%C%_bench_rpc_SOURCES += %D%/rpc_nng.c
+%C%_bench_rpc_CPPFLAGS += -DHAVE_NNG
+%C%_bench_rpc_LDADD += $(NNG_LIBS)
+endif
+
+%C%_bench_load_SOURCES = %D%/bench_load.c $(rpc_common)
+nodist_%C%_bench_load_SOURCES = %D%/gen/echo.psy.h
+%C%_bench_load_CPPFLAGS = $(AM_CPPFLAGS) $(rpc_cppflags)
+%C%_bench_load_LDADD = runtime/libpsyne-core.la
+if HAVE_ZMQ
+%C%_bench_load_SOURCES += %D%/rpc_zmq.c
+%C%_bench_load_CPPFLAGS += -DHAVE_ZMQ $(ZMQ_CFLAGS)
+%C%_bench_load_LDADD += $(ZMQ_LIBS)
+endif
+
+%C%_bench_inline_SOURCES = %D%/bench_inline.c $(rpc_common)
+nodist_%C%_bench_inline_SOURCES = %D%/gen/echo.psy.h
+%C%_bench_inline_CPPFLAGS = $(AM_CPPFLAGS) $(rpc_cppflags)
+%C%_bench_inline_LDADD = runtime/libpsyne-core.la
+
+%C%_bench_scatter_SOURCES = %D%/bench_scatter.c %D%/ring_race.c %D%/ring_race.h $(bench_common)
+%C%_bench_scatter_CPPFLAGS = $(AM_CPPFLAGS)
+%C%_bench_scatter_LDADD = runtime/libpsyne-core.la
+
 %C%_bench_fair_SOURCES = %D%/bench_fair.c %D%/process.c %D%/process.h $(bench_common)
 nodist_%C%_bench_fair_SOURCES = %D%/gen/echo.psy.h
 %C%_bench_fair_CPPFLAGS = $(AM_CPPFLAGS) -I%D%/gen -DECHO_MODULE='"$(abs_top_builddir)/%D%/gen/echo.psm"'
 %C%_bench_fair_LDADD = runtime/libpsyne-core.la
 
 ECHO_GENERATED = %D%/gen/echo.psy.h %D%/gen/echo.psm
-$(%C%_bench_rpc_OBJECTS) $(%C%_bench_fair_OBJECTS): %D%/gen/echo.psy.h
+$(%C%_bench_rpc_OBJECTS) $(%C%_bench_inline_OBJECTS) $(%C%_bench_load_OBJECTS) $(%C%_bench_fair_OBJECTS): %D%/gen/echo.psy.h
 %D%/gen/echo.psy.h: %D%/echo.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/echo.psy -o %D%/gen && touch $@
 %D%/gen/echo.psm: %D%/echo.hrm %D%/echo.psy compiler/psynec$(EXEEXT)
@@ -121,17 +148,18 @@ $(%C%_bench_printed_OBJECTS): %D%/gen/printed.kernels.c
 bench: $(BENCHES) $(ECHO_GENERATED) compiler/psynec$(EXEEXT) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
 	@bash $(srcdir)/%D%/run bench.json $${BENCH:-$(BENCHES)}
 .PHONY: bench
-# The plot and the table of doc/rings.md, from the figures that are in bench.json.
+# The plot and the table of doc/rings.md and the plot of doc/benchmarks.md, from the figures that are in bench.json.
 bench-plot:
 	@python3 $(srcdir)/%D%/crossover.py bench.json --svg $(srcdir)/doc/images/ring-crossover.svg --page $(srcdir)/doc/rings.md
+	@PYTHONDONTWRITEBYTECODE=1 python3 $(srcdir)/%D%/load.py bench.json --svg $(srcdir)/doc/images/rpc-load.svg
 .PHONY: bench-plot
 
 check_PROGRAMS += %D%/test_bench
 %C%_test_bench_SOURCES = %D%/test_bench.c $(bench_common)
 %C%_test_bench_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_bench_LDADD = $(TEST_LDADD)
-test_scripts += %D%/test_run.sh %D%/test_crossover.sh
+test_scripts += %D%/test_run.sh %D%/test_crossover.sh %D%/test_load_plot.sh
 
-EXTRA_DIST += %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/run %D%/crossover.py doc/benchmarks.md
+EXTRA_DIST += %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/run %D%/crossover.py %D%/load.py doc/benchmarks.md
 CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED) $(PRINTED_GENERATED) %D%/printed-kernels.o %D%/schema_capnp.o %D%/gen/schema.psy.h \
     %D%/gen/schema.capnp.h %D%/gen/schema.capnp.c++ %D%/gen/schema.capnp.o

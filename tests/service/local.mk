@@ -5,7 +5,7 @@ check_LTLIBRARIES += %D%/libservice-test.la
 %C%_libservice_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 STAND_IN_LDADD = %D%/libservice-test.la $(TEST_LDADD)
 
-check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/test_counting %D%/test_deaths %D%/test_drain %D%/test_events %D%/test_guard %D%/test_hot_path %D%/test_liars %D%/test_measure %D%/test_share %D%/test_worker
+check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/test_counting %D%/test_deaths %D%/test_drain %D%/test_events %D%/test_guard %D%/test_hot_path %D%/test_liars %D%/test_max_wait %D%/test_measure %D%/test_share %D%/test_worker
 %C%_test_agents_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_agents_LDADD = $(STAND_IN_LDADD)
 %C%_test_channel_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -20,6 +20,8 @@ check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/tes
 %C%_test_hot_path_LDADD = $(STAND_IN_LDADD)
 %C%_test_liars_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_liars_LDADD = $(STAND_IN_LDADD)
+%C%_test_max_wait_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_max_wait_LDADD = $(STAND_IN_LDADD)
 %C%_test_drain_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_drain_LDADD = $(STAND_IN_LDADD)
 %C%_test_events_CPPFLAGS = $(TEST_CPPFLAGS)

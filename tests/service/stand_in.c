@@ -115,8 +115,12 @@ static psy_status fake_run(psy__executable *x, const psy__batch *b)
 {
     const executable *e = (const executable *)x;
     uint64_t stall = 0;
+    uint8_t *inputs[PSY_BATCH_MAX];
+    if (!psy__spans_take(b->inputs, b->input_spans, b->count, inputs)) {
+        return PSY_INVALID;
+    }
     for (uint32_t i = 0; i < b->count; i++) {
-        const question *q = (const void *)b->inputs[i].base;
+        const question *q = (const void *)inputs[i];
         if (q->die == DIE) {
             kill(getpid(), SIGKILL);
         }
@@ -127,7 +131,7 @@ static psy_status fake_run(psy__executable *x, const psy__batch *b)
     }
     for (uint32_t i = 0; i < b->count; i++) {
         question q;
-        memcpy(&q, b->inputs[i].base, sizeof q);
+        memcpy(&q, inputs[i], sizeof q);
         b->status[i] = (uint8_t)q.status;
         if (e->program == SHARD_ALL) {
             *(partial *)(void *)b->outputs[i].base = (partial){q.number, digest(&q), {0}};

@@ -394,6 +394,31 @@ Test(deadlines, are_kept)
     close_service(&s);
 }
 
+/* The time of calls counts from when they are published: what a client keeps waiting before is not held against them. The clock
+ * is read for the first only, and the last is given up no sooner for it. */
+Test(deadlines, count_from_publication)
+{
+    enum { TIMEOUT_MS = 700, CALLS = 2 };
+    service s = open_service("inproc://publication", 64, 16);
+    psy_pipeline lanes[LANES];
+    psy_channel *channel = open_channel(s.uri, 64, TIMEOUT_MS, lanes);
+    psy_status statuses[CALLS];
+    for (uint32_t i = 0; i < CALLS; i++) {
+        question q = {.number = i + 1, .key = i, .stall_ns = second_ns / 50};
+        cr_assert_eq(ask(channel, &lanes[LANE_ANY], &q), PSY_OK);
+        usleep((TIMEOUT_MS + 200) * 1000); /* more than a client waits beyond the deadline */
+    }
+    psy_reply reply;
+    uint32_t count;
+    cr_assert_eq(psy_channel_poll(channel, &reply, 1, &count), PSY_EMPTY, "they have just been published");
+    cr_assert_eq(take_replies(channel, CALLS, 5 * second_ns, statuses, NULL), (uint32_t)CALLS);
+    for (uint32_t i = 0; i < CALLS; i++) {
+        cr_assert_eq(statuses[i], PSY_OK, "%s", psy_status_name(statuses[i]));
+    }
+    psy_channel_close(channel);
+    close_service(&s);
+}
+
 /* ---- envelopes ---- */
 
 /* Sends a call by key and waits for its answer; what went before it in the request ring. */

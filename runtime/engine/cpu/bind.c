@@ -245,7 +245,7 @@ static uint64_t levels_of(const psy__region *r)
 
 static psy_status get_all_memory(psy__cpu_executable *x, const psy__limits *limits)
 {
-    uint64_t stride = x->bound.message_arena_bytes, buffers = 1, packed = 64, picks = 1, row = 64, levels = 0;
+    uint64_t stride = x->bound.message_arena_bytes, buffers = 1, packed = 64, picks = 1, row = 64, levels = 0, plans = 1;
     stride += stride && stride % 4096 == 0 ? 64 : 0; /* messages do not meet in the same cache sets */
     uint64_t most = limits->arena_bytes ? limits->arena_bytes : arena_bytes_default,
              fits = stride ? most / stride : x->max_batch;
@@ -256,6 +256,7 @@ static psy_status get_all_memory(psy__cpu_executable *x, const psy__limits *limi
         if (s->kind == PSY__STEP_REGION) {
             buffers = s->region.buffer_count > buffers ? s->region.buffer_count : buffers;
             uint64_t need_levels = levels_of(&s->region);
+            plans = s->region.node_count > plans ? s->region.node_count : plans;
             levels = need_levels > levels ? need_levels : levels;
             if (s->region.batched_dot) {
                 const psy__node *dot = &s->region.nodes[0];
@@ -299,8 +300,9 @@ static psy_status get_all_memory(psy__cpu_executable *x, const psy__limits *limi
     x->packed = get_memory(packed);
     x->vectors = calloc(x->chunk, sizeof *x->vectors);
     x->picks = calloc(picks, sizeof *x->picks);
+    x->plans = calloc(plans, sizeof *x->plans);
     bool all = x->arena && x->uniform && x->inputs && x->partials && x->outputs && x->rows && x->zero_row && x->buffers &&
-               x->gathers && x->levels && x->dots && x->packed && x->vectors && x->picks;
+               x->gathers && x->levels && x->dots && x->packed && x->vectors && x->picks && x->plans;
     return all ? PSY_OK
                : psy_fail(PSY_NO_MEMORY, "no memory for the arenas of program %s",
                           psy__module_string(x->module, x->bound.program->name));
@@ -361,8 +363,9 @@ void psy__cpu_unbind(psy__executable *executable)
     if (x->bound.module) {
         psy__program_unbind(&x->bound);
     }
-    void *const memory[] = {x->steps,    x->residents, x->arena,   x->uniform, x->inputs, x->partials, x->outputs, x->rows,
-                            x->zero_row, x->buffers,   x->gathers, x->levels,  x->dots,   x->packed,   x->vectors, x->picks};
+    void *const memory[] = {x->steps,   x->residents, x->arena,    x->uniform, x->inputs,  x->partials,
+                            x->outputs, x->rows,      x->zero_row, x->buffers, x->gathers, x->levels,
+                            x->dots,    x->packed,    x->vectors,  x->picks,   x->plans};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         free(memory[i]);
     }

@@ -78,6 +78,21 @@ typedef struct psy__pick {
     uint64_t key, label, place, bits;
 } psy__pick;
 
+/* Where a register's elements start, for every message of the chunk. */
+typedef struct psy__place {
+    uint8_t *const
+        *table; /* by message, and `step` bytes further; NULL: each `step` bytes from the one before, from `base` on */
+    uint8_t *base;
+    uint64_t step;
+} psy__place;
+
+/* An operation of a region over one block of many messages: what is the same for all of them. */
+typedef struct psy__plan {
+    bool direct; /* the operands lie as kernels take them */
+    size_t strides[3];
+    psy__place operands[3], result;
+} psy__plan;
+
 typedef struct psy__cpu_executable {
     psy__executable base;
     const psy__kernels *kernels;
@@ -102,11 +117,32 @@ typedef struct psy__cpu_executable {
     uint8_t *packed;
     const void **vectors; /* chunk */
     psy__pick *picks;
+    psy__plan *plans;      /* of the operations of a region */
     uint32_t first, count; /* the chunk being run */
 } psy__cpu_executable;
 
+/* Not for registers that live inside a region. */
+psy__place psy__register_place(const psy__cpu_executable *x, uint32_t reg);
+static inline uint8_t *psy__place_at(const psy__place *p, uint32_t m)
+{
+    return p->table ? p->table[m] + p->step : p->base + m * p->step;
+}
+/* The place `bytes` further. */
+static inline psy__place psy__place_shifted(psy__place p, int64_t bytes)
+{
+    if (p.table) {
+        p.step += (uint64_t)bytes;
+    } else {
+        p.base += bytes;
+    }
+    return p;
+}
 /* Where the register's elements start for message `m` of the chunk. Not for registers that live inside a region. */
-uint8_t *psy__register_at(psy__cpu_executable *x, uint32_t reg, uint32_t m);
+static inline uint8_t *psy__register_at(const psy__cpu_executable *x, uint32_t reg, uint32_t m)
+{
+    psy__place p = psy__register_place(x, reg);
+    return psy__place_at(&p, m);
+}
 
 /* bind.c */
 psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__executable **out);

@@ -7,20 +7,25 @@
 #include "engine/cpu/cpu.h"
 #include "isa/scalar.h"
 
-uint8_t *psy__register_at(psy__cpu_executable *x, uint32_t reg, uint32_t m)
+psy__place psy__register_place(const psy__cpu_executable *x, uint32_t reg)
 {
     const psy__bound_register *r = &x->bound.registers[reg];
+    uint64_t offset = (uint64_t)r->offset;
     switch ((psy__home)r->home) {
-    case PSY_HOME_INPUT: return x->inputs[x->first + m] + x->module->fields[r->source].offset + r->offset;
-    case PSY_HOME_PARTIAL: return x->partials[x->first + m] + x->module->fields[r->source].offset + r->offset;
-    case PSY_HOME_RESIDENT: return (uint8_t *)(uintptr_t)x->residents[r->source].data + r->offset;
-    case PSY_HOME_CONST: return (uint8_t *)(uintptr_t)x->module->consts + r->source + r->offset;
-    case PSY_HOME_ROW: return (uint8_t *)(uintptr_t)x->rows[(size_t)r->root * x->chunk + m] + r->offset;
+    case PSY_HOME_INPUT:
+        return (psy__place){.table = x->inputs + x->first, .step = x->module->fields[r->source].offset + offset};
+    case PSY_HOME_PARTIAL:
+        return (psy__place){.table = x->partials + x->first, .step = x->module->fields[r->source].offset + offset};
+    case PSY_HOME_RESIDENT: return (psy__place){.base = (uint8_t *)(uintptr_t)x->residents[r->source].data + r->offset};
+    case PSY_HOME_CONST: return (psy__place){.base = (uint8_t *)(uintptr_t)x->module->consts + r->source + r->offset};
+    case PSY_HOME_ROW:
+        return (psy__place){.table = (uint8_t *const *)(uintptr_t)(x->rows + (size_t)r->root * x->chunk), .step = offset};
     case PSY_HOME_SLOT:
-        return (r->batched ? x->arena + m * x->arena_stride : x->uniform) + x->bound.slots[r->slot].offset + r->offset;
+        return (psy__place){.base = (r->batched ? x->arena : x->uniform) + x->bound.slots[r->slot].offset + r->offset,
+                            .step = r->batched ? x->arena_stride : 0};
     case PSY_HOME_REGION: break;
     }
-    return x->zero_row; /* never: registers inside a region are in its buffers */
+    return (psy__place){.base = x->zero_row}; /* never: registers inside a region are in its buffers */
 }
 
 /* ---- steps of their own ---- */
@@ -93,7 +98,7 @@ static void run_lookup(psy__cpu_executable *x, const psy__instruction *at, uint3
     const psy__resident_data *d = &x->residents[at->operands[0]];
     /* The key is in a message that its sender may still write: read once. */
     uint64_t key = *(const volatile uint64_t *)psy__register_at(x, at->operands[1], m);
-    uint64_t h = psy__siphash(zero_key, &key, sizeof key);
+    uint64_t h = psy__siphash_word(zero_key, key);
     const uint8_t *row = NULL;
     for (uint64_t probe = 0; probe <= d->index_mask && d->rows; probe++) {
         uint32_t at_row = d->index_rows[(h + probe) & d->index_mask];
@@ -200,12 +205,36 @@ static void run_store(psy__cpu_executable *x, const psy__instruction *at, uint32
     }
 }
 
+/* One row of numbers into a field that always holds as many, as most fields are: for all messages at once. False: it is
+ * another. */
+static bool store_numbers(psy__cpu_executable *x, const psy__instruction *at, uint32_t count)
+{
+    const psy_psm_type *type = &x->module->types[x->bound.program->output_type];
+    const psy_psm_field *f = &x->module->fields[type->first_field + at->operands[1]];
+    const psy__bound_register *r = &x->bound.registers[at->operands[0]];
+    unsigned bytes = psy__dtype_bytes(at->dtype);
+    bool fixed = f->kind != PSY_FIELD_BOUNDED && f->kind != PSY_FIELD_OPTIONAL && f->kind != PSY_FIELD_VARIANT;
+    if (at->op == PSY_OP_STORE_LENGTHS || !fixed || at->dtype == PSY_BOOL || r->rank > 1 ||
+        (r->rank == 1 && r->strides[0] != (int64_t)bytes)) {
+        return false;
+    }
+    size_t n = (r->rank ? r->dims[0] : 1) * bytes;
+    psy__place from = psy__register_place(x, at->operands[0]);
+    for (uint32_t m = 0; m < count; m++) {
+        memcpy(x->outputs[x->first + m] + f->offset, psy__place_at(&from, m), n);
+    }
+    return true;
+}
+
 /* ---- the list ---- */
 
 static void run_step(psy__cpu_executable *x, const psy__step *s, uint32_t count)
 {
     if (s->kind == PSY__STEP_REGION) {
         psy__region_run(x, &s->region, count);
+        return;
+    }
+    if (s->kind == PSY__STEP_STORE && store_numbers(x, &s->at, count)) {
         return;
     }
     for (uint32_t m = 0; m < count; m++) {
@@ -244,9 +273,7 @@ psy_status psy__cpu_run(psy__executable *executable, const psy__batch *batch)
     }
     x->status = batch->status;
     memset(batch->status, PSY_OK, batch->count);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        psy__message_headers(x->module, type, x->outputs[i]);
-    }
+    psy__message_headers(x->module, type, x->outputs, batch->count);
     for (x->first = 0; x->first < batch->count; x->first += x->count) {
         x->count = batch->count - x->first < x->chunk ? batch->count - x->first : x->chunk;
         psy__steps_run(x, true);

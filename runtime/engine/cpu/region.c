@@ -97,15 +97,9 @@ static void run_cast(const spot *s, const psy__node *node, const void *a, size_t
 
 static unsigned log2_of(unsigned bytes) { return bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3; }
 
-static void run_map(const spot *s, const psy__node *node, size_t n)
+static void apply(const spot *s, const psy__node *node, const void *const in[3], const size_t stride[3], void *out, size_t n)
 {
     const psy__kernels *k = s->x->kernels;
-    const void *in[3];
-    size_t stride[3];
-    for (unsigned i = 0; i < node->operand_count; i++) {
-        in[i] = block_of(s, &node->operands[i], n, i, &stride[i]);
-    }
-    void *out = result_of(s, node);
     unsigned op = node->info->op, dtype = node->dtype;
     switch (node->info->class_) {
     case PSY_CLASS_CAST: run_cast(s, node, in[0], stride[0], out, n); break;
@@ -114,6 +108,97 @@ static void run_map(const spot *s, const psy__node *node, size_t n)
     case PSY_CLASS_COMPARE: k->compare[op][dtype](out, in[0], stride[0], in[1], stride[1], n); break;
     case PSY_CLASS_MAP3: k->map3[op][dtype](out, in[0], stride[0], in[1], stride[1], in[2], stride[2], n); break;
     default: k->choose[log2_of(node->element_bytes)](out, in[0], stride[0], in[1], stride[1], in[2], stride[2], n); break;
+    }
+}
+
+static void run_map(const spot *s, const psy__node *node, size_t n)
+{
+    const void *in[3] = {NULL};
+    size_t stride[3] = {0};
+    for (unsigned i = 0; i < node->operand_count; i++) {
+        in[i] = block_of(s, &node->operands[i], n, i, &stride[i]);
+    }
+    apply(s, node, in, stride, result_of(s, node), n);
+}
+
+/* ---- the same block of many messages ---- */
+
+static psy__place place_of(const spot *s, const psy__operand *o)
+{
+    if (o->inside) {
+        return (psy__place){.base = s->x->buffers + (size_t)o->buffer * PSY__BLOCK_BYTES};
+    }
+    int64_t offset = 0;
+    for (uint32_t d = 0; d < s->rank; d++) {
+        offset += (int64_t)s->index[d] * o->strides[d];
+    }
+    return psy__place_shifted(psy__register_place(s->x, o->reg), offset);
+}
+
+static void make_plan(const spot *s, const psy__node *node, psy__plan *plan)
+{
+    plan->direct = true;
+    plan->result = place_of(s, &node->result);
+    for (unsigned i = 0; i < node->operand_count; i++) {
+        const psy__operand *o = &node->operands[i];
+        int64_t step = o->inside ? o->bytes : s->rank ? o->strides[s->rank - 1] : 0;
+        plan->operands[i] = place_of(s, o);
+        plan->strides[i] = step != 0;
+        plan->direct = plan->direct && !o->raw && (step == 0 || step == (int64_t)o->bytes);
+    }
+}
+
+/* A region that is one operation: nothing is said twice. */
+static void run_one_of_many(const spot *s, const psy__node *node, const psy__plan *plan, size_t n, uint32_t count)
+{
+    const psy__kernels *k = s->x->kernels;
+    const psy__place *a = &plan->operands[0], *b = &plan->operands[1];
+    unsigned op = node->info->op, dtype = node->dtype;
+    if (node->info->class_ == PSY_CLASS_MAP1) {
+        psy__map1 *run = k->map1[op][dtype];
+        for (uint32_t m = 0; m < count; m++) {
+            run(psy__place_at(&plan->result, m), psy__place_at(a, m), plan->strides[0], n);
+        }
+    } else if (node->info->class_ == PSY_CLASS_MAP2) {
+        psy__map2 *run = k->map2[op][dtype];
+        for (uint32_t m = 0; m < count; m++) {
+            run(psy__place_at(&plan->result, m), psy__place_at(a, m), plan->strides[0], psy__place_at(b, m), plan->strides[1],
+                n);
+        }
+    } else {
+        for (uint32_t m = 0; m < count; m++) {
+            const void *in[3] = {NULL};
+            for (unsigned i = 0; i < node->operand_count; i++) {
+                in[i] = psy__place_at(&plan->operands[i], m);
+            }
+            apply(s, node, in, plan->strides, psy__place_at(&plan->result, m), n);
+        }
+    }
+}
+
+static void run_block_of_many(spot *s, const psy__region *r, size_t n, uint32_t count)
+{
+    psy__plan *plans = s->x->plans;
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        make_plan(s, &r->nodes[i], &plans[i]);
+    }
+    if (r->node_count == 1 && plans[0].direct) {
+        run_one_of_many(s, &r->nodes[0], &plans[0], n, count);
+        return;
+    }
+    for (s->m = 0; s->m < count; s->m++) {
+        for (uint32_t i = 0; i < r->node_count; i++) {
+            const psy__plan *plan = &plans[i];
+            if (!plan->direct) {
+                run_map(s, &r->nodes[i], n);
+                continue;
+            }
+            const void *in[3] = {NULL};
+            for (unsigned k = 0; k < r->nodes[i].operand_count; k++) {
+                in[k] = psy__place_at(&plan->operands[k], s->m);
+            }
+            apply(s, &r->nodes[i], in, plan->strides, psy__place_at(&plan->result, s->m), n);
+        }
     }
 }
 
@@ -154,10 +239,12 @@ static void run_map_region(psy__cpu_executable *x, const psy__region *r, uint32_
             if (r->rank) {
                 s.index[r->rank - 1] = at;
             }
-            for (s.m = 0; s.m < count; s.m++) {
-                for (uint32_t i = 0; i < r->node_count; i++) {
-                    run_map(&s, &r->nodes[i], n);
-                }
+            if (count > 1) {
+                run_block_of_many(&s, r, n, count);
+                continue;
+            }
+            for (uint32_t i = 0; i < r->node_count; i++) {
+                run_map(&s, &r->nodes[i], n);
             }
         }
         if (r->rank) {

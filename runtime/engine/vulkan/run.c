@@ -263,9 +263,7 @@ psy_status psy__vulkan_run(psy__executable *executable, const psy__batch *batch)
     if (status != PSY_OK) {
         return status;
     }
-    for (uint32_t i = 0; i < batch->count; i++) {
-        psy__message_headers(x->bound.module, &x->bound.module->types[x->bound.program->output_type], x->outputs[i]);
-    }
+    psy__message_headers(x->bound.module, &x->bound.module->types[x->bound.program->output_type], x->outputs, batch->count);
     memset(batch->status, PSY_OK, batch->count);
     return PSY_OK;
 }

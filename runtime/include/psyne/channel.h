@@ -89,7 +89,7 @@ typedef struct psy_reply {
     uint32_t bytes;
     const void *message; /* in the client's response slab until released; NULL where status is not OK */
     void *user;          /* as given at commit */
-    uint64_t latency_ns; /* from commit to the poll that found it */
+    uint64_t latency_ns; /* from commit, the first of those that were published together, to the poll that found it */
     uint32_t slot;
     uint32_t generation;
 } psy_reply;

@@ -36,6 +36,9 @@ typedef struct psy_worker_options {
     const char *engine;          /* "cpu" or "vulkan"; NULL = "cpu" */
     const char *device;          /* vulkan: device name or index; NULL = the engine's choice */
     uint32_t max_batch;          /* messages in one run at most; 0 = 64 */
+    /* How long what waits may wait for more, so that runs are larger: until max_batch are there, at most so long. Worth it where
+     * a run of many costs little more than one of few, as on a GPU; every request that comes alone pays it. 0: not at all. */
+    uint64_t max_wait_ns;
     uint64_t connect_timeout_ns; /* 0 = 10 s */
     uint64_t arena_bytes;        /* working memory per message at most; 0 = 1 GiB */
     int validate;                /* vulkan: validation layers; any message fails the run */

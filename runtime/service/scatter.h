@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the broker puts a request into a shard's ring: a frame of hop, envelope and payload (gather.h), published with the others
+ * of its round.
+ *
+ *   psy__frame *frame = psy__scatter(&ring, &envelope, payload);   // NULL: the ring is full, or broken
+ *   frame->hop = (psy__hop){...};                                  // written where it lies
+ *   psy_ring_commit(&ring, 1);
+ *   ...
+ *   psy_ring_flush(&ring);                                         // all rings, then one fence for all:
+ *   psy_ring_fence();
+ *   psy__ring_wake_bell_fenced(&ring, &bell);                      // whoever sleeps on them
+ */
+#ifndef PSY_SERVICE_SCATTER_H
+#define PSY_SERVICE_SCATTER_H
+
+#include <string.h>
+
+#include <psyne/ring.h>
+
+#include "service/counting.h"
+#include "service/gather.h"
+
+typedef struct psy__frame {
+    psy__hop hop;
+    psy_envelope envelope;
+    uint8_t payload[];
+} psy__frame;
+_Static_assert(offsetof(psy__frame, envelope) == PSY_FRAME_ENVELOPE && offsetof(psy__frame, payload) == PSY_FRAME_PAYLOAD,
+               "the frame is shared between processes");
+
+/* Copies a payload: whole lines in place, since most are a few of them. */
+static inline void psy__scatter_copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
+{
+    if (bytes % 64 != 0 || bytes > 512) {
+        memcpy(to, from, bytes);
+        return;
+    }
+    for (; bytes > 0; bytes -= 64, to += 64, from += 64) {
+        memcpy(to, from, 64);
+    }
+}
+
+/* A frame with envelope and payload; the hop is the caller's to write, and the frame to commit. The payload is as long as the
+ * envelope says. */
+static inline psy__frame *psy__scatter(psy_ring *ring, const psy_envelope *envelope, const uint8_t *payload)
+{
+    uint32_t got;
+    psy__frame *frame = (psy__frame *)psy_ring_claim(ring, 1, &got);
+    if (frame) {
+        frame->envelope = *envelope;
+        psy__scatter_copy(frame->payload, payload, envelope->length);
+    }
+    return frame;
+}
+
+#endif
