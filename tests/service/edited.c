@@ -13,7 +13,10 @@ uint64_t edited_random(edited *e, uint64_t below)
     return (e->random >> 33) % below;
 }
 
-edited_data *edited_at(const edited *e, uint64_t version) { return &e->data[version % EDITED_VERSIONS]; }
+edited_data *edited_at(const edited *e, uint64_t version)
+{
+    return &e->data[version == 1 ? EDITED_VERSIONS : version % EDITED_VERSIONS];
+}
 
 static void random_row(edited *e, float *row)
 {
@@ -55,7 +58,7 @@ static uint64_t new_key(edited *e, const edited_data *d)
 void edited_init(edited *e, uint64_t seed)
 {
     *e = (edited){.random = seed, .made = 1, .pending = 1};
-    e->data = calloc(EDITED_VERSIONS, sizeof *e->data);
+    e->data = calloc(EDITED_VERSIONS + 1, sizeof *e->data);
     cr_assert_not_null(e->data);
     edited_data *d = edited_at(e, 1);
     *d = (edited_data){.version = 1, .rows = ROWS, .weights = WEIGHTS, .titles = TITLES};
@@ -133,7 +136,7 @@ void edited_load(const edited *e, psy_worker *worker)
 
 void edited_connect(edited *e, const char *uri, uint32_t in_flight)
 {
-    psy_channel_options o = {.in_flight = in_flight, .call_timeout_ms = 20000};
+    psy_channel_options o = {.in_flight = in_flight, .call_timeout_ms = 20000, .agent = e->agent};
     cr_assert_eq(psy_channel_connect(uri, &o, &e->channel), PSY_OK, "%s", psy_detail());
     const psy_type *replies[] = {edits_sums_type(), edits_best_type(), edits_kept_type(), edits_named_type()};
     for (uint32_t i = 0; i < EDITED_PIPELINES; i++) {
@@ -146,14 +149,18 @@ static void ask(edited *e)
 {
     const edited_data *d = edited_at(e, e->made);
     uint32_t pipeline = (uint32_t)edited_random(e, EDITED_PIPELINES);
-    edited_call *call = &e->calls[e->next_call];
+    edited_call *call = e->calls;
+    while (call < e->calls + EDITED_CALLS - 1 && call->out) {
+        call++;
+    }
+    cr_assert(!call->out);
     psy_call claimed;
     psy_status status = psy_channel_claim(e->channel, &e->pipelines[pipeline], &claimed);
     if (status == PSY_FULL) {
         return;
     }
     cr_assert_eq(status, PSY_OK, "%s", psy_detail());
-    *call = (edited_call){.pipeline = pipeline, .oldest = e->made};
+    *call = (edited_call){.pipeline = pipeline, .oldest = e->made, .out = true};
     call->key = pipeline == EDITED_TITLE ? edited_random(e, d->titles)
                 : edited_random(e, 8)    ? d->key[edited_random(e, d->kept)]
                                          : new_key(e, d);
@@ -164,7 +171,6 @@ static void ask(edited *e)
     edits_ask_set_key(message, call->key);
     memcpy(message->vector, call->vector, sizeof call->vector);
     psy_channel_commit(e->channel, &claimed, call);
-    e->next_call = (e->next_call + 1) % EDITED_CALLS;
 }
 
 /* ---- checking ---- */
@@ -255,7 +261,8 @@ static void check(edited *e, const edited_call *call, const psy_reply *reply)
     } else if (call->pipeline == EDITED_KEPT) {
         check_kept(d, call, reply->message);
     } else {
-        cr_assert_eq(edits_named_verify(reply->message, reply->bytes), PSY_OK);
+        cr_assert_eq(edits_named_verify(reply->message, reply->bytes), PSY_OK, "title %lu of %u in version %lu: %s",
+                     (unsigned long)call->key, d->titles, (unsigned long)version, psy_detail());
         const edits_named *named = reply->message;
         cr_assert_eq(edits_named_title_bytes(named), strnlen(d->title[call->key], EDITED_TEXT));
         cr_assert_eq(memcmp(edits_named_title(named), d->title[call->key], edits_named_title_bytes(named)), 0);
@@ -271,6 +278,7 @@ static void take(edited *e)
     while (psy_channel_poll(e->channel, replies, 16, &count) == PSY_OK) {
         for (uint32_t i = 0; i < count; i++) {
             check(e, replies[i].user, &replies[i]);
+            ((edited_call *)replies[i].user)->out = false;
             psy_channel_release(e->channel, &replies[i]);
         }
     }

@@ -26,6 +26,7 @@ typedef struct edited_data {
 } edited_data;
 
 typedef struct edited_call {
+    bool out;
     uint32_t pipeline;
     uint64_t key, oldest; /* the version that was made when it was sent */
     float vector[EDITED_DIM];
@@ -34,14 +35,14 @@ typedef struct edited_call {
 enum { EDITED_SUMS = 0, EDITED_BEST, EDITED_KEPT, EDITED_TITLE, EDITED_PIPELINES };
 
 typedef struct edited {
-    edited_data *data;      /* EDITED_VERSIONS of them: version v at v % EDITED_VERSIONS */
+    edited_data *data;      /* the last EDITED_VERSIONS, and the first, with which workers begin */
     uint64_t made, pending; /* the last version that was made, and that may have been */
     uint64_t random;
     psy_channel *channel;
     psy_pipeline pipelines[EDITED_PIPELINES];
     edited_call calls[EDITED_CALLS];
-    uint32_t next_call;
     uint64_t answered[EDITED_PIPELINES], failed, missing, newest; /* newest: that an answer has seen */
+    psy_agent agent;                                              /* of the channel, while it waits */
     bool may_fail;                                                /* answers may be PEER_DIED: workers die */
 } edited;
 

@@ -237,6 +237,49 @@ Test(client_edits, come_one_at_a_time)
     close_service(&t);
 }
 
+/* ---- beside programs of clients ---- */
+
+static uint64_t file_bytes(const char *path, uint8_t *out, size_t room)
+{
+    FILE *f = fopen(path, "rb");
+    cr_assert_not_null(f, "%s", path);
+    const size_t n = fread(out, 1, room, f);
+    fclose(f);
+    cr_assert(n > 0 && n < room);
+    return n;
+}
+
+/* A client's program that keeps to its limits no more does not stand in the way: it goes, and says why as long as it is named.
+ */
+Test(client_edits, do_not_wait_for_programs_of_clients)
+{
+    static service t;
+    static uint8_t module[1 << 16];
+    static float rows[300 * EDITED_DIM];
+    open_service(&t, &(psy_broker_options){.uri = "inproc://outgrown", .shards = 1, .client_programs = 2, .client_work = 1500});
+    psy_channel *c = served_connect(&t.s, 4);
+    const uint64_t n = file_bytes(PROGRAM_FILE("v3"), module, sizeof module);
+    cr_assert_eq(psy_channel_send_program(c, module, n, "mine", NULL), PSY_OK, "%s", psy_detail());
+    psy_pipeline total = served_pipeline(c, "mine/total");
+    cr_assert_eq(served_call(c, &total, 1), PSY_OK, "%s", psy_detail());
+    psy_edit edits[2] = {more_weights(300), more_weights(300)};
+    edits[0].resident = "rows";
+    edits[0].rows = rows;
+    edits[1].resident = "marks";
+    edits[1].rank = 1;
+    edits[1].rows = rows;
+    uint64_t version = 0;
+    cr_assert_eq(psy_channel_edit(c, edits, 2, &version, 20 * second_ns), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(version, 2u);
+    psy_status status = served_call(c, &total, 1);
+    cr_assert(status == PSY_NOT_FOUND || status == PSY_LIMIT || status == PSY_TOO_LARGE, "%s", psy_status_name(status));
+    cr_assert_eq(served_counts(&t.s).deaths, 0u);
+    cr_assert_eq(psy_channel_send_program(c, module, n, "again", NULL), status == PSY_NOT_FOUND ? PSY_LIMIT : status, "%s",
+                 psy_detail());
+    psy_channel_close(c);
+    close_service(&t);
+}
+
 /* ---- who may ---- */
 
 static psy_status edit_as(uid_t uid, const char *uri)
