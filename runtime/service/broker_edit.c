@@ -75,14 +75,17 @@ static const psy_psm_resident *declaration(const psy_broker *b, const char *name
     return NULL;
 }
 
-static psy_status check(const psy_broker *b, const psy__edit *edit)
+/* *copies: a bit for each part that every shard has whole. */
+static psy_status check(const psy_broker *b, const psy__edit *edit, uint32_t *copies)
 {
     psy_status status = PSY_OK;
+    *copies = 0;
     for (uint32_t i = 0; status == PSY_OK && i < edit->part_count; i++) {
         const psy__edit_part *p = &edit->parts[i];
         const psy_psm_resident *r = declaration(b, p->resident);
         status = r ? psy__edit_fits(p, r->dtype, r->rank, r->placement)
                    : psy_fail(PSY_NOT_FOUND, "edit of %s: no program of this service has such data", p->resident);
+        *copies |= r && r->placement == PSY_PLACE_REPLICATED ? UINT32_C(1) << i : 0;
     }
     return status;
 }
@@ -91,7 +94,8 @@ static psy_status check(const psy_broker *b, const psy__edit *edit)
 static psy_status enqueue(psy_broker *b, psy__edit *edit, uint32_t owner, uint64_t *ticket)
 {
     psy__edits *e = &b->edits;
-    psy_status status = check(b, edit);
+    uint32_t copies;
+    psy_status status = check(b, edit, &copies);
     if (status == PSY_OK && e->queued == PSY_EDITS_QUEUED) {
         status = psy_fail(PSY_LIMIT, "%d edits wait for their turn: let some be made first", PSY_EDITS_QUEUED);
     }
@@ -100,8 +104,11 @@ static psy_status enqueue(psy_broker *b, psy__edit *edit, uint32_t owner, uint64
         psy__edit_close(edit);
         return status == PSY_OK ? psy_fail(PSY_NO_MEMORY, "no memory for an edit") : status;
     }
-    *q = (psy__queued_edit){
-        .ticket = ++e->next_ticket, .file = *edit, .owner = owner, .epoch = owner == PSY_NONE ? 0 : b->clients[owner].epoch};
+    *q = (psy__queued_edit){.ticket = ++e->next_ticket,
+                            .copies = copies,
+                            .file = *edit,
+                            .owner = owner,
+                            .epoch = owner == PSY_NONE ? 0 : b->clients[owner].epoch};
     e->queue[e->queued++] = q;
     *ticket = q->ticket;
     return PSY_OK;
@@ -249,8 +256,7 @@ static bool add_up(psy_broker *b)
     psy__edits *e = &b->edits;
     const psy__edit *file = &e->queue[0]->file;
     for (uint32_t i = 0; i < file->part_count; i++) {
-        const psy_psm_resident *r = declaration(b, file->parts[i].resident);
-        const bool copies = r && r->placement == PSY_PLACE_REPLICATED;
+        const bool copies = e->queue[0]->copies >> i & 1;
         e->totals[i] = copies ? e->rows[0][i] : 0;
         for (uint32_t s = 0; s < b->shard_count; s++) {
             e->firsts[s][i] = copies ? 0 : e->totals[i];

@@ -152,6 +152,7 @@ typedef struct psy__queued_edit {
     psy__edit file;
     uint32_t owner, epoch; /* the client that asked; PSY_NONE: the operator */
     uint32_t tries;        /* how often a worker was lost over it */
+    uint32_t copies;       /* parts (bits) that every shard has whole */
 } psy__queued_edit;
 
 /* One that was made, for workers that come later. */

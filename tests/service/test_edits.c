@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/mem/counters.h"
 #include "tests/service/edited.h"
 #include "tests/service/served.h"
 
@@ -14,11 +15,12 @@ typedef struct service {
     served s;
     edited e;
     psy_module *module;
+    psy_counters *counters; /* of broker and workers; NULL: none */
 } service;
 
 static void start_worker(service *t, uint32_t shard)
 {
-    psy_worker_options o = {.uri = t->s.uri, .shard = shard, .engine = "cpu"};
+    psy_worker_options o = {.uri = t->s.uri, .shard = shard, .engine = "cpu", .counters = t->counters};
     psy_status status = PSY_LIMIT;
     for (int tries = 0; tries < 500 && status == PSY_LIMIT; tries++) { /* the broker may not have seen that the last one went */
         status = psy_worker_create(&o, &t->s.workers[shard]);
@@ -33,7 +35,7 @@ static void open_service(service *t, const char *uri, uint32_t shards, uint64_t 
 {
     t->module = open_program(EDITED_MODULE);
     edited_init(&t->e, seed);
-    served_open(&t->s, &(psy_broker_options){.uri = uri, .shards = shards, .module = t->module});
+    served_open(&t->s, &(psy_broker_options){.uri = uri, .shards = shards, .module = t->module, .counters = t->counters});
     for (uint32_t i = 0; i < shards; i++) {
         start_worker(t, i);
     }
@@ -65,7 +67,7 @@ static psy_status status_of(service *t, uint64_t ticket, uint64_t *version)
 }
 
 /* What becomes of a set of edits, while requests go on. */
-static psy_status make(service *t, const psy_edit *edits, uint32_t count, uint64_t *version)
+static psy_status wait_for(service *t, const psy_edit *edits, uint32_t count, uint64_t *version)
 {
     uint64_t ticket;
     psy_status status = begin(t, edits, count, &ticket);
@@ -91,12 +93,12 @@ static void change_under_load(const char *uri, uint32_t shards, uint64_t seed)
         }
         if (edited_random(&t.e, 4) == 0) {
             uint32_t n = edited_mistake(&t.e, edits, &wanted);
-            cr_assert_eq(make(&t, edits, n, &version), wanted, "%s", psy_detail());
+            cr_assert_eq(wait_for(&t, edits, n, &version), wanted, "%s", psy_detail());
             refused++;
             continue;
         }
         uint32_t n = edited_change(&t.e, edits);
-        cr_assert_eq(make(&t, edits, n, &version), PSY_OK, "%s", psy_detail());
+        cr_assert_eq(wait_for(&t, edits, n, &version), PSY_OK, "%s", psy_detail());
         edited_made(&t.e, true);
         cr_assert_eq(version, t.e.made);
     }
@@ -119,6 +121,42 @@ static void change_under_load(const char *uri, uint32_t shards, uint64_t seed)
 Test(edits, one_shard) { change_under_load("inproc://edits-1", 1, 11); }
 Test(edits, three_shards) { change_under_load("inproc://edits-3", 3, 12); }
 Test(edits, of_another_order) { change_under_load("inproc://edits-2", 2, 13); }
+
+static bool all_count(const char *folder, uint64_t version, uint32_t rows)
+{
+    psy_counters_snapshot *s = read_counters(folder);
+    const psy_counters_view *v;
+    uint32_t n = 0;
+    for (uint32_t i = 0; (v = psy_counters_view_at(s, i)) != NULL; i++) {
+        n += v->section == PSY_COUNTERS_OF_SERVICE && v->values[PSY_SERVICE_COUNTER_data_version] == version;
+        n += v->section == PSY_COUNTERS_OF_WORKER && v->values[PSY_WORKER_COUNTER_data_version] == version;
+    }
+    psy_counters_release(s);
+    return n == rows;
+}
+
+Test(edits, are_counted)
+{
+    static service t;
+    scratch folder = scratch_make();
+    t.counters = make_counters(scratch_name(&folder, "edits.counters").text, 256);
+    open_service(&t, "inproc://edits-counted", 2, 51);
+    for (uint64_t wanted = 1; wanted <= 3; wanted++) {
+        psy_edit edits[16];
+        uint64_t version = 0;
+        bool counted = false;
+        for (uint64_t end = psy__now_ns() + 20 * second_ns; !counted && psy__now_ns() < end; usleep(1000)) {
+            counted = all_count(folder.path, wanted, 3);
+        }
+        cr_assert(counted, "version %lu", (unsigned long)wanted);
+        uint32_t n = edited_change(&t.e, edits);
+        cr_assert_eq(wait_for(&t, edits, n, &version), PSY_OK, "%s", psy_detail());
+        edited_made(&t.e, true);
+    }
+    close_service(&t);
+    psy_counters_destroy(t.counters);
+    scratch_end(&folder);
+}
 
 /* Nobody asks anything: the workers are at the new version all the same, and the next edit finds it. */
 Test(edits, need_no_requests)
@@ -152,7 +190,7 @@ Test(edits, are_made_again_by_workers_that_come_later)
             psy_edit edits[16];
             uint64_t version = 0;
             uint32_t n = edited_change(&t.e, edits);
-            cr_assert_eq(make(&t, edits, n, &version), PSY_OK, "%s", psy_detail());
+            cr_assert_eq(wait_for(&t, edits, n, &version), PSY_OK, "%s", psy_detail());
             edited_made(&t.e, true);
         }
         served_kill(&t.s, round % 2);
