@@ -6,7 +6,7 @@ pkginclude_HEADERS = \
     %D%/include/psyne/agent.h %D%/include/psyne/atomic.h %D%/include/psyne/bell.h %D%/include/psyne/broker.h %D%/include/psyne/builder.h %D%/include/psyne/channel.h \
     %D%/include/psyne/counters.def %D%/include/psyne/counters.h %D%/include/psyne/dlpack.h \
     %D%/include/psyne/dtype.h %D%/include/psyne/dtypes.def %D%/include/psyne/envelope.h %D%/include/psyne/frame.h \
-    %D%/include/psyne/guard.h %D%/include/psyne/json.h \
+    %D%/include/psyne/edit.h %D%/include/psyne/guard.h %D%/include/psyne/json.h \
     %D%/include/psyne/kernel.h %D%/include/psyne/kernel_scalar.h %D%/include/psyne/log.h %D%/include/psyne/message.h \
     %D%/include/psyne/module.h %D%/include/psyne/reflect.h %D%/include/psyne/ring.h %D%/include/psyne/seat.h %D%/include/psyne/service.h \
     %D%/include/psyne/slab.h %D%/include/psyne/slab_server.h %D%/include/psyne/socket.h \

@@ -13,6 +13,7 @@
 #include "service/broker_state.h"
 
 enum { IN_FLIGHT_DEFAULT = 4096, CLIENTS_DEFAULT = 64 };
+enum { CLIENT_EDIT_BYTES_DEFAULT = 64 << 20 };
 enum { CLIENT_PROGRAM_BYTES_DEFAULT = 1 << 20, CLIENT_ARENA_BYTES_DEFAULT = 64 << 20, CLIENT_WORK_DEFAULT = 1 << 28 };
 static const uint64_t tick_ns = 1000000, sleep_ns_max = 20000000;
 static const uint64_t ring_bytes_max = UINT64_C(256) << 20;
@@ -114,6 +115,8 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
     }
     b->client_programs = o->client_programs;
     b->client_program_bytes = o->client_program_bytes ? o->client_program_bytes : CLIENT_PROGRAM_BYTES_DEFAULT;
+    b->client_edit_bytes = o->client_edit_bytes ? o->client_edit_bytes : CLIENT_EDIT_BYTES_DEFAULT;
+    b->edits.version = 1;
     b->client_limits = (psy__limits){.arena_bytes = o->client_arena_bytes ? o->client_arena_bytes : CLIENT_ARENA_BYTES_DEFAULT,
                                      .work = o->client_work ? o->client_work : CLIENT_WORK_DEFAULT};
     psy__counting_init(&b->counting, o->counters, o->uri);
@@ -158,6 +161,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
         n += psy__broker_links(b);
         n += psy__broker_take_sends(b);
         n += psy__broker_programs(b);
+        n += psy__broker_edits(b);
         n += psy__broker_overdue(b);
         psy__broker_tick(b);
         psy__measure_broker(b);
@@ -306,6 +310,7 @@ void psy_broker_get_counts(const psy_broker *b, psy_broker_counts *out)
     out->shards_ready = b->ready_count;
     out->in_flight = b->ticket_count - b->free_count;
     out->uncounted = b->counting.uncounted;
+    out->data_version = b->edits.version;
     out->clients = out->programs = 0;
     for (uint32_t i = 0; i < b->title_top; i++) {
         out->programs += b->titles[i].ticket && b->titles[i].served;
@@ -339,6 +344,7 @@ void psy_broker_destroy(psy_broker *b)
     }
     psy__guard_fini(&b->guard);
     psy__broker_drop_programs(b);
+    psy__broker_drop_edits(b);
     psy__measure_broker_end(b);
     psy_slab_destroy(b->gather_slab);
     psy_bell_close(&b->doorbell);

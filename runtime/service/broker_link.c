@@ -145,6 +145,7 @@ static psy_status hear_client(psy_broker *b, uint32_t index, psy__control *contr
     if (c->phase == CLIENT_SERVED) {
         switch (psy__heard_what(control)) {
         case PSY_SAY_SEND: return psy__broker_hear_send(b, index, control);
+        case PSY_SAY_EDIT: return psy__broker_hear_edit(b, index, control);
         case PSY_SAY_DESCRIBE: return psy__broker_hear_describe(b, index, control);
         case PSY_SAY_LIST: return psy__broker_hear_list(b, index, control);
         default: return psy__broker_hear_open(b, index, control);
@@ -297,12 +298,21 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     if (what == PSY_SAY_PROGRAM_READY || what == PSY_SAY_PROGRAM_REFUSED) {
         return psy__broker_hear_program(b, index, control);
     }
+    if (what == PSY_SAY_EDIT_COUNTED || what == PSY_SAY_EDIT_READY || what == PSY_SAY_EDIT_REFUSED ||
+        what == PSY_SAY_EDIT_APPLIED) {
+        return psy__broker_hear_edited(b, index, control);
+    }
     psy_status status = psy__heard(control, PSY_SAY_READY, &said, sizeof said, 1);
     if (status != PSY_OK) {
         return status;
     }
     if (s->phase != SHARD_HIRED || s->loaded || !psy__broker_shard_is_complete(b, index)) {
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
+    }
+    status = psy__broker_check_version(b, index, said.data_version);
+    if (status != PSY_OK) {
+        psy__refuse(s->link, status, 1);
+        return status;
     }
     psy_bell bell;
     status = psy_bell_adopt(control->fds[0], &bell);
@@ -339,6 +349,7 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
     psy_bell_close(&s->bell);
     *s = (psy__shard){.before = s->before};
     psy__broker_forget_shard(b, index);
+    psy__broker_forget_edits(b, index);
 }
 
 /* ---- guests ---- */

@@ -299,7 +299,8 @@ static void scatter(psy_broker *b, uint32_t id, const psy_envelope *e, const uin
                                 .deadline_ns = record->deadline_ns,
                                 .program = b->staged[record->place].number,
                                 .place = record->place,
-                                .pipeline = record->pipeline};
+                                .pipeline = record->pipeline,
+                                .data_version = b->edits.version};
         psy_ring_commit(&shard->requests, 1);
         shard->sent = true;
         b->counts.scatter_bytes += e->length;

@@ -122,7 +122,9 @@ psy_status psy__broker_tell_programs(psy_broker *b, uint32_t shard)
     psy_status status = PSY_OK;
     for (uint32_t i = 0; status == PSY_OK && i < b->staged_top; i++) {
         psy__staged *s = &b->staged[i];
-        if ((s->phase == STAGED_STAGING || s->phase == STAGED_SERVED) && !(s->told & bit)) {
+        if (b->shards[shard].engaged && s->phase == STAGED_STAGING && psy__broker_is_editing(b)) {
+            b->unsettled = true; /* the worker binds what it has to the next data: later */
+        } else if ((s->phase == STAGED_STAGING || s->phase == STAGED_SERVED) && !(s->told & bit)) {
             status = tell_program(b, shard, i);
             s->told |= status == PSY_OK ? bit : 0;
         } else if (s->phase == STAGED_LEAVING && s->tickets == 0 && (s->told & bit) && b->shards[shard].engaged) {
@@ -132,7 +134,10 @@ psy_status psy__broker_tell_programs(psy_broker *b, uint32_t shard)
         }
     }
     if (status == PSY_OK && !b->shards[shard].engaged) {
-        psy__engaged said;
+        status = psy__broker_tell_kept(b, shard);
+    }
+    if (status == PSY_OK && !b->shards[shard].engaged) {
+        psy__engaged said = {.data_version = b->edits.version};
         status = psy__say(b->shards[shard].link, PSY_SAY_ENGAGED, &said, sizeof said, NULL, 0);
         b->shards[shard].engaged = status == PSY_OK;
     }
@@ -184,7 +189,7 @@ static psy_status check_symbols(const psy_broker *b, const psy__staged *s, uint3
     const psy__module *m = &s->module->decoded;
     for (uint32_t other = 0; other < b->shard_count; other++) {
         const uint64_t *theirs = s->symbols + (size_t)other * m->symbol_count;
-        for (uint32_t i = 0; (s->ready >> other & 1) && other != shard && i < m->symbol_count; i++) {
+        for (uint32_t i = 0; (s->ready & s->sized) >> other & 1 && other != shard && i < m->symbol_count; i++) {
             if (m->symbols[i].kind == PSY_SYMBOL_GLOBAL && symbols[i] != theirs[i]) {
                 return psy_fail(PSY_INVALID, "shard %u loaded %s = %" PRIu64 ", shard %u %" PRIu64, shard,
                                 psy__module_string(m, m->symbols[i].name), symbols[i], other, theirs[i]);
@@ -232,6 +237,7 @@ static psy_status hear_ready(psy_broker *b, uint32_t shard, const psy__program_r
     }
     memcpy(s->symbols + (size_t)shard * said->symbol_count, said->symbols, said->symbol_count * sizeof *s->symbols);
     s->ready |= UINT64_C(1) << shard;
+    s->sized |= UINT64_C(1) << shard;
     b->unsettled = true;
     return PSY_OK;
 }
@@ -273,6 +279,7 @@ void psy__broker_forget_shard(psy_broker *b, uint32_t shard)
     for (uint32_t i = 0; i < b->staged_top; i++) {
         b->staged[i].told &= ~(UINT64_C(1) << shard);
         b->staged[i].ready &= ~(UINT64_C(1) << shard);
+        b->staged[i].sized &= ~(UINT64_C(1) << shard);
     }
     b->unsettled = true;
 }

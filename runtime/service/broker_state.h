@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a broker knows, for its files: broker.c (the agent), broker_link.c (who is there), broker_admit.c (who may be),
- * broker_program.c (programs by name), broker_stage.c (their modules at the workers), broker_open.c (what clients open and
- * send), broker_describe.c (what they are told of it), broker_route.c (requests and tickets), share.c (whose turn it is),
+ * broker_edit.c (changes of the data), broker_program.c (programs by name), broker_stage.c (their modules at the workers),
+ * broker_open.c (what clients open and send), broker_describe.c (what they are told of it), broker_route.c (requests and
+ * tickets), share.c (whose turn it is),
  * broker_health.c (how it is, and its end), broker_tell.c (what is told of requests). */
 #ifndef PSY_SERVICE_BROKER_STATE_H
 #define PSY_SERVICE_BROKER_STATE_H
@@ -16,6 +17,7 @@
 
 #include "isa/verify.h"
 #include "service/counting.h"
+#include "service/edit_file.h"
 #include "service/events.h"
 #include "service/gather.h"
 #include "service/guard.h"
@@ -45,6 +47,7 @@ typedef struct psy__staged {
     psy_slab *file;           /* its bytes, for workers; NULL: they were made with it */
     uint64_t tickets;         /* in flight */
     uint64_t told, ready;     /* shards (bits) */
+    uint64_t sized;           /* shards whose `symbols` are those of the present data */
     uint64_t *symbols;        /* symbol_count for each shard that is ready: GLOBAL sizes */
     int described;            /* its bytes, sealed, for clients; -1: none has asked yet */
     psy__latency *latencies;  /* by pipeline; NULL: they are counted with those of clients' programs */
@@ -105,6 +108,7 @@ typedef struct psy__client {
     uint64_t sending;       /* ticket of the program that it has sent and waits for; 0: none; PSY_SEND_WAITS */
     psy__send send;         /* that waits for its turn, */
     int send_fd;            /* and its module */
+    uint64_t editing;       /* ticket of the edit that it waits for; 0: none */
     uint64_t attach_due_ns; /* WELCOMED: it has handed over its slabs by then */
     psy__pass pass;
     psy__share share;
@@ -123,8 +127,9 @@ typedef struct psy__shard {
     bool engaged;    /* it was told of every program that there was when it came */
     bool loaded;     /* said READY; it is when nobody is untold */
     bool sent;
-    bool leaving;    /* READY, but takes no more requests: it finishes what it has */
-    uint32_t before; /* workers that had this shard */
+    bool leaving;          /* READY, but takes no more requests: it finishes what it has */
+    uint32_t before;       /* workers that had this shard */
+    uint64_t kept_version; /* of the data, up to which it was told of edits that were made before it came */
     psy__pass pass;
 } psy__shard;
 
@@ -142,6 +147,50 @@ typedef struct psy__ticket_record {
     psy__latency *latency; /* of the pipeline, and when the request came: told once how it ended */
     uint64_t began_ns;
 } psy__ticket_record;
+
+/* A change of the data that waits for its turn, or is on its way. */
+typedef struct psy__queued_edit {
+    uint64_t ticket;
+    psy__edit file;
+    uint32_t owner, epoch; /* the client that asked; PSY_NONE: the operator */
+    uint32_t tries;        /* how often a worker was lost over it */
+    uint32_t copies;       /* parts (bits) that every shard has whole */
+} psy__queued_edit;
+
+/* One that was made, for workers that come later. */
+typedef struct psy__kept_edit {
+    uint64_t version; /* that it made */
+    int fd;
+    uint64_t bytes, totals[PSY_EDITS_TOGETHER_MAX];
+    uint64_t firsts[][PSY_EDITS_TOGETHER_MAX]; /* by shard */
+} psy__kept_edit;
+
+typedef struct psy__edit_outcome {
+    uint64_t ticket, version;
+    psy_status status;
+    char text[512];
+} psy__edit_outcome;
+
+enum { PSY_EDITS_QUEUED = 32 };
+typedef enum psy__edits_phase { EDITS_IDLE = 0, EDITS_COUNTING, EDITS_BINDING, EDITS_FLIPPED, EDITS_GOING } psy__edits_phase;
+
+/* Changes of the data: broker_edit.c. */
+typedef struct psy__edits {
+    psy__edits_phase phase; /* of the first of the queue, or of the last one that was */
+    uint64_t version;       /* of the data: what requests see that come now */
+    uint64_t number, next_ticket;
+    psy__queued_edit *queue[PSY_EDITS_QUEUED];
+    uint32_t queued;
+    /* Shards (bits) that were told of it, have counted, know the sizes, are ready; know that it is made, have made it, or know
+     * that it is taken back. */
+    uint64_t told, counted, sized, ready, done, applied, gone;
+    uint64_t rows[PSY_SHARDS_MAX][PSY_EDITS_TOGETHER_MAX], firsts[PSY_SHARDS_MAX][PSY_EDITS_TOGETHER_MAX];
+    uint64_t totals[PSY_EDITS_TOGETHER_MAX];
+    psy__kept_edit **kept; /* the first one first, without a gap, up to the present version */
+    uint32_t kept_count;
+    uint64_t kept_bytes;
+    psy__edit_outcome outcomes[PSY_OUTCOMES];
+} psy__edits;
 
 /* What any thread may read or ask for; written by the broker's own, but for `drain`. */
 typedef struct psy__health {
@@ -163,7 +212,8 @@ struct psy_broker {
     uint32_t sends_waiting, next_sender; /* clients whose programs wait for their turn; who is looked at first */
     uint64_t send_ticket;                /* the one whose turn it is; 0: nobody's */
     uint64_t send_began_ns, sends_due_ns;
-    uint64_t client_program_bytes;
+    uint64_t client_program_bytes, client_edit_bytes;
+    psy__edits edits;
     psy__limits client_limits;
     psy__listener *listener;
     psy__link *guests[PSY_GUESTS_MAX];     /* connected, not introduced */
@@ -242,6 +292,21 @@ PSY_NODISCARD psy_status psy__broker_hear_program(psy_broker *b, uint32_t shard,
 bool psy__broker_shard_is_complete(const psy_broker *b, uint32_t shard);
 void psy__broker_forget_shard(psy_broker *b, uint32_t shard);
 void psy__broker_drop_programs(psy_broker *b);
+
+/* ---- broker_edit.c ---- */
+/* A step of the edit that is on its way, before requests are taken in. Returns whether anything happened. */
+uint32_t psy__broker_edits(psy_broker *b);
+static inline bool psy__broker_is_editing(const psy_broker *b) { return b->edits.phase != EDITS_IDLE; }
+/* EDIT from a client. Not OK: the client is dropped. */
+PSY_NODISCARD psy_status psy__broker_hear_edit(psy_broker *b, uint32_t client, psy__control *control);
+/* EDIT_COUNTED, EDIT_READY, EDIT_REFUSED or EDIT_APPLIED from a shard. Not OK: the shard is dropped. */
+PSY_NODISCARD psy_status psy__broker_hear_edited(psy_broker *b, uint32_t shard, const psy__control *control);
+/* Tells a worker that came of the edits that are kept. FULL: the rest later. */
+PSY_NODISCARD psy_status psy__broker_tell_kept(psy_broker *b, uint32_t shard);
+/* Whether a worker that is about to be ready has the service's version of the data: INVALID. */
+PSY_NODISCARD psy_status psy__broker_check_version(psy_broker *b, uint32_t shard, uint64_t version);
+void psy__broker_forget_edits(psy_broker *b, uint32_t shard);
+void psy__broker_drop_edits(psy_broker *b);
 
 /* ---- broker_open.c ---- */
 /* OPEN and SEND from a client. Not OK: the client is dropped. */

@@ -21,7 +21,7 @@ psy_status psy_channel_describe(psy_channel *c, const char *pipeline, psy_module
     psy__described described;
     int fd = -1;
     psy_status status = psy__say(c->link, PSY_SAY_DESCRIBE, &said, sizeof said, NULL, 0);
-    status = psy__channel_ask(c, status, PSY_SAY_DESCRIBED, &described, sizeof described, &fd, 1);
+    status = psy__channel_ask(c, status, PSY_SAY_DESCRIBED, &described, sizeof described, &fd, 1, c->connect_timeout_ns);
     if (status != PSY_OK) {
         return status;
     }
@@ -43,7 +43,7 @@ static psy_status list_page(psy_channel *c, psy_list_place *place, psy_listing *
     psy__list said = {.program = place->program, .pipeline = place->pipeline, .most = most};
     psy__listed listed;
     psy_status status = psy__say(c->link, PSY_SAY_LIST, &said, sizeof said, NULL, 0);
-    status = psy__channel_ask(c, status, PSY_SAY_LISTED, &listed, sizeof listed, NULL, 0);
+    status = psy__channel_ask(c, status, PSY_SAY_LISTED, &listed, sizeof listed, NULL, 0, c->connect_timeout_ns);
     if (status != PSY_OK) {
         return status;
     }

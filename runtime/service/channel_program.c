@@ -23,9 +23,9 @@ static psy_status say_send(psy_channel *c, const void *bytes, size_t n, const ch
 }
 
 psy_status psy__channel_ask(psy_channel *c, psy_status said, psy__word what, void *answer, uint32_t bytes, int *fds,
-                            uint32_t fd_count)
+                            uint32_t fd_count, uint64_t timeout_ns)
 {
-    const psy__patience patience = {c->agent, psy__add_ns(psy__now_ns(), c->connect_timeout_ns)};
+    const psy__patience patience = {c->agent, psy__add_ns(psy__now_ns(), timeout_ns)};
     psy__control control;
     bool refused = false;
     psy_status status = said == PSY_OK ? psy__await_any(c->link, &control, &refused, &patience) : said;
@@ -50,7 +50,8 @@ psy_status psy_channel_send_program(psy_channel *c, const void *bytes, size_t n,
         return psy__channel_closed(c);
     }
     psy__sent sent;
-    psy_status status = psy__channel_ask(c, say_send(c, bytes, n, name), PSY_SAY_SENT, &sent, sizeof sent, NULL, 0);
+    psy_status status =
+        psy__channel_ask(c, say_send(c, bytes, n, name), PSY_SAY_SENT, &sent, sizeof sent, NULL, 0, c->connect_timeout_ns);
     if (status == PSY_OK && version) {
         *version = sent.version;
     }

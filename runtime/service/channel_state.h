@@ -83,7 +83,7 @@ PSY_NODISCARD psy_status psy__channel_open_end(psy_channel *c, psy_pipeline *out
 /* What follows a question, of which psy__say said `said`: waits for its answer. A refusal is a status; where none comes, the
  * channel is over. */
 PSY_NODISCARD psy_status psy__channel_ask(psy_channel *c, psy_status said, psy__word what, void *answer, uint32_t bytes,
-                                          int *fds, uint32_t fd_count);
+                                          int *fds, uint32_t fd_count, uint64_t timeout_ns);
 
 /* "ADDRESS (process N)"; without the process where the system does not say. */
 void psy__name_peer(char *to, size_t room, const char *uri, psy__link *link);

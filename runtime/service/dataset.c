@@ -6,26 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/siphash.h"
 #include "service/gather.h"
 
 static const uint64_t zero_key[2] = {0, 0};
-
-/* Zeroed pages, huge ones where the system gives them. */
-static psy_status pages(uint64_t bytes, void **out, uint64_t *mapped)
-{
-    *out = NULL;
-    *mapped = bytes ? bytes : 1;
-    void *at = mmap(NULL, *mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) {
-        return psy_fail(PSY_NO_MEMORY, "no memory for %" PRIu64 " bytes of resident data", bytes);
-    }
-    (void)madvise(at, *mapped, MADV_HUGEPAGE);
-    *out = at;
-    return PSY_OK;
-}
 
 /* The caller's callback failed: its own words if it left some, and which row it was. */
 static psy_status callback_failed(psy_status status, const psy_rows *rows, uint64_t row, const char *which)
@@ -42,9 +27,41 @@ static psy_status key_of(const psy_rows *rows, uint64_t row, uint64_t *key)
     return status == PSY_OK ? status : callback_failed(status, rows, row, "the key callback failed");
 }
 
-static bool ours(const psy__holder *holder, uint64_t key)
+bool psy__holder_has(const psy__holder *holder, uint64_t key)
 {
     return psy__shard_of(psy__siphash(holder->route_salt, &key, sizeof key), holder->shards) == holder->shard;
+}
+
+void psy__holder_range(const psy__holder *holder, uint64_t total, uint64_t *first, uint64_t *rows)
+{
+    uint64_t shard = holder->shard, shards = holder->shards;
+    *first = total / shards * shard + (total % shards) * shard / shards;
+    *rows = total / shards * (shard + 1) + (total % shards) * (shard + 1) / shards - *first;
+}
+
+uint64_t psy__dataset_slots(uint64_t rows)
+{
+    uint64_t slots = 8;
+    while (slots < 2 * rows) {
+        slots *= 2;
+    }
+    return slots;
+}
+
+uint32_t *psy__dataset_place(uint32_t *index, uint64_t mask, const uint64_t *keys, uint64_t key)
+{
+    uint64_t at = psy__siphash(zero_key, &key, sizeof key) & mask;
+    while (index[at] != UINT32_MAX && keys[index[at]] != key) {
+        at = (at + 1) & mask;
+    }
+    return &index[at];
+}
+
+void psy__dataset_point(psy__dataset *d)
+{
+    d->data.data = d->row_memory.at;
+    d->data.keys = (const uint64_t *)(const void *)d->key_memory.at;
+    d->data.index_rows = (const uint32_t *)(const void *)d->index_memory.at;
 }
 
 psy_status psy__dataset_declare(psy__dataset *d, const psy_rows *rows, const psy_psm_resident *declared)
@@ -86,19 +103,16 @@ static psy_status choose_by_key(psy__dataset *d, const psy_rows *rows, const psy
         if (status != PSY_OK) {
             return status;
         }
-        count += ours(holder, key);
+        count += psy__holder_has(holder, key);
     }
-    uint64_t slots = 8;
-    while (slots < 2 * count) {
-        slots *= 2;
-    }
-    void *keys, *index;
-    psy_status status = pages(count * 8, &keys, &d->keys_bytes);
-    d->data.keys = keys;
+    uint64_t slots = psy__dataset_slots(count);
+    psy_status status = psy__region_open(&d->key_memory, count * 8, rows->resident);
     if (status == PSY_OK) {
-        status = pages(slots * 4, &index, &d->index_bytes);
-        d->data.index_rows = index;
+        status = psy__region_open(&d->index_memory, slots * 4, rows->resident);
     }
+    psy__dataset_point(d);
+    uint64_t *keys = (uint64_t *)(void *)d->key_memory.at;
+    uint32_t *index = (uint32_t *)(void *)d->index_memory.at;
     d->rows = status == PSY_OK ? malloc((count ? count : 1) * sizeof *d->rows) : NULL;
     if (!d->rows) {
         return status == PSY_OK ? psy_fail(PSY_NO_MEMORY, "no memory for %" PRIu64 " keys", count) : status;
@@ -111,19 +125,16 @@ static psy_status choose_by_key(psy__dataset *d, const psy_rows *rows, const psy
         if (status != PSY_OK) {
             return status;
         }
-        if (!ours(holder, key)) {
+        if (!psy__holder_has(holder, key)) {
             continue;
         }
-        uint64_t at = psy__siphash(zero_key, &key, sizeof key) & d->data.index_mask;
-        uint32_t *places = index;
-        for (; places[at] != UINT32_MAX; at = (at + 1) & d->data.index_mask) {
-            if (((uint64_t *)keys)[places[at]] == key) {
-                return psy_fail(PSY_CORRUPT, "resident %s: rows %" PRIu64 " and %" PRIu64 " have the same key", rows->resident,
-                                d->rows[places[at]], row);
-            }
+        uint32_t *place = psy__dataset_place(index, d->data.index_mask, keys, key);
+        if (*place != UINT32_MAX) {
+            return psy_fail(PSY_CORRUPT, "resident %s: rows %" PRIu64 " and %" PRIu64 " have the same key", rows->resident,
+                            d->rows[*place], row);
         }
-        places[at] = (uint32_t)local;
-        ((uint64_t *)keys)[local] = key;
+        *place = (uint32_t)local;
+        keys[local] = key;
         d->rows[local++] = row;
     }
     d->data.rows = local;
@@ -132,12 +143,10 @@ static psy_status choose_by_key(psy__dataset *d, const psy_rows *rows, const psy
 
 psy_status psy__dataset_choose(psy__dataset *d, const psy_rows *rows, const psy__holder *holder)
 {
-    uint64_t total = d->dims[0], shard = holder->shard, shards = holder->shards;
     psy_status status = PSY_OK;
-    d->data.rows = total;
+    d->data.rows = d->dims[0];
     if (d->placement == PSY_PLACE_SPLIT) {
-        d->first = total / shards * shard + (total % shards) * shard / shards;
-        d->data.rows = total / shards * (shard + 1) + (total % shards) * (shard + 1) / shards - d->first;
+        psy__holder_range(holder, d->dims[0], &d->first, &d->data.rows);
     } else if (d->placement == PSY_PLACE_BY_KEY) {
         status = choose_by_key(d, rows, holder);
     }
@@ -151,16 +160,16 @@ psy_status psy__dataset_fill(psy__dataset *d, const psy_rows *rows)
     if (__builtin_mul_overflow(d->data.rows, d->data.row_bytes, &bytes)) {
         return psy_fail(PSY_TOO_LARGE, "resident %s: its size overflows", rows->resident);
     }
-    void *data;
-    psy_status status = pages(bytes, &data, &d->rows_bytes);
-    d->data.data = data;
+    psy_status status = psy__region_open(&d->row_memory, bytes, rows->resident);
+    psy__dataset_point(d);
+    uint8_t *data = d->row_memory.at;
     if (status != PSY_OK) {
         return status;
     }
     (void)psy_fail(PSY_OK, "%s", "");
     for (uint64_t i = 0; i < d->data.rows; i++) {
         uint64_t row = d->rows ? d->rows[i] : d->first + i;
-        status = rows->fill(rows->context, row, (uint8_t *)data + i * d->data.row_bytes);
+        status = rows->fill(rows->context, row, data + i * d->data.row_bytes);
         if (status != PSY_OK) {
             return callback_failed(status, rows, row, "the fill callback failed");
         }
@@ -172,15 +181,9 @@ psy_status psy__dataset_fill(psy__dataset *d, const psy_rows *rows)
 
 void psy__dataset_unload(psy__dataset *d)
 {
-    if (d->data.data) {
-        munmap((void *)(uintptr_t)d->data.data, d->rows_bytes);
-    }
-    if (d->data.keys) {
-        munmap((void *)(uintptr_t)d->data.keys, d->keys_bytes);
-    }
-    if (d->data.index_rows) {
-        munmap((void *)(uintptr_t)d->data.index_rows, d->index_bytes);
-    }
+    psy__region_close(&d->row_memory);
+    psy__region_close(&d->key_memory);
+    psy__region_close(&d->index_memory);
     free(d->rows);
     free(d->name);
     *d = (psy__dataset){0};

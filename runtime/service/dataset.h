@@ -17,6 +17,7 @@
 #include <psyne/worker.h>
 
 #include "engine/engine.h"
+#include "service/region.h"
 
 typedef struct psy__dataset {
     char *name;
@@ -25,8 +26,8 @@ typedef struct psy__dataset {
     uint64_t dims[PSY_RANK_MAX]; /* over all shards */
     uint64_t first;              /* split: the first of those that are here */
     psy__resident_data data;
-    uint64_t *rows;                               /* by key, until it is filled: which of all rows are here */
-    uint64_t rows_bytes, keys_bytes, index_bytes; /* mapped sizes */
+    uint64_t *rows;                                   /* by key, until it is filled: which of all rows are here */
+    psy__region row_memory, key_memory, index_memory; /* what `data` points to */
 } psy__dataset;
 
 /* Whose data it is. */
@@ -42,5 +43,17 @@ PSY_NODISCARD psy_status psy__dataset_choose(psy__dataset *data, const psy_rows 
 /* NO_MEMORY, TOO_LARGE, or what the fill callback says. */
 PSY_NODISCARD psy_status psy__dataset_fill(psy__dataset *data, const psy_rows *rows);
 void psy__dataset_unload(psy__dataset *data);
+
+/* Whether the rows of a key are this shard's. */
+bool psy__holder_has(const psy__holder *holder, uint64_t key);
+/* Which of `total` split rows are. */
+void psy__holder_range(const psy__holder *holder, uint64_t total, uint64_t *first, uint64_t *rows);
+
+/* How many places an index over so many rows has: a power of two. */
+uint64_t psy__dataset_slots(uint64_t rows);
+/* Where the key stands in an index, or would: the place holds UINT32_MAX then. */
+uint32_t *psy__dataset_place(uint32_t *index, uint64_t mask, const uint64_t *keys, uint64_t key);
+/* Makes `data` point to the memory. */
+void psy__dataset_point(psy__dataset *data);
 
 #endif

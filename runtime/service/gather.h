@@ -55,14 +55,16 @@ typedef struct psy__hop {
     uint64_t deadline_ns;        /* CLOCK_MONOTONIC */
     uint32_t program, place;     /* its number, and where the worker has it */
     uint32_t pipeline, reserved; /* of the program's module: what the client's envelope names is a route of the broker */
-    uint64_t reserved2[3];
+    uint64_t data_version;       /* of the resident data: what the request sees */
+    uint64_t reserved2[2];
 } psy__hop;
 _Static_assert(sizeof(psy__hop) == 64, "the hop is shared between processes");
 _Static_assert(offsetof(psy__hop, ticket) == 0 && offsetof(psy__hop, generation) == 4, "the hop is shared between processes");
 _Static_assert(offsetof(psy__hop, channel) == 8 && offsetof(psy__hop, epoch) == 12, "the hop is shared between processes");
 _Static_assert(offsetof(psy__hop, deadline_ns) == 16, "the hop is shared between processes");
 _Static_assert(offsetof(psy__hop, program) == 24 && offsetof(psy__hop, place) == 28, "the hop is shared between processes");
-_Static_assert(offsetof(psy__hop, pipeline) == 32, "the hop is shared between processes");
+_Static_assert(offsetof(psy__hop, pipeline) == 32 && offsetof(psy__hop, data_version) == 40,
+               "the hop is shared between processes");
 
 /* A frame in a shard's ring: hop, envelope, payload. */
 enum { PSY_FRAME_ENVELOPE = 64, PSY_FRAME_PAYLOAD = 64 + PSY_ENVELOPE_BYTES };

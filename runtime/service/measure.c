@@ -204,6 +204,7 @@ void psy__measure_broker(psy_broker *b)
         psy_counter_set(&row->programs, counts.programs);
         psy_counter_set(&row->programs_added, counts.programs_added);
         psy_counter_set(&row->programs_refused, counts.programs_refused);
+        psy_counter_set(&row->data_version, counts.data_version);
     }
     psy_guard_counters *guard = m->guard;
     if (guard) {
@@ -261,6 +262,7 @@ void psy__measure_worker(psy_worker *w)
         psy_counter_set(&row->batch_peak, w->measure.batch_peak);
         psy_counter_set(&row->uncounted, counts.uncounted);
         psy_counter_set(&row->programs, counts.programs);
+        psy_counter_set(&row->data_version, counts.data_version);
     }
 }
 

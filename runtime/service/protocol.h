@@ -12,13 +12,19 @@
  *           <- OPENED | REFUSED           CHANNEL  responses, bell
  *   SEND    module                        GONE                                  GONE  (cannot take the memory)
  *           <- SENT | REFUSED             PROGRAM  module                       PROGRAM_READY | PROGRAM_REFUSED
- *   DESCRIBE                              PROGRAM_GONE                           LEAVING
- *           <- DESCRIBED | REFUSED        REFUSED
- *   LIST
- *           <- LISTED
+ *   DESCRIBE                              EDIT_STAGE  file                     EDIT_COUNTED | EDIT_REFUSED
+ *           <- DESCRIBED | REFUSED        EDIT_TOTALS                           EDIT_READY | EDIT_REFUSED
+ *   LIST                                  EDIT_DONE                             PROGRAM_READY ...  EDIT_APPLIED
+ *           <- LISTED                     EDIT_GONE
+ *   EDIT    file                          PROGRAM_GONE                           LEAVING
+ *           <- EDITED | REFUSED           REFUSED
  *
  * A worker is given every program of the service before it loads its data, and others while it serves. Each has a number, which
  * is never given twice, and a place, which is.
+ *
+ * An edit of the data (edit_file.h) is staged at all workers, which count their rows, learn how many there are together, and
+ * bind their programs to the sizes; then the broker flips: requests from there on name the next version. EDIT_GONE takes it
+ * back. Edits that were made before a worker came are staged with the version that they make, before ENGAGED.
  *
  * A bell is one end of a socket pair; whoever sent it keeps the other. Each end rings the other.
  *
@@ -33,6 +39,7 @@
 #include <string.h>
 
 #include <psyne/agent.h>
+#include <psyne/edit.h>
 #include <psyne/status.h>
 
 #include "transport/transport.h"
@@ -66,7 +73,17 @@ typedef enum psy__word {
     PSY_SAY_DESCRIBE,
     PSY_SAY_DESCRIBED,
     PSY_SAY_LIST,
-    PSY_SAY_LISTED
+    PSY_SAY_LISTED,
+    PSY_SAY_EDIT,
+    PSY_SAY_EDITED,
+    PSY_SAY_EDIT_STAGE,
+    PSY_SAY_EDIT_COUNTED,
+    PSY_SAY_EDIT_TOTALS,
+    PSY_SAY_EDIT_READY,
+    PSY_SAY_EDIT_REFUSED,
+    PSY_SAY_EDIT_DONE,
+    PSY_SAY_EDIT_APPLIED,
+    PSY_SAY_EDIT_GONE
 } psy__word;
 
 typedef struct psy__said {
@@ -153,9 +170,10 @@ typedef struct psy__program_said {
     char name[PSY_PROGRAM_NAME_BYTES];
 } psy__program_said;
 
-/* To a worker: every program that there is has been said. */
+/* To a worker: every program that there is has been said, and every edit that is kept. */
 typedef struct psy__engaged {
     psy__said said;
+    uint64_t data_version; /* that it must have before it is ready */
 } psy__engaged;
 
 /* From a worker: it can run the program. */
@@ -231,6 +249,7 @@ static_assert(sizeof(psy__listed) <= PSY_CONTROL_BYTES_MAX, "a page of the list 
 /* From a worker: it has said PROGRAM_READY of every program. File: a bell, as for clients. */
 typedef struct psy__ready {
     psy__said said;
+    uint64_t data_version;
 } psy__ready;
 
 /* To a worker: a client. Files: its response slab, its bell. */
@@ -245,6 +264,48 @@ typedef struct psy__gone {
     psy__said said;
     uint32_t channel, epoch;
 } psy__gone;
+
+/* From a client. File: edit_file.h. */
+typedef struct psy__edit_sent {
+    psy__said said;
+} psy__edit_sent;
+
+/* To a client: its edits are part of the data from this version on. */
+typedef struct psy__edited {
+    psy__said said;
+    uint64_t version;
+} psy__edited;
+
+/* To a worker, of the edit that has that number. STAGE, with the file: check it and make the next version; `version` is not 0
+ * where the service has made that version of it before, with those sizes. TOTALS: the sizes over all shards. */
+typedef struct psy__edit_staged {
+    psy__said said;
+    uint64_t number, version;
+    uint64_t totals[PSY_EDITS_TOGETHER_MAX],
+        firsts[PSY_EDITS_TOGETHER_MAX]; /* rows; of split data, those before this shard's */
+} psy__edit_staged;
+
+/* From a worker: the rows that it will have of each part. */
+typedef struct psy__edit_counted {
+    psy__said said;
+    uint64_t number;
+    uint64_t rows[PSY_EDITS_TOGETHER_MAX];
+} psy__edit_counted;
+
+/* EDIT_READY and EDIT_APPLIED of a worker, DONE and GONE of the broker. DONE: requests that name `version` may come; none that
+ * names an older one comes any more. */
+typedef struct psy__edit_word {
+    psy__said said;
+    uint64_t number, version;
+} psy__edit_word;
+
+/* From a worker: why it cannot take the edit. */
+typedef struct psy__edit_refused {
+    psy__said said;
+    uint64_t number;
+    uint32_t status, reserved;
+    char text[512];
+} psy__edit_refused;
 
 /* From a worker: give me nothing more; close the link when I hold nothing of anybody. */
 typedef struct psy__leaving {

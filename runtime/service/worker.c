@@ -113,9 +113,12 @@ static psy_status take_programs(psy_worker *w, const psy__patience *patience)
         if (psy__heard_what(&control) == PSY_SAY_PROGRAM) {
             psy__worker_hear_program(w, &control);
             status = w->dead ? psy_fail(w->end, "%s", w->end_text) : PSY_OK;
+        } else if (psy__heard_what(&control) == PSY_SAY_EDIT_STAGE) {
+            status = psy__worker_hear_edit(w, &control);
         } else {
             status = psy__heard(&control, PSY_SAY_ENGAGED, &said, sizeof said, 0);
             engaged = status == PSY_OK;
+            w->service_version = engaged ? said.data_version : 0;
         }
         psy__close_fds(control.fds, control.fd_count);
     }
@@ -215,6 +218,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     psy__counting_init(&w->counting, o->counters, o->uri);
     w->max_wait_ns = o->max_wait_ns;
     w->events.log = o->log;
+    w->data_version = 1;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = hold_modules(w, o, &first);
@@ -244,7 +248,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
 /* READY, with a bell. */
 static psy_status report_ready(psy_worker *w)
 {
-    psy__ready said;
+    psy__ready said = {.data_version = w->data_version};
     psy_bell bell[2];
     psy_status status = psy_bell_open_pair(bell);
     if (status != PSY_OK) {
@@ -275,6 +279,7 @@ psy_status psy_worker_start(psy_worker *w)
     }
     psy__worker_links(w); /* programs that have come since, or are gone */
     psy_status status = psy__worker_settle_arrivals(w);
+    status = status == PSY_OK ? psy__worker_catch_up(w) : status;
     status = status == PSY_OK ? psy__worker_bind_all(w) : status;
     if (status != PSY_OK) {
         return status;
@@ -369,6 +374,7 @@ static uint32_t run_waiting(psy_worker *w, uint64_t now)
 {
     uint32_t got = 0, left = 0;
     uint8_t *at = psy_ring_peek(&w->requests, w->max_batch, &got);
+    got = psy__worker_one_version(w, at, at ? got : 0);
     if (!at || holds_back(w, now, got)) {
         return 0;
     }
@@ -409,7 +415,7 @@ uint32_t psy_worker_do_work(psy_worker *w)
         return 0;
     }
     uint32_t n = run_waiting(w, now);
-    return n + psy__worker_stage(w);
+    return n + psy__worker_stage(w) + psy__worker_edit_step(w);
 }
 
 void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
@@ -484,6 +490,7 @@ void psy_worker_get_counts(const psy_worker *w, psy_worker_counts *out)
     for (uint32_t i = 0; i < w->program_top; i++) {
         out->programs += w->programs[i] != NULL;
     }
+    out->data_version = w->data_version;
     out->copied_bytes = w->engine->interface->copied_bytes(w->engine);
 }
 
@@ -500,6 +507,7 @@ void psy_worker_destroy(psy_worker *w)
     psy__counting_end(&w->counting, &w->finished);
     psy__measure_worker_end(w);
     psy__worker_drop_programs(w);
+    psy__worker_drop_edits(w);
     psy__worker_unload(w);
     psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};
     for (unsigned i = 0; i < 3; i++) {

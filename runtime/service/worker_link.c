@@ -84,6 +84,13 @@ static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int f
     return PSY_OK;
 }
 
+void psy__worker_end(psy_worker *w, psy_status status)
+{
+    w->dead = true;
+    w->end = status;
+    snprintf(w->end_text, sizeof w->end_text, "%s", psy_detail());
+}
+
 void psy__worker_hear_program(psy_worker *w, psy__control *control)
 {
     psy__program_said said;
@@ -97,9 +104,7 @@ void psy__worker_hear_program(psy_worker *w, psy__control *control)
         status = psy__worker_program_arrives(w, &said, &control->fds[0]);
     }
     if (status != PSY_OK) { /* the broker waits for an answer that this worker cannot give */
-        w->dead = true;
-        w->end = status;
-        snprintf(w->end_text, sizeof w->end_text, "%s", psy_detail());
+        psy__worker_end(w, status);
     }
 }
 
@@ -122,9 +127,7 @@ void psy__worker_links(psy_worker *w)
         psy_status status;
         bool fatal;
         if (psy__heard_refusal(&control, &status, &fatal)) {
-            w->dead = true;
-            w->end = status;
-            snprintf(w->end_text, sizeof w->end_text, "%s", psy_detail());
+            psy__worker_end(w, status);
             psy__worker_lost(w);
         } else if (psy__heard_what(&control) == PSY_SAY_GONE) {
             if (psy__heard(&control, PSY_SAY_GONE, &gone, sizeof gone, 0) == PSY_OK && gone.channel < PSY_PATRONS_MAX &&
@@ -136,6 +139,11 @@ void psy__worker_links(psy_worker *w)
         } else if (psy__heard_what(&control) == PSY_SAY_PROGRAM_GONE) {
             if (psy__heard(&control, PSY_SAY_PROGRAM_GONE, &program_gone, sizeof program_gone, 0) == PSY_OK) {
                 psy__worker_program_goes(w, program_gone.number);
+            }
+        } else if (psy__heard_what(&control) >= PSY_SAY_EDIT_STAGE && psy__heard_what(&control) <= PSY_SAY_EDIT_GONE) {
+            status = psy__worker_hear_edit(w, &control);
+            if (status != PSY_OK) {
+                psy__worker_end(w, status);
             }
         } else if (psy__heard(&control, PSY_SAY_CHANNEL, &channel, sizeof channel, 2) == PSY_OK) {
             status = add_patron(w, &channel, control.fds);

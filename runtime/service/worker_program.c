@@ -261,7 +261,7 @@ void psy__worker_program_unbind(psy__worker_program *p)
     psy__worker_drop_shapes(p);
 }
 
-static void close_program(psy__worker_program *p)
+void psy__worker_program_close(psy__worker_program *p)
 {
     if (p->module) {
         psy__worker_program_unbind(p);
@@ -327,13 +327,8 @@ static psy_status check_extents(const psy_worker *w, const psy__module *m)
     return PSY_OK;
 }
 
-static psy_status open_program(psy_worker *w, const psy__program_said *said, int *fd, psy__worker_program *p)
+static psy_status make_tables(psy__worker_program *p)
 {
-    psy_status status = take_module(w, said, fd, &p->module);
-    status = status == PSY_OK ? check_extents(w, &p->module->decoded) : status;
-    if (status != PSY_OK) {
-        return status;
-    }
     const psy__module *m = &p->module->decoded;
     p->residents = calloc(m->resident_count + 1, sizeof *p->residents);
     p->lanes = calloc(m->pipeline_count + 1, sizeof *p->lanes);
@@ -346,10 +341,39 @@ static psy_status open_program(psy_worker *w, const psy__program_said *said, int
     return PSY_OK;
 }
 
+psy__worker_program *psy__worker_program_again(const psy__worker_program *p)
+{
+    psy__worker_program *again = calloc(1, sizeof *again);
+    if (!again) {
+        return NULL;
+    }
+    *again = (psy__worker_program){
+        .number = p->number, .place = p->place, .version = p->version, .served = p->served, .limits = p->limits};
+    memcpy(again->name, p->name, sizeof again->name);
+    again->module = psy__module_hold(p->module);
+    if (make_tables(again) != PSY_OK) {
+        psy__worker_program_close(again);
+        return NULL;
+    }
+    return again;
+}
+
+bool psy__worker_program_is_limited(const psy__worker_program *p) { return p->limits.arena_bytes || p->limits.work; }
+
+static psy_status open_program(psy_worker *w, const psy__program_said *said, int *fd, psy__worker_program *p)
+{
+    psy_status status = take_module(w, said, fd, &p->module);
+    status = status == PSY_OK ? check_extents(w, &p->module->decoded) : status;
+    if (status != PSY_OK) {
+        return status;
+    }
+    return make_tables(p);
+}
+
 /* ---- arrivals ---- */
 
 /* Says that the program can be run, or not. A broker that does not read is dead or will look again. */
-static psy_status report_program(psy_worker *w, const psy__worker_program *p, psy_status status)
+psy_status psy__worker_program_report(psy_worker *w, const psy__worker_program *p, psy_status status)
 {
     if (status != PSY_OK) {
         psy__program_refused said = {.number = p->number, .status = (uint32_t)status};
@@ -424,7 +448,7 @@ void psy__worker_program_goes(psy_worker *w, uint32_t number)
     }
 }
 
-static void put_in_place(psy_worker *w, psy__worker_program *p)
+void psy__worker_program_put(psy_worker *w, psy__worker_program *p)
 {
     if (w->programs[p->place]) { /* the broker gives a place again only after it said that the last one there is gone */
         retire(w, w->programs[p->place]);
@@ -455,9 +479,9 @@ uint32_t psy__worker_stage(psy_worker *w)
     }
     psy__worker_program *p = next_arrival(w); /* one a round: requests wait as short as can be */
     psy_status status = bind_arrival(w, p);
-    psy_status said = report_program(w, p, status);
+    psy_status said = psy__worker_program_report(w, p, status);
     if (status == PSY_OK) {
-        put_in_place(w, p);
+        psy__worker_program_put(w, p);
     } else {
         retire(w, p);
     }
@@ -475,14 +499,14 @@ psy_status psy__worker_settle_arrivals(psy_worker *w)
             return status;
         }
         if (p->why != PSY_OK) {
-            psy_status said = report_program(w, p, psy_fail(p->why, "%s", p->why_text));
+            psy_status said = psy__worker_program_report(w, p, psy_fail(p->why, "%s", p->why_text));
             retire(w, p);
             if (said != PSY_OK) {
                 return said;
             }
             continue;
         }
-        put_in_place(w, p);
+        psy__worker_program_put(w, p);
     }
     return PSY_OK;
 }
@@ -494,7 +518,7 @@ psy_status psy__worker_bind_all(psy_worker *w)
         psy__worker_program *p = w->programs[i];
         status = p ? bind_arrival(w, p) : PSY_OK;
         if (status != PSY_OK && !p->served) { /* a program that is being tried may not fit; the others do */
-            status = report_program(w, p, status);
+            status = psy__worker_program_report(w, p, status);
             retire(w, p);
             w->programs[i] = NULL;
         }
@@ -509,7 +533,7 @@ psy_status psy__worker_report_all(psy_worker *w)
 {
     psy_status status = PSY_OK;
     for (uint32_t i = 0; status == PSY_OK && i < w->program_top; i++) {
-        status = w->programs[i] ? report_program(w, w->programs[i], PSY_OK) : PSY_OK;
+        status = w->programs[i] ? psy__worker_program_report(w, w->programs[i], PSY_OK) : PSY_OK;
     }
     return status;
 }
@@ -528,7 +552,7 @@ void psy__worker_sweep_programs(psy_worker *w)
     while (w->retired_programs) {
         psy__worker_program *p = w->retired_programs;
         w->retired_programs = p->next;
-        close_program(p);
+        psy__worker_program_close(p);
     }
 }
 

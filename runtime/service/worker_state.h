@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a worker knows, for its files: worker.c (life and agent), worker_program.c (programs), worker_load.c (resident data),
- * worker_link.c (clients), worker_variant.c (what a message is), worker_run.c (batches and merges). */
+ * worker_edit.c (its changes), worker_link.c (clients), worker_variant.c (what a message is), worker_run.c (batches and
+ * merges). */
 #ifndef PSY_SERVICE_WORKER_STATE_H
 #define PSY_SERVICE_WORKER_STATE_H
 
@@ -21,6 +22,7 @@
 #include "service/module_file.h"
 #include "service/protocol.h"
 #include "service/response.h"
+#include "service/revision.h"
 
 enum { PSY_PATRONS_MAX = 4096 };
 
@@ -75,6 +77,25 @@ typedef struct psy__worker_program {
     char why_text[512];
 } psy__worker_program;
 
+/* PREPARE: makes its revisions. COUNTED: has told how many rows. BIND: makes programs for the next version. READY: waits for
+ * it. REPORT: is made, and its programs' sizes are told. DROP: gives back what was before. */
+typedef enum psy__edit_phase { EDIT_PREPARE = 0, EDIT_COUNTED, EDIT_BIND, EDIT_READY, EDIT_REPORT, EDIT_DROP } psy__edit_phase;
+
+/* A change of the data, of the service's making. */
+typedef struct psy__worker_edit {
+    struct psy__worker_edit *next; /* of those that were made before this worker came */
+    psy__edit_phase phase;
+    uint64_t number, version; /* version: that it makes, once that is known */
+    psy__edit file;
+    psy__revision revisions[PSY_EDITS_TOGETHER_MAX];
+    uint32_t begun; /* revisions */
+    uint32_t at;    /* how far the phase is: a part, or the place of a program */
+    uint64_t totals[PSY_EDITS_TOGETHER_MAX], firsts[PSY_EDITS_TOGETHER_MAX];
+    psy__worker_program *bound[PSY_PROGRAMS_MAX]; /* by place, for the next version */
+    psy_status why;                               /* its file cannot be taken */
+    char why_text[512];
+} psy__worker_edit;
+
 /* A request from the ring: the worker's own copy of what hop and envelope say. */
 typedef struct psy__job {
     psy__worker_program *program;
@@ -104,6 +125,11 @@ struct psy_worker {
     psy__engine *engine, *cpu; /* the same where the engine is the cpu */
     psy__dataset *datasets;
     uint32_t dataset_count;
+    uint64_t data_version, service_version; /* of its data, and of the service's when it was engaged */
+    psy__worker_edit *edit;                 /* on its way; NULL: none */
+    psy__worker_edit *past;                 /* the last one, which is made: what was before is given back; NULL: none */
+    psy__worker_edit *earlier; /* made before this worker came, the first one first: it makes them when it starts */
+    bool flip_due;             /* no request names the old version any more but those in the ring */
     psy__worker_program *programs[PSY_PROGRAMS_MAX]; /* by place */
     uint32_t program_top;                            /* places in use: 0 .. program_top - 1 may be */
     psy__worker_program *arrivals;                   /* come, but not bound yet: the first one first */
@@ -150,6 +176,15 @@ PSY_NODISCARD psy_status psy__worker_settle_arrivals(psy_worker *w);
 PSY_NODISCARD psy_status psy__worker_bind_all(psy_worker *w);
 PSY_NODISCARD psy_status psy__worker_report_all(psy_worker *w);
 void psy__worker_unbind_all(psy_worker *w);
+/* The same program once more, not bound; NULL: no memory. */
+psy__worker_program *psy__worker_program_again(const psy__worker_program *p);
+void psy__worker_program_close(psy__worker_program *p);
+/* Whether a client sent it. */
+bool psy__worker_program_is_limited(const psy__worker_program *p);
+/* Tells the broker that it can be run, or (status, this thread's detail) not. */
+PSY_NODISCARD psy_status psy__worker_program_report(psy_worker *w, const psy__worker_program *p, psy_status status);
+/* Another takes its place; the one before is closed when the batch at hand is over. */
+void psy__worker_program_put(psy_worker *w, psy__worker_program *p);
 /* Closes programs that are gone; between batches. */
 void psy__worker_sweep_programs(psy_worker *w);
 void psy__worker_drop_programs(psy_worker *w);
@@ -177,7 +212,21 @@ void psy__worker_shape(const psy__worker_program *p, uint32_t pipeline, const ui
 const psy__lane *psy__worker_lane(psy_worker *w, psy__worker_program *p, const psy__shape *shape, psy_status *why);
 void psy__worker_drop_shapes(psy__worker_program *p);
 
+/* ---- worker_edit.c ---- */
+/* EDIT_STAGE, EDIT_TOTALS, EDIT_DONE or EDIT_GONE. Not OK: the broker broke the protocol. */
+PSY_NODISCARD psy_status psy__worker_hear_edit(psy_worker *w, psy__control *control);
+/* Before it serves: makes the edits that were made before. PSY_INVALID where that does not lead to the service's version. */
+PSY_NODISCARD psy_status psy__worker_catch_up(psy_worker *w);
+/* A little of the edit that is on its way, between batches. Returns how much it did. */
+uint32_t psy__worker_edit_step(psy_worker *w);
+/* How many of the frames, from the first on, see one version of the data, which is the worker's then. 0 frames: what waited for
+ * older ones to be gone need not wait. No request is at hand. */
+uint32_t psy__worker_one_version(psy_worker *w, const uint8_t *frames, uint32_t count);
+void psy__worker_drop_edits(psy_worker *w);
+
 /* ---- worker_link.c ---- */
+/* It cannot go on: this thread's detail says why. */
+void psy__worker_end(psy_worker *w, psy_status status);
 /* One PROGRAM. */
 void psy__worker_hear_program(psy_worker *w, psy__control *control);
 /* Handles what the broker says. The worker is `dead` afterwards if the broker is. */

@@ -113,8 +113,8 @@ const psy__lane *psy__worker_lane(psy_worker *w, psy__worker_program *p, const p
 {
     psy__shaped_lane *oldest = &p->shaped[0];
     *why = PSY_OK;
-    if (shape->pipeline == PSY_NONE) {
-        *why = PSY_UNSUPPORTED;
+    if (shape->pipeline == PSY_NONE || p->why != PSY_OK) { /* a client's that does not fit the data any more */
+        *why = p->why != PSY_OK ? p->why : PSY_UNSUPPORTED;
         return NULL;
     }
     if (!psy__pipeline_is_shaped(&p->module->decoded, shape->pipeline)) {

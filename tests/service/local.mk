@@ -138,6 +138,29 @@ test_scripts += %D%/soak.sh
 %C%_soak_LDADD = runtime/libpsyne-core.la
 $(%C%_soak_OBJECTS): $(PROGRAMS_GENERATED) %D%/gen/v4.psm
 CLEANFILES += %D%/gen/v4.psm %D%/gen/v4.hrm
+
+# Data that changes while it is served.
+EDITS_GENERATED = %D%/gen/edits.psy.h %D%/gen/edits.psm
+check_LTLIBRARIES += %D%/libedits-test.la
+%C%_libedits_test_la_SOURCES = %D%/edited.c %D%/edited.h
+%C%_libedits_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
+EDITS_LDADD = %D%/libedits-test.la $(PROGRAMS_LDADD)
+check_PROGRAMS += %D%/test_client_edits %D%/test_edit_deaths %D%/test_edits %D%/test_revision
+%C%_test_revision_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_revision_LDADD = $(TEST_LDADD)
+%C%_test_edit_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_edit_deaths_LDADD = $(EDITS_LDADD)
+%C%_test_client_edits_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_client_edits_LDADD = $(EDITS_LDADD)
+%C%_test_edits_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_edits_LDADD = $(EDITS_LDADD)
+$(%C%_libedits_test_la_OBJECTS) $(%C%_test_client_edits_OBJECTS) $(%C%_test_edit_deaths_OBJECTS) $(%C%_test_edits_OBJECTS): $(PROGRAMS_GENERATED) $(EDITS_GENERATED)
+%D%/gen/edits.psy.h: %D%/edits.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/edits.psy -o %D%/gen && touch $@
+%D%/gen/edits.psm: %D%/edits.hrm %D%/edits.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/edits.hrm -o %D%/gen && touch $@
+EXTRA_DIST += %D%/edits.psy %D%/edits.hrm
+CLEANFILES += $(EDITS_GENERATED)
 EXTRA_DIST += %D%/programs.psy %D%/versions.hrm.in %D%/misfits.hrm.in %D%/large.hrm
 CLEANFILES += $(PROGRAMS_GENERATED) %D%/gen/v1.hrm %D%/gen/v2.hrm %D%/gen/v3.hrm %D%/gen/changed.hrm %D%/gen/misfit.hrm %D%/gen/missing.hrm
 EXTRA_DIST += %D%/shop.psy %D%/shop.hrm %D%/sizes.hrm %D%/titles.psy %D%/titles.hrm %D%/variants.psy %D%/variants.hrm

@@ -347,7 +347,7 @@ _Noreturn static void scribble_as_worker(const char *uri)
         psy__link *link;
         psy__hello hello = {.role = PSY_ROLE_WORKER, .shard = 1, .module_hash = psy_module_hash(&stand_in_module)};
         psy__hired hired;
-        psy__ready ready = {0};
+        psy__ready ready = {.data_version = 1};
         int fds[2];
         psy_bell bell[2];
         seed = round * 977 + 7;

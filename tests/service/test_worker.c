@@ -43,9 +43,10 @@ Test(worker, memory_that_it_cannot_take)
     uint64_t start = psy__now_ns();
     if (status == PSY_OK) { /* it may have come so far before the worker looked */
         psy_reply reply;
-        psy_pipeline lane = lanes[LANE_ALL];
+        psy_pipeline lane;
         question q = {.number = 1};
-        status = psy_channel_call(bad, &lane, &q, &reply);
+        status = psy_channel_open(bad, lane_names[LANE_ALL], &question_type, &answer_type, &lane);
+        status = status == PSY_OK ? psy_channel_call(bad, &lane, &q, &reply) : status;
         cr_assert_neq(status, PSY_OK, "answered without memory");
     }
     cr_assert(status == PSY_PEER_DIED || status == PSY_CLOSED || status == PSY_LIMIT, "%s", psy_status_name(status));

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include <psyne/counters.h>
+#include <psyne/edit.h>
 #include <psyne/guard.h>
 #include <psyne/log.h>
 #include <psyne/module.h>
@@ -36,8 +37,8 @@ typedef struct psy_broker_options {
     uint32_t shards;          /* 1 .. 64; 0 = 1 */
     uint32_t in_flight;       /* requests inside the service at most; 0 = 4096 */
     uint32_t clients;         /* connections at most; 0 = 64 */
-    /* Where it counts: three rows, three for each shard and client, nine for each pipeline; outlives the broker. What gets no row
-     * goes uncounted. NULL: nothing is counted. */
+    /* Where it counts: three rows, three for each shard and client, nine for each pipeline; outlives the broker. What gets no
+     * row goes uncounted. NULL: nothing is counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the broker; NULL: nobody is told */
     /* What it serves from the start, beside `module`: several modules, or versions of one. */
@@ -58,6 +59,7 @@ typedef struct psy_broker_options {
     /* Requests inside the service at most while several clients are active, which have equal parts of it: how long a queue one
      * may find that others have made; 0 = 128 a shard. */
     uint32_t contended_in_flight;
+    uint64_t client_edit_bytes; /* of a change of the data that a client asks for; 0 = 64 MiB */
 } psy_broker_options;
 
 typedef struct psy_broker_counts {
@@ -78,6 +80,8 @@ typedef struct psy_broker_counts {
     uint64_t traced;
     uint32_t programs; /* served now, those of clients included */
     uint64_t programs_added, programs_refused;
+    uint64_t edits, edits_refused; /* changes of the data */
+    uint64_t data_version;
 } psy_broker_counts;
 
 typedef struct psy_broker_health {
@@ -109,6 +113,18 @@ PSY_NODISCARD psy_status psy_broker_remove_program(psy_broker *broker, const cha
 /* What became of a program: OK (served), EMPTY (the workers are at it), or why it was refused; the last 64 refusals are
  * remembered. NOT_FOUND: it was removed, or there was none. */
 PSY_NODISCARD psy_status psy_broker_program_status(const psy_broker *broker, uint64_t ticket);
+
+/* Changes the resident data while the service runs, psyne/edit.h: all `count` edits together, which are copied. Each worker
+ * makes the next version beside the present one, between its batches; when all have, the requests from there on see it. One set
+ * of edits is made at a time, and only while every shard has a worker that is ready: the others wait. A set that one worker
+ * refuses is refused as a whole. *ticket, if wanted, is for psy_broker_edit_status. INVALID and NOT_FOUND (what can be seen
+ * without the data), TOO_LARGE, LIMIT (32 wait), NO_MEMORY, IO. Blocks for as long as the copy takes; allocates. */
+PSY_NODISCARD psy_status psy_broker_edit(psy_broker *broker, const psy_edit *edits, uint32_t count, uint64_t *ticket);
+
+/* What became of a set of edits: OK, with the version of the data that it made; EMPTY (it waits, or the workers are at it), or
+ * why it was refused: INVALID, NOT_FOUND (a key or row that is not there), TOO_LARGE, NO_MEMORY, PEER_DIED (workers died three
+ * times while they were at it), CLOSED (the broker drains). NOT_FOUND also: there was none; the last 64 are remembered. */
+PSY_NODISCARD psy_status psy_broker_edit_status(const psy_broker *broker, uint64_t ticket, uint64_t *version);
 
 /* One round: connections, requests, completions, deadlines. Returns how many things it did; never blocks. */
 uint32_t psy_broker_do_work(psy_broker *broker);

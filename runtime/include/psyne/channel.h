@@ -36,6 +36,7 @@
 
 #include <psyne/agent.h>
 #include <psyne/counters.h>
+#include <psyne/edit.h>
 #include <psyne/message.h>
 #include <psyne/module.h>
 #include <psyne/status.h>
@@ -137,6 +138,15 @@ PSY_NODISCARD psy_status psy_channel_list(psy_channel *channel, psy_list_place *
  * channel is closed then. Blocks; allocates. */
 PSY_NODISCARD psy_status psy_channel_send_program(psy_channel *channel, const void *bytes, size_t n, const char *name,
                                                   uint32_t *version);
+
+/* Changes the service's resident data, psyne/edit.h, all `count` edits together, and waits until that is done. *version, if
+ * wanted: of the data, from that on; requests that are committed after the call see it, or a later one. Calls in flight go on
+ * meanwhile. DENIED (the service's rules do not say DATA for this user), INVALID (an edit does not fit the data or the other
+ * edits; the detail says which and why), NOT_FOUND (no such resident, key or row), TOO_LARGE, LIMIT (too many edits wait),
+ * NO_MEMORY, PEER_DIED (workers died of it), CLOSED; then nothing has changed. TIMEOUT: it may still happen, and the channel is
+ * closed. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_channel_edit(psy_channel *channel, const psy_edit *edits, uint32_t count, uint64_t *version,
+                                          uint64_t timeout_ns);
 
 /* Reserves a request's and its reply's space; one claim may be open at a time. FULL when `in_flight` calls are out or the
  * request ring is full: poll and release, or wait. CLOSED. Never blocks. */

@@ -77,6 +77,8 @@ typedef struct psy_worker_counts {
     uint64_t uncounted;       /* rings and other things that got no row of the counters */
     uint32_t programs;        /* that it can run now */
     uint64_t errors;          /* replies that were errors of the program */
+    uint64_t edits;           /* of its data, while it served */
+    uint64_t data_version;
 } psy_worker_counts;
 
 /* Connects to the broker, takes the service's programs and opens the engine. UNREACHABLE, TIMEOUT, LAYOUT (another module),
