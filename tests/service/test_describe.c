@@ -79,7 +79,7 @@ Test(describe, gives_what_nobody_can_change)
     psy__described described;
     int fd = -1;
     psy_status status = psy__say(channel->link, PSY_SAY_DESCRIBE, &said, sizeof said, NULL, 0);
-    status = psy__channel_ask(channel, status, PSY_SAY_DESCRIBED, &described, sizeof described, &fd, 1);
+    status = psy__channel_ask(channel, status, PSY_SAY_DESCRIBED, &described, sizeof described, &fd, 1, UINT64_C(10000000000));
     cr_assert_eq(status, PSY_OK, "%s", psy_detail());
     cr_assert_eq(pwrite(fd, "x", 1, 0), -1);
     cr_assert_eq(ftruncate(fd, 0), -1);
@@ -193,7 +193,8 @@ Test(list, of_a_client_that_lies)
     psy__list said = {.most = PSY_LISTED_MAX + 1};
     psy__listed listed;
     psy_status status = psy__say(channel->link, PSY_SAY_LIST, &said, sizeof said, NULL, 0);
-    cr_assert_eq(psy__channel_ask(channel, status, PSY_SAY_LISTED, &listed, sizeof listed, NULL, 0), PSY_PROTOCOL);
+    cr_assert_eq(psy__channel_ask(channel, status, PSY_SAY_LISTED, &listed, sizeof listed, NULL, 0, UINT64_C(10000000000)),
+                 PSY_PROTOCOL);
     psy_pipeline lane = served_pipeline(other, "total");
     cr_assert_eq(served_version(other, &lane, "total", 2), 1u);
     psy_channel_close(channel);
