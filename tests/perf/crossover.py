@@ -27,16 +27,20 @@ def fail(text):
     sys.exit("crossover.py: " + text)
 
 
-def load(path):
-    """{(size, producers, batch): {"each": M/s, "MPSC": M/s, "MPMC": M/s}}, all of them."""
+def named(path, fail):
+    """Every figure of a bench.json, with the parts of its name."""
     try:
         with open(path, encoding="utf-8") as file:
             rows = json.load(file)
     except (OSError, ValueError) as error:
         fail(f"{path}: {error}")
+    return [(str(row.get("name", "")).split("/"), row) for row in (rows if isinstance(rows, list) else []) if isinstance(row, dict)]
+
+
+def load(path):
+    """{(size, producers, batch): {"each": M/s, "MPSC": M/s, "MPMC": M/s}}, all of them."""
     figures = {}
-    for row in rows if isinstance(rows, list) else []:
-        parts = str(row.get("name", "")).split("/") if isinstance(row, dict) else []
+    for parts, row in named(path, fail):
         if parts[:2] != ["ring", "crossover"] or len(parts) != 5:
             continue
         values = row.get("value"), row.get("peer_value")

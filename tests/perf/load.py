@@ -7,11 +7,10 @@
 Both axes are logarithmic; the median is a full line, what 99 of 100 requests stay below a broken one. Nothing is written unless
 there are two rates at least, each with both."""
 import argparse
-import json
 import math
 import sys
 
-from crossover import mark, text, write
+from crossover import mark, named, text, write
 
 KINDS = {"p50": ("median", ""), "p99": ("99 of 100", ' stroke-dasharray="7 5"')}
 SYSTEMS = {"psyne": ("#0072B2", "circle"), "ZeroMQ ROUTER/DEALER": ("#D55E00", "square")}
@@ -25,14 +24,8 @@ def fail(message):
 
 def load(path):
     """{(system, kind): [(thousand a second, microseconds), ...]}, in the order of rates."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            rows = json.load(file)
-    except (OSError, ValueError) as error:
-        fail(f"{path}: {error}")
     lines = {}
-    for row in rows if isinstance(rows, list) else []:
-        parts = str(row.get("name", "")).split("/") if isinstance(row, dict) else []
+    for parts, row in named(path, fail):
         if parts[:3] != ["rpc", "64B", "load"] or len(parts) != 5:
             continue
         if parts[4] not in KINDS or not parts[3].isdigit() or int(parts[3]) == 0 or row.get("unit") != "us":
