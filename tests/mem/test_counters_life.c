@@ -425,8 +425,12 @@ Test(counters_life, limits)
     const scratch s = scratch_make();
     const name path = scratch_name(&s, "a.counters");
     rlim_t before, unused;
-    limit(RLIMIT_FSIZE, 100000, &before); /* over it, the system would send SIGXFSZ */
+    struct stat st;
     psy_counters *small = make_counters(path.text, 300);
+    cr_assert_eq(stat(path.text, &st), 0);
+    psy_counters_destroy(small);
+    limit(RLIMIT_FSIZE, (rlim_t)st.st_size, &before); /* over it, the system would send SIGXFSZ */
+    small = make_counters(path.text, 300);
     psy_counters_destroy(small);
     refuses_to_make(path.text, 400, PSY_LIMIT, "RLIMIT_FSIZE");
     limit(RLIMIT_FSIZE, before, &unused);
