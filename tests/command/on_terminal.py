@@ -14,8 +14,12 @@ LIMIT = 60
 
 class Terminal:
     def __init__(self, columns, rows, arguments, environment=()):
+        known, go = os.pipe()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            os.close(go)
+            os.read(known, 1)                               # until what the terminal is like is known
+            os.close(known)
             for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)       # Python has the last one ignored, and who started it may others
             os.environ.update({"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"})
@@ -26,6 +30,8 @@ class Terminal:
         self.alternate, self.cursor, self.wraps, self.colours = False, True, True, set()
         self.resize(columns, rows, False)
         self.before = termios.tcgetattr(self.fd)
+        os.close(known)
+        os.close(go)
 
     def __enter__(self):
         return self

@@ -38,7 +38,7 @@ ok 'who was there stayed' grep -q 'answered=[1-9][0-9]* failed=0' asked
 mv log.1 log.old
 kill -HUP "$service"
 ok 'the log is opened anew' await grep -q serve.reloaded log.1
-kill -9 "$(pgrep -P "$service" -f . | tail -n 1)"
+kill -9 "$(last_child "$service")"
 ok 'for the children too' await grep -q 'worker.started' log.1
 lines=$(wc -l <log.old)
 sed -i 's/^log = .*/log = log.2\nlog-format = json\nlog-level = debug\nshards = 2/' c
@@ -86,7 +86,7 @@ if mount -t tmpfs -o size=64k none "$work/small" 2>/dev/null; then
     ok 'a small disk' start "${all[@]}" --log small/log --log-level debug
     head -c 65536 /dev/zero >small/filler 2>/dev/null
     for n in 1 2 3; do # the rest of the log's last page
-        kill -9 "$(pgrep -P "$service" | tail -n 1)" 2>/dev/null
+        kill -9 "$(last_child "$service")" 2>/dev/null
         await answers
     done
     fill() { kill -HUP "$service" && sleep 0.02 && grep -q 'cannot be written' log; }
@@ -141,6 +141,13 @@ manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 manager.bind("\0" + name[1:] if name[0] == "@" else name)
 manager.settimeout(60)
 heard = []
+def parent_of(pid):
+    try:
+        return int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+def last_child(of):
+    return max(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and parent_of(pid) == of)
 def until(what):
     while True:
         heard.append(manager.recv(4096).decode())
@@ -155,7 +162,7 @@ try:
     service.send_signal(signal.SIGHUP)
     assert "MONOTONIC_USEC=" in until("RELOADING=1")
     until("READY=1")
-    shard = int(subprocess.check_output(["pgrep", "-P", str(service.pid)]).split()[-1])
+    shard = last_child(service.pid)
     os.kill(shard, signal.SIGSTOP)
     while "process.stuck" not in open("log").read():
         pass

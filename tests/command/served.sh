@@ -56,6 +56,8 @@ finished() {
 # The process of "shard 0", as the log (of level debug) says last.
 process() { sed -n "s/.*process.started .*process=\"\{0,1\}$1\"\{0,1\} pid=\([0-9]*\).*/\1/p" "${2:-log}" | tail -n 1; }
 is_new() { [ -n "$(process "$1")" ] && [ "$(process "$1")" != "$2" ]; }
+# The child that a process started last, as the system says: what stands behind the command's name in parentheses is state, parent.
+last_child() { sed 's/^\([0-9]*\) .*) . \([0-9]*\) .*/\2 \1/' /proc/[0-9]*/stat 2>/dev/null | awk -v of="$1" '$1 == of && $2 > last { last = $2 } END { print last }'; }
 gone() { case $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) in Z | "") ;; *) false ;; esac }
 ask() { # seconds, or nothing
     timeout 100 "$build/tests/command/serve_ask" "ipc://$socket" served.psm nearest served.Query served.Hits '{"vector": [1, 0, 0, 0]}' "$@"
