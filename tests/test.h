@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every test includes: Criterion, or, where it cannot be used (ThreadSanitizer; --without-criterion), a runner of our own
  * that understands the same macros, runs the tests one after the other in one process and never forks. Tests keep to the subset
- * below; a test that must fork says so with `if (PSY_THIN_RUNNER_ACTIVE) cr_skip_test("forks")`. */
+ * below; a test that must fork says so with `if (PSY_THIN_RUNNER_ACTIVE) cr_skip_test("it forks, which takes the runner of Criterion")`. */
 #ifndef PSY_TESTS_TEST_H
 #define PSY_TESTS_TEST_H
 

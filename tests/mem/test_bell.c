@@ -286,7 +286,7 @@ Test(bell, an_epoll_loop_over_several_rings)
 Test(bell, a_pair_between_processes)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     psy_slab *slab;
     psy_slab_options options = {.bytes = psy_ring_bytes(8, 16)};
@@ -461,7 +461,7 @@ static int exchange_alone(psy_ring_kind kind, bool one_sleeps)
 Test(bell, no_system_call_while_nobody_sleeps)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     int status = exchange_alone(PSY_RING_SPSC, true);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {

@@ -91,7 +91,7 @@ static uint32_t clean(const scratch *s)
 Test(counters_life, slow_is_not_dead)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     const scratch s = scratch_make();
     const name path = scratch_name(&s, "a.counters");
@@ -119,7 +119,7 @@ Test(counters_life, slow_is_not_dead)
 Test(counters_life, only_the_dead_are_cleaned_away)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     const scratch s = scratch_make();
     const name dead = scratch_name(&s, "dead.counters"), foreign = scratch_name(&s, "foreign.counters"),
@@ -159,7 +159,7 @@ Test(counters_life, only_the_dead_are_cleaned_away)
 Test(counters_life, children_share_but_do_not_own)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     const scratch s = scratch_make();
     const name path = scratch_name(&s, "a.counters");
@@ -213,7 +213,7 @@ static void make_and_destroy(const char *path, int ready)
 Test(counters_life, killed_at_any_instruction)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     enum { KILLS = 400, ENOUGH = 5 };
     const scratch s = scratch_make();
@@ -475,7 +475,7 @@ static void fill_a_disk(const char *path, int ready)
 Test(counters_life, a_full_disk)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     const scratch s = scratch_make();
     const child c = start(fill_a_disk, s.path);

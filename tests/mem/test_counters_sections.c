@@ -145,7 +145,7 @@ Test(counters_sections, a_histogram_is_whole_or_left_out)
 Test(counters_sections, the_dead_are_told)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     const scratch s = scratch_make();
     const name path = scratch_name(&s, "a.counters");

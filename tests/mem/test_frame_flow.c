@@ -219,7 +219,7 @@ Test(frame_flow, many_producers_many_consumers) { run_all(PSY_RING_MPMC); }
 Test(frame_flow, processes)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     for (int kind = PSY_RING_SPSC; kind <= PSY_RING_MPMC; kind++) {
         crowd *c = gather((psy_ring_kind)kind, 16, 256, 20000, false);
@@ -325,7 +325,7 @@ static void die_inside(psy_ring_kind kind)
 Test(frame_flow, a_producer_dies_inside_of_a_frame)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     for (int kind = PSY_RING_SPSC; kind <= PSY_RING_MPMC; kind++) {
         die_inside((psy_ring_kind)kind);
@@ -336,7 +336,7 @@ Test(frame_flow, a_producer_dies_inside_of_a_frame)
 Test(frame_flow, what_a_dead_producer_claimed_is_skipped)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     for (int kind = PSY_RING_MPSC; kind <= PSY_RING_MPMC; kind += PSY_RING_MPMC - PSY_RING_MPSC) {
         psy_slab *slab;

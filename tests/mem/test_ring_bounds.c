@@ -255,7 +255,7 @@ Test(ring_bounds, nobody_is_called_dead_before_his_messages_came)
 Test(ring_bounds, a_fork_keeps_the_seat)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     psy_slab *slab = slab_for(&crowd, 1);
     psy_seat mine = sit(slab, 9);

@@ -244,7 +244,7 @@ Test(ring_flow, waiting_for_room_wakes_a_sleeping_consumer)
 Test(ring_flow, two_processes)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     enum { STRIDE = 64, SLOTS = 128, MESSAGES = 200000 };
     psy_slab *slab;

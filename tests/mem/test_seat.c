@@ -178,7 +178,7 @@ Test(seat, where_the_system_cannot_say_all_live)
 Test(seat, a_killed_process_leaves_its_seat_and_a_stopped_one_does_not)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     psy_slab *slab = make_slab();
     psy_seat mine = take(slab);
@@ -206,7 +206,7 @@ Test(seat, a_killed_process_leaves_its_seat_and_a_stopped_one_does_not)
 Test(seat, two_processes_that_share_one_description_have_seats_of_their_own)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     psy_slab *slab = make_slab(), *theirs;
     cr_assert_eq(psy_slab_adopt(dup(psy_slab_fd(slab)), UINT64_MAX, &theirs), PSY_OK, "%s", psy_detail());
@@ -255,7 +255,7 @@ static pid_t child_of(psy_seat *seat, char *const *program, bool leaves)
 Test(seat, a_seat_is_shared_with_forked_children)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     psy_slab *slab = make_slab();
     psy_seat watch = take(slab), shared = take(slab);
@@ -278,7 +278,7 @@ Test(seat, a_seat_is_shared_with_forked_children)
 Test(seat, another_program_sits_nowhere)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     psy_slab *slab = make_slab();
     psy_seat watch = take(slab), shared = take(slab);
@@ -322,7 +322,7 @@ Test(seat, all_seats_are_taken)
 Test(seat, who_clears_a_dead_seat_has_it_alone)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     psy_slab *slab = make_slab();
     psy_seat a = take(slab), b = take(slab), c;

@@ -64,7 +64,7 @@ static void leave_behind(const char *path, psy_slab *slab)
 Test(slab_clean, the_dead_go_and_the_living_stay)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     make_folder();
     psy_slab *mine = slab_to_serve();
@@ -102,7 +102,7 @@ Test(slab_clean, the_dead_go_and_the_living_stay)
 Test(slab_clean, a_server_that_starts_cleans_its_own_path)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     make_folder();
     psy_slab *mine = slab_to_serve();
@@ -159,7 +159,7 @@ Test(slab_clean, what_is_no_left_over_is_kept)
 Test(slab_clean, a_server_waits_for_who_cleans)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     make_folder();
     psy_slab *mine = slab_to_serve();
@@ -302,7 +302,7 @@ static pid_t play(uint32_t role, uint32_t seed, psy_slab *slab)
 Test(slab_clean, servers_openers_and_cleaners_that_die_at_any_moment)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     make_folder();
     psy_slab *mine = slab_to_serve();

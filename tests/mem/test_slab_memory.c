@@ -85,7 +85,7 @@ static void is_guarded(const psy_slab *slab)
 Test(slab_memory, one_byte_over_faults)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     unsigned before = all_mappings();
     psy_slab *mine = make((psy_slab_options){.bytes = 10000});

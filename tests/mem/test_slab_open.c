@@ -35,7 +35,7 @@ Test(slab_open, opening_with_too_few_descriptors_leaves_nothing)
 Test(slab_open, a_slab_that_there_is_no_descriptor_for)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     static int held[256];
     make_folder();
@@ -91,7 +91,7 @@ Test(slab_open, waiting_for_a_server_that_comes_later)
 Test(slab_open, one_at_a_time_and_the_dead_are_replaced)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     unsigned first = open_files();
     make_folder();

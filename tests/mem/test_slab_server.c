@@ -240,7 +240,7 @@ static int try_open(void)
 Test(slab_server, users_on_the_list_and_others)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     if (geteuid() != 0) {
         cr_skip_test("only the superuser can play other users");
@@ -424,7 +424,7 @@ static int unread_offers(void)
 Test(slab_server, clients_that_never_look_at_what_they_were_sent)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     cr_assert_eq(geteuid() == 0 ? as_user(54321, unread_offers) : unread_offers(), 0);
 }

@@ -380,7 +380,7 @@ static void write_until_killed(psy_slab *slab, const psy_stream_shape *shape)
 Test(stream, writers_killed_at_random_and_a_mapping_for_reading)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     psy_stream_shape shape = {256, 64};
     psy_slab *slab;

@@ -304,7 +304,7 @@ Test(client_edits, only_of_those_who_may)
         cr_skip_test("only root has other users");
     }
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     static service t;
     char folder[] = "/tmp/psyne-edits-XXXXXX", uri[96];

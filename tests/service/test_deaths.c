@@ -13,7 +13,7 @@
 #define ONLY_WHERE_PROCESSES_MAY_FORK()                                                                                        \
     do {                                                                                                                       \
         if (PSY_THIN_RUNNER_ACTIVE) {                                                                                          \
-            cr_skip_test("forks");                                                                                             \
+            cr_skip_test("it forks, which takes the runner of Criterion");                                                     \
         }                                                                                                                      \
     } while (0)
 

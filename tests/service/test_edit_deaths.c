@@ -39,7 +39,7 @@ static pid_t start_worker(const edited *e, const char *uri, uint32_t shard)
 Test(edits, survive_workers_that_die)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     static edited e;
     char folder[] = "/tmp/psyne-edits-XXXXXX", uri[96];

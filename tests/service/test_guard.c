@@ -264,7 +264,7 @@ static verdict run_stranger(stranger *s)
 #define ONLY_AS_ROOT()                                                                                                         \
     do {                                                                                                                       \
         if (PSY_THIN_RUNNER_ACTIVE) {                                                                                          \
-            cr_skip_test("forks");                                                                                             \
+            cr_skip_test("it forks, which takes the runner of Criterion");                                                                                             \
         }                                                                                                                      \
         if (geteuid() != 0) {                                                                                                  \
             cr_skip_test("only root can be other users");                                                                      \

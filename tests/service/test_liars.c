@@ -273,7 +273,7 @@ _Noreturn static void scribble_as_client(const char *uri, int told)
 Test(scribblers, a_client_hurts_nobody_else)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     char uri[96];
     int told[2];
@@ -387,7 +387,7 @@ _Noreturn static void scribble_as_worker(const char *uri)
 Test(scribblers, a_worker_cannot_bring_down_the_service)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     enum { CALLS = 16 };
     char uri[96];

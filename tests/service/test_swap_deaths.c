@@ -133,7 +133,7 @@ static void make_calls(psy_channel *channel, const psy_pipeline *lanes, uint64_t
 Test(swap, while_workers_are_killed)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     char uri[128];
     const char *folder = getenv("TMPDIR");

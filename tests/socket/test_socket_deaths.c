@@ -111,7 +111,7 @@ static void reach(step how, const char *uri, _Atomic int *there)
 Test(deaths, at_every_step)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     char uri[96];
     snprintf(uri, sizeof uri, "%s", own_ipc_address());
@@ -216,7 +216,7 @@ static void keep_ledger(const char *uri, ledger *l)
 Test(deaths, in_a_stream_where_every_message_counts)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     char uri[96];
     snprintf(uri, sizeof uri, "%s", own_ipc_address());

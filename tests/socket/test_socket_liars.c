@@ -446,7 +446,7 @@ Test(memory, that_a_process_spoils_meanwhile)
 {
     enum { WANTED = 20 };
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     char uri[96];
     snprintf(uri, sizeof uri, "%s", own_ipc_address());

@@ -172,7 +172,7 @@ Test(ledger, an_unreadable_file_is_waited_for)
 Test(ledger, gauges_are_of_the_living)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     books b = open_books();
     int ends[2];

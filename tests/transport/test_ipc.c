@@ -178,7 +178,7 @@ Test(ipc_files, two_never_serve_one_address)
 Test(ipc_processes, a_killed_client_is_noticed)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     make_directory();
     char uri[128];
@@ -214,7 +214,7 @@ Test(ipc_processes, a_killed_client_is_noticed)
 Test(ipc_processes, a_killed_service_is_noticed_and_replaced)
 {
     if (PSY_THIN_RUNNER_ACTIVE) {
-        cr_skip_test("forks");
+        cr_skip_test("it forks, which takes the runner of Criterion");
     }
     make_directory();
     char uri[128];

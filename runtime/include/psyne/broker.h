@@ -71,12 +71,11 @@ typedef struct psy_broker_counts {
     uint32_t uncounted; /* rings and other things that got no row of the counters */
     uint64_t denied;    /* peers and calls that no rule allows */
     uint64_t limited;   /* peers over a limit: connections, places, memory */
-    uint64_t
-        malformed;    /* peers that broke the protocol, their ring or the layout of a request: of `refused`, these are theirs */
-    uint64_t unknown; /* pipelines that were asked for and are not there, or have other layouts */
-    uint64_t late;    /* requests and peers that came while the broker drained */
-    uint64_t deaths;  /* workers that died or were dropped */
-    uint64_t held;    /* visits to a client that had more to send than its share */
+    uint64_t malformed; /* peers, and requests among `refused`, that broke the protocol, their ring or a layout */
+    uint64_t unknown;   /* pipelines that were asked for and are not there, or have other layouts */
+    uint64_t late;      /* requests and peers that came while the broker drained */
+    uint64_t deaths;    /* workers that died or were dropped */
+    uint64_t held;      /* visits to a client that had more to send than its share */
     uint64_t traced;
     uint32_t programs; /* served now, those of clients included */
     uint64_t programs_added, programs_refused;
