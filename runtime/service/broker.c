@@ -66,18 +66,18 @@ static psy_status make_tables(psy_broker *b, const psy_broker_options *o, uint32
         b->ring_slots /= 2;
     }
     b->ticket_count = in_flight < b->ring_slots / 2 ? in_flight : b->ring_slots / 2;
-    psy_slab_options options = {.bytes = psy__gather_bytes(b->ticket_count, b->shard_count, partial_bytes),
+    psy_slab_options options = {.bytes = psy__gather_bytes(b->ticket_count, b->place_count, partial_bytes),
                                 .name = "psyne-gather"};
     status = psy_slab_create(&options, &b->gather_slab);
     if (status != PSY_OK) {
         return status;
     }
-    b->gather = (psy__gather){psy_slab_data(b->gather_slab), b->ticket_count, b->shard_count, partial_bytes};
+    b->gather = (psy__gather){psy_slab_data(b->gather_slab), b->ticket_count, b->place_count, partial_bytes};
     b->clients = calloc(b->client_room, sizeof *b->clients);
-    b->shards = calloc(b->shard_count, sizeof *b->shards);
+    b->shards = calloc(b->place_count, sizeof *b->shards);
     b->tickets = calloc(b->ticket_count, sizeof *b->tickets);
     b->free_tickets = calloc(b->ticket_count, sizeof *b->free_tickets);
-    b->polls = calloc(2 + PSY_GUESTS_MAX + 2 * ((size_t)b->shard_count + b->client_room), sizeof *b->polls);
+    b->polls = calloc(2 + PSY_GUESTS_MAX + 2 * ((size_t)b->place_count + b->client_room), sizeof *b->polls);
     if (!b->clients || !b->shards || !b->tickets || !b->free_tickets || !b->polls) {
         return psy_fail(PSY_NO_MEMORY, "no memory for %u requests", b->ticket_count);
     }
@@ -103,10 +103,11 @@ static psy_status begin(psy_broker *b, const psy_broker_options *o)
 psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
 {
     if (!o || !out || !o->uri || (o->program_count && !o->programs) || o->shards > PSY_SHARDS_MAX ||
+        o->shards_max > PSY_SHARDS_MAX || (o->shards_max && o->shards_max < (o->shards ? o->shards : 1)) ||
         o->in_flight > (UINT32_C(1) << 20) || o->clients > 4096) {
         return psy_fail(PSY_INVALID,
-                        "psy_broker_create: uri is needed; at most %d shards, %u requests in flight, "
-                        "4096 clients",
+                        "psy_broker_create: uri is needed; at most %d shards, and no more than shards_max; %u requests in "
+                        "flight, 4096 clients",
                         PSY_SHARDS_MAX, UINT32_C(1) << 20);
     }
     psy_broker *b = calloc(1, sizeof *b);
@@ -117,10 +118,11 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
     b->client_program_bytes = o->client_program_bytes ? o->client_program_bytes : CLIENT_PROGRAM_BYTES_DEFAULT;
     b->client_edit_bytes = o->client_edit_bytes ? o->client_edit_bytes : CLIENT_EDIT_BYTES_DEFAULT;
     b->edits.version = 1;
+    b->change.file = -1;
     b->client_limits = (psy__limits){.arena_bytes = o->client_arena_bytes ? o->client_arena_bytes : CLIENT_ARENA_BYTES_DEFAULT,
                                      .work = o->client_work ? o->client_work : CLIENT_WORK_DEFAULT};
     psy__counting_init(&b->counting, o->counters, o->uri);
-    b->shard_count = o->shards ? o->shards : 1;
+    psy__broker_layout_begin(b, o->shards ? o->shards : 1, o->shards_max);
     b->client_room = o->clients ? o->clients : CLIENTS_DEFAULT;
     b->events.log = o->log;
     psy_status status = psy__guard_set(&b->guard, o->rules, o->rule_count);
@@ -141,7 +143,8 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
         status = psy__bind(o->uri, &b->listener);
     }
     if (status == PSY_OK) {
-        psy__fairness_init(b, o->contended_in_flight);
+        b->contended_in_flight = o->contended_in_flight;
+        psy__fairness_init(b, b->contended_in_flight);
         status = psy__broker_admit_group(b, o->mode, o->group);
     }
     if (status != PSY_OK) {
@@ -162,12 +165,13 @@ uint32_t psy_broker_do_work(psy_broker *b)
         n += psy__broker_take_sends(b);
         n += psy__broker_programs(b);
         n += psy__broker_edits(b);
+        n += psy__broker_layout(b);
         n += psy__broker_overdue(b);
         psy__broker_tick(b);
         psy__measure_broker(b);
         psy__counting_beat(&b->counting);
     }
-    for (uint32_t s = 0; s < b->shard_count; s++) {
+    for (uint32_t s = 0; s < b->place_count; s++) {
         if (b->shards[s].phase == SHARD_READY) {
             n += psy__broker_collect(b, s);
             if (psy_ring_broken(&b->shards[s].requests) || psy_ring_broken(&b->shards[s].finished)) {
@@ -207,7 +211,7 @@ static bool all_empty(psy_broker *b)
     }
     /* Tickets that come back are no reason to wake up while there are plenty and nobody waits for his own. */
     bool few = full || b->free_count < b->ticket_count / 2;
-    for (uint32_t s = 0; few && s < b->shard_count; s++) {
+    for (uint32_t s = 0; few && s < b->place_count; s++) {
         if (b->shards[s].phase == SHARD_READY) {
             empty = psy_ring_sleep_begin(&b->shards[s].finished) && empty;
         }
@@ -222,7 +226,7 @@ static void awake(psy_broker *b)
             psy_ring_sleep_end(&b->clients[i].requests);
         }
     }
-    for (uint32_t s = 0; s < b->shard_count; s++) {
+    for (uint32_t s = 0; s < b->place_count; s++) {
         if (b->shards[s].phase == SHARD_READY) {
             psy_ring_sleep_end(&b->shards[s].finished);
         }
@@ -231,19 +235,19 @@ static void awake(psy_broker *b)
 
 static const psy__link *link_at(const psy_broker *b, uint32_t place)
 {
-    return place < b->shard_count ? b->shards[place].link : b->clients[place - b->shard_count].link;
+    return place < b->place_count ? b->shards[place].link : b->clients[place - b->place_count].link;
 }
 
 static const psy_bell *bell_at(const psy_broker *b, uint32_t place)
 {
-    return place < b->shard_count ? &b->shards[place].bell : &b->clients[place - b->shard_count].bell;
+    return place < b->place_count ? &b->shards[place].bell : &b->clients[place - b->place_count].bell;
 }
 
 void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
 {
     /* Guests, then two for each peer that is there, shards first: bell and link. */
     struct pollfd *p = b->polls, *peers = b->polls + 2 + PSY_GUESTS_MAX;
-    uint32_t place_count = b->shard_count + b->client_top, peer_count = 0;
+    uint32_t place_count = b->place_count + b->client_top, peer_count = 0;
     p[0] = (struct pollfd){.fd = psy_bell_fd(&b->doorbell), .events = POLLIN};
     p[1] = (struct pollfd){.fd = b->crowded ? -1 : psy__listener_fd(b->listener), .events = POLLIN};
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
@@ -273,11 +277,11 @@ void psy_broker_wait(psy_broker *b, uint64_t timeout_ns)
         const struct pollfd *bell = peers;
         peers += 2;
         if (bell->revents & ~POLLIN) { /* it tore its bell down: nobody can sleep beside that */
-            if (i < b->shard_count) {
+            if (i < b->place_count) {
                 psy__broker_drop_shard(b, i);
             } else {
-                psy__broker_dropped(b, i - b->shard_count, psy_fail(PSY_PROTOCOL, "the client tore down its bell"));
-                psy__broker_drop_client(b, i - b->shard_count);
+                psy__broker_dropped(b, i - b->place_count, psy_fail(PSY_PROTOCOL, "the client tore down its bell"));
+                psy__broker_drop_client(b, i - b->place_count);
             }
         } else if (bell->revents) {
             psy_bell_clear(bell_at(b, i));
@@ -307,6 +311,7 @@ void psy_broker_stop(psy_broker *b)
 void psy_broker_get_counts(const psy_broker *b, psy_broker_counts *out)
 {
     *out = b->counts;
+    out->shards = b->layout.count;
     out->shards_ready = b->ready_count;
     out->in_flight = b->ticket_count - b->free_count;
     out->uncounted = b->counting.uncounted;
@@ -331,7 +336,7 @@ void psy_broker_destroy(psy_broker *b)
             psy__broker_drop_client(b, i);
         }
     }
-    for (uint32_t i = 0; b->shards && b->tickets && i < b->shard_count; i++) {
+    for (uint32_t i = 0; b->shards && b->tickets && i < b->place_count; i++) {
         psy__broker_drop_shard(b, i);
     }
     for (uint32_t i = 0; i < PSY_GUESTS_MAX; i++) {
@@ -345,6 +350,7 @@ void psy_broker_destroy(psy_broker *b)
     psy__guard_fini(&b->guard);
     psy__broker_drop_programs(b);
     psy__broker_drop_edits(b);
+    psy__broker_drop_change(b);
     psy__measure_broker_end(b);
     psy_slab_destroy(b->gather_slab);
     psy_bell_close(&b->doorbell);

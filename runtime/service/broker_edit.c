@@ -169,11 +169,6 @@ psy_status psy__broker_hear_edit(psy_broker *b, uint32_t client, psy__control *c
 
 /* ---- workers ---- */
 
-static uint64_t all_shards(const psy_broker *b)
-{
-    return b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1;
-}
-
 static void drop_first_kept(psy_broker *b)
 {
     psy__edits *e = &b->edits;
@@ -189,7 +184,7 @@ static void keep(psy_broker *b)
 {
     psy__edits *e = &b->edits;
     const psy__queued_edit *q = e->queue[0];
-    psy__kept_edit *k = malloc(sizeof *k + (size_t)b->shard_count * sizeof *k->firsts);
+    psy__kept_edit *k = malloc(sizeof *k + (size_t)b->layout.count * sizeof *k->firsts);
     psy__kept_edit **kept = k ? realloc(e->kept, (e->kept_count + 1) * sizeof *kept) : NULL;
     e->kept = kept ? kept : e->kept;
     const int fd = kept && q->file.bytes <= kept_bytes_max ? dup(q->file.fd) : -1;
@@ -204,7 +199,9 @@ static void keep(psy_broker *b)
     k->fd = fd;
     k->bytes = q->file.bytes;
     memcpy(k->totals, e->totals, sizeof k->totals);
-    memcpy(k->firsts, e->firsts, b->shard_count * sizeof *k->firsts);
+    for (uint32_t s = 0; s < b->layout.count; s++) {
+        memcpy(k->firsts[s], e->firsts[b->layout.places[s]], sizeof *k->firsts);
+    }
     e->kept[e->kept_count++] = k;
     e->kept_bytes += k->bytes;
     while (e->kept_count > KEPT_MAX || e->kept_bytes > kept_bytes_max) {
@@ -224,7 +221,7 @@ psy_status psy__broker_tell_kept(psy_broker *b, uint32_t shard)
         }
         psy__edit_staged said = {.version = k->version};
         memcpy(said.totals, k->totals, sizeof said.totals);
-        memcpy(said.firsts, k->firsts[shard], sizeof said.firsts);
+        memcpy(said.firsts, k->firsts[s->index], sizeof said.firsts);
         status = psy__say(s->link, PSY_SAY_EDIT_STAGE, &said, sizeof said, &k->fd, 1);
         s->kept_version = status == PSY_OK ? k->version : s->kept_version;
     }
@@ -235,7 +232,7 @@ psy_status psy__broker_tell_kept(psy_broker *b, uint32_t shard)
  * and one that is closed is another's business. */
 static void say_to(psy_broker *b, psy__word what, void *said, uint32_t bytes, uint64_t to, uint64_t *heard)
 {
-    for (uint32_t s = 0; s < b->shard_count; s++) {
+    for (uint32_t s = 0; s < b->place_count; s++) {
         const uint64_t bit = UINT64_C(1) << s;
         if (!(to & bit) || (*heard & bit)) {
             continue;
@@ -257,8 +254,9 @@ static bool add_up(psy_broker *b)
     const psy__edit *file = &e->queue[0]->file;
     for (uint32_t i = 0; i < file->part_count; i++) {
         const bool copies = e->queue[0]->copies >> i & 1;
-        e->totals[i] = copies ? e->rows[0][i] : 0;
-        for (uint32_t s = 0; s < b->shard_count; s++) {
+        e->totals[i] = copies ? e->rows[b->layout.places[0]][i] : 0;
+        for (uint32_t k = 0; k < b->layout.count; k++) {
+            const uint32_t s = b->layout.places[k];
             e->firsts[s][i] = copies ? 0 : e->totals[i];
             if (e->rows[s][i] >= UINT32_MAX || (copies && e->rows[s][i] != e->totals[i])) {
                 (void)psy_fail(PSY_INVALID, "edit of %s: the shards have other numbers of rows", file->parts[i].resident);
@@ -326,17 +324,17 @@ static bool staging_programs(const psy_broker *b)
 static void step(psy_broker *b)
 {
     psy__edits *e = &b->edits;
-    const uint64_t all = all_shards(b);
+    const uint64_t all = b->layout.mask;
     psy__edit_staged staged = {.number = e->number};
     psy__edit_word word = {.number = e->number, .version = e->version};
-    if ((e->phase == EDITS_COUNTING || e->phase == EDITS_BINDING) && b->ready_count < b->shard_count) {
+    if ((e->phase == EDITS_COUNTING || e->phase == EDITS_BINDING) && b->ready_count < b->layout.count) {
         take_back(b, PSY_OK);
     }
     switch (e->phase) {
     case EDITS_IDLE:
         if (e->queued && b->draining) {
             finish_first(b, PSY_CLOSED, "the service is about to end and takes nothing new");
-        } else if (e->queued && b->ready_count == b->shard_count && !staging_programs(b)) {
+        } else if (e->queued && b->ready_count == b->layout.count && !staging_programs(b) && !psy__broker_is_moving(b)) {
             begin(b);
         }
         return;
@@ -405,7 +403,7 @@ psy_status psy__broker_hear_edited(psy_broker *b, uint32_t shard, const psy__con
             (e->phase == EDITS_COUNTING || e->phase == EDITS_BINDING)) {
             refused.text[sizeof refused.text - 1] = '\0';
             status = refused.status == PSY_OK ? PSY_PROTOCOL : (psy_status)refused.status;
-            take_back(b, psy_fail(status, "shard %u: %s", shard, refused.text));
+            take_back(b, psy_fail(status, "shard %u: %s", b->shards[shard].index, refused.text));
             return PSY_OK;
         }
         return status;
@@ -422,7 +420,7 @@ psy_status psy__broker_check_version(psy_broker *b, uint32_t shard, uint64_t ver
 {
     psy__edits *e = &b->edits;
     bool alone = true;
-    for (uint32_t i = 0; i < b->shard_count; i++) {
+    for (uint32_t i = 0; i < b->place_count; i++) {
         alone = alone && !b->shards[i].loaded;
     }
     if (e->version == 1 && alone && version > 1 && b->counts.requests == 0) {
@@ -430,8 +428,8 @@ psy_status psy__broker_check_version(psy_broker *b, uint32_t shard, uint64_t ver
     }
     return version == e->version
                ? PSY_OK
-               : psy_fail(PSY_INVALID, "shard %u has version %" PRIu64 " of the data, and the service version %" PRIu64, shard,
-                          version, e->version);
+               : psy_fail(PSY_INVALID, "shard %u has version %" PRIu64 " of the data, and the service version %" PRIu64,
+                          b->shards[shard].index, version, e->version);
 }
 
 void psy__broker_forget_edits(psy_broker *b, uint32_t shard)
@@ -443,6 +441,14 @@ void psy__broker_forget_edits(psy_broker *b, uint32_t shard)
     e->ready &= others;
 }
 
+/* They made the present version of data that was divided otherwise. */
+void psy__broker_drop_kept(psy_broker *b)
+{
+    while (b->edits.kept_count > 0) {
+        drop_first_kept(b);
+    }
+}
+
 void psy__broker_drop_edits(psy_broker *b)
 {
     psy__edits *e = &b->edits;
@@ -450,8 +456,6 @@ void psy__broker_drop_edits(psy_broker *b)
         psy__edit_close(&e->queue[i]->file);
         free(e->queue[i]);
     }
-    while (e->kept_count > 0) {
-        drop_first_kept(b);
-    }
+    psy__broker_drop_kept(b);
     free(e->kept);
 }

@@ -19,7 +19,7 @@ void psy_broker_get_health(const psy_broker *b, psy_broker_health *out)
         .live = beat_ns != 0 && psy__now_ns() < beat_ns + live_ns,
         .draining = atomic_load_explicit(&h->drain, memory_order_acquire),
         .drained = atomic_load_explicit(&h->drained, memory_order_acquire),
-        .shards = b->shard_count,
+        .shards = atomic_load_explicit(&h->shards, memory_order_relaxed),
         .shards_ready = atomic_load_explicit(&h->ready, memory_order_relaxed),
         .shards_missing = atomic_load_explicit(&h->missing, memory_order_relaxed),
         .clients = atomic_load_explicit(&h->clients, memory_order_relaxed),
@@ -82,19 +82,24 @@ void psy__broker_tick(psy_broker *b)
     psy__health *h = &b->health;
     uint64_t missing = 0;
     uint32_t ready = 0;
-    for (uint32_t s = 0; s < b->shard_count; s++) {
-        if (b->shards[s].leaving && !holds_any(b, s)) {
+    for (uint32_t s = 0; s < b->place_count; s++) {
+        const bool knows = psy__broker_in_layout(b, s) || b->shards[s].dismissed;
+        if (b->shards[s].leaving && knows && !holds_any(b, s)) {
             psy__broker_drop_shard(b, s);
         }
-        bool serves = b->shards[s].phase == SHARD_READY && !b->shards[s].leaving;
+    }
+    for (uint32_t i = 0; i < b->layout.count; i++) {
+        const psy__shard *s = &b->shards[b->layout.places[i]];
+        bool serves = s->phase == SHARD_READY && !s->leaving;
         ready += serves;
-        missing |= (uint64_t)!serves << s;
+        missing |= (uint64_t)!serves << i;
     }
     if (atomic_load_explicit(&h->drain, memory_order_acquire)) {
         drain(b);
     }
     psy__events_tick(&b->events, b->now_ns);
     psy__fairness_tick(b);
+    atomic_store_explicit(&h->shards, b->layout.count, memory_order_relaxed);
     atomic_store_explicit(&h->ready, ready, memory_order_relaxed);
     atomic_store_explicit(&h->missing, missing, memory_order_relaxed);
     atomic_store_explicit(&h->clients, clients_served(b), memory_order_relaxed);
@@ -110,22 +115,27 @@ psy_status psy__broker_hear_leaving(psy_broker *b, uint32_t shard, const psy__co
     if (status != PSY_OK) {
         return status;
     }
+    if (s->leaving && !psy__broker_in_layout(b, shard)) {
+        s->dismissed = true; /* it asked while it was about to be told */
+        return PSY_OK;
+    }
     if (s->leaving || s->phase != SHARD_READY) {
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
     s->leaving = true;
-    b->ready_count--;
+    b->ready_count -= psy__broker_in_layout(b, shard);
     return PSY_OK;
 }
 
 void psy__broker_lost_shard(psy_broker *b, uint32_t shard, uint64_t requests)
 {
     if (b->shards[shard].leaving && requests == 0) {
-        PSY__TELL(&b->events, WORKER_LEFT, PSY__NUMBER(shard), PSY__NUMBER(b->ready_count), PSY__NUMBER(b->shard_count));
+        PSY__TELL(&b->events, WORKER_LEFT, PSY__NUMBER(b->shards[shard].index), PSY__NUMBER(b->ready_count),
+                  PSY__NUMBER(b->layout.count));
     } else {
         b->counts.deaths++;
-        PSY__TELL(&b->events, WORKER_DIED, PSY__NUMBER(shard), PSY__NUMBER(requests), PSY__NUMBER(b->ready_count),
-                  PSY__NUMBER(b->shard_count));
+        PSY__TELL(&b->events, WORKER_DIED, PSY__NUMBER(b->shards[shard].index), PSY__NUMBER(requests),
+                  PSY__NUMBER(b->ready_count), PSY__NUMBER(b->layout.count));
     }
 }
 
@@ -133,15 +143,16 @@ void psy__broker_hired(psy_broker *b, uint32_t shard, const psy__pass *pass)
 {
     psy__shard *s = &b->shards[shard];
     s->pass = *pass;
-    PSY__TELL(&b->events, WORKER_HIRED, PSY__NUMBER(shard), PSY__NUMBER(pass->pid > 0 ? (uint64_t)pass->pid : 0),
+    PSY__TELL(&b->events, WORKER_HIRED, PSY__NUMBER(s->index), PSY__NUMBER(pass->pid > 0 ? (uint64_t)pass->pid : 0),
               PSY__NUMBER(s->before));
     s->before++;
 }
 
 void psy__broker_ready(psy_broker *b, uint32_t shard)
 {
-    PSY__TELL(&b->events, WORKER_READY, PSY__NUMBER(shard), PSY__NUMBER(b->ready_count), PSY__NUMBER(b->shard_count));
-    if (b->ready_count == b->shard_count) {
-        PSY__TELL(&b->events, SERVICE_READY, PSY__NUMBER(b->shard_count));
+    PSY__TELL(&b->events, WORKER_READY, PSY__NUMBER(b->shards[shard].index), PSY__NUMBER(b->ready_count),
+              PSY__NUMBER(b->layout.count));
+    if (psy__broker_in_layout(b, shard) && b->ready_count == b->layout.count) {
+        PSY__TELL(&b->events, SERVICE_READY, PSY__NUMBER(b->layout.count));
     }
 }

@@ -58,7 +58,7 @@ static psy_status tell_clients(psy_broker *b, uint32_t shard)
 static void welcome(psy_broker *b, uint32_t index)
 {
     psy__client *c = &b->clients[index];
-    psy__welcome said = {.shards = b->shard_count,
+    psy__welcome said = {.places = b->place_count,
                          .request_bytes = b->request_bytes,
                          .reply_bytes = b->reply_bytes,
                          .in_flight_max = PSY_CLIENT_IN_FLIGHT_MAX};
@@ -77,7 +77,7 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
 {
     psy__client *c = &b->clients[index];
     uint32_t stride = PSY_ENVELOPE_BYTES + b->request_bytes, reply_stride = b->reply_bytes;
-    uint64_t need = psy__responses_bytes(said->reply_slots, reply_stride, b->shard_count + 1);
+    uint64_t need = psy__responses_bytes(said->reply_slots, reply_stride, b->place_count + 1);
     uint64_t request_need = psy_ring_bytes(stride, said->request_slots);
     if (said->request_stride != stride || said->reply_slots > PSY_CLIENT_IN_FLIGHT_MAX || need == 0 ||
         said->request_slots == 0 || said->request_slots > 2 * PSY_CLIENT_IN_FLIGHT_MAX ||
@@ -107,9 +107,9 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
     }
     if (status == PSY_OK) {
         psy__responses_view(&c->responses, psy_slab_data(c->response_slab), said->reply_slots, reply_stride,
-                            b->shard_count + 1);
+                            b->place_count + 1);
         uint64_t bytes;
-        void *at = psy__completions_at(&c->responses, b->shard_count, &bytes);
+        void *at = psy__completions_at(&c->responses, b->place_count, &bytes);
         status = psy_ring_attach(&c->completions, PSY_RING_PRODUCER, at, bytes, 8, c->responses.completion_slots);
     }
     if (status != PSY_OK) {
@@ -118,10 +118,11 @@ static psy_status serve(psy_broker *b, uint32_t index, psy__attach *said, int fd
     c->bell = bell;
     fds[2] = -1;
     c->phase = CLIENT_SERVED;
+    atomic_store_explicit(psy__writers_at(&c->responses), b->writers, memory_order_release);
     psy__broker_connected(b, index);
     psy__counting_begin(&b->counting, &c->requests, c->request_slab, "client %u requests", index);
     psy__counting_begin(&b->counting, &c->completions, c->response_slab, "client %u completions broker", index);
-    for (uint32_t s = 0; s < b->shard_count; s++) {
+    for (uint32_t s = 0; s < b->place_count; s++) {
         if (b->shards[s].phase != SHARD_NONE) {
             remember_untold(b, s, index);
             if (tell_clients(b, s) != PSY_OK) {
@@ -159,7 +160,7 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
     psy__client *c = &b->clients[index];
     if (c->phase == CLIENT_SERVED) {
         psy__gone said = {.channel = index, .epoch = c->epoch};
-        for (uint32_t s = 0; s < b->shard_count; s++) {
+        for (uint32_t s = 0; s < b->place_count; s++) {
             if (c->untold >> s & 1) {
                 forget_untold(b, s, index);
             } else if (b->shards[s].phase != SHARD_NONE) {
@@ -186,7 +187,7 @@ void psy__broker_drop_client(psy_broker *b, uint32_t index)
 
 static void welcome_callers(psy_broker *b)
 {
-    for (uint32_t i = 0; b->ready_count == b->shard_count && i < b->client_top; i++) {
+    for (uint32_t i = 0; b->ready_count == b->layout.count && i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_CALLED) {
             welcome(b, i);
         }
@@ -217,17 +218,20 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello, 
     if (status != PSY_OK) {
         return status;
     }
-    if (hello->shard >= b->shard_count) {
-        return psy_fail(PSY_LIMIT, "there is no shard %u: the service has %u, from 0", hello->shard, b->shard_count);
+    uint32_t place;
+    status = psy__broker_find_place(b, hello->shard, &place);
+    if (status != PSY_OK) {
+        return status;
     }
-    psy__shard *s = &b->shards[hello->shard];
-    if (s->phase != SHARD_NONE) {
-        return psy_fail(PSY_LIMIT, "shard %u has a worker already", hello->shard);
-    }
+    psy__shard *s = &b->shards[place];
+    const bool moves = !psy__broker_in_layout(b, place);
     status = make_shard_slab(b, s);
     if (status == PSY_OK) {
         psy__hired said = {.shard = hello->shard,
-                           .shards = b->shard_count,
+                           .shards = moves ? b->change.next.count : b->layout.count,
+                           .place = place,
+                           .places = b->place_count,
+                           .moves = moves,
                            .ring_slots = b->ring_slots,
                            .ring_stride = b->ring_stride,
                            .tickets = b->ticket_count,
@@ -244,16 +248,18 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello, 
     }
     s->link = link;
     s->phase = SHARD_HIRED;
-    psy__broker_hired(b, hello->shard, pass);
-    psy__counting_begin(&b->counting, &s->requests, s->slab, "shard %u requests", hello->shard);
-    psy__counting_begin(&b->counting, &s->finished, s->slab, "shard %u finished", hello->shard);
+    s->index = hello->shard;
+    psy__broker_hired(b, place, pass);
+    psy__broker_tell_writers(b);
+    psy__counting_begin(&b->counting, &s->requests, s->slab, "shard %u requests", place);
+    psy__counting_begin(&b->counting, &s->finished, s->slab, "shard %u finished", place);
     for (uint32_t i = 0; i < b->client_top; i++) {
         if (b->clients[i].phase == CLIENT_SERVED) {
-            remember_untold(b, hello->shard, i);
+            remember_untold(b, place, i);
         }
     }
-    status = psy__broker_tell_programs(b, hello->shard);
-    return status == PSY_OK ? tell_clients(b, hello->shard) : status;
+    status = psy__broker_tell_programs(b, place);
+    return status == PSY_OK ? tell_clients(b, place) : status;
 }
 
 /* Ready when it has said so and knows every client. */
@@ -262,7 +268,7 @@ static void settle_shard(psy_broker *b, uint32_t index)
     psy__shard *s = &b->shards[index];
     if (s->phase == SHARD_HIRED && s->loaded && s->untold == 0) {
         s->phase = SHARD_READY;
-        b->ready_count++;
+        b->ready_count += psy__broker_in_layout(b, index);
         psy__broker_ready(b, index);
         welcome_callers(b);
     }
@@ -275,7 +281,8 @@ static psy_status hear_gone(psy_broker *b, uint32_t shard, const psy__control *c
     psy_status status = psy__heard(control, PSY_SAY_GONE, &said, sizeof said, 0);
     if (status == PSY_OK && said.channel < b->client_room && b->clients[said.channel].phase == CLIENT_SERVED &&
         b->clients[said.channel].epoch == said.epoch) {
-        status = psy_fail(PSY_LIMIT, "shard %u cannot take this client's memory: it is out of descriptors or memory", shard);
+        status = psy_fail(PSY_LIMIT, "shard %u cannot take this client's memory: it is out of descriptors or memory",
+                          b->shards[shard].index);
         psy__refuse(b->clients[said.channel].link, status, 1);
         psy__broker_dropped(b, said.channel, status);
         status = PSY_OK;
@@ -301,6 +308,9 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     if (what == PSY_SAY_EDIT_COUNTED || what == PSY_SAY_EDIT_READY || what == PSY_SAY_EDIT_REFUSED ||
         what == PSY_SAY_EDIT_APPLIED) {
         return psy__broker_hear_edited(b, index, control);
+    }
+    if (what == PSY_SAY_EXPORTED || what == PSY_SAY_TAKEN || what == PSY_SAY_MOVE_REFUSED) {
+        return psy__broker_hear_moved(b, index, control);
     }
     psy_status status = psy__heard(control, PSY_SAY_READY, &said, sizeof said, 1);
     if (status != PSY_OK) {
@@ -333,8 +343,9 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
         return;
     }
     uint64_t failures = b->counts.failures;
+    const uint32_t shard = s->index;
     if (s->phase == SHARD_READY) {
-        b->ready_count -= !s->leaving;
+        b->ready_count -= !s->leaving && psy__broker_in_layout(b, index);
         s->phase = SHARD_HIRED; /* takes no more requests while its tickets are ended */
         psy__broker_bury(b, index);
     }
@@ -350,6 +361,7 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
     *s = (psy__shard){.before = s->before};
     psy__broker_forget_shard(b, index);
     psy__broker_forget_edits(b, index);
+    psy__broker_layout_lost(b, index, shard);
 }
 
 /* ---- guests ---- */
@@ -367,9 +379,11 @@ static bool introduce(psy_broker *b, psy__link *link, uint32_t guest, psy__contr
         if (status == PSY_OK) {
             return true;
         }
-        if (hello.shard < b->shard_count && b->shards[hello.shard].link == link) {
-            psy__broker_drop_shard(b, hello.shard);
-            return true;
+        for (uint32_t i = 0; i < b->place_count; i++) {
+            if (b->shards[i].link == link) {
+                psy__broker_drop_shard(b, i);
+                return true;
+            }
         }
     } else if (status == PSY_OK && hello.role == PSY_ROLE_CLIENT) {
         for (uint32_t i = 0; i < b->client_room; i++) {
@@ -453,7 +467,7 @@ uint32_t psy__broker_links(psy_broker *b)
             }
         }
     }
-    for (uint32_t i = 0; i < b->shard_count; i++) {
+    for (uint32_t i = 0; i < b->place_count; i++) {
         for (uint32_t k = 0; k < CONTROLS_PER_ROUND && b->shards[i].phase != SHARD_NONE; k++) {
             psy__event event = psy__link_poll(b->shards[i].link, &control);
             if (event == PSY_EVENT_NONE) {

@@ -17,7 +17,7 @@ static void answer(psy_broker *b, const psy__ticket_record *r, uint32_t dead, ps
 {
     psy__client *c = &b->clients[r->channel];
     if (c->phase == CLIENT_SERVED && c->epoch == r->epoch) {
-        psy__reply_takeover(&c->responses, &c->completions, r->slot, r->slot_generation, dead, b->shard_count, status,
+        psy__reply_takeover(&c->responses, &c->completions, r->slot, r->slot_generation, dead, b->place_count, status,
                             r->request);
         c->completed = true;
     }
@@ -108,7 +108,7 @@ uint32_t psy__broker_overdue(psy_broker *b)
     }
     uint32_t n = 0;
     uint64_t next_ns = UINT64_MAX;
-    for (uint32_t s = 0; s < b->shard_count; s++) { /* what is done, but was not looked at in time, is not late */
+    for (uint32_t s = 0; s < b->place_count; s++) { /* what is done, but was not looked at in time, is not late */
         n += b->shards[s].phase == SHARD_READY ? psy__broker_collect(b, s) : 0;
     }
     for (uint32_t id = 0; id < b->ticket_count; id++) {
@@ -179,15 +179,16 @@ static psy_status shard_status(const psy_broker *b, const psy__client *c, uint32
     return shard->late > b->ticket_count / 4 || (c->untold >> s & 1) ? PSY_TIMEOUT : PSY_OK;
 }
 
-/* The next shard in turn, preferably one that is not late with anything; *why: whether it takes requests. */
+/* The place of the next shard in turn, preferably one that is not late with anything; *why: whether it takes requests. */
 static uint32_t any_shard(psy_broker *b, const psy__client *c, psy_status *why)
 {
+    const psy__layout *layout = &b->layout;
     uint32_t best = b->next_shard, s = best;
     *why = PSY_PEER_DIED;
-    for (uint32_t i = 0; i < b->shard_count; i++) {
-        s = s + 1 < b->shard_count ? s + 1 : 0;
-        psy_status status = shard_status(b, c, s);
-        if (status == PSY_OK && b->shards[s].late == 0) {
+    for (uint32_t i = 0; i < layout->count; i++) {
+        s = s + 1 < layout->count ? s + 1 : 0;
+        psy_status status = shard_status(b, c, layout->places[s]);
+        if (status == PSY_OK && b->shards[layout->places[s]].late == 0) {
             best = s;
             *why = PSY_OK;
             break;
@@ -198,7 +199,7 @@ static uint32_t any_shard(psy_broker *b, const psy__client *c, psy_status *why)
         }
     }
     b->next_shard = best;
-    return best;
+    return layout->places[best];
 }
 
 /* Where a request goes: the shards as bits, or 0 with the status to answer. */
@@ -209,17 +210,17 @@ static uint64_t targets(psy_broker *b, const psy__client *c, const psy__route *r
         return *why == PSY_OK ? UINT64_C(1) << s : 0;
     }
     if (route->kind == PSY_ROUTE_KEY) {
-        uint32_t s = psy__shard_of(e->route, b->shard_count);
+        uint32_t s = b->layout.places[psy__shard_of(e->route, b->layout.count)];
         *why = shard_status(b, c, s);
         return *why == PSY_OK ? UINT64_C(1) << s : 0;
     }
-    for (uint32_t s = 0; s < b->shard_count; s++) {
-        *why = shard_status(b, c, s);
+    for (uint32_t s = 0; s < b->layout.count; s++) {
+        *why = shard_status(b, c, b->layout.places[s]);
         if (*why != PSY_OK) {
             return 0;
         }
     }
-    return b->shard_count == 64 ? UINT64_MAX : (UINT64_C(1) << b->shard_count) - 1;
+    return b->layout.mask;
 }
 
 /* The envelope is the service's own copy. *route: where it goes. */
@@ -333,7 +334,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
         uint64_t to = why == PSY_OK ? targets(b, c, route, &e, &why) : 0;
         if (to) {
             b->counts.requests++;
-            psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, route->kind == PSY_ROUTE_ALL ? b->shard_count : 1, true);
+            psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, route->kind == PSY_ROUTE_ALL ? b->layout.count : 1, true);
             scatter(b, take_ticket(b, channel, &e, route, to), &e, frame + PSY_ENVELOPE_BYTES);
         } else {
             psy__share_pay(&c->share, b->ring_stride, 1, false);
@@ -352,7 +353,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
 void psy__broker_flush(psy_broker *b)
 {
     bool any = false;
-    for (uint32_t s = 0; s < b->shard_count; s++) {
+    for (uint32_t s = 0; s < b->place_count; s++) {
         if (b->shards[s].sent) {
             psy_ring_flush(&b->shards[s].requests);
             any = true;
@@ -368,7 +369,7 @@ void psy__broker_flush(psy_broker *b)
         return;
     }
     psy_ring_fence();
-    for (uint32_t s = 0; s < b->shard_count; s++) {
+    for (uint32_t s = 0; s < b->place_count; s++) {
         if (b->shards[s].sent) {
             b->shards[s].sent = false;
             psy__ring_wake_bell_fenced(&b->shards[s].requests, &b->shards[s].bell);

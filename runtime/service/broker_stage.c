@@ -40,7 +40,7 @@ bool psy__staged_is(const psy__staged *s, const psy_module *module)
 
 static psy_status fill_place(psy_broker *b, psy__staged *s, const psy_module *module, bool limited)
 {
-    size_t sizes = (size_t)b->shard_count * module->decoded.symbol_count;
+    size_t sizes = (size_t)b->place_count * module->decoded.symbol_count;
     *s = (psy__staged){.phase = STAGED_STAGING, .limited = limited, .module = psy__module_hold(module), .described = -1};
     s->symbols = calloc(sizes + 1, sizeof *s->symbols);
     psy_status status = s->symbols ? PSY_OK : psy_fail(PSY_NO_MEMORY, "no memory for a program");
@@ -122,7 +122,7 @@ psy_status psy__broker_tell_programs(psy_broker *b, uint32_t shard)
     psy_status status = PSY_OK;
     for (uint32_t i = 0; status == PSY_OK && i < b->staged_top; i++) {
         psy__staged *s = &b->staged[i];
-        if (b->shards[shard].engaged && s->phase == STAGED_STAGING && psy__broker_is_editing(b)) {
+        if (b->shards[shard].engaged && s->phase == STAGED_STAGING && (psy__broker_is_editing(b) || psy__broker_is_moving(b))) {
             b->unsettled = true; /* the worker binds what it has to the next data: later */
         } else if ((s->phase == STAGED_STAGING || s->phase == STAGED_SERVED) && !(s->told & bit)) {
             status = tell_program(b, shard, i);
@@ -133,11 +133,12 @@ psy_status psy__broker_tell_programs(psy_broker *b, uint32_t shard)
             s->told &= status == PSY_OK ? ~bit : UINT64_MAX;
         }
     }
-    if (status == PSY_OK && !b->shards[shard].engaged) {
+    const bool moves = !psy__broker_in_layout(b, shard);
+    if (status == PSY_OK && !b->shards[shard].engaged && !moves) {
         status = psy__broker_tell_kept(b, shard);
     }
     if (status == PSY_OK && !b->shards[shard].engaged) {
-        psy__engaged said = {.data_version = b->edits.version};
+        psy__engaged said = {.data_version = b->edits.version, .equal_version = moves ? 0 : b->layout.version};
         status = psy__say(b->shards[shard].link, PSY_SAY_ENGAGED, &said, sizeof said, NULL, 0);
         b->shards[shard].engaged = status == PSY_OK;
     }
@@ -153,13 +154,15 @@ uint32_t psy__broker_programs(psy_broker *b)
     b->unsettled = false;
     uint32_t n = 0;
     uint64_t present = 0, serving = 0;
-    for (uint32_t i = 0; i < b->shard_count; i++) {
+    for (uint32_t i = 0; i < b->place_count; i++) {
         if (b->shards[i].phase != SHARD_NONE && psy__broker_tell_programs(b, i) != PSY_OK) {
             psy__broker_drop_shard(b, i);
         }
         present |= b->shards[i].phase != SHARD_NONE ? UINT64_C(1) << i : 0;
         serving |= b->shards[i].phase == SHARD_READY ? UINT64_C(1) << i : 0;
     }
+    present &= b->layout.mask; /* those that are about to come have it before they serve; those that leave need none */
+    serving &= b->layout.mask;
     for (uint32_t i = 0; i < b->staged_top; i++) {
         psy__staged *s = &b->staged[i];
         /* A client does not wait for workers that are still at their data. They have its program before they serve. */
@@ -187,12 +190,12 @@ uint32_t psy__broker_programs(psy_broker *b)
 static psy_status check_symbols(const psy_broker *b, const psy__staged *s, uint32_t shard, const uint64_t *symbols)
 {
     const psy__module *m = &s->module->decoded;
-    for (uint32_t other = 0; other < b->shard_count; other++) {
+    for (uint32_t other = 0; other < b->place_count; other++) {
         const uint64_t *theirs = s->symbols + (size_t)other * m->symbol_count;
         for (uint32_t i = 0; (s->ready & s->sized) >> other & 1 && other != shard && i < m->symbol_count; i++) {
             if (m->symbols[i].kind == PSY_SYMBOL_GLOBAL && symbols[i] != theirs[i]) {
-                return psy_fail(PSY_INVALID, "shard %u loaded %s = %" PRIu64 ", shard %u %" PRIu64, shard,
-                                psy__module_string(m, m->symbols[i].name), symbols[i], other, theirs[i]);
+                return psy_fail(PSY_INVALID, "shard %u loaded %s = %" PRIu64 ", shard %u %" PRIu64, b->shards[shard].index,
+                                psy__module_string(m, m->symbols[i].name), symbols[i], b->shards[other].index, theirs[i]);
             }
         }
     }
@@ -258,7 +261,8 @@ psy_status psy__broker_hear_program(psy_broker *b, uint32_t shard, const psy__co
     if (s && is_on_trial(s)) {
         refused.text[sizeof refused.text - 1] = '\0';
         status = refused.status == PSY_OK ? PSY_PROTOCOL : (psy_status)refused.status;
-        psy__broker_refuse(b, (uint32_t)(s - b->staged), psy_fail(status, "shard %u: %s", shard, refused.text));
+        psy__broker_refuse(b, (uint32_t)(s - b->staged),
+                           psy_fail(status, "shard %u: %s", b->shards[shard].index, refused.text));
         return PSY_OK;
     }
     return status;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a broker knows, for its files: broker.c (the agent), broker_link.c (who is there), broker_admit.c (who may be),
- * broker_edit.c (changes of the data), broker_program.c (programs by name), broker_stage.c (their modules at the workers),
- * broker_open.c (what clients open and send), broker_describe.c (what they are told of it), broker_route.c (requests and
- * tickets), share.c (whose turn it is),
- * broker_health.c (how it is, and its end), broker_tell.c (what is told of requests). */
+ * broker_edit.c (changes of the data), broker_layout.c (how many shards there are), broker_program.c (programs by name),
+ * broker_stage.c (their modules at the workers), broker_open.c (what clients open and send), broker_describe.c (what they are
+ * told of it), broker_route.c (requests and tickets), share.c (whose turn it is), broker_health.c (how it is, and its end),
+ * broker_tell.c (what is told of requests). */
 #ifndef PSY_SERVICE_BROKER_STATE_H
 #define PSY_SERVICE_BROKER_STATE_H
 
@@ -114,10 +114,13 @@ typedef struct psy__client {
     psy__share share;
 } psy__client;
 
+/* A worker's place: a link, rings, a writer of replies, a bit in masks. What this file and others call the number of a shard
+ * is its place, unless they say that it is one of a layout. */
 typedef enum psy__shard_phase { SHARD_NONE = 0, SHARD_HIRED, SHARD_READY } psy__shard_phase;
 
 typedef struct psy__shard {
     psy__shard_phase phase;
+    uint32_t index; /* which shard of its layout it is */
     psy__link *link;
     psy_slab *slab; /* its request ring, then its finish ring */
     psy_ring requests, finished;
@@ -128,10 +131,19 @@ typedef struct psy__shard {
     bool loaded;     /* said READY; it is when nobody is untold */
     bool sent;
     bool leaving;          /* READY, but takes no more requests: it finishes what it has */
+    bool dismissed;        /* it was told to leave */
     uint32_t before;       /* workers that had this shard */
     uint64_t kept_version; /* of the data, up to which it was told of edits that were made before it came */
     psy__pass pass;
 } psy__shard;
+
+/* How workers share out what there is. Its shards are numbered in the order of their places. */
+typedef struct psy__layout {
+    uint32_t number, count;
+    uint64_t mask; /* its places, as bits */
+    uint8_t places[PSY_SHARDS_MAX];
+    uint64_t version; /* of the data, whose parts were made equal for it; 0: it is the first one */
+} psy__layout;
 
 /* The broker's own record of a ticket; what lies in shared memory is only ever compared with it. */
 typedef struct psy__ticket_record {
@@ -162,7 +174,7 @@ typedef struct psy__kept_edit {
     uint64_t version; /* that it made */
     int fd;
     uint64_t bytes, totals[PSY_EDITS_TOGETHER_MAX];
-    uint64_t firsts[][PSY_EDITS_TOGETHER_MAX]; /* by shard */
+    uint64_t firsts[][PSY_EDITS_TOGETHER_MAX]; /* by shard of the layout */
 } psy__kept_edit;
 
 typedef struct psy__edit_outcome {
@@ -192,11 +204,47 @@ typedef struct psy__edits {
     psy__edit_outcome outcomes[PSY_OUTCOMES];
 } psy__edits;
 
+enum { PSY_CHANGE_OUTCOMES = 16 };
+typedef struct psy__change_outcome {
+    uint64_t ticket;
+    psy_status status;
+    char text[512];
+} psy__change_outcome;
+
+/* JOINING: workers of the shards to come are waited for. ASKING, EXPORTING, GIVING: a shard is to be asked for rows, was, and
+ * has given some, which the others take. BINDING: all has moved. */
+typedef enum psy__change_phase {
+    CHANGE_NONE = 0,
+    CHANGE_JOINING,
+    CHANGE_ASKING,
+    CHANGE_EXPORTING,
+    CHANGE_GIVING,
+    CHANGE_BINDING
+} psy__change_phase;
+
+/* A change of the shards: broker_layout.c. */
+typedef struct psy__change {
+    psy__change_phase phase;
+    uint64_t number; /* of this one, or the last */
+    psy__layout next;
+    char resident[PSY_RESIDENT_NAME_BYTES]; /* that moves; empty: nobody has said yet what it is */
+    uint32_t dataset, placement;            /* its number at shard 0 */
+    uint32_t from;                          /* the shard that gives its part, */
+    uint64_t row;                           /* from that row of its own on */
+    uint64_t row_of_all, total;             /* rows that have moved, and that there are */
+    int file;                               /* on its way; -1: none */
+    uint64_t piece;                         /* its rows */
+    bool more;                              /* the same shard has others */
+    uint64_t told, taken;                   /* places (bits) of the workers to come */
+    uint64_t rows, bytes, began_ns;         /* of the whole change */
+    psy__change_outcome outcomes[PSY_CHANGE_OUTCOMES];
+} psy__change;
+
 /* What any thread may read or ask for; written by the broker's own, but for `drain`. */
 typedef struct psy__health {
     _Atomic bool drain, drained;
     _Atomic uint64_t beat_ns, missing;
-    _Atomic uint32_t ready, clients, in_flight;
+    _Atomic uint32_t shards, ready, clients, in_flight;
 } psy__health;
 
 struct psy_broker {
@@ -223,8 +271,11 @@ struct psy_broker {
     psy__client *clients;
     uint32_t client_room, next_client;
     uint32_t client_top; /* places in use: 0 .. client_top - 1 may be */
-    psy__shard *shards;
-    uint32_t shard_count, ready_count, next_shard;
+    psy__shard *shards;  /* by place */
+    uint32_t place_count;
+    psy__layout layout;
+    uint32_t ready_count; /* of the layout's shards, without those that leave */
+    uint32_t next_shard;  /* of the layout */
     psy_slab *gather_slab;
     psy__gather gather;
     psy__ticket_record *tickets;
@@ -245,6 +296,9 @@ struct psy_broker {
     psy__fairness fairness;
     psy__health health;
     bool draining;
+    psy__change change;
+    uint64_t writers; /* places (bits) that clients look for replies of */
+    uint32_t contended_in_flight;
 };
 
 /* Whose times a request's are. */
@@ -307,6 +361,27 @@ PSY_NODISCARD psy_status psy__broker_tell_kept(psy_broker *b, uint32_t shard);
 PSY_NODISCARD psy_status psy__broker_check_version(psy_broker *b, uint32_t shard, uint64_t version);
 void psy__broker_forget_edits(psy_broker *b, uint32_t shard);
 void psy__broker_drop_edits(psy_broker *b);
+
+void psy__broker_drop_kept(psy_broker *b);
+
+/* ---- broker_layout.c ---- */
+/* The first layout: `places` 0: as many as shards. */
+void psy__broker_layout_begin(psy_broker *b, uint32_t shards, uint32_t places);
+static inline bool psy__broker_in_layout(const psy_broker *b, uint32_t place) { return b->layout.mask >> place & 1; }
+/* Where a worker for that shard goes: of the shards that there are, else of those to come. LIMIT. */
+PSY_NODISCARD psy_status psy__broker_find_place(const psy_broker *b, uint32_t shard, uint32_t *place);
+/* Places (bits) from which a reply may come; and tells clients, where those are others. */
+uint64_t psy__broker_writers(const psy_broker *b);
+void psy__broker_tell_writers(psy_broker *b);
+/* Rows are on their way: nothing else may change. */
+static inline bool psy__broker_is_moving(const psy_broker *b) { return b->change.phase > CHANGE_JOINING; }
+/* A step of the change that is on its way. Returns whether anything happened. */
+uint32_t psy__broker_layout(psy_broker *b);
+/* EXPORTED, TAKEN or MOVE_REFUSED from a shard. Not OK: the shard is dropped. */
+PSY_NODISCARD psy_status psy__broker_hear_moved(psy_broker *b, uint32_t place, psy__control *control);
+/* A worker is gone that was shard `index`. */
+void psy__broker_layout_lost(psy_broker *b, uint32_t place, uint32_t index);
+void psy__broker_drop_change(psy_broker *b);
 
 /* ---- broker_open.c ---- */
 /* OPEN and SEND from a client. Not OK: the client is dropped. */

@@ -19,7 +19,7 @@ static psy_status make_slabs(psy_channel *c, const psy__welcome *welcome, psy__a
 {
     uint32_t stride = PSY_ENVELOPE_BYTES + ((welcome->request_bytes + 63) & ~UINT32_C(63));
     uint32_t slots = psy__power_of_two_above(c->in_flight);
-    uint32_t writers = welcome->shards + 1;
+    uint32_t writers = welcome->places + 1;
     uint32_t reply_stride = (welcome->reply_bytes + 63) & ~UINT32_C(63);
     uint64_t response_bytes = psy__responses_bytes(c->in_flight, reply_stride, writers);
     if (response_bytes == 0) {
@@ -54,6 +54,8 @@ static psy_status make_slabs(psy_channel *c, const psy__welcome *welcome, psy__a
             status = psy_ring_attach(&c->completions[w], PSY_RING_CONSUMER, at, bytes, shape.stride, shape.slots);
         }
     }
+    c->places = psy__writers_at(&c->responses);
+    c->active[c->active_count++] = (uint8_t)(writers - 1);
     for (uint32_t i = 0; i < c->in_flight; i++) {
         c->idle[c->idle_count++] = c->in_flight - 1 - i;
     }
@@ -62,14 +64,38 @@ static psy_status make_slabs(psy_channel *c, const psy__welcome *welcome, psy__a
 }
 
 /* Labels as the broker and the workers have them. */
-static void count_rings(psy_channel *c, uint32_t client)
+static void count_rings(psy_channel *c)
 {
-    psy__counting_begin(&c->counting, &c->requests, c->request_slab, "client %u requests", client);
-    for (uint32_t w = 0; w + 1 < c->responses.writers; w++) {
-        psy__counting_begin(&c->counting, &c->completions[w], c->response_slab, "client %u completions shard %u", client, w);
-    }
+    psy__counting_begin(&c->counting, &c->requests, c->request_slab, "client %u requests", c->client);
+    psy__channel_look(c);
     psy__counting_begin(&c->counting, &c->completions[c->responses.writers - 1], c->response_slab,
-                        "client %u completions broker", client);
+                        "client %u completions broker", c->client);
+}
+
+void psy__channel_writers_changed(psy_channel *c, uint64_t places)
+{
+    const uint32_t broker = c->responses.writers - 1;
+    uint32_t got;
+    places &= broker == 64 ? UINT64_MAX : (UINT64_C(1) << broker) - 1;
+    uint64_t writing = places;
+    for (uint64_t gone = c->writing & ~places; gone; gone &= gone - 1) { /* what it wrote last is still to be taken */
+        uint32_t w = (uint32_t)__builtin_ctzll(gone);
+        bool left = psy_ring_peek(&c->completions[w], 1, &got) != NULL;
+        writing |= left ? UINT64_C(1) << w : 0;
+        if (!left) {
+            psy__counting_end(&c->counting, &c->completions[w]);
+        }
+    }
+    for (uint64_t come = places & ~c->writing; come; come &= come - 1) {
+        uint32_t w = (uint32_t)__builtin_ctzll(come);
+        psy__counting_begin(&c->counting, &c->completions[w], c->response_slab, "client %u completions shard %u", c->client, w);
+    }
+    c->writing = writing;
+    c->active_count = 0;
+    for (uint64_t rest = writing; rest; rest &= rest - 1) {
+        c->active[c->active_count++] = (uint8_t)__builtin_ctzll(rest);
+    }
+    c->active[c->active_count++] = (uint8_t)broker;
 }
 
 /* The service's word on sizes: makes the slabs and hands them over. */
@@ -78,7 +104,7 @@ static psy_status attach(psy_channel *c, const psy__welcome *welcome)
     if (c->in_flight > welcome->in_flight_max) {
         return psy_fail(PSY_LIMIT, "%s: in_flight %u; the service allows %u", c->peer, c->in_flight, welcome->in_flight_max);
     }
-    if (welcome->shards == 0 || welcome->shards > PSY_SHARDS_MAX || welcome->request_bytes > (UINT32_C(1) << 30) ||
+    if (welcome->places == 0 || welcome->places > PSY_SHARDS_MAX || welcome->request_bytes > (UINT32_C(1) << 30) ||
         welcome->reply_bytes > (UINT32_C(1) << 30)) {
         return psy_fail(PSY_PROTOCOL, "%s: the service's sizes make no sense", c->peer);
     }
@@ -164,7 +190,8 @@ psy_status psy__channel_step(psy_channel *c)
     psy_status status = psy__hear_now(c->link, PSY_SAY_ATTACHED, &attached, sizeof attached, NULL, 0);
     if (status == PSY_OK) {
         c->attached = true;
-        count_rings(c, attached.client);
+        c->client = attached.client;
+        count_rings(c);
     }
     return status;
 }

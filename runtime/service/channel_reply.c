@@ -221,12 +221,13 @@ psy_status psy_channel_poll(psy_channel *c, psy_reply *replies, uint32_t max, ui
         psy__channel_disarm(c);
     }
     uint32_t n = c->cancelled_count ? take_cancelled(c, replies, max, now) : 0;
-    uint32_t writer = c->next_ring;
-    for (uint32_t i = 0; i < c->responses.writers && n < max; i++) {
-        n += take_completions(c, &c->completions[writer], replies + n, max - n, now);
-        writer = writer + 1 < c->responses.writers ? writer + 1 : 0;
+    psy__channel_look(c);
+    uint32_t writer = c->next_ring < c->active_count ? c->next_ring : 0;
+    for (uint32_t i = 0; i < c->active_count && n < max; i++) {
+        n += take_completions(c, &c->completions[c->active[writer]], replies + n, max - n, now);
+        writer = writer + 1 < c->active_count ? writer + 1 : 0;
     }
-    c->next_ring = c->next_ring + 1 < c->responses.writers ? c->next_ring + 1 : 0;
+    c->next_ring = c->next_ring + 1 < c->active_count ? c->next_ring + 1 : 0;
     if (n < max && !c->dead && (now >= c->tick_due_ns || now >= c->give_up_due_ns)) {
         n += tick(c, replies + n, max - n, now);
     }
@@ -250,20 +251,22 @@ static bool has_completion(psy_channel *c)
     if (c->cancelled_count) {
         return true;
     }
-    for (uint32_t w = 0; w < c->responses.writers; w++) {
-        if (psy_ring_peek(&c->completions[w], 1, &got)) {
+    psy__channel_look(c);
+    for (uint32_t i = 0; i < c->active_count; i++) {
+        if (psy_ring_peek(&c->completions[c->active[i]], 1, &got)) {
             return true;
         }
     }
     return false;
 }
 
-/* Sleeps on the bell. Every completion ring is told first, and looked at once more after. */
+/* Sleeps on the bell. Every completion ring is told first, and looked at once more after. Where there are other rings
+ * meanwhile, the broker has rung. */
 static void sleep_for_completions(psy_channel *c, uint64_t timeout_ns)
 {
     bool empty = true;
-    for (uint32_t w = 0; w < c->responses.writers; w++) {
-        empty = psy_ring_sleep_begin(&c->completions[w]) && empty;
+    for (uint32_t i = 0; i < c->active_count; i++) {
+        empty = psy_ring_sleep_begin(&c->completions[c->active[i]]) && empty;
     }
     if (empty) {
         struct pollfd p[2] = {{.fd = psy_bell_fd(&c->bell), .events = POLLIN}, {.fd = psy__link_fd(c->link), .events = POLLIN}};
@@ -274,8 +277,8 @@ static void sleep_for_completions(psy_channel *c, uint64_t timeout_ns)
         }
         c->tick_due_ns = 0;
     }
-    for (uint32_t w = 0; w < c->responses.writers; w++) {
-        psy_ring_sleep_end(&c->completions[w]);
+    for (uint32_t i = 0; i < c->active_count; i++) {
+        psy_ring_sleep_end(&c->completions[c->active[i]]);
     }
 }
 

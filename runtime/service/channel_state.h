@@ -39,7 +39,12 @@ struct psy_channel {
     psy_slab *request_slab, *response_slab;
     psy_ring requests;
     psy__responses responses;
-    psy_ring *completions; /* a ring per writer */
+    psy_ring *completions;    /* a ring per writer, */
+    _Atomic uint64_t *places; /* and which places for shards have one, as the broker says, */
+    uint64_t writing;         /* and said when it was last looked at: */
+    uint8_t active[PSY_SHARDS_MAX + 1];
+    uint32_t active_count; /* rings that may have something */
+    uint32_t client;       /* its number at the broker */
     psy__call_state *calls;
     uint32_t *idle; /* stack of idle slots */
     uint32_t idle_count, outstanding, quarantined;
@@ -68,6 +73,17 @@ struct psy_channel {
     char peer[224];     /* address and process, for people */
     char end_text[512]; /* why it is dead, where that is known */
 };
+
+/* Other shards may write replies now, or some do not any more. */
+void psy__channel_writers_changed(psy_channel *c, uint64_t places);
+/* Before completion rings are looked at, or slept on: `active` is what it should be. */
+static inline void psy__channel_look(psy_channel *c)
+{
+    uint64_t places = atomic_load_explicit(c->places, memory_order_acquire);
+    if (places != c->writing) {
+        psy__channel_writers_changed(c, places);
+    }
+}
 
 /* Goes on with a link over which HELLO was said, and `welcome` was heard (it is used up). The link is the channel's, also when
  * this fails. Never blocks. */

@@ -77,8 +77,9 @@ bool psy_channel_arm(psy_channel *c)
         return false;
     }
     bool empty = true;
-    for (uint32_t w = 0; w < c->responses.writers; w++) {
-        empty = psy_ring_sleep_begin(&c->completions[w]) && empty;
+    psy__channel_look(c);
+    for (uint32_t i = 0; i < c->active_count; i++) {
+        empty = psy_ring_sleep_begin(&c->completions[c->active[i]]) && empty;
     }
     c->armed = true;
     uint64_t due_ns = c->give_up_due_ns;
@@ -98,8 +99,8 @@ bool psy_channel_arm(psy_channel *c)
 void psy__channel_disarm(psy_channel *c)
 {
     c->armed = false;
-    for (uint32_t w = 0; w < c->responses.writers; w++) {
-        psy_ring_sleep_end(&c->completions[w]);
+    for (uint32_t i = 0; i < c->active_count; i++) {
+        psy_ring_sleep_end(&c->completions[c->active[i]]);
     }
     struct pollfd p = {.fd = psy_bell_fd(&c->bell), .events = POLLIN};
     if (!c->dead && poll(&p, 1, 0) > 0 && (p.revents & ~POLLIN)) { /* it would be readable for ever */

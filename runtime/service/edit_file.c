@@ -152,7 +152,8 @@ static int open_file(void)
     return fd < 0 && errno == EINVAL ? memfd_create("psyne-edit", MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
 }
 
-static psy_status write_file(psy__edit *e, const psy_edit *edits)
+/* The file with its header and parts. */
+static psy_status begin_file(psy__edit *e)
 {
     psy__edit_header header = {
         .magic = PSY_EDIT_MAGIC, .major = MAJOR, .minor = MINOR, .part_count = e->part_count, .bytes = e->bytes};
@@ -162,16 +163,45 @@ static psy_status write_file(psy__edit *e, const psy_edit *edits)
     }
     psy_status status = ftruncate(e->fd, (off_t)e->bytes) == 0 ? write_all(e->fd, &header, sizeof header, 0)
                                                                : psy__system_failure("an edit's file", "ftruncate", errno);
-    status = status == PSY_OK ? write_all(e->fd, e->parts, e->part_count * sizeof *e->parts, PARTS_AT) : status;
+    return status == PSY_OK ? write_all(e->fd, e->parts, e->part_count * sizeof *e->parts, PARTS_AT) : status;
+}
+
+psy_status psy__edit_seal(const psy__edit *e)
+{
+    return fcntl(e->fd, F_ADD_SEALS, SEALS) == 0 ? PSY_OK : psy__system_failure("an edit's file", "F_ADD_SEALS", errno);
+}
+
+static psy_status write_file(psy__edit *e, const psy_edit *edits)
+{
+    psy_status status = begin_file(e);
     for (uint32_t i = 0; status == PSY_OK && i < e->part_count; i++) {
         const psy__edit_part *p = &e->parts[i];
         status = p->has_which ? write_all(e->fd, edits[i].which, p->dims[0] * 8, e->which_at[i]) : PSY_OK;
         status = status == PSY_OK ? write_all(e->fd, edits[i].rows, p->dims[0] * p->row_bytes, e->rows_at[i]) : status;
     }
-    if (status == PSY_OK && fcntl(e->fd, F_ADD_SEALS, SEALS) != 0) {
-        status = psy__system_failure("an edit's file", "F_ADD_SEALS", errno);
+    return status == PSY_OK ? psy__edit_seal(e) : status;
+}
+
+psy_status psy__edit_begin(const psy__edit_part *part, psy__edit *out)
+{
+    *out = (psy__edit){.fd = -1, .part_count = 1};
+    out->parts[0] = *part;
+    psy_status status = check_parts(out);
+    if (status == PSY_OK && !place(out)) {
+        status = psy_fail(PSY_TOO_LARGE, "the rows' size overflows");
     }
-    return status;
+    return status == PSY_OK ? begin_file(out) : status;
+}
+
+psy_status psy__edit_write_which(const psy__edit *e, uint64_t first, uint64_t count, const uint64_t *keys)
+{
+    return write_all(e->fd, keys, count * 8, e->which_at[0] + first * 8);
+}
+
+psy_status psy__edit_write_rows(const psy__edit *e, uint64_t first, uint64_t count, const void *rows)
+{
+    uint64_t row_bytes = e->parts[0].row_bytes;
+    return write_all(e->fd, rows, count * row_bytes, e->rows_at[0] + first * row_bytes);
 }
 
 static psy_status describe(const psy_edit *edit, psy__edit_part *out)

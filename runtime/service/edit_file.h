@@ -23,8 +23,9 @@
 #include <psyne/status.h>
 
 #include "isa/module.h"
+#include "service/protocol.h"
 
-enum { PSY_EDIT_NAME_BYTES = 128 };
+enum { PSY_EDIT_NAME_BYTES = PSY_RESIDENT_NAME_BYTES };
 #define PSY_EDIT_MAGIC UINT32_C(0x44455350) /* "PSED" */
 
 typedef struct psy__edit_header {
@@ -58,6 +59,13 @@ typedef struct psy__edit {
 /* Writes the file. INVALID names the edit that makes no sense, TOO_LARGE, NO_MEMORY, LIMIT, IO. Blocks for as long as a copy
  * takes; allocates. */
 PSY_NODISCARD psy_status psy__edit_make(const psy_edit *edits, uint32_t count, psy__edit *out);
+/* The same piece by piece: a file with one part, whose keys and rows are written in any order before it is sealed. Whatever
+ * fails, psy__edit_close is due. */
+PSY_NODISCARD psy_status psy__edit_begin(const psy__edit_part *part, psy__edit *out);
+PSY_NODISCARD psy_status psy__edit_write_which(const psy__edit *edit, uint64_t first, uint64_t count, const uint64_t *keys);
+PSY_NODISCARD psy_status psy__edit_write_rows(const psy__edit *edit, uint64_t first, uint64_t count, const void *rows);
+PSY_NODISCARD psy_status psy__edit_seal(const psy__edit *edit);
+
 /* Takes a file that a peer made: `fd`, also when it fails. CORRUPT (not sealed, or not what it says), VERSION, TOO_LARGE (over
  * `most` bytes), INVALID. */
 PSY_NODISCARD psy_status psy__edit_take(int fd, uint64_t most, psy__edit *out);

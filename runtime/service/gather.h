@@ -3,9 +3,10 @@
  * memory, mapped by the broker and the workers.
  *
  *   data + 0                 ticket headers: tickets x 128 bytes
- *        + tickets * 128     partial records: tickets x shards x partial_bytes, 64-byte aligned
+ *        + tickets * 128     partial records: tickets x places x partial_bytes, 64-byte aligned; those of a ticket's shards come
+ *                            first, in their order, whatever places they have
  *
- * The state word: generation u32 (high) | shard u16 | phase u16
+ * The state word: generation u32 (high) | shard u16 | phase u16. Here and in `done` a shard is a place (broker_state.h).
  *
  *   FREE -> OPEN        broker, when it takes the request in; `expected` says which shards will report
  *   OPEN -> CLOSING(s)  the shard that reported last: it answers the client
@@ -44,7 +45,7 @@ _Static_assert(offsetof(psy__ticket, status) == 64, "the ticket is shared betwee
 
 typedef struct psy__gather {
     uint8_t *data;
-    uint32_t tickets, shards;
+    uint32_t tickets, places;
     uint64_t partial_bytes; /* a multiple of 64; may be 0 */
 } psy__gather;
 
@@ -91,9 +92,9 @@ static inline uint64_t psy__finished_pack(uint8_t status, uint64_t ended_ns)
 static inline uint8_t psy__finished_status(uint64_t ended) { return (uint8_t)(ended >> 56); }
 static inline uint64_t psy__finished_ns(uint64_t ended) { return ended & (UINT64_MAX >> 8); }
 
-static inline uint64_t psy__gather_bytes(uint32_t tickets, uint32_t shards, uint64_t partial_bytes)
+static inline uint64_t psy__gather_bytes(uint32_t tickets, uint32_t places, uint64_t partial_bytes)
 {
-    return (uint64_t)tickets * (128 + shards * partial_bytes);
+    return (uint64_t)tickets * (128 + places * partial_bytes);
 }
 
 static inline psy__ticket *psy__ticket_at(const psy__gather *g, uint32_t ticket)
@@ -101,9 +102,10 @@ static inline psy__ticket *psy__ticket_at(const psy__gather *g, uint32_t ticket)
     return (psy__ticket *)(void *)(g->data + (uint64_t)ticket * 128);
 }
 
+/* `shard` of its layout. */
 static inline uint8_t *psy__partial_at(const psy__gather *g, uint32_t ticket, uint32_t shard)
 {
-    return g->data + (uint64_t)g->tickets * 128 + ((uint64_t)ticket * g->shards + shard) * g->partial_bytes;
+    return g->data + (uint64_t)g->tickets * 128 + ((uint64_t)ticket * g->places + shard) * g->partial_bytes;
 }
 
 /* The shard that owns a routing hash: shards own equal, consecutive ranges of hashes. */

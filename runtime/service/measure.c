@@ -97,7 +97,7 @@ static void follow_slabs(psy_broker *b)
 {
     psy__broker_measure *m = &b->measure;
     char name[32];
-    for (uint32_t i = 0; i < b->shard_count; i++) {
+    for (uint32_t i = 0; i < b->place_count; i++) {
         const psy_slab *slab = b->shards[i].slab;
         const uint64_t epoch = slab ? psy_slab_epoch(slab) : 0;
         if (epoch != m->shards[i].epoch) {
@@ -122,7 +122,7 @@ static void follow_slabs(psy_broker *b)
 psy_status psy__measure_broker_begin(psy_broker *b)
 {
     psy__broker_measure *m = &b->measure;
-    m->shards = calloc(b->shard_count, sizeof *m->shards);
+    m->shards = calloc(b->place_count, sizeof *m->shards);
     m->clients = calloc(b->client_room, sizeof *m->clients);
     if (!m->shards || !m->clients) {
         return psy_fail(PSY_NO_MEMORY, "no memory for counts");
@@ -196,7 +196,7 @@ void psy__measure_broker(psy_broker *b)
         psy_counter_set(&row->failures, counts.failures);
         psy_counter_set(&row->scatter_bytes, counts.scatter_bytes);
         psy_counter_set(&row->clients, counts.clients);
-        psy_counter_set(&row->shards, b->shard_count);
+        psy_counter_set(&row->shards, b->layout.count);
         psy_counter_set(&row->shards_ready, counts.shards_ready);
         psy_counter_set(&row->in_flight, counts.in_flight);
         psy_counter_set(&row->in_flight_limit, b->ticket_count);
@@ -225,7 +225,7 @@ void psy__measure_broker_end(psy_broker *b)
     end(&b->counting, m->row);
     end(&b->counting, m->guard);
     end(&b->counting, m->gather.row);
-    for (uint32_t i = 0; m->shards && i < b->shard_count; i++) {
+    for (uint32_t i = 0; m->shards && i < b->place_count; i++) {
         end(&b->counting, m->shards[i].row);
     }
     for (uint32_t i = 0; m->clients && i < b->client_room; i++) {

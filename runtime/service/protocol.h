@@ -18,6 +18,10 @@
  *           <- LISTED                     EDIT_GONE
  *   EDIT    file                          PROGRAM_GONE                           LEAVING
  *           <- EDITED | REFUSED           REFUSED
+ *                                         EXPORT                                 EXPORTED  file | MOVE_REFUSED
+ *                                         TAKE  file                             TAKEN | MOVE_REFUSED
+ *                                         MOVED                                  PROGRAM_READY ...  READY
+ *                                         DISMISSED
  *
  * A worker is given every program of the service before it loads its data, and others while it serves. Each has a number, which
  * is never given twice, and a place, which is.
@@ -25,6 +29,11 @@
  * An edit of the data (edit_file.h) is staged at all workers, which count their rows, learn how many there are together, and
  * bind their programs to the sizes; then the broker flips: requests from there on name the next version. EDIT_GONE takes it
  * back. Edits that were made before a worker came are staged with the version that they make, before ENGAGED.
+ *
+ * The number of shards changes (broker_layout.c): workers of the shards to come are HIRED for them and wait for their rows.
+ * Those of the shards that there are EXPORT theirs, resident by resident, shard by shard and piece by piece, and those to come
+ * TAKE what is theirs of every piece. When all has MOVED they bind programs as others do. Whoever is not needed any more is
+ * DISMISSED.
  *
  * A bell is one end of a socket pair; whoever sent it keeps the other. Each end rings the other.
  *
@@ -44,10 +53,11 @@
 
 #include "transport/transport.h"
 
-enum { PSY_PROTOCOL_MAJOR = 3, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
+enum { PSY_PROTOCOL_MAJOR = 4, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
 enum {
-    PSY_PROGRAMS_MAX = 256,     /* places */
-    PSY_PROGRAM_NAME_BYTES = 64 /* of a program, with the end */
+    PSY_PROGRAMS_MAX = 256,      /* places */
+    PSY_PROGRAM_NAME_BYTES = 64, /* of a program, with the end */
+    PSY_RESIDENT_NAME_BYTES = 128
 };
 
 typedef enum psy__word {
@@ -83,7 +93,14 @@ typedef enum psy__word {
     PSY_SAY_EDIT_REFUSED,
     PSY_SAY_EDIT_DONE,
     PSY_SAY_EDIT_APPLIED,
-    PSY_SAY_EDIT_GONE
+    PSY_SAY_EDIT_GONE,
+    PSY_SAY_EXPORT,
+    PSY_SAY_EXPORTED,
+    PSY_SAY_TAKE,
+    PSY_SAY_TAKEN,
+    PSY_SAY_MOVED,
+    PSY_SAY_MOVE_REFUSED,
+    PSY_SAY_DISMISSED
 } psy__word;
 
 typedef struct psy__said {
@@ -106,7 +123,7 @@ typedef struct psy__hello {
 /* To a client. */
 typedef struct psy__welcome {
     psy__said said;
-    uint32_t shards;
+    uint32_t places;                     /* for shards that write replies */
     uint32_t request_bytes, reply_bytes; /* the largest that there can be */
     uint32_t in_flight_max;
     uint64_t request_salt[2]; /* this channel's */
@@ -148,11 +165,13 @@ typedef struct psy__refused {
 /* To a worker. Files: its ring's slab, the gather slab. */
 typedef struct psy__hired {
     psy__said said;
-    uint32_t shard, shards;
+    uint32_t shard, shards; /* which of how many */
+    uint32_t place, places; /* as what it writes and reports, and how many there are of those */
     uint32_t ring_slots, ring_stride;
     uint32_t tickets, reply_stride;
     uint64_t partial_bytes; /* one shard's record: the largest that there can be */
     uint64_t route_salt[2];
+    uint32_t moves, reserved; /* moves: the rows come from the workers that there are */
 } psy__hired;
 
 enum {
@@ -173,7 +192,8 @@ typedef struct psy__program_said {
 /* To a worker: every program that there is has been said, and every edit that is kept. */
 typedef struct psy__engaged {
     psy__said said;
-    uint64_t data_version; /* that it must have before it is ready */
+    uint64_t data_version;  /* that it must have before it is ready */
+    uint64_t equal_version; /* where its data has this one, shards have equal parts of what is split; 0: any */
 } psy__engaged;
 
 /* From a worker: it can run the program. */
@@ -306,6 +326,47 @@ typedef struct psy__edit_refused {
     uint32_t status, reserved;
     char text[512];
 } psy__edit_refused;
+
+/* To a worker: give rows of a resident, from that one of its own on. */
+typedef struct psy__export {
+    psy__said said;
+    uint64_t number; /* of the change */
+    uint64_t row;
+    uint32_t dataset, reserved;
+    char resident[PSY_RESIDENT_NAME_BYTES]; /* empty: that of its datasets */
+} psy__export;
+
+/* From it. File: edit_file.h, a reload; none: there is no such dataset. */
+typedef struct psy__exported {
+    psy__said said;
+    uint64_t number;
+    uint64_t first,
+        total; /* the number over all shards that the first of the rows has, where it is not `by key`; rows of all */
+    uint32_t placement, more;
+} psy__exported;
+
+/* To a worker: rows, of which it takes its own. The same file. */
+typedef struct psy__take {
+    psy__said said;
+    uint64_t number;
+    uint64_t first, total;
+    uint32_t placement, last; /* last: that was all of the resident */
+    uint32_t shard, shards;   /* whose they were, of how many */
+} psy__take;
+
+/* TAKEN of a worker, MOVED of the broker: that was all of the data. */
+typedef struct psy__move_word {
+    psy__said said;
+    uint64_t number, version; /* version: of the data */
+} psy__move_word;
+
+/* MOVE_REFUSED of a worker: why it cannot give or take. */
+typedef psy__edit_refused psy__move_refused;
+
+/* To a worker, as LEAVING: it finishes what it has and goes. */
+typedef struct psy__dismissed {
+    psy__said said;
+} psy__dismissed;
 
 /* From a worker: give me nothing more; close the link when I hold nothing of anybody. */
 typedef struct psy__leaving {

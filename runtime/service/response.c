@@ -8,7 +8,7 @@ uint64_t psy__responses_bytes(uint32_t slots, uint32_t stride, uint32_t writers)
         return 0;
     }
     return (uint64_t)slots * 64 + (uint64_t)slots * stride +
-           (uint64_t)writers * psy_ring_bytes(8, psy__power_of_two_above(2 * slots));
+           (uint64_t)writers * psy_ring_bytes(8, psy__power_of_two_above(2 * slots)) + 64;
 }
 
 void psy__responses_view(psy__responses *r, void *data, uint32_t slots, uint32_t stride, uint32_t writers)

@@ -3,7 +3,9 @@
  *
  *   data + 0                    slot headers: slots x 64 bytes
  *        + slots * 64           slot payloads: slots x reply_stride, 64-byte aligned
- *        + ... * reply_stride   completion rings: one per writer (each shard, and last the broker), 8-byte slot numbers
+ *        + ... * reply_stride   completion rings: one per writer (each place for a shard, and last the broker), 8-byte slot
+ *                               numbers
+ *        + writers * ring       a line with one word: which of the places (bits) may have a writer, as the broker says
  *
  * A slot's state is one word, changed by compare-and-swap only:
  *
@@ -71,6 +73,13 @@ uint64_t psy__responses_bytes(uint32_t slots, uint32_t stride, uint32_t writers)
 
 /* A view on slab data of at least that many bytes. */
 void psy__responses_view(psy__responses *r, void *data, uint32_t slots, uint32_t stride, uint32_t writers);
+
+/* Written by the broker, before anything is sent to a new writer, and after the last word of one that is gone. */
+static inline _Atomic uint64_t *psy__writers_at(const psy__responses *r)
+{
+    uint64_t rings = (uint64_t)r->writers * psy_ring_bytes(8, r->completion_slots);
+    return (_Atomic uint64_t *)(void *)(r->data + (uint64_t)r->slots * 64 + (uint64_t)r->slots * r->stride + rings);
+}
 
 static inline psy__reply_header *psy__reply_at(const psy__responses *r, uint32_t slot)
 {

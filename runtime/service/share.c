@@ -9,12 +9,12 @@ static const uint64_t active_ns = 1000000000, tick_ns = 1000000;
 void psy__fairness_init(psy_broker *b, uint32_t contended_max)
 {
     psy__fairness *f = &b->fairness;
-    f->contended_max = contended_max ? contended_max : CONTENDED_PER_SHARD * b->shard_count;
+    f->contended_max = contended_max ? contended_max : CONTENDED_PER_SHARD * b->layout.count;
     if (f->contended_max > b->ticket_count) {
         f->contended_max = b->ticket_count;
     }
     uint32_t largest = b->ring_stride > QUANTUM_LEAST ? b->ring_stride : QUANTUM_LEAST;
-    f->quantum_bytes = (int64_t)largest * b->shard_count;
+    f->quantum_bytes = (int64_t)largest * b->layout.count;
 }
 
 /* What the client may have inside. */

@@ -69,7 +69,7 @@ static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
         return status;
     }
     if (psy_slab_data_bytes(w->ring_slab) < ring_bytes + finish_bytes ||
-        psy_slab_data_bytes(w->gather_slab) < psy__gather_bytes(said->tickets, said->shards, said->partial_bytes)) {
+        psy_slab_data_bytes(w->gather_slab) < psy__gather_bytes(said->tickets, said->places, said->partial_bytes)) {
         return psy_fail(PSY_PROTOCOL, "the service's slabs are smaller than it says");
     }
     uint8_t *data = psy_slab_data(w->ring_slab);
@@ -82,20 +82,21 @@ static psy_status take_slabs(psy_worker *w, const psy__hired *said, int fds[2])
      * broker ends the call in its place. So nothing is published but by psy__worker_flush, in that order. */
     w->finished.defer = UINT32_MAX;
     if (status == PSY_OK) {
-        psy__counting_begin(&w->counting, &w->requests, w->ring_slab, "shard %u requests", said->shard);
-        psy__counting_begin(&w->counting, &w->finished, w->ring_slab, "shard %u finished", said->shard);
+        psy__counting_begin(&w->counting, &w->requests, w->ring_slab, "shard %u requests", said->place);
+        psy__counting_begin(&w->counting, &w->finished, w->ring_slab, "shard %u finished", said->place);
     }
-    w->gather = (psy__gather){psy_slab_data(w->gather_slab), said->tickets, said->shards, said->partial_bytes};
+    w->gather = (psy__gather){psy_slab_data(w->gather_slab), said->tickets, said->places, said->partial_bytes};
     psy__measure_worker_begin(w);
     return status;
 }
 
 static bool makes_sense(const psy__hired *said, uint32_t shard)
 {
-    return said->shard == shard && said->shards != 0 && said->shards <= PSY_SHARDS_MAX && said->shard < said->shards &&
-           said->ring_stride > PSY_FRAME_PAYLOAD && said->ring_stride <= UINT32_C(1) << 30 && said->ring_slots != 0 &&
-           said->ring_slots <= (UINT32_C(1) << 21) && said->tickets != 0 && said->tickets <= said->ring_slots / 2 &&
-           said->reply_stride != 0 && said->reply_stride <= UINT32_C(1) << 30 && said->partial_bytes <= UINT32_MAX;
+    return said->shard == shard && said->shards != 0 && said->shards <= said->places && said->places <= PSY_SHARDS_MAX &&
+           said->shard < said->shards && said->place < said->places && said->ring_stride > PSY_FRAME_PAYLOAD &&
+           said->ring_stride <= UINT32_C(1) << 30 && said->ring_slots != 0 && said->ring_slots <= (UINT32_C(1) << 21) &&
+           said->tickets != 0 && said->tickets <= said->ring_slots / 2 && said->reply_stride != 0 &&
+           said->reply_stride <= UINT32_C(1) << 30 && said->partial_bytes <= UINT32_MAX;
 }
 
 /* Every program that the service has. */
@@ -119,6 +120,7 @@ static psy_status take_programs(psy_worker *w, const psy__patience *patience)
             status = psy__heard(&control, PSY_SAY_ENGAGED, &said, sizeof said, 0);
             engaged = status == PSY_OK;
             w->service_version = engaged ? said.data_version : 0;
+            w->equal_version = engaged ? said.equal_version : 0;
         }
         psy__close_fds(control.fds, control.fd_count);
     }
@@ -147,6 +149,9 @@ static psy_status join(psy_worker *w, const psy_worker_options *o, uint64_t modu
         return psy_fail(PSY_PROTOCOL, "the service's geometry makes no sense");
     }
     w->holder = (psy__holder){.shard = said.shard, .shards = said.shards};
+    w->place = said.place;
+    w->places = said.places;
+    w->moves = said.moves != 0;
     memcpy(w->holder.route_salt, said.route_salt, sizeof w->holder.route_salt);
     w->max_batch = w->max_batch < said.tickets ? w->max_batch : said.tickets; /* frames not yet given back: see broker.c */
     w->reply_bytes = said.reply_stride;
@@ -237,6 +242,9 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     if (status == PSY_OK) {
         status = attach_slabs(w);
     }
+    if (status == PSY_OK && w->moves) {
+        status = psy__worker_move_begin(w);
+    }
     if (status != PSY_OK) {
         psy_worker_destroy(w);
         return status;
@@ -245,8 +253,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     return PSY_OK;
 }
 
-/* READY, with a bell. */
-static psy_status report_ready(psy_worker *w)
+psy_status psy__worker_report_ready(psy_worker *w)
 {
     psy__ready said = {.data_version = w->data_version};
     psy_bell bell[2];
@@ -265,6 +272,12 @@ static psy_status report_ready(psy_worker *w)
     return PSY_OK;
 }
 
+void psy__worker_is_ready(psy_worker *w)
+{
+    PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->holder.shard), PSY__NUMBER(w->holder.shards),
+              PSY__TEXT(w->description));
+}
+
 /* Whether the broker closed the link while it was being told: what was told of the programs contradicts another shard. */
 static bool was_refused(psy_worker *w)
 {
@@ -277,15 +290,20 @@ psy_status psy_worker_start(psy_worker *w)
     if (!w || w->started) {
         return psy_fail(PSY_INVALID, "psy_worker_start: %s", w ? "started already" : "a null argument");
     }
+    if (w->moves) { /* psy_worker_do_work does the rest, when its rows have come */
+        w->started = true;
+        return PSY_OK;
+    }
     psy__worker_links(w); /* programs that have come since, or are gone */
     psy_status status = psy__worker_settle_arrivals(w);
+    status = status == PSY_OK ? psy__worker_check_parts(w) : status;
     status = status == PSY_OK ? psy__worker_catch_up(w) : status;
     status = status == PSY_OK ? psy__worker_bind_all(w) : status;
     if (status != PSY_OK) {
         return status;
     }
     status = psy__worker_report_all(w);
-    status = status == PSY_OK ? report_ready(w) : status;
+    status = status == PSY_OK ? psy__worker_report_ready(w) : status;
     if (status != PSY_OK && was_refused(w)) {
         status = PSY_OK; /* psy_worker_run says why */
     }
@@ -293,8 +311,7 @@ psy_status psy_worker_start(psy_worker *w)
     if (!w->started) {
         psy__worker_unbind_all(w);
     } else {
-        PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->holder.shard), PSY__NUMBER(w->holder.shards),
-                  PSY__TEXT(w->description));
+        psy__worker_is_ready(w);
     }
     return status;
 }
@@ -414,8 +431,11 @@ uint32_t psy_worker_do_work(psy_worker *w)
     if (w->dead || !w->started) {
         return 0;
     }
+    if (w->move) {
+        return psy__worker_move_step(w);
+    }
     uint32_t n = run_waiting(w, now);
-    return n + psy__worker_stage(w) + psy__worker_edit_step(w);
+    return n + psy__worker_stage(w) + psy__worker_edit_step(w) + psy__worker_export_step(w);
 }
 
 void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
@@ -508,6 +528,7 @@ void psy_worker_destroy(psy_worker *w)
     psy__measure_worker_end(w);
     psy__worker_drop_programs(w);
     psy__worker_drop_edits(w);
+    psy__worker_drop_moves(w);
     psy__worker_unload(w);
     psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};
     for (unsigned i = 0; i < 3; i++) {

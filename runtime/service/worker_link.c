@@ -43,7 +43,7 @@ void psy__worker_drop_patrons(psy_worker *w)
 /* The broker has checked the client; its slab is checked again, since the file is the client's. */
 static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int fds[2])
 {
-    uint64_t need = psy__responses_bytes(said->reply_slots, said->reply_stride, w->holder.shards + 1);
+    uint64_t need = psy__responses_bytes(said->reply_slots, said->reply_stride, w->places + 1);
     if (said->channel >= PSY_PATRONS_MAX || need == 0 || said->reply_stride != w->reply_bytes) {
         return psy_fail(PSY_PROTOCOL, "the broker announced a client with impossible slots");
     }
@@ -61,9 +61,9 @@ static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int f
     }
     if (status == PSY_OK) {
         psy__responses_view(&patron->responses, psy_slab_data(patron->slab), said->reply_slots, said->reply_stride,
-                            w->holder.shards + 1);
+                            w->places + 1);
         uint64_t bytes;
-        void *at = psy__completions_at(&patron->responses, w->holder.shard, &bytes);
+        void *at = psy__completions_at(&patron->responses, w->place, &bytes);
         status = psy_ring_attach(&patron->completions, PSY_RING_PRODUCER, at, bytes, 8, patron->responses.completion_slots);
     }
     if (status == PSY_OK) {
@@ -75,7 +75,7 @@ static psy_status add_patron(psy_worker *w, const psy__channel_said *said, int f
         return status;
     }
     psy__counting_begin(&w->counting, &patron->completions, patron->slab, "client %u completions shard %u", said->channel,
-                        w->holder.shard);
+                        w->place);
     patron->epoch = said->epoch;
     fds[1] = -1;
     retire(w, said->channel);
@@ -142,6 +142,12 @@ void psy__worker_links(psy_worker *w)
             }
         } else if (psy__heard_what(&control) >= PSY_SAY_EDIT_STAGE && psy__heard_what(&control) <= PSY_SAY_EDIT_GONE) {
             status = psy__worker_hear_edit(w, &control);
+            if (status != PSY_OK) {
+                psy__worker_end(w, status);
+            }
+        } else if (psy__heard_what(&control) == PSY_SAY_EXPORT || psy__heard_what(&control) == PSY_SAY_TAKE ||
+                   psy__heard_what(&control) == PSY_SAY_MOVED || psy__heard_what(&control) == PSY_SAY_DISMISSED) {
+            status = psy__worker_hear_move(w, &control);
             if (status != PSY_OK) {
                 psy__worker_end(w, status);
             }

@@ -48,6 +48,9 @@ psy_status psy_worker_load(psy_worker *w, const psy_rows *rows)
     if (!declared) {
         return PSY_NOT_FOUND;
     }
+    if (w->moves) {
+        return PSY_OK; /* its rows come from the workers that there are */
+    }
     for (uint32_t i = 0; i < w->dataset_count; i++) {
         if (strcmp(w->datasets[i].name, rows->resident) == 0) {
             return psy_fail(PSY_INVALID, "resident %s is loaded already", rows->resident);

@@ -511,17 +511,23 @@ psy_status psy__worker_settle_arrivals(psy_worker *w)
     return PSY_OK;
 }
 
+psy_status psy__worker_bind_at(psy_worker *w, uint32_t place)
+{
+    psy__worker_program *p = w->programs[place];
+    psy_status status = p ? bind_arrival(w, p) : PSY_OK;
+    if (status != PSY_OK && !p->served) { /* a program that is being tried may not fit; the others do */
+        status = psy__worker_program_report(w, p, status);
+        retire(w, p);
+        w->programs[place] = NULL;
+    }
+    return status;
+}
+
 psy_status psy__worker_bind_all(psy_worker *w)
 {
     psy_status status = PSY_OK;
     for (uint32_t i = 0; status == PSY_OK && i < w->program_top; i++) {
-        psy__worker_program *p = w->programs[i];
-        status = p ? bind_arrival(w, p) : PSY_OK;
-        if (status != PSY_OK && !p->served) { /* a program that is being tried may not fit; the others do */
-            status = psy__worker_program_report(w, p, status);
-            retire(w, p);
-            w->programs[i] = NULL;
-        }
+        status = psy__worker_bind_at(w, i);
     }
     if (status != PSY_OK) {
         psy__worker_unbind_all(w);

@@ -34,7 +34,7 @@ static psy__patron *patron_of(psy_worker *w, const psy__job *job)
 /* Takes the client's slot for the reply; NULL when nobody wants it any more. */
 static psy__patron *begin_reply(psy_worker *w, psy__patron *patron, const psy__job *job)
 {
-    if (!patron || !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->holder.shard)) {
+    if (!patron || !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->place)) {
         w->counts.dropped_replies++;
         psy__worker_trace_dropped(w, job);
         return NULL;
@@ -44,7 +44,7 @@ static psy__patron *begin_reply(psy_worker *w, psy__patron *patron, const psy__j
 
 static void end_reply(psy_worker *w, psy__patron *patron, const psy__job *job, psy_status status, uint32_t bytes)
 {
-    if (!psy__reply_end(&patron->responses, &patron->completions, job->slot, job->slot_generation, w->holder.shard, status,
+    if (!psy__reply_end(&patron->responses, &patron->completions, job->slot, job->slot_generation, w->place, status,
                         status == PSY_OK ? bytes : 0, job->request)) {
         w->counts.dropped_replies++;
     }
@@ -94,11 +94,11 @@ static void run(psy_worker *w, psy__executable *x, uint32_t count, uint32_t inpu
 }
 
 /* The first shard's complaint, or OK. */
-static psy_status shards_status(const psy__ticket *ticket, uint32_t shards)
+static psy_status shards_status(const psy__ticket *ticket)
 {
-    for (uint32_t s = 0; s < shards; s++) {
-        uint8_t status = atomic_load_explicit(&ticket->status[s], memory_order_relaxed);
-        if ((ticket->expected >> s & 1) && status != PSY_OK) {
+    for (uint64_t rest = ticket->expected; rest; rest &= rest - 1) {
+        uint8_t status = atomic_load_explicit(&ticket->status[__builtin_ctzll(rest)], memory_order_relaxed);
+        if (status != PSY_OK) {
             return (psy_status)status;
         }
     }
@@ -112,7 +112,7 @@ static void merge(psy_worker *w, const psy__lane *lane, uint32_t reply_bytes, ui
     for (uint32_t i = 0; i < count; i++) {
         psy__job job = w->merges[i];
         psy__patron *patron = begin_reply(w, patron_of(w, &job), &job);
-        psy_status status = shards_status(psy__ticket_at(&w->gather, job.ticket), w->holder.shards);
+        psy_status status = shards_status(psy__ticket_at(&w->gather, job.ticket));
         if (patron && status == PSY_OK) {
             w->partials[n] = (psy__span){psy__partial_at(&w->gather, job.ticket, 0), 0, 1};
             w->outputs[n] = (psy__span){psy__reply_payload(&patron->responses, job.slot), 0, 1};
@@ -200,10 +200,10 @@ static void run_among_all(psy_worker *w, const psy__job *jobs, uint32_t count, c
     for (uint32_t i = 0; i < count; i++) {
         const psy__job *job = &jobs[i];
         psy__ticket *ticket = psy__ticket_at(&w->gather, job->ticket);
-        if (!psy__ticket_report(ticket, job->generation, w->holder.shard, w->statuses[i])) {
+        if (!psy__ticket_report(ticket, job->generation, w->place, w->statuses[i])) {
             continue;
         }
-        if (psy__ticket_close(ticket, job->generation, w->holder.shard)) {
+        if (psy__ticket_close(ticket, job->generation, w->place)) {
             w->merges[merges++] = *job;
         } else {
             finish(w, job, &w->statuses[i], 1);

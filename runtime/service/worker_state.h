@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a worker knows, for its files: worker.c (life and agent), worker_program.c (programs), worker_load.c (resident data),
- * worker_edit.c (its changes), worker_link.c (clients), worker_variant.c (what a message is), worker_run.c (batches and
- * merges). */
+ * worker_edit.c (its changes), worker_move.c (rows that move between shards), worker_link.c (clients), worker_variant.c (what a
+ * message is), worker_run.c (batches and merges). */
 #ifndef PSY_SERVICE_WORKER_STATE_H
 #define PSY_SERVICE_WORKER_STATE_H
 
@@ -18,6 +18,7 @@
 #include "service/dataset.h"
 #include "service/events.h"
 #include "service/gather.h"
+#include "service/intake.h"
 #include "service/measure.h"
 #include "service/module_file.h"
 #include "service/protocol.h"
@@ -96,6 +97,42 @@ typedef struct psy__worker_edit {
     char why_text[512];
 } psy__worker_edit;
 
+/* Rows that the broker has asked for. */
+typedef struct psy__worker_export {
+    psy__export asked;
+    psy__exported said; /* the answer */
+    psy__edit file;
+    uint64_t cursor;
+    bool begun, done; /* the file; all of it, or `why` not */
+    psy_status why;
+    char why_text[512];
+} psy__worker_export;
+
+/* WAIT: the broker is to say something. TAKE: a piece has come. TAKEN: to be said. BIND, REPORT: all has come. REFUSE: to be
+ * said; OVER: the broker sends it away. */
+typedef enum psy__move_phase {
+    MOVE_WAIT = 0,
+    MOVE_TAKE,
+    MOVE_TAKEN,
+    MOVE_BIND,
+    MOVE_REPORT,
+    MOVE_REFUSE,
+    MOVE_OVER
+} psy__move_phase;
+
+/* Rows that come from the workers that there are. */
+typedef struct psy__worker_move {
+    psy__move_phase phase;
+    uint64_t number; /* of the change */
+    psy__intake intake;
+    psy__edit file; /* the piece at hand */
+    psy__take said;
+    bool begun;
+    uint32_t at; /* a program's place */
+    psy_status why;
+    char why_text[512];
+} psy__worker_move;
+
 /* A request from the ring: the worker's own copy of what hop and envelope say. */
 typedef struct psy__job {
     psy__worker_program *program;
@@ -114,7 +151,9 @@ struct psy_worker {
     const psy_module **held; /* that it was made with */
     uint32_t held_count;
     psy__link *link;
-    psy__holder holder; /* which shard it is */
+    psy__holder holder;     /* which shard it is */
+    uint32_t place, places; /* as what it writes and reports */
+    bool moves;             /* its rows come, or came, from other workers */
     uint32_t max_batch, reply_bytes;
     uint64_t max_wait_ns, held_since_ns; /* since when what waits has been waiting for more; 0: it does not */
     uint64_t connect_timeout_ns;
@@ -128,8 +167,11 @@ struct psy_worker {
     uint64_t data_version, service_version; /* of its data, and of the service's when it was engaged */
     psy__worker_edit *edit;                 /* on its way; NULL: none */
     psy__worker_edit *past;                 /* the last one, which is made: what was before is given back; NULL: none */
-    psy__worker_edit *earlier; /* made before this worker came, the first one first: it makes them when it starts */
-    bool flip_due;             /* no request names the old version any more but those in the ring */
+    psy__worker_edit *earlier;  /* made before this worker came, the first one first: it makes them when it starts */
+    psy__worker_export *export; /* NULL: none is asked for */
+    psy__worker_move *move;     /* NULL: its rows are here */
+    uint64_t equal_version;     /* psy__engaged */
+    bool flip_due;              /* no request names the old version any more but those in the ring */
     psy__worker_program *programs[PSY_PROGRAMS_MAX]; /* by place */
     uint32_t program_top;                            /* places in use: 0 .. program_top - 1 may be */
     psy__worker_program *arrivals;                   /* come, but not bound yet: the first one first */
@@ -174,6 +216,8 @@ uint32_t psy__worker_stage(psy_worker *w);
 PSY_NODISCARD psy_status psy__worker_settle_arrivals(psy_worker *w);
 /* Binds all that are in their places; every resident is loaded. */
 PSY_NODISCARD psy_status psy__worker_bind_all(psy_worker *w);
+/* The one in a place, if there is one. */
+PSY_NODISCARD psy_status psy__worker_bind_at(psy_worker *w, uint32_t place);
 PSY_NODISCARD psy_status psy__worker_report_all(psy_worker *w);
 void psy__worker_unbind_all(psy_worker *w);
 /* The same program once more, not bound; NULL: no memory. */
@@ -223,6 +267,25 @@ uint32_t psy__worker_edit_step(psy_worker *w);
  * older ones to be gone need not wait. No request is at hand. */
 uint32_t psy__worker_one_version(psy_worker *w, const uint8_t *frames, uint32_t count);
 void psy__worker_drop_edits(psy_worker *w);
+
+/* ---- worker_move.c ---- */
+/* EXPORT, TAKE, MOVED or DISMISSED. Not OK: the broker broke the protocol. */
+PSY_NODISCARD psy_status psy__worker_hear_move(psy_worker *w, psy__control *control);
+/* A little of the rows that were asked for, between batches. Returns how much it did. */
+uint32_t psy__worker_export_step(psy_worker *w);
+/* Its rows are those that others have: it waits for them. NO_MEMORY. */
+PSY_NODISCARD psy_status psy__worker_move_begin(psy_worker *w);
+/* A little of the rows that come; after the last it is ready. */
+uint32_t psy__worker_move_step(psy_worker *w);
+/* Whether it loaded what the shard has that it is: INVALID. */
+PSY_NODISCARD psy_status psy__worker_check_parts(const psy_worker *w);
+void psy__worker_drop_moves(psy_worker *w);
+
+/* ---- worker.c ---- */
+/* READY, with a bell. */
+PSY_NODISCARD psy_status psy__worker_report_ready(psy_worker *w);
+/* Tells that it serves. */
+void psy__worker_is_ready(psy_worker *w);
 
 /* ---- worker_link.c ---- */
 /* It cannot go on: this thread's detail says why. */

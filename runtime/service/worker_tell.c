@@ -74,7 +74,7 @@ void psy_worker_get_health(const psy_worker *w, psy_worker_health *out)
     uint64_t beat_ns = atomic_load_explicit(&w->beat_ns, memory_order_relaxed);
     bool draining = atomic_load_explicit(&w->drain, memory_order_relaxed);
     *out = (psy_worker_health){.live = beat_ns != 0 && psy__now_ns() < beat_ns + live_ns,
-                               .ready = w->started && !w->dead && !draining,
+                               .ready = w->started && !w->move && !w->dead && !draining,
                                .draining = draining,
                                .gone = w->dead,
                                .beat_ns = beat_ns};

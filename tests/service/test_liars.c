@@ -69,10 +69,10 @@ static bool call(stranger *s, const char *uri)
     uint32_t stride = PSY_ENVELOPE_BYTES + s->welcome.request_bytes;
     psy_slab_options o = {.bytes = psy_ring_bytes(stride, SLOTS)};
     cr_assert_eq(psy_slab_create(&o, &s->requests), PSY_OK);
-    o.bytes = psy__responses_bytes(SLOTS, s->welcome.reply_bytes, s->welcome.shards + 1);
+    o.bytes = psy__responses_bytes(SLOTS, s->welcome.reply_bytes, s->welcome.places + 1);
     cr_assert_eq(psy_slab_create(&o, &s->responses), PSY_OK);
     cr_assert_eq(psy_ring_init(&s->ring, psy_slab_data(s->requests), psy_slab_data_bytes(s->requests), stride, SLOTS), PSY_OK);
-    psy__responses_view(&s->view, psy_slab_data(s->responses), SLOTS, s->welcome.reply_bytes, s->welcome.shards + 1);
+    psy__responses_view(&s->view, psy_slab_data(s->responses), SLOTS, s->welcome.reply_bytes, s->welcome.places + 1);
     for (uint32_t w = 0; w < s->view.writers; w++) {
         uint64_t bytes;
         void *at = psy__completions_at(&s->view, w, &bytes);

@@ -60,6 +60,10 @@ typedef struct psy_broker_options {
      * may find that others have made; 0 = 128 a shard. */
     uint32_t contended_in_flight;
     uint64_t client_edit_bytes; /* of a change of the data that a client asks for; 0 = 64 MiB */
+    /* Places for shards, up to 64; 0: as many as shards, which cannot change then. A change from 2 to 4 needs 6, since both are
+     * there for a while. Each place costs a partial record for every request in flight, and a completion ring of each client.
+     */
+    uint32_t shards_max;
 } psy_broker_options;
 
 typedef struct psy_broker_counts {
@@ -81,6 +85,8 @@ typedef struct psy_broker_counts {
     uint64_t programs_added, programs_refused;
     uint64_t edits, edits_refused; /* changes of the data */
     uint64_t data_version;
+    uint32_t shards;                     /* that requests go to now */
+    uint64_t reshards, reshards_refused; /* changes of the shards */
 } psy_broker_counts;
 
 typedef struct psy_broker_health {
@@ -124,6 +130,22 @@ PSY_NODISCARD psy_status psy_broker_edit(psy_broker *broker, const psy_edit *edi
  * why it was refused: INVALID, NOT_FOUND (a key or row that is not there), TOO_LARGE, NO_MEMORY, PEER_DIED (workers died three
  * times while they were at it), CLOSED (the broker drains). NOT_FOUND also: there was none; the last 64 are remembered. */
 PSY_NODISCARD psy_status psy_broker_edit_status(const psy_broker *broker, uint64_t ticket, uint64_t *version);
+
+/* Changes the number of shards while the service runs, or makes their parts equal again where it is the same. Workers for the
+ * new shards have to join (psy_worker_create with `shard` 0 .. shards - 1, as ever): they get their rows from the present ones,
+ * doc/shards.md. When all have them, requests go to the new shards from the next one on, and the old workers finish what they
+ * have and leave: psy_worker_run returns OK there. Edits and programs that come meanwhile wait. If a worker of either side dies
+ * or refuses, the change is taken back: nothing has changed, and the new workers are sent away. There is no time limit: see
+ * psy_broker_reshard_cancel. INVALID, LIMIT (places: names shards_max; or another change is on its way), PEER_DIED (a shard
+ * is not ready), CLOSED (it drains). Does not block. */
+PSY_NODISCARD psy_status psy_broker_reshard(psy_broker *broker, uint32_t shards, uint64_t *ticket);
+
+/* What became of it: OK (requests go to the new shards), EMPTY (it is on its way), or why it was taken back. NOT_FOUND: there
+ * was none; the last 16 are remembered. */
+PSY_NODISCARD psy_status psy_broker_reshard_status(const psy_broker *broker, uint64_t ticket);
+
+/* Takes back a change that is on its way: it ends in CANCELLED. NOT_FOUND. Does not block. */
+PSY_NODISCARD psy_status psy_broker_reshard_cancel(psy_broker *broker, uint64_t ticket);
 
 /* One round: connections, requests, completions, deadlines. Returns how many things it did; never blocks. */
 uint32_t psy_broker_do_work(psy_broker *broker);

@@ -63,6 +63,12 @@ PSY_NODISCARD psy_status psy_service_load_texts(psy_service *service, const char
  * come. TIMEOUT after timeout_ns (0: 10 s) says how many have not; or statuses of psy_worker_start. Blocks; allocates. */
 PSY_NODISCARD psy_status psy_service_start(psy_service *service, uint64_t timeout_ns);
 
+/* Changes the number of shards, or makes their parts equal again: psy_broker_reshard with workers of this thread. It goes on
+ * serving meanwhile, as far as clients of other threads and processes ask; a channel of this thread waits. OK: requests go to
+ * the new shards; TIMEOUT after timeout_ns (0: 10 s), or why not (also UNSUPPORTED where the workers are elsewhere: use the
+ * broker): the shards are what they were. psy_service_worker gives other workers afterwards. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_service_reshard(psy_service *service, uint32_t shards, uint64_t timeout_ns);
+
 /* A round of everybody. Returns how much was done; never blocks. */
 uint32_t psy_service_do_work(psy_service *service);
 

@@ -33,12 +33,13 @@ typedef struct psy_worker_options {
     const char *uri;
     /* A module that the service must have, or NULL: whatever it has. The broker sends what the worker was not given. */
     const psy_module *module;
-    uint32_t shard;              /* 0 .. shards - 1 */
-    const char *engine;          /* "cpu" or "vulkan"; NULL = "cpu" */
-    const char *device;          /* vulkan: device name or index; NULL = the engine's choice */
-    uint32_t max_batch;          /* messages in one run at most; 0 = 64 */
-    /* How long what waits may wait for more, so that runs are larger: until max_batch are there, at most so long. Worth it where
-     * a run of many costs little more than one of few, as on a GPU; every request that comes alone pays it. 0: not at all. */
+    uint32_t shard;     /* 0 .. shards - 1; of those to come while the number of shards changes (doc/shards.md) */
+    const char *engine; /* "cpu" or "vulkan"; NULL = "cpu" */
+    const char *device; /* vulkan: device name or index; NULL = the engine's choice */
+    uint32_t max_batch; /* messages in one run at most; 0 = 64 */
+    /* How long what waits may wait for more, so that runs are larger: until max_batch are there, at most so long. Worth it
+     * where a run of many costs little more than one of few, as on a GPU; every request that comes alone pays it. 0: not at
+     * all. */
     uint64_t max_wait_ns;
     uint64_t connect_timeout_ns; /* 0 = 10 s */
     uint64_t arena_bytes;        /* working memory per message at most; 0 = 1 GiB */
@@ -68,6 +69,12 @@ typedef struct psy_rows {
     void *context;
 } psy_rows;
 
+/* Which shard of how many it is. */
+typedef struct psy_worker_part {
+    uint32_t shard, shards;
+    int moves; /* it takes the rows of the workers that there are: what is loaded is not asked for */
+} psy_worker_part;
+
 typedef struct psy_worker_counts {
     uint64_t requests;        /* run */
     uint64_t batches;         /* runs of a shard program */
@@ -85,9 +92,11 @@ typedef struct psy_worker_counts {
  * LIMIT (the shard is taken, or there are fewer), NO_DEVICE, UNSUPPORTED, INVALID, NO_MEMORY. Blocks; allocates. */
 PSY_NODISCARD psy_status psy_worker_create(const psy_worker_options *options, psy_worker **out);
 
+void psy_worker_get_part(const psy_worker *worker, psy_worker_part *out);
+
 /* Loads one resident, once for all programs that declare it. NOT_FOUND (no such resident), INVALID (rank or dims do not fit the
- * declaration, key missing), TOO_LARGE, NO_MEMORY, CORRUPT (two rows with one key), or the callback's status. Blocks;
- * allocates. */
+ * declaration, key missing), TOO_LARGE, NO_MEMORY, CORRUPT (two rows with one key), or the callback's status. Where its rows
+ * come from other workers, it asks for none and does nothing. Blocks; allocates. */
 PSY_NODISCARD psy_status psy_worker_load(psy_worker *worker, const psy_rows *rows);
 
 /* Loads resident texts, `resident titles: string[<=80][N]`, all `count` rows over all shards: the worker keeps those of its own
@@ -97,7 +106,8 @@ PSY_NODISCARD psy_status psy_worker_load(psy_worker *worker, const psy_rows *row
 PSY_NODISCARD psy_status psy_worker_load_texts(psy_worker *worker, const char *resident, const char *const *texts,
                                                uint64_t count);
 
-/* Binds sizes and reports ready. INVALID names a resident that was not loaded, or a size check that failed. */
+/* Binds sizes and reports ready; where its rows come from other workers, psy_worker_do_work does that when they are there, and
+ * the health says so. INVALID names a resident that was not loaded, or a size check that failed. */
 PSY_NODISCARD psy_status psy_worker_start(psy_worker *worker);
 
 /* One round over what waits; returns how many requests it ran; never sleeps. */
