@@ -30,6 +30,7 @@ static void *work(void *argument)
     status = status == PSY_OK ? psy_worker_run(c->workers[p.shard]) : status;
     snprintf(c->why[p.shard], sizeof c->why[p.shard], "%s", psy_detail());
     c->ended[p.shard] = status;
+    c->left[p.shard] = true;
     return NULL;
 }
 
@@ -37,7 +38,7 @@ void crew_start_one(crew *c, uint32_t shard)
 {
     post *p = malloc(sizeof *p);
     *p = (post){c, shard};
-    c->created[shard] = false;
+    c->created[shard] = c->left[shard] = false;
     c->there[shard] = true;
     cr_assert_eq(pthread_create(&c->threads[shard], NULL, work, p), 0);
 }

@@ -16,6 +16,7 @@ typedef struct crew {
     pthread_t threads[CREW_MAX];
     bool there[CREW_MAX];           /* its thread is to be joined */
     _Atomic bool created[CREW_MAX]; /* workers[i] is set, or was */
+    _Atomic bool left[CREW_MAX];    /* its thread has nothing more to do */
     psy_status ended[CREW_MAX];     /* of its thread, once it is joined */
     char why[CREW_MAX][256];
     psy_counters *counters;

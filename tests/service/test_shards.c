@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "service/broker_state.h"
 #include "tests/service/crew.h"
 
 enum { PLACES = 8 };
@@ -15,13 +16,21 @@ typedef struct service {
     crew crews[2];
     uint32_t now; /* which of them serves */
     psy_module *module;
+    _Atomic bool enough;
+    _Atomic uint32_t came;
 } service;
 
 static void open_service(service *t, const char *uri, uint32_t shards, uint32_t places, uint64_t seed)
 {
     *t = (service){.module = open_program(EDITED_MODULE)};
     edited_init(&t->e, seed);
-    served_open(&t->s, &(psy_broker_options){.uri = uri, .shards = shards, .shards_max = places, .module = t->module});
+    served_open(&t->s, &(psy_broker_options){.uri = uri,
+                                             .shards = shards,
+                                             .shards_max = places,
+                                             .module = t->module,
+                                             .max_request_bytes = 4096,
+                                             .max_reply_bytes = 4096,
+                                             .max_partial_bytes = 4096});
     crew_start(&t->crews[0], &t->s, &t->e, shards);
     edited_connect(&t->e, t->s.uri, 24);
 }
@@ -89,6 +98,155 @@ static void walk(const char *uri, uint64_t seed, uint32_t edits)
     cr_assert_eq(counts.reshards_refused, 0u);
     cr_assert_eq(counts.failures + counts.timeouts + counts.deaths, 0u);
     cr_assert_eq(t.e.failed, 0u);
+    close_service(&t);
+}
+
+static psy_status status_of(service *t, uint64_t ticket) { return crew_reshard_status(&t->s, ticket); }
+
+/* Edits that come while rows move are made when the change is over, and programs are tried then: they find the new shards. */
+Test(shards, let_edits_and_programs_wait)
+{
+    static service t;
+    psy_module *misfit = open_program(PROGRAM_FILE("missing")); /* of data that nobody has */
+    open_service(&t, "inproc://shards-queue", 2, PLACES, 7);
+    serve_some(&t);
+    for (uint32_t round = 0; round < 4; round++) {
+        psy_edit edits[16];
+        uint64_t ticket, edit, program, version = 0;
+        crew *from = &t.crews[t.now], *to = &t.crews[1 - t.now];
+        const uint32_t shards = round % 2 ? 2 : 4;
+        cr_assert_eq(crew_reshard(&t.s, shards, &ticket), PSY_OK, "%s", psy_detail());
+        crew_start(to, &t.s, &t.e, shards);
+        psy__change_phase phase = CHANGE_NONE;
+        for (uint64_t end = psy__now_ns() + 20 * second_ns; phase < CHANGE_ASKING && psy__now_ns() < end;) {
+            edited_serve(&t.e);
+            pthread_mutex_lock(&t.s.mutex);
+            phase = t.s.broker->change.phase; /* where rows move already, the mutex keeps them from coming to an end */
+            if (phase >= CHANGE_ASKING) {
+                uint32_t n = edited_change(&t.e, edits);
+                cr_assert_eq(psy_broker_edit(t.s.broker, edits, n, &edit), PSY_OK, "%s", psy_detail());
+                psy_program p = {.module = misfit, .name = "misfit"};
+                cr_assert_eq(psy_broker_add_program(t.s.broker, &p, &program), PSY_OK, "%s", psy_detail());
+                cr_assert_eq(psy_broker_reshard_status(t.s.broker, ticket), PSY_EMPTY);
+            }
+            pthread_mutex_unlock(&t.s.mutex);
+        }
+        cr_assert_geq(phase, CHANGE_ASKING);
+        psy_status status = PSY_EMPTY;
+        for (uint64_t end = psy__now_ns() + 20 * second_ns; status == PSY_EMPTY && psy__now_ns() < end;) {
+            edited_serve(&t.e);
+            status = crew_edit_status(&t.s, edit, &version);
+            const psy_status tried = served_status(&t.s, program);
+            cr_assert((status == PSY_EMPTY && tried == PSY_EMPTY) || status_of(&t, ticket) == PSY_OK, "it was made before");
+        }
+        cr_assert_eq(served_await(&t.s, program), PSY_INVALID, "%s", psy_detail());
+        cr_assert(strstr(psy_detail(), "nowhere"), "%s", psy_detail());
+        cr_assert_eq(status, PSY_OK, "%s", psy_detail());
+        edited_made(&t.e, true);
+        cr_assert_eq(version, t.e.made);
+        t.now = 1 - t.now;
+        crew_ended(from, PSY_OK);
+        serve_some(&t);
+    }
+    close_service(&t);
+    psy_module_close(misfit);
+}
+
+/* What cannot be is refused, and says what to do. */
+Test(shards, are_refused)
+{
+    static service t;
+    uint64_t ticket;
+    open_service(&t, "inproc://shards-fixed", 2, 0, 8);
+    cr_assert_eq(crew_reshard(&t.s, 2, &ticket), PSY_LIMIT);
+    cr_assert(strstr(psy_detail(), "set shards_max"), "%s", psy_detail());
+    cr_assert_eq(status_of(&t, 1), PSY_NOT_FOUND);
+    close_service(&t);
+    open_service(&t, "inproc://shards-few", 2, 5, 9);
+    cr_assert_eq(crew_reshard(&t.s, 0, &ticket), PSY_INVALID);
+    cr_assert_eq(crew_reshard(&t.s, 65, &ticket), PSY_INVALID);
+    cr_assert_eq(crew_reshard(&t.s, 4, &ticket), PSY_LIMIT);
+    cr_assert(strstr(psy_detail(), "set shards_max"), "%s", psy_detail());
+    cr_assert_eq(crew_reshard(&t.s, 3, &ticket), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(crew_reshard(&t.s, 3, &ticket), PSY_LIMIT);
+    cr_assert(strstr(psy_detail(), "one change at a time"), "%s", psy_detail());
+    cr_assert_eq(status_of(&t, ticket), PSY_EMPTY);
+    cr_assert_eq(status_of(&t, ticket + 1), PSY_NOT_FOUND);
+    cr_assert_eq(crew_cancel(&t.s, ticket + 1), PSY_NOT_FOUND);
+    cr_assert_eq(crew_cancel(&t.s, ticket), PSY_OK);
+    cr_assert_eq(status_of(&t, ticket), PSY_CANCELLED);
+    serve_some(&t);
+    close_service(&t);
+    psy_broker *broker;
+    psy_broker_options o = {.uri = "inproc://shards-none", .shards = 3, .shards_max = 2};
+    cr_assert_eq(psy_broker_create(&o, &broker), PSY_INVALID);
+    o.shards_max = 65;
+    cr_assert_eq(psy_broker_create(&o, &broker), PSY_INVALID);
+}
+
+/* Clients that come and go all the while have right answers too. */
+static void *come_and_go(void *argument)
+{
+    service *t = argument;
+    for (uint32_t i = 0; !t->enough; i++) {
+        edited e = {.random = 77 + i, .made = 1, .pending = 1, .data = t->e.data};
+        edited_connect(&e, t->s.uri, 1 + i % 32);
+        for (uint32_t k = 0; k <= i % 5; k++) {
+            edited_serve(&e);
+        }
+        if (i % 3) {
+            edited_settle(&e);
+        }
+        psy_channel_close(e.channel);
+        t->came++;
+    }
+    return NULL;
+}
+
+Test(shards, change_while_clients_come_and_go)
+{
+    static const uint32_t steps[] = {3, 1, 4, 2, 2, 5, 1};
+    static service t;
+    pthread_t threads[2];
+    open_service(&t, "inproc://shards-guests", 2, PLACES, 10);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, come_and_go, &t), 0);
+    }
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        const uint32_t came = t.came;
+        for (uint64_t end = psy__now_ns() + 20 * second_ns; t.came < came + 4 && psy__now_ns() < end;) {
+            edited_serve(&t.e);
+        }
+        cr_assert_geq(t.came, came + 4);
+        change(&t, steps[i]);
+    }
+    t.enough = true;
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    const psy_broker_counts counts = served_counts(&t.s);
+    cr_assert_eq(counts.failures + counts.timeouts + counts.deaths, 0u);
+    close_service(&t);
+}
+
+/* A worker that comes later: its files are right as long as nothing was edited; after that it is refused, and says why. */
+Test(shards, need_data_that_is_as_new_as_they_are)
+{
+    static service t;
+    open_service(&t, "inproc://shards-later", 1, PLACES, 12);
+    crew_make_edit(&t.e, &t.s);
+    change(&t, 2);
+    t.e.may_fail = true;
+    crew *now = &t.crews[t.now];
+    crew_kill(now, 1);
+    edited_settle(&t.e);
+    crew_start_one(now, 1);
+    for (uint64_t end = psy__now_ns() + 20 * second_ns; !now->left[1] && psy__now_ns() < end;) {
+        usleep(1000);
+    }
+    cr_assert(now->left[1]);
+    cr_assert_eq(now->ended[1], PSY_INVALID, "%s", psy_status_name(now->ended[1]));
+    cr_assert(strstr(now->why[1], "version 2") && strstr(now->why[1], "this worker's 1"), "%s", now->why[1]);
     close_service(&t);
 }
 
