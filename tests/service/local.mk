@@ -145,11 +145,17 @@ check_LTLIBRARIES += %D%/libedits-test.la
 %C%_libedits_test_la_SOURCES = %D%/crew.c %D%/crew.h %D%/edited.c %D%/edited.h
 %C%_libedits_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 EDITS_LDADD = %D%/libedits-test.la $(PROGRAMS_LDADD)
-check_PROGRAMS += %D%/test_client_edits %D%/test_edit_deaths %D%/test_edits %D%/test_revision %D%/test_shard_deaths %D%/test_shards
+check_PROGRAMS += %D%/test_client_edits %D%/test_edit_deaths %D%/test_edits %D%/test_intake %D%/test_revision %D%/test_shard_deaths %D%/test_shard_liars %D%/test_shards %D%/test_shards_inside
+%C%_test_shards_inside_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_shards_inside_LDADD = $(EDITS_LDADD)
+%C%_test_shard_liars_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_shard_liars_LDADD = $(EDITS_LDADD)
 %C%_test_shard_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_shard_deaths_LDADD = $(EDITS_LDADD)
 %C%_test_shards_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_shards_LDADD = $(EDITS_LDADD)
+%C%_test_intake_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_intake_LDADD = $(TEST_LDADD)
 %C%_test_revision_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_revision_LDADD = $(TEST_LDADD)
 %C%_test_edit_deaths_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -158,7 +164,7 @@ check_PROGRAMS += %D%/test_client_edits %D%/test_edit_deaths %D%/test_edits %D%/
 %C%_test_client_edits_LDADD = $(EDITS_LDADD)
 %C%_test_edits_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_edits_LDADD = $(EDITS_LDADD)
-$(%C%_libedits_test_la_OBJECTS) $(%C%_test_client_edits_OBJECTS) $(%C%_test_edit_deaths_OBJECTS) $(%C%_test_edits_OBJECTS) $(%C%_test_shard_deaths_OBJECTS) $(%C%_test_shards_OBJECTS): $(PROGRAMS_GENERATED) $(EDITS_GENERATED)
+$(%C%_libedits_test_la_OBJECTS) $(%C%_test_client_edits_OBJECTS) $(%C%_test_edit_deaths_OBJECTS) $(%C%_test_edits_OBJECTS) $(%C%_test_shard_deaths_OBJECTS) $(%C%_test_shard_liars_OBJECTS) $(%C%_test_shards_OBJECTS) $(%C%_test_shards_inside_OBJECTS): $(PROGRAMS_GENERATED) $(EDITS_GENERATED)
 %D%/gen/edits.psy.h: %D%/edits.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/edits.psy -o %D%/gen && touch $@
 %D%/gen/edits.psm: %D%/edits.hrm %D%/edits.psy compiler/psynec$(EXEEXT)
