@@ -179,6 +179,13 @@ static void drop_first_kept(psy_broker *b)
     memmove(e->kept, e->kept + 1, e->kept_count * sizeof *e->kept);
 }
 
+void psy__broker_drop_kept(psy_broker *b, uint64_t version)
+{
+    while (b->edits.kept_count > 0 && b->edits.kept[0]->version <= version) {
+        drop_first_kept(b);
+    }
+}
+
 /* For workers that come later. What cannot be kept is theirs to have: they are refused where they lack it. */
 static void keep(psy_broker *b)
 {
@@ -441,14 +448,6 @@ void psy__broker_forget_edits(psy_broker *b, uint32_t shard)
     e->ready &= others;
 }
 
-/* They made the present version of data that was divided otherwise. */
-void psy__broker_drop_kept(psy_broker *b)
-{
-    while (b->edits.kept_count > 0) {
-        drop_first_kept(b);
-    }
-}
-
 void psy__broker_drop_edits(psy_broker *b)
 {
     psy__edits *e = &b->edits;
@@ -456,6 +455,6 @@ void psy__broker_drop_edits(psy_broker *b)
         psy__edit_close(&e->queue[i]->file);
         free(e->queue[i]);
     }
-    psy__broker_drop_kept(b);
+    psy__broker_drop_kept(b, UINT64_MAX);
     free(e->kept);
 }

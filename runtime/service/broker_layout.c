@@ -145,7 +145,7 @@ static void flip(psy_broker *b)
     for (uint32_t i = 0; i < before.count; i++) {
         b->shards[before.places[i]].leaving = true;
     }
-    psy__broker_drop_kept(b);
+    psy__broker_drop_kept(b, UINT64_MAX); /* they were made to other parts */
     psy__fairness_init(b, b->contended_in_flight);
     remember(b, PSY_OK, "");
     b->counts.reshards++;

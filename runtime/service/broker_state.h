@@ -362,7 +362,8 @@ PSY_NODISCARD psy_status psy__broker_check_version(psy_broker *b, uint32_t shard
 void psy__broker_forget_edits(psy_broker *b, uint32_t shard);
 void psy__broker_drop_edits(psy_broker *b);
 
-void psy__broker_drop_kept(psy_broker *b);
+/* Edits up to that version need not be kept for workers that come later. */
+void psy__broker_drop_kept(psy_broker *b, uint64_t version);
 
 /* ---- broker_layout.c ---- */
 /* The first layout: `places` 0: as many as shards. */

@@ -41,6 +41,8 @@ psy_status crew_edit_status(served *s, uint64_t ticket, uint64_t *version);
 
 /* The change with new workers in `to`, under load, until it has ended. */
 psy_status crew_change(edited *e, crew *from, crew *to, uint32_t shards);
+/* Serves until there are some answers more of every kind. */
+void crew_serve_some(edited *e);
 /* A random set of edits, which is made under load. */
 void crew_make_edit(edited *e, served *s);
 

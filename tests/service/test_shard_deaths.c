@@ -88,16 +88,6 @@ static void kill_one(service *t, crew *c, uint32_t shard)
     crew_kill(c, shard);
 }
 
-static void serve_some(service *t)
-{
-    const uint64_t sums = t->e.answered[EDITED_SUMS] + 4, kept = t->e.answered[EDITED_KEPT] + 4;
-    for (uint64_t end = psy__now_ns() + 20 * second_ns;
-         (t->e.answered[EDITED_SUMS] < sums || t->e.answered[EDITED_KEPT] < kept) && psy__now_ns() < end;) {
-        edited_serve(&t->e);
-    }
-    cr_assert_geq(t->e.answered[EDITED_SUMS], sums);
-}
-
 /* Their threads end while the broker works. */
 static void sent_away(service *t, crew *c, psy_status status)
 {
@@ -136,7 +126,7 @@ static void die(service *t, psy__change_phase phase, uint32_t times, bool old, u
         t->e.may_fail = false;
     }
     sent_away(t, &t->new, PSY_PEER_DIED);
-    serve_some(t);
+    crew_serve_some(&t->e);
 }
 
 /* Of each phase the first and a later time: there are six residents, and pieces of each from two shards. */
@@ -149,7 +139,7 @@ Test(shards, survive_deaths_in_every_phase)
                    {CHANGE_GIVING, 1}, {CHANGE_GIVING, 6}, {CHANGE_BINDING, 1}};
     static service t;
     open_service(&t, "inproc://shards-die", 3);
-    serve_some(&t);
+    crew_serve_some(&t.e);
     const holdings before = holdings_now();
     uint32_t refused = 0;
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
@@ -169,7 +159,7 @@ Test(shards, survive_deaths_in_every_phase)
     begin(&t); /* and then it works */
     wait_for_end(&t, PSY_OK);
     sent_away(&t, &t.old, PSY_OK);
-    serve_some(&t);
+    crew_serve_some(&t.e);
     close_service(&t);
 }
 
@@ -178,7 +168,7 @@ Test(shards, survive_deaths_before_all_have_come)
 {
     static service t;
     open_service(&t, "inproc://shards-join", 6);
-    serve_some(&t);
+    crew_serve_some(&t.e);
     for (int old = 0; old < 2; old++) {
         cr_assert_eq(psy_broker_reshard(t.s.broker, NEW, &t.ticket), PSY_OK, "%s", psy_detail());
         t.new = (crew){.s = &t.s, .e = &t.e, .count = NEW};
@@ -186,7 +176,7 @@ Test(shards, survive_deaths_before_all_have_come)
         for (uint64_t end = psy__now_ns() + 20 * second_ns; !t.new.created[1] && psy__now_ns() < end;) {
             (void)psy_broker_do_work(t.s.broker);
         }
-        serve_some(&t);
+        crew_serve_some(&t.e);
         cr_assert_eq(t.s.broker->change.phase, CHANGE_JOINING);
         t.e.may_fail = old;
         kill_one(&t, old ? &t.old : &t.new, 1);
@@ -200,7 +190,7 @@ Test(shards, survive_deaths_before_all_have_come)
         (void)psy_broker_do_work(t.s.broker);
     }
     t.e.may_fail = false;
-    serve_some(&t);
+    crew_serve_some(&t.e);
     close_service(&t);
 }
 
@@ -217,7 +207,7 @@ Test(shards, are_taken_back_in_every_phase)
         cr_assert_eq(status_of(&t), PSY_CANCELLED);
         cr_assert_eq(psy_broker_reshard_cancel(t.s.broker, t.ticket), PSY_NOT_FOUND);
         sent_away(&t, &t.new, PSY_CANCELLED);
-        serve_some(&t);
+        crew_serve_some(&t.e);
     }
     edited_settle(&t.e);
     nothing_leaked(getpid(), before);
@@ -248,7 +238,7 @@ Test(shards, may_die_after_the_change)
         for (uint64_t end = psy__now_ns() + 20 * second_ns; t.s.broker->ready_count < NEW && psy__now_ns() < end;) {
             (void)psy_broker_do_work(t.s.broker);
         }
-        serve_some(&t);
+        crew_serve_some(&t.e);
     }
     sent_away(&t, &t.old, PSY_OK);
     close_service(&t);

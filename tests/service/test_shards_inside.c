@@ -35,16 +35,6 @@ static void close_inside(inside *t)
     psy_service_destroy(t->service);
 }
 
-static void serve_some(inside *t)
-{
-    const uint64_t sums = t->e.answered[EDITED_SUMS] + 10, kept = t->e.answered[EDITED_KEPT] + 10;
-    for (uint64_t end = psy__now_ns() + 20 * second_ns;
-         (t->e.answered[EDITED_SUMS] < sums || t->e.answered[EDITED_KEPT] < kept) && psy__now_ns() < end;) {
-        edited_serve(&t->e);
-    }
-    cr_assert_geq(t->e.answered[EDITED_SUMS], sums);
-}
-
 static void make_edit(inside *t)
 {
     psy_edit edits[16];
@@ -69,7 +59,7 @@ Test(shards_inside, change)
     open_inside(&t, 1, 8, 31, true);
     cr_assert_eq(psy_service_start(t.service, 0), PSY_OK, "%s", psy_detail());
     edited_connect(&t.e, psy_service_uri(t.service), 24);
-    serve_some(&t);
+    crew_serve_some(&t.e);
     const holdings before = holdings_now();
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         edited_serve(&t.e);
@@ -79,7 +69,7 @@ Test(shards_inside, change)
         psy_worker_part part;
         psy_worker_get_part(psy_service_worker(t.service, steps[i] - 1), &part);
         cr_assert(part.shard == steps[i] - 1 && part.shards == steps[i] && part.moves);
-        serve_some(&t);
+        crew_serve_some(&t.e);
         for (int k = 0; i + 1 < sizeof steps / sizeof *steps && k < 3; k++) { /* edits are kept until the next change */
             make_edit(&t);
         }
@@ -99,9 +89,9 @@ Test(shards_inside, stay_where_it_cannot_be)
     cr_assert_eq(psy_service_reshard(NULL, 2, 0), PSY_INVALID);
     cr_assert_eq(psy_service_reshard(t.service, 3, 0), PSY_LIMIT);
     cr_assert_eq(psy_service_reshard(t.service, 1, 1), PSY_TIMEOUT, "%s", psy_detail());
-    serve_some(&t);
+    crew_serve_some(&t.e);
     cr_assert_eq(psy_service_reshard(t.service, 1, 0), PSY_OK, "%s", psy_detail());
-    serve_some(&t);
+    crew_serve_some(&t.e);
     close_inside(&t);
     psy_module *module = open_program(EDITED_MODULE);
     psy_service_options o = {.broker = {.uri = "inproc://shards-elsewhere", .module = module, .shards_max = 2},
