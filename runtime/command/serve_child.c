@@ -143,7 +143,8 @@ static uint32_t counter_rows(void)
 {
     enum { SPARE = 64, MOST = PSY_COUNTERS_MAX_ROWS };
     const psy__serve_options *o = me.order.options;
-    const uint64_t broker = 2 * ((uint64_t)o->shards + o->clients), shard = 2 + (uint64_t)o->clients;
+    const uint64_t broker = 2 * ((uint64_t)(o->shards_max ? o->shards_max : o->shards) + o->clients),
+                   shard = 2 + (uint64_t)o->clients;
     const uint64_t rows = me.order.role == PSY_ROLE_OF_BROKER  ? broker
                           : me.order.role == PSY_ROLE_OF_SHARD ? shard
                                                                : broker + o->shards * shard;
@@ -187,6 +188,7 @@ static psy_broker *create_broker(void)
                                         .client_arena_bytes = o->client_arena_bytes,
                                         .client_work = o->client_work,
                                         .shards = o->shards,
+                                        .shards_max = o->shards_max,
                                         .in_flight = o->in_flight,
                                         .clients = o->clients,
                                         .counters = me.counters,
@@ -255,6 +257,11 @@ static psy_status row_key(void *context, uint64_t row, uint64_t *key)
 static psy_status load(psy_worker *worker, uint32_t shard)
 {
     psy_status status = PSY_OK;
+    psy_worker_part part;
+    psy_worker_get_part(worker, &part);
+    if (part.moves) {
+        return PSY_OK; /* other shards have them */
+    }
     for (uint32_t i = 0; status == PSY_OK && i < me.order.served->data_count; i++) {
         psy_rows rows = me.order.served->data[i].rows;
         const uint64_t start_ns = psy__now_ns();
@@ -271,6 +278,32 @@ static psy_status load(psy_worker *worker, uint32_t shard)
         }
     }
     return status;
+}
+
+/* Where the rows come from other shards, it serves when they are there. */
+static psy_status wait_for_rows(psy_worker *worker)
+{
+    psy_worker_part part;
+    psy_worker_health health = {.ready = 0};
+    psy_status status = PSY_OK;
+    psy_worker_get_part(worker, &part);
+    while (part.moves && status == PSY_OK && !health.ready && !stopped()) {
+        beat();
+        if (!psy_worker_do_work(worker)) {
+            psy_worker_wait(worker, sleep_ns);
+        }
+        status = psy_worker_status(worker);
+        psy_worker_get_health(worker, &health);
+    }
+    return status;
+}
+
+/* The broker has let it go: there are other shards. */
+static bool is_dismissed(const psy_worker *worker)
+{
+    psy_worker_health health;
+    psy_worker_get_health(worker, &health);
+    return health.draining && health.gone;
 }
 
 /* Connected, loaded, and known to the broker. NULL: it failed. */
@@ -290,6 +323,7 @@ static psy_worker *create_worker(uint32_t shard)
     psy_status status = psy_worker_create(&options, &worker);
     status = status == PSY_OK ? load(worker, shard) : status;
     status = status == PSY_OK ? psy_worker_start(worker) : status;
+    status = status == PSY_OK ? wait_for_rows(worker) : status;
     if (status != PSY_OK) {
         fail_with(status);
         psy_worker_destroy(worker);
@@ -313,6 +347,9 @@ static void run_worker(psy_worker *worker)
             continue;
         }
         const psy_status status = psy_worker_status(worker);
+        if (status == PSY_PEER_DIED && is_dismissed(worker)) {
+            return;
+        }
         if (status != PSY_OK) {
             fail_with(status);
         } else if (!idles(&idle)) {

@@ -5,11 +5,13 @@
  *   child -> supervisor    UP: the address is bound            READY: it serves
  *                          LOST: its broker is gone            FAILED: why it ends
  *                          ADDED, REFUSED: what became of ADD or REMOVE
+ *                          JOIN: the shards are about to change, and new ones may come; RESHARDED: what became of it
  *                          DRAINED: nothing is under way any more, or the time for that is over; it waits for STOP
  *   supervisor -> child    DRAIN: take nothing new, and finish what is under way within `number` milliseconds
  *                          STOP: end                           LOG: a descriptor, to which the log goes from now on
  *                          ADD: the module in the file `text`, whose hash is `number`, under name and version
  *                          REMOVE: the program of that name and version
+ *                          RESHARD: so many shards as `number` says; 0: those that there are, after all
  *                          RULES: a descriptor of a file with `number` of psy_rule, which hold from now on */
 #ifndef PSY_COMMAND_SERVE_CHILD_H
 #define PSY_COMMAND_SERVE_CHILD_H
@@ -33,7 +35,10 @@ typedef enum psy__serve_word {
     PSY_WORD_LOG,
     PSY_WORD_RULES,
     PSY_WORD_ADD,
-    PSY_WORD_REMOVE
+    PSY_WORD_REMOVE,
+    PSY_WORD_RESHARD,
+    PSY_WORD_JOIN,
+    PSY_WORD_RESHARDED
 } psy__serve_word;
 
 typedef struct psy__serve_message {

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "command/serve_options.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,8 @@ static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const setting settings[] = {
     {PSY_OPTION_SERVE_MODULE, PROGRAMS, true, AT(modules), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_SOCKET, ADDRESS, false, AT(socket), 0, 0, 0, NULL},
-    {PSY_OPTION_SERVE_SHARDS, NUMBER, false, AT(shards), 1, PSY_SHARDS_MAX, 1, NULL},
+    {PSY_OPTION_SERVE_SHARDS, NUMBER, true, AT(shards), 1, PSY_SHARDS_MAX, 1, NULL},
+    {PSY_OPTION_SERVE_SHARDS_MAX, NUMBER, false, AT(shards_max), 0, PSY_SHARDS_MAX, 0, NULL},
     {PSY_OPTION_SERVE_DATA, FILES, false, AT(data), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_KEYS, FILES, false, AT(keys), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_ENGINE, TEXT, false, AT(engine), 0, 0, 0, NULL},
@@ -439,6 +441,12 @@ bool psy__serve_options_read(psy__serve_options *o, int argc, char **argv, void 
         right = read_file(&r, o->config);
     }
     read_line(o, argc, argv, true);
+    if (o->shards_max && o->shards_max < o->shards) {
+        char text[128];
+        snprintf(text, sizeof text, "shards-max = %" PRIu32 " has no room for shards = %" PRIu32, o->shards_max, o->shards);
+        say(context, text);
+        right = false;
+    }
     return right;
 }
 

@@ -29,7 +29,9 @@ static void say_what_stays(psy__supervisor *s, const psy__serve_options *wanted,
     const char *key;
     size_t at = 0;
     for (bool live; (key = psy__serve_options_changed(s->options, wanted, &at, &live)) != NULL;) {
-        if (live) {
+        if (strcmp(key, "shards") == 0) {
+            psy__serve_reshard(s, wanted->shards);
+        } else if (live) {
             psy__log(&s->log, PSY_LOG_INFO, "config.changed", PSY_TEXT("key", key));
         } else {
             keep(s, key, "", "it cannot change while the service runs: start the service again");

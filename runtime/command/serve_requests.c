@@ -77,6 +77,13 @@ void psy__serve_requests_take(psy__serve_requests *r, int control, const psy__se
         atomic_store_explicit(&r->waiting, 1, memory_order_release);
         break;
     case PSY_WORD_RULES: keep_rules(r, fd, m->number); break;
+    case PSY_WORD_RESHARD:
+        pthread_mutex_lock(&r->lock);
+        r->reshards = true;
+        r->shards = (uint32_t)m->number;
+        atomic_store_explicit(&r->waiting, 1, memory_order_release);
+        pthread_mutex_unlock(&r->lock);
+        break;
     case PSY_WORD_ADD:
     case PSY_WORD_REMOVE: keep_program(r, control, m); break;
     default: break;
@@ -124,6 +131,30 @@ static bool advance(psy__program_request *p, psy_broker *broker, int control)
     return true;
 }
 
+/* The shards: whether there is more to do for them. */
+static bool advance_shards(psy__serve_requests *r, psy_broker *broker, int control)
+{
+    psy__serve_message m = {.word = PSY_WORD_RESHARDED, .number = r->shards};
+    psy_status status = PSY_EMPTY;
+    if (r->reshards && r->shards == 0) {
+        (void)!psy_broker_reshard_cancel(broker, r->reshard);
+    } else if (r->reshards) {
+        status = psy_broker_reshard(broker, r->shards, &r->reshard);
+        m.word = status == PSY_OK ? PSY_WORD_JOIN : PSY_WORD_RESHARDED;
+    }
+    r->reshards = false;
+    if (status == PSY_EMPTY && r->reshard) {
+        status = psy_broker_reshard_status(broker, r->reshard);
+        r->reshard = status == PSY_EMPTY ? r->reshard : 0;
+    }
+    if (status != PSY_EMPTY) {
+        m.status = status;
+        snprintf(m.text, sizeof m.text, "%s", status == PSY_OK ? "" : psy_detail());
+        (void)psy__serve_tell(control, &m, -1);
+    }
+    return r->reshard != 0;
+}
+
 bool psy__serve_requests_mind(psy__serve_requests *r, psy_broker *broker, psy__log_out *log, int control)
 {
     if (!atomic_load_explicit(&r->waiting, memory_order_acquire)) {
@@ -142,8 +173,9 @@ bool psy__serve_requests_mind(psy__serve_requests *r, psy_broker *broker, psy__l
         }
     }
     r->program_count = left;
+    const bool reshards = advance_shards(r, broker, control);
     const bool drains = atomic_load_explicit(&r->drain_until_ns, memory_order_relaxed) != 0;
-    atomic_store_explicit(&r->waiting, left > 0 || drains, memory_order_relaxed);
+    atomic_store_explicit(&r->waiting, left > 0 || drains || reshards, memory_order_relaxed);
     pthread_mutex_unlock(&r->lock);
     return is_drained(r, broker);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the supervisor asks of a running broker: to drain, to go by other rules, to serve other programs. One thread hears it
- * (psy__serve_requests_take) and does all that takes time; the broker's own does the rest between two rounds
- * (psy__serve_requests_mind), which costs it a load where nothing was asked. */
+/* What the supervisor asks of a running broker: to drain, to go by other rules, to have another number of shards, to serve
+ * other programs. One thread hears it (psy__serve_requests_take) and does all that takes time; the broker's own does the rest
+ * between two rounds (psy__serve_requests_mind), which costs it a load where nothing was asked. */
 #ifndef PSY_COMMAND_SERVE_REQUESTS_H
 #define PSY_COMMAND_SERVE_REQUESTS_H
 
@@ -26,12 +26,15 @@ typedef struct psy__serve_requests {
     _Atomic uint64_t drain_until_ns;
     psy_rule *rules;
     uint32_t rule_count;
+    bool reshards;    /* another number of shards was asked for: */
+    uint32_t shards;  /* 0: none, after all */
+    uint64_t reshard; /* ticket of the change that is on its way; 0: none is */
     psy__program_request programs[PSY_SERVE_REQUESTS_MAX];
     uint32_t program_count;
 } psy__serve_requests;
 
-/* DRAIN, RULES, ADD and REMOVE; others are left alone. The descriptor stays the caller's. Answers over `control` where it must
- * refuse. Blocks on files; allocates. */
+/* DRAIN, RULES, RESHARD, ADD and REMOVE; others are left alone. The descriptor stays the caller's. Answers over `control` where
+ * it must refuse. Blocks on files; allocates. */
 void psy__serve_requests_take(psy__serve_requests *r, int control, const psy__serve_message *message, int fd);
 
 /* True, from then on: the broker was to drain, and has, or its time is over. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The supervisor's state: serve_supervisor.c has the loop, serve_reload.c what SIGHUP does. */
+/* The supervisor's state: serve_supervisor.c has the loop, serve_reload.c what SIGHUP does, serve_reshard.c how the number
+ * of shards changes. */
 #ifndef PSY_COMMAND_SERVE_STATE_H
 #define PSY_COMMAND_SERVE_STATE_H
 
@@ -12,8 +13,9 @@
 #include "command/serve_notify.h"
 
 typedef enum psy__child_phase {
-    PSY_CHILD_DOWN,    /* to be started when it is due, and the broker is up */
-    PSY_CHILD_STARTED, /* on its way */
+    PSY_CHILD_ABSENT = -1, /* there is none */
+    PSY_CHILD_DOWN,        /* to be started when it is due, and the broker is up */
+    PSY_CHILD_STARTED,     /* on its way */
     PSY_CHILD_READY
 } psy__child_phase;
 
@@ -24,6 +26,7 @@ typedef struct psy__child {
     psy__child_phase phase;
     pid_t pid; /* 0: none */
     int control;
+    bool comes, goes;                       /* a shard of those to come; one that is not started again */
     bool up, lost;                          /* what it said; of the process that runs or ended last */
     uint64_t due_ns, started_ns, beat_seen; /* the next start; the last one */
     uint32_t failures;                      /* in a row */
@@ -51,6 +54,7 @@ typedef struct psy__supervisor {
     int signals;
     psy__child children[PSY_SERVE_CHILDREN_MAX];
     uint32_t child_count;
+    uint32_t reshards_to; /* shards that are about to come; 0: none are */
     psy__serve_phase phase;
     bool was_ready, told_ready, drained;
     psy_counters *counters;
@@ -65,6 +69,19 @@ typedef struct psy__supervisor {
 void psy__serve_program_settled(psy__supervisor *s, const psy__serve_message *m);
 /* The broker died before it said so. */
 void psy__serve_programs_dropped(psy__supervisor *s);
+
+/* ---- serve_reshard.c ---- */
+/* Asks the broker for another number of shards. */
+void psy__serve_reshard(psy__supervisor *s, uint32_t shards);
+/* JOIN or RESHARDED of the broker. */
+void psy__serve_reshard_heard(psy__supervisor *s, const psy__serve_message *m);
+/* True: the child that ended is not started again, and nobody misses it. */
+bool psy__serve_reshard_buries(psy__supervisor *s, psy__child *c);
+/* The broker died. */
+void psy__serve_reshard_dropped(psy__supervisor *s);
+/* Processes that the service is made of: without those that are about to come or go. */
+uint32_t psy__serve_wanted_count(const psy__supervisor *s);
+static inline bool psy__child_counts(const psy__child *c) { return c->phase != PSY_CHILD_ABSENT && !c->comes && !c->goes; }
 
 /* Reads everything anew, and changes what can change: all of it, or nothing. */
 void psy__serve_reload(psy__supervisor *s);

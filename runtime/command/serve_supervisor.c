@@ -32,7 +32,7 @@ static uint32_t ready_count(const psy__supervisor *s)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->child_count; i++) {
-        n += s->children[i].phase == PSY_CHILD_READY;
+        n += s->children[i].phase == PSY_CHILD_READY && psy__child_counts(&s->children[i]);
     }
     return n;
 }
@@ -66,7 +66,8 @@ static void count(psy__supervisor *s)
 /* After something came or went. */
 static void tell_how_it_is(psy__supervisor *s)
 {
-    const bool ready = s->phase == PSY_SERVE_RUNS && ready_count(s) == s->child_count;
+    const bool ready = s->phase == PSY_SERVE_RUNS && ready_count(s) == psy__serve_wanted_count(s);
+    atomic_store(&s->shared->children, psy__serve_wanted_count(s));
     atomic_store(&s->shared->serving, s->phase == PSY_SERVE_RUNS ? ready_count(s) : 0);
     count(s);
     if (!s->was_ready) {
@@ -85,7 +86,7 @@ static void tell_how_it_is(psy__supervisor *s)
                         s->options->shards, s->restarts);
     } else if (!ready && s->told_ready && s->phase == PSY_SERVE_RUNS) {
         psy__notify_say(&s->notify, "STATUS=%" PRIu32 " of %" PRIu32 " processes serve; restarts: %" PRIu64, ready_count(s),
-                        s->child_count, s->restarts);
+                        psy__serve_wanted_count(s), s->restarts);
     }
     s->told_ready = ready;
 }
@@ -253,6 +254,9 @@ static void hear(psy__supervisor *s, psy__child *c);
 static void bury(psy__supervisor *s, psy__child *c, int wait_status)
 {
     char why[600];
+    if (s->reshards_to && c != &s->children[0] && s->children[0].pid) {
+        hear(s, &s->children[0]); /* which may have let it go */
+    }
     hear(s, c); /* its last words */
     close(c->control);
     c->control = -1;
@@ -260,9 +264,13 @@ static void bury(psy__supervisor *s, psy__child *c, int wait_status)
     say_how_it_died(c, wait_status, why, sizeof why);
     if (is_broker(c)) {
         psy__serve_programs_dropped(s);
+        psy__serve_reshard_dropped(s);
     }
     if (s->options->counters) {
         (void)!psy_counters_clean(NULL, NULL); /* of one that was killed */
+    }
+    if (psy__serve_reshard_buries(s, c)) {
+        return;
     }
     if (s->phase == PSY_SERVE_RUNS && c->lost) {
         c->due_ns = psy__now_ns(); /* no fault of its own: as soon as there is a broker */
@@ -309,6 +317,8 @@ static void hear(psy__supervisor *s, psy__child *c)
             tell(s, PSY_WORD_STOP, 0, ALL_BUT_BROKER);
         } else if (m.word == PSY_WORD_ADDED || m.word == PSY_WORD_REFUSED) {
             psy__serve_program_settled(s, &m);
+        } else if (m.word == PSY_WORD_JOIN || m.word == PSY_WORD_RESHARDED) {
+            psy__serve_reshard_heard(s, &m);
         }
     }
 }
@@ -321,7 +331,7 @@ static void handle_signal(psy__supervisor *s, uint32_t number)
     case SIGHUP:
         if (s->phase == PSY_SERVE_RUNS) {
             psy__serve_reload(s);
-            s->told_ready = s->told_ready && ready_count(s) == s->child_count;
+            s->told_ready = s->told_ready && ready_count(s) == psy__serve_wanted_count(s);
         }
         break;
     case SIGTERM:
@@ -465,7 +475,6 @@ static void make_children(psy__supervisor *s)
     const bool apart = s->options->agents == PSY_AGENTS_PROCESSES;
     const uint32_t agents = apart ? 1 + s->options->shards : 1;
     s->child_count = agents + (s->options->listen != NULL);
-    atomic_store(&s->shared->children, s->child_count);
     for (uint32_t i = 0; i < s->child_count; i++) {
         psy__child *c = &s->children[i];
         c->role = i == agents ? PSY_ROLE_OF_ENDPOINT : i ? PSY_ROLE_OF_SHARD : apart ? PSY_ROLE_OF_BROKER : PSY_ROLE_OF_ALL;

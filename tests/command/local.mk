@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-test_scripts += %D%/bench.sh %D%/call.sh %D%/check.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/run.sh %D%/serve.sh %D%/serve_log.sh %D%/serve_programs.sh %D%/top.sh %D%/trace.sh %D%/types.sh
+test_scripts += %D%/bench.sh %D%/call.sh %D%/check.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/run.sh %D%/serve.sh %D%/serve_log.sh %D%/serve_programs.sh %D%/serve_shards.sh %D%/top.sh %D%/trace.sh %D%/types.sh
 EXTRA_DIST += %D%/npy.sh %D%/numpy_run.py %D%/on_terminal.py %D%/pets.hrm %D%/pets.psy %D%/pets.sh %D%/screenshot.py %D%/served.hrm %D%/served.psy %D%/served.sh %D%/shell.sh %D%/store.psy \
     %D%/terminal_cases.py %D%/trace.txt
 

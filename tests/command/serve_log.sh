@@ -44,7 +44,7 @@ lines=$(wc -l <log.old)
 sed -i 's/^log = .*/log = log.2\nlog-format = json\nlog-level = debug\nshards = 2/' c
 kill -HUP "$service"
 ok 'what can change does' await grep -q '"event":"serve.reloaded","from":"serve","log":"log.2"' log.2
-ok 'what cannot is said' grep -q '"event":"config.kept".*"key":"shards".*start the service again' log.2
+ok 'what cannot is said' await grep -q '"event":"config.refused".*"key":"shards".*set shards_max' log.2
 echo 'clientz = 3' >>c
 cp log.2 before
 sed -i 's/log.2/log.3/' c
