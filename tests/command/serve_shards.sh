@@ -4,18 +4,7 @@
 . "${PSYNE_SOURCE:?}/tests/command/served.sh"
 trap '[ -z "$service" ] || kill -9 "$service"; rm -rf "$work"' EXIT
 
-cat >c <<END
-module = served.psm
-socket = $socket
-data = rows=rows.npy
-data = names=names.txt
-data = stored=rows.npy
-keys = stored=keys.npy
-shards = 1
-shards-max = 6
-log = log.1
-log-level = debug
-END
+"$psynec" serve "${all[@]}" --shards=1 --shards-max=6 --log=log.1 --log-level=debug --print-config >c || exit 1
 shards() { # number
     sed -i "s/^shards = .*/shards = $1/" c
     kill -HUP "$service"
