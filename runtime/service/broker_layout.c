@@ -125,6 +125,7 @@ static void take_back(psy_broker *b, psy_status status)
               PSY__TEXT(psy_status_name(status)), PSY__TEXT(text));
     for (uint32_t i = 0; i < next.count; i++) {
         if (b->shards[next.places[i]].phase != SHARD_NONE) {
+            b->shards[next.places[i]].leaving = true; /* it is sent away, and has not died */
             psy__refuse(b->shards[next.places[i]].link, psy_fail(status, "the shards do not change: %s", text), 1);
             psy__broker_drop_shard(b, next.places[i]);
         }

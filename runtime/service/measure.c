@@ -241,10 +241,10 @@ void psy__measure_broker_end(psy_broker *b)
 void psy__measure_worker_begin(psy_worker *w)
 {
     char name[32];
-    snprintf(name, sizeof name, "shard %u", w->holder.shard);
+    snprintf(name, sizeof name, "shard %u", w->place);
     const uint64_t id = psy__thing_id(w->gather_slab, 0);
-    w->measure.row = begin(&w->counting, PSY_COUNTERS_OF_WORKER, id, w->holder.shard, name);
-    w->measure.batches = begin(&w->counting, PSY_COUNTERS_OF_BATCH, id, w->holder.shard, name);
+    w->measure.row = begin(&w->counting, PSY_COUNTERS_OF_WORKER, id, w->place, name);
+    w->measure.batches = begin(&w->counting, PSY_COUNTERS_OF_BATCH, id, w->place, name);
 }
 
 void psy__measure_worker(psy_worker *w)
