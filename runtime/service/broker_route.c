@@ -183,23 +183,26 @@ static psy_status shard_status(const psy_broker *b, const psy__client *c, uint32
 static uint32_t any_shard(psy_broker *b, const psy__client *c, psy_status *why)
 {
     const psy__layout *layout = &b->layout;
-    uint32_t best = b->next_shard, s = best;
+    uint32_t best = b->next_shard, s = best, to = layout->places[best];
     *why = PSY_PEER_DIED;
     for (uint32_t i = 0; i < layout->count; i++) {
         s = s + 1 < layout->count ? s + 1 : 0;
-        psy_status status = shard_status(b, c, layout->places[s]);
-        if (status == PSY_OK && b->shards[layout->places[s]].late == 0) {
+        const uint32_t place = layout->places[s];
+        psy_status status = shard_status(b, c, place);
+        if (status == PSY_OK && b->shards[place].late == 0) {
             best = s;
+            to = place;
             *why = PSY_OK;
             break;
         }
         if (status != PSY_PEER_DIED && *why != PSY_OK) {
             best = s;
+            to = place;
             *why = status;
         }
     }
     b->next_shard = best;
-    return layout->places[best];
+    return to;
 }
 
 /* Where a request goes: the shards as bits, or 0 with the status to answer. */
