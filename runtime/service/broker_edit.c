@@ -125,6 +125,11 @@ psy_status psy_broker_edit(psy_broker *b, const psy_edit *edits, uint32_t count,
     return status == PSY_OK ? enqueue(b, &edit, PSY_NONE, ticket ? ticket : &mine) : status;
 }
 
+psy_status psy__broker_edit_file(psy_broker *b, psy__edit *edit, uint64_t *ticket)
+{
+    return enqueue(b, edit, PSY_NONE, ticket);
+}
+
 psy_status psy_broker_edit_status(const psy_broker *b, uint64_t ticket, uint64_t *version)
 {
     for (uint32_t i = 0; ticket && i < b->edits.queued; i++) {
@@ -182,6 +187,13 @@ static void drop_first_kept(psy_broker *b)
     free(e->kept[0]);
     e->kept_count--;
     memmove(e->kept, e->kept + 1, e->kept_count * sizeof *e->kept);
+}
+
+void psy__broker_drop_kept(psy_broker *b, uint64_t version)
+{
+    while (b->edits.kept_count > 0 && b->edits.kept[0]->version <= version) {
+        drop_first_kept(b);
+    }
 }
 
 /* For workers that come later. What cannot be kept is theirs to have: they are refused where they lack it. */
@@ -336,7 +348,7 @@ static void step(psy_broker *b)
     case EDITS_IDLE:
         if (e->queued && b->draining) {
             finish_first(b, PSY_CLOSED, "the service is about to end and takes nothing new");
-        } else if (e->queued && b->ready_count == b->shard_count && !staging_programs(b)) {
+        } else if (e->queued && b->ready_count == b->shard_count && !staging_programs(b) && !psy__broker_is_snapping(b)) {
             begin(b);
         }
         return;
@@ -418,20 +430,25 @@ psy_status psy__broker_hear_edited(psy_broker *b, uint32_t shard, const psy__con
     return status;
 }
 
-psy_status psy__broker_check_version(psy_broker *b, uint32_t shard, uint64_t version)
+psy_status psy__broker_check_version(psy_broker *b, uint32_t shard, const psy__ready *said)
 {
     psy__edits *e = &b->edits;
     bool alone = true;
     for (uint32_t i = 0; i < b->shard_count; i++) {
         alone = alone && !b->shards[i].loaded;
     }
-    if (e->version == 1 && alone && version > 1 && b->counts.requests == 0) {
-        e->version = version; /* it begins where its workers left off */
+    if (e->version == 1 && alone && (said->data_version > 1 || said->series) && b->counts.requests == 0) {
+        e->version = said->data_version; /* it begins where its workers left off */
+        e->series = said->series ? said->series : e->series;
+        b->counts.snapshot_version = said->series ? said->data_version : 0;
     }
-    return version == e->version
+    if (said->series && said->series != e->series) {
+        return psy_fail(PSY_INVALID, "shard %u has restored a snapshot of other data than the service's", shard);
+    }
+    return said->data_version == e->version
                ? PSY_OK
                : psy_fail(PSY_INVALID, "shard %u has version %" PRIu64 " of the data, and the service version %" PRIu64, shard,
-                          version, e->version);
+                          said->data_version, e->version);
 }
 
 void psy__broker_forget_edits(psy_broker *b, uint32_t shard)

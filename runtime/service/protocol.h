@@ -26,6 +26,8 @@
  * bind their programs to the sizes; then the broker flips: requests from there on name the next version. EDIT_GONE takes it
  * back. Edits that were made before a worker came are staged with the version that they make, before ENGAGED.
  *
+ * A snapshot of the data (snapshot.h) is asked of all workers between two edits, so that they write one version.
+ *
  * A bell is one end of a socket pair; whoever sent it keeps the other. Each end rings the other.
  *
  * Every message starts with psy__said, so that a peer of another version is recognised before anything else is read.
@@ -42,9 +44,10 @@
 #include <psyne/edit.h>
 #include <psyne/status.h>
 
+#include "service/snapshot.h"
 #include "transport/transport.h"
 
-enum { PSY_PROTOCOL_MAJOR = 3, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
+enum { PSY_PROTOCOL_MAJOR = 4, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
 enum {
     PSY_PROGRAMS_MAX = 256,     /* places */
     PSY_PROGRAM_NAME_BYTES = 64 /* of a program, with the end */
@@ -83,7 +86,11 @@ typedef enum psy__word {
     PSY_SAY_EDIT_REFUSED,
     PSY_SAY_EDIT_DONE,
     PSY_SAY_EDIT_APPLIED,
-    PSY_SAY_EDIT_GONE
+    PSY_SAY_EDIT_GONE,
+    PSY_SAY_SNAPSHOT,
+    PSY_SAY_SNAPSHOT_PART,
+    PSY_SAY_SNAPSHOT_DONE,
+    PSY_SAY_SNAPSHOT_GONE
 } psy__word;
 
 typedef struct psy__said {
@@ -249,7 +256,7 @@ static_assert(sizeof(psy__listed) <= PSY_CONTROL_BYTES_MAX, "a page of the list 
 /* From a worker: it has said PROGRAM_READY of every program. File: a bell, as for clients. */
 typedef struct psy__ready {
     psy__said said;
-    uint64_t data_version;
+    uint64_t data_version, series; /* series: of the snapshot that its data comes from; 0: it does not */
 } psy__ready;
 
 /* To a worker: a client. Files: its response slab, its bell. */
@@ -306,6 +313,31 @@ typedef struct psy__edit_refused {
     uint32_t status, reserved;
     char text[512];
 } psy__edit_refused;
+
+/* SNAPSHOT, to a worker, with a folder: write the version of the data that you have there. GONE: it is not wanted any more, but
+ * answered all the same. */
+typedef struct psy__snapshot_word {
+    psy__said said;
+    uint64_t number, version;
+} psy__snapshot_word;
+
+/* From a worker: what it has written of one resident. */
+typedef struct psy__snapshot_part_said {
+    psy__said said;
+    uint64_t number;
+    char resident[PSY_SNAPSHOT_NAME_BYTES];
+    uint32_t dtype, rank, placement, reserved;
+    uint64_t dims[PSY_RANK_MAX], rows;
+    uint64_t bytes, checksum, keys_bytes, keys_checksum; /* of the files */
+} psy__snapshot_part_said;
+
+/* From a worker: that was all of it; status not OK: it could not, and why. */
+typedef struct psy__snapshot_done {
+    psy__said said;
+    uint64_t number;
+    uint32_t status, parts;
+    char text[512];
+} psy__snapshot_done;
 
 /* From a worker: give me nothing more; close the link when I hold nothing of anybody. */
 typedef struct psy__leaving {
