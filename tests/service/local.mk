@@ -154,10 +154,14 @@ check_PROGRAMS += %D%/test_client_edits %D%/test_edit_deaths %D%/test_edits %D%/
 %C%_test_client_edits_LDADD = $(EDITS_LDADD)
 %C%_test_edits_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_edits_LDADD = $(EDITS_LDADD)
-check_PROGRAMS += %D%/test_snapshots
+check_PROGRAMS += %D%/test_snapshot_crashes %D%/test_snapshot_folder %D%/test_snapshots
+%C%_test_snapshot_crashes_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_snapshot_crashes_LDADD = $(EDITS_LDADD)
+%C%_test_snapshot_folder_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_snapshot_folder_LDADD = $(EDITS_LDADD)
 %C%_test_snapshots_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_snapshots_LDADD = $(EDITS_LDADD)
-$(%C%_libedits_test_la_OBJECTS) $(%C%_test_client_edits_OBJECTS) $(%C%_test_edit_deaths_OBJECTS) $(%C%_test_edits_OBJECTS) $(%C%_test_snapshots_OBJECTS): $(PROGRAMS_GENERATED) $(EDITS_GENERATED)
+$(%C%_libedits_test_la_OBJECTS) $(%C%_test_client_edits_OBJECTS) $(%C%_test_edit_deaths_OBJECTS) $(%C%_test_edits_OBJECTS) $(%C%_test_snapshot_crashes_OBJECTS) $(%C%_test_snapshot_folder_OBJECTS) $(%C%_test_snapshots_OBJECTS): $(PROGRAMS_GENERATED) $(EDITS_GENERATED)
 %D%/gen/edits.psy.h: %D%/edits.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/edits.psy -o %D%/gen && touch $@
 %D%/gen/edits.psm: %D%/edits.hrm %D%/edits.psy compiler/psynec$(EXEEXT)

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/siphash.h"
+#include "service/snapshot.h"
 
 enum { SHARDS_MAX = 8 };
 static const uint64_t long_ns = 20000000000;
@@ -84,6 +86,47 @@ void snapped_write(const char *path, const void *bytes, size_t n)
     cr_assert_not_null(to, "%s", path);
     cr_assert_eq(fwrite(bytes, 1, n, to), n);
     cr_assert_eq(fclose(to), 0);
+}
+
+static bool is_whole(const snapped_folder *f, const psy__snapshot *s, const psy__snapshot_resident *r, uint32_t shard,
+                     bool keys)
+{
+    static const uint64_t zero_key[2] = {0, 0};
+    const psy__snapshot_part *p = &r->parts[shard];
+    const psy__snapshot_file *file = keys ? &p->keys : &p->data;
+    char name[PSY_SNAPSHOT_FILE_BYTES], path[400];
+    size_t n;
+    if (file->bytes == 0) { /* data has no keys, or the first shard has it for all */
+        return true;
+    }
+    psy__snapshot_file_name(r->name, shard, s->shards, keys, name);
+    snapped_file(f, name, path);
+    if (access(path, R_OK) != 0) {
+        return false;
+    }
+    char *bytes = snapped_read(path, &n);
+    const bool same = n == file->bytes && psy__siphash(zero_key, bytes, n) == file->checksum;
+    free(bytes);
+    return same;
+}
+
+bool snapped_whole(const snapped_folder *f, uint64_t *version)
+{
+    psy__snapshot s;
+    int fd;
+    cr_assert_eq(psy__snapshot_open_folder(f->path, &fd), PSY_OK, "%s", psy_detail());
+    bool whole = psy__snapshot_read(fd, &s) == PSY_OK;
+    close(fd);
+    if (!whole) {
+        return false;
+    }
+    *version = s.version;
+    for (uint32_t i = 0; i < s.resident_count * s.shards; i++) {
+        whole = whole && is_whole(f, &s, &s.residents[i / s.shards], i % s.shards, false) &&
+                is_whole(f, &s, &s.residents[i / s.shards], i % s.shards, true);
+    }
+    psy__snapshot_fini(&s);
+    return whole;
 }
 
 /* ---- services ---- */

@@ -23,6 +23,9 @@ void snapped_file(const snapped_folder *f, const char *name, char out[400]);
 char *snapped_read(const char *path, size_t *bytes);
 void snapped_write(const char *path, const void *bytes, size_t n);
 
+/* Whether every file of the snapshot is there, with the checksum that its list says; false: there is no list, or it is not so. */
+bool snapped_whole(const snapped_folder *f, uint64_t *version);
+
 /* A service on the test's thread with the data of version 1, asked as `e` is. */
 psy_service *snapped_service(edited *e, uint32_t shards, uint64_t seed);
 /* Makes a random set of edits there, while it is asked. */
