@@ -5,11 +5,15 @@
  *   child -> supervisor    UP: the address is bound            READY: it serves
  *                          LOST: its broker is gone            FAILED: why it ends
  *                          ADDED, REFUSED: what became of ADD or REMOVE
+ *                          SNAPSHOT_DONE, DATA_DONE: what became of SNAPSHOT or DATA, of which version `number`
+ *                          SAVING: nothing is under way any more, and a last snapshot is written
  *                          DRAINED: nothing is under way any more, or the time for that is over; it waits for STOP
  *   supervisor -> child    DRAIN: take nothing new, and finish what is under way within `number` milliseconds
  *                          STOP: end                           LOG: a descriptor, to which the log goes from now on
  *                          ADD: the module in the file `text`, whose hash is `number`, under name and version
  *                          REMOVE: the program of that name and version
+ *                          SNAPSHOT: write one; if `number` is 0, only where the data has changed since the last one
+ *                          DATA: a descriptor of a list of `number` residents, NAME\0FILE\0KEYS\0, that are to be reloaded
  *                          RULES: a descriptor of a file with `number` of psy_rule, which hold from now on */
 #ifndef PSY_COMMAND_SERVE_CHILD_H
 #define PSY_COMMAND_SERVE_CHILD_H
@@ -33,7 +37,12 @@ typedef enum psy__serve_word {
     PSY_WORD_LOG,
     PSY_WORD_RULES,
     PSY_WORD_ADD,
-    PSY_WORD_REMOVE
+    PSY_WORD_REMOVE,
+    PSY_WORD_SNAPSHOT,
+    PSY_WORD_SNAPSHOT_DONE,
+    PSY_WORD_DATA,
+    PSY_WORD_DATA_DONE,
+    PSY_WORD_SAVING
 } psy__serve_word;
 
 typedef struct psy__serve_message {
@@ -44,6 +53,7 @@ typedef struct psy__serve_message {
     char text[512];
 } psy__serve_message;
 
+#define PSY_SERVE_SAVE_NS UINT64_C(600000000000) /* how long the last snapshot may take */
 enum { PSY_SERVE_CHILDREN_MAX = 2 + PSY_SHARDS_MAX };
 
 /* In memory that all processes of a service share. */

@@ -260,6 +260,7 @@ static void bury(psy__supervisor *s, psy__child *c, int wait_status)
     say_how_it_died(c, wait_status, why, sizeof why);
     if (is_broker(c)) {
         psy__serve_programs_dropped(s);
+        psy__serve_data_dropped(s);
     }
     if (s->options->counters) {
         (void)!psy_counters_clean(NULL, NULL); /* of one that was killed */
@@ -307,6 +308,12 @@ static void hear(psy__supervisor *s, psy__child *c)
         } else if (m.word == PSY_WORD_DRAINED) {
             s->drained = true;
             tell(s, PSY_WORD_STOP, 0, ALL_BUT_BROKER);
+        } else if (m.word == PSY_WORD_SNAPSHOT_DONE) {
+            psy__serve_snapshot_settled(s, &m);
+        } else if (m.word == PSY_WORD_DATA_DONE) {
+            psy__serve_data_settled(s, &m);
+        } else if (m.word == PSY_WORD_SAVING && s->phase == PSY_SERVE_DRAINS) {
+            s->kill_due_ns = psy__serve_last_snapshot(s);
         } else if (m.word == PSY_WORD_ADDED || m.word == PSY_WORD_REFUSED) {
             psy__serve_program_settled(s, &m);
         }
@@ -322,6 +329,11 @@ static void handle_signal(psy__supervisor *s, uint32_t number)
         if (s->phase == PSY_SERVE_RUNS) {
             psy__serve_reload(s);
             s->told_ready = s->told_ready && ready_count(s) == s->child_count;
+        }
+        break;
+    case SIGUSR1:
+        if (s->phase == PSY_SERVE_RUNS) {
+            psy__serve_snapshot(s, true);
         }
         break;
     case SIGTERM:
@@ -396,6 +408,7 @@ static void feed_watchdog(psy__supervisor *s, uint64_t now)
 static uint64_t next_due(const psy__supervisor *s)
 {
     uint64_t due = s->kill_due_ns < s->watchdog_due_ns ? s->kill_due_ns : s->watchdog_due_ns;
+    due = s->phase == PSY_SERVE_RUNS && s->snapshot_due_ns < due ? s->snapshot_due_ns : due;
     for (uint32_t i = 0; i < s->child_count && s->phase == PSY_SERVE_RUNS; i++) {
         const psy__child *c = &s->children[i];
         if (c->phase == PSY_CHILD_DOWN && (!needs_broker(c) || s->children[0].up)) {
@@ -451,6 +464,7 @@ static void run(psy__supervisor *s)
         if (now >= s->watchdog_due_ns) {
             feed_watchdog(s, now);
         }
+        psy__serve_snapshot_when_due(s, now);
         start_due(s, now);
         if (s->phase == PSY_SERVE_RUNS || any_lives(s)) {
             sleep_until(s, next_due(s));
@@ -483,14 +497,14 @@ static void make_children(psy__supervisor *s)
 
 static int open_signals(void)
 {
+    static const int ours[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
     sigset_t set;
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        sigaddset(&set, ours[i]);
+    }
     sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -519,7 +533,8 @@ static psy_status open_all(psy__supervisor *s)
         s->shared = NULL;
         return psy_fail(PSY_NO_MEMORY, "no memory for a service");
     }
-    psy_status status = psy__log_open(s->options->log, &fd);
+    psy_status status = psy__serve_snapshot_folder(s->options);
+    status = status == PSY_OK ? psy__log_open(s->options->log, &fd) : status;
     if (status != PSY_OK) {
         return status;
     }
@@ -544,6 +559,7 @@ int psy__serve_supervise(psy__serve_options *options, psy__served *served, int a
                            .log = {.fd = -1},
                            .kill_due_ns = UINT64_MAX,
                            .watchdog_due_ns = UINT64_MAX,
+                           .snapshot_due_ns = UINT64_MAX,
                            .started_ns = psy__now_ns()};
     const psy_status status = open_all(s);
     if (status == PSY_OK) {
@@ -557,6 +573,8 @@ int psy__serve_supervise(psy__serve_options *options, psy__served *served, int a
         }
         psy__log(&s->log, PSY_LOG_INFO, "serve.started", PSY_TEXT("socket", options->socket),
                  PSY_NUMBER("pid", (uint64_t)getpid()), PSY_NUMBER("shards", options->shards));
+        psy__serve_look_at_snapshot(s);
+        psy__serve_plan_snapshot(s);
         psy__progress_begin(&s->loading, "loading", psy__served_rows(served, options->shards), "rows",
                             strcmp(options->log, "-") == 0);
         run(s);
@@ -578,6 +596,7 @@ int psy__serve_supervise(psy__serve_options *options, psy__served *served, int a
         munmap(s->shared, sizeof *s->shared);
     }
     const int result = s->status;
+    free(s->data_pending);
     free(s);
     return result;
 }

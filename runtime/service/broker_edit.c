@@ -16,7 +16,6 @@
 #include "service/broker_state.h"
 
 enum { TRIES = 3, KEPT_MAX = 256 };
-static const uint64_t kept_bytes_max = UINT64_C(1) << 30;
 
 /* ---- what became of it ---- */
 
@@ -204,7 +203,7 @@ static void keep(psy_broker *b)
     psy__kept_edit *k = malloc(sizeof *k + (size_t)b->shard_count * sizeof *k->firsts);
     psy__kept_edit **kept = k ? realloc(e->kept, (e->kept_count + 1) * sizeof *kept) : NULL;
     e->kept = kept ? kept : e->kept;
-    const int fd = kept && q->file.bytes <= kept_bytes_max ? dup(q->file.fd) : -1;
+    const int fd = kept && q->file.bytes <= psy__edits_kept_bytes_max ? dup(q->file.fd) : -1;
     if (fd < 0) { /* those before it lead nowhere without it */
         free(k);
         while (e->kept_count > 0) {
@@ -219,7 +218,7 @@ static void keep(psy_broker *b)
     memcpy(k->firsts, e->firsts, b->shard_count * sizeof *k->firsts);
     e->kept[e->kept_count++] = k;
     e->kept_bytes += k->bytes;
-    while (e->kept_count > KEPT_MAX || e->kept_bytes > kept_bytes_max) {
+    while (e->kept_count > KEPT_MAX || e->kept_bytes > psy__edits_kept_bytes_max) {
         drop_first_kept(b);
     }
 }

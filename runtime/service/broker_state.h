@@ -174,6 +174,7 @@ typedef struct psy__edit_outcome {
 } psy__edit_outcome;
 
 enum { PSY_EDITS_QUEUED = 32 };
+static const uint64_t psy__edits_kept_bytes_max = UINT64_C(1) << 30; /* of all that are kept */
 typedef enum psy__edits_phase { EDITS_IDLE = 0, EDITS_COUNTING, EDITS_BINDING, EDITS_FLIPPED, EDITS_GOING } psy__edits_phase;
 
 /* Changes of the data: broker_edit.c. */

@@ -16,11 +16,13 @@
 #ifndef PSY_SERVICE_EDIT_FILE_H
 #define PSY_SERVICE_EDIT_FILE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <psyne/edit.h>
 #include <psyne/status.h>
+#include <psyne/worker.h>
 
 #include "isa/module.h"
 
@@ -58,6 +60,16 @@ typedef struct psy__edit {
 /* Writes the file. INVALID names the edit that makes no sense, TOO_LARGE, NO_MEMORY, LIMIT, IO. Blocks for as long as a copy
  * takes; allocates. */
 PSY_NODISCARD psy_status psy__edit_make(const psy_edit *edits, uint32_t count, psy__edit *out);
+/* Other rows for a whole resident, which are read as psy_worker_load reads them. */
+typedef struct psy__edit_rows {
+    const psy_rows *rows;
+    psy_dtype dtype;
+    bool texts;
+} psy__edit_rows;
+
+/* The file that reloads all of these together. As psy__edit_make, and statuses of the callbacks; CANCELLED: told to stop. */
+PSY_NODISCARD psy_status psy__edit_make_reload(const psy__edit_rows *reloads, uint32_t count, const _Atomic bool *stop,
+                                               psy__edit *out);
 /* Takes a file that a peer made: `fd`, also when it fails. CORRUPT (not sealed, or not what it says), VERSION, TOO_LARGE (over
  * `most` bytes), INVALID. */
 PSY_NODISCARD psy_status psy__edit_take(int fd, uint64_t most, psy__edit *out);

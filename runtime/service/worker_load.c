@@ -62,10 +62,8 @@ psy_status psy__worker_load_rows(psy_worker *w, const psy_rows *rows, const psy_
     if (!declared) {
         return PSY_NOT_FOUND;
     }
-    for (uint32_t i = 0; i < w->dataset_count; i++) {
-        if (strcmp(w->datasets[i].name, rows->resident) == 0) {
-            return psy_fail(PSY_INVALID, "resident %s is loaded already", rows->resident);
-        }
+    if (psy_worker_has(w, rows->resident)) {
+        return psy_fail(PSY_INVALID, "resident %s is loaded already", rows->resident);
     }
     psy__dataset *more = realloc(w->datasets, (w->dataset_count + 1) * sizeof *more), data = {0};
     if (!more) {
@@ -90,6 +88,16 @@ psy_status psy_worker_load(psy_worker *w, const psy_rows *rows)
         return psy_fail(PSY_INVALID, "psy_worker_load: %s", w && w->started ? "the worker serves already" : "a null argument");
     }
     return psy__worker_load_rows(w, rows, &(psy__rows_range){.usual = true});
+}
+
+int psy_worker_has(const psy_worker *w, const char *resident)
+{
+    for (uint32_t i = 0; i < w->dataset_count; i++) {
+        if (strcmp(w->datasets[i].name, resident) == 0) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 void psy__worker_unload(psy_worker *w)

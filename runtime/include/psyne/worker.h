@@ -112,6 +112,9 @@ PSY_NODISCARD psy_status psy_worker_load_texts(psy_worker *worker, const char *r
  * nothing is loaded. Blocks; allocates. */
 PSY_NODISCARD psy_status psy_worker_restore(psy_worker *worker, const char *folder);
 
+/* Whether the resident is loaded. */
+int psy_worker_has(const psy_worker *worker, const char *resident);
+
 /* Binds sizes and reports ready. INVALID names a resident that was not loaded, or a size check that failed. */
 PSY_NODISCARD psy_status psy_worker_start(psy_worker *worker);
 
