@@ -143,7 +143,8 @@ static uint32_t counter_rows(void)
 {
     enum { SPARE = 64, MOST = PSY_COUNTERS_MAX_ROWS };
     const psy__serve_options *o = me.order.options;
-    const uint64_t broker = 2 * ((uint64_t)o->shards + o->clients), shard = 2 + (uint64_t)o->clients;
+    const uint64_t residents = me.order.served->data_count + me.order.served->snapshot.resident_count;
+    const uint64_t broker = 2 * ((uint64_t)o->shards + o->clients), shard = 2 + residents + (uint64_t)o->clients;
     const uint64_t rows = me.order.role == PSY_ROLE_OF_BROKER  ? broker
                           : me.order.role == PSY_ROLE_OF_SHARD ? shard
                                                                : broker + o->shards * shard;

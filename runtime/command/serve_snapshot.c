@@ -40,6 +40,9 @@ void psy__serve_plan_snapshot(psy__supervisor *s)
 void psy__serve_snapshot(psy__supervisor *s, bool always)
 {
     const psy__serve_message m = {.word = PSY_WORD_SNAPSHOT, .number = always};
+    if (s->phase != PSY_SERVE_RUNS) {
+        return; /* its last one is due anyway */
+    }
     if (!s->options->snapshot) {
         psy__log(&s->log, PSY_LOG_WARNING, "snapshot.refused",
                  PSY_TEXT("reason", "there is no folder for snapshots: start the service with --snapshot=FOLDER"));

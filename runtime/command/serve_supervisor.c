@@ -331,11 +331,7 @@ static void handle_signal(psy__supervisor *s, uint32_t number)
             s->told_ready = s->told_ready && ready_count(s) == s->child_count;
         }
         break;
-    case SIGUSR1:
-        if (s->phase == PSY_SERVE_RUNS) {
-            psy__serve_snapshot(s, true);
-        }
-        break;
+    case SIGUSR1: psy__serve_snapshot(s, true); break;
     case SIGTERM:
     case SIGINT:
         if (s->phase == PSY_SERVE_RUNS) {

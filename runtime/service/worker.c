@@ -294,6 +294,7 @@ psy_status psy_worker_start(psy_worker *w)
     if (!w->started) {
         psy__worker_unbind_all(w);
     } else {
+        psy__measure_worker_residents(w);
         PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->holder.shard), PSY__NUMBER(w->holder.shards),
                   PSY__TEXT(w->description));
     }

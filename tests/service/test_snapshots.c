@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "data/npy.h"
 #include "service/snapshot.h"
+#include "tests/mem/counters.h"
 #include "tests/service/served.h"
 #include "tests/service/snapped.h"
 
@@ -97,9 +98,9 @@ Test(snapshots, are_continued)
 static _Atomic bool hold_up;
 static _Atomic uint32_t held_up;
 
-static int wait_there(const char *operation, const char *name)
+static int wait_there(const char *operation, const char *whose)
 {
-    (void)name;
+    (void)whose;
     if (strcmp(operation, "write") == 0) {
         held_up++;
         for (uint64_t end = psy__now_ns() + 20 * second_ns; hold_up && psy__now_ns() < end;) {
@@ -332,6 +333,89 @@ Test(snapshots, wait_for_every_shard)
     close_service(&t);
 }
 
+/* ---- what is counted ---- */
+
+typedef struct counted {
+    uint64_t edits, kept, snapshots, version, timestamp, rows, bytes, kept_rows;
+    uint32_t residents;
+} counted;
+
+static counted count_all(const char *folder)
+{
+    counted c = {0};
+    psy_counters_snapshot *s = read_counters(folder);
+    const psy_counters_view *v;
+    for (uint32_t i = 0; (v = psy_counters_view_at(s, i)) != NULL; i++) {
+        if (v->section == PSY_COUNTERS_OF_DATA) {
+            c.edits += v->values[PSY_DATA_COUNTER_edits];
+            c.kept += v->values[PSY_DATA_COUNTER_edits_kept];
+            c.snapshots += v->values[PSY_DATA_COUNTER_snapshots];
+            c.version += v->values[PSY_DATA_COUNTER_snapshot_version];
+            c.timestamp += v->values[PSY_DATA_COUNTER_snapshot_timestamp];
+        } else if (v->section == PSY_COUNTERS_OF_RESIDENT) {
+            const bool rows = strcmp(v->label, "snapshots-counted/rows") == 0;
+            c.residents++;
+            c.rows += rows ? v->values[PSY_RESIDENT_COUNTER_rows] : 0;
+            c.bytes += rows ? v->values[PSY_RESIDENT_COUNTER_bytes] : 0;
+            c.kept_rows += strcmp(v->label, "snapshots-counted/kept") == 0 ? v->values[PSY_RESIDENT_COUNTER_rows] : 0;
+        }
+    }
+    psy_counters_release(s);
+    return c;
+}
+
+Test(snapshots, are_counted)
+{
+    static edited e;
+    scratch counters_folder = scratch_make();
+    snapped_folder f = snapped_make();
+    psy_counters *counters = make_counters(scratch_name(&counters_folder, "snapshots.counters").text, 256);
+    psy_module *module = open_program(EDITED_MODULE);
+    psy_service *service;
+    psy_service_options o = {
+        .broker = {.uri = "inproc://snapshots-counted", .module = module, .shards = 2, .counters = counters},
+        .worker = {.engine = "cpu", .counters = counters}};
+    cr_assert_eq(psy_service_create(&o, &service), PSY_OK, "%s", psy_detail());
+    psy_module_close(module);
+    edited_init(&e, 181);
+    for (uint32_t i = 0; i < 2; i++) {
+        edited_load(&e, psy_service_worker(service, i));
+    }
+    cr_assert_eq(psy_service_start(service, 0), PSY_OK, "%s", psy_detail());
+    e.agent = psy_service_agent(service);
+    edited_connect(&e, psy_service_uri(service), 24);
+    uint64_t version;
+    for (int i = 0; i < 3; i++) {
+        snapped_change(service, &e);
+    }
+    cr_assert_eq(snapped_take(service, &e, &f, &version), PSY_OK, "%s", psy_detail());
+    snapped_change(service, &e);
+    counted c = {0};
+    const edited_data *d = edited_at(&e, e.made);
+    for (uint64_t end = psy__now_ns() + 20 * second_ns; c.edits < 4 && psy__now_ns() < end;) {
+        edited_serve(&e);
+        c = count_all(counters_folder.path);
+    }
+    cr_assert_eq(c.edits, 4u);
+    cr_assert_eq(c.kept, 1u);
+    cr_assert_eq(c.snapshots, 1u);
+    cr_assert_eq(c.version, 4u);
+    cr_assert_gt(c.timestamp, UINT64_C(1600000000000000000));
+    for (uint64_t end = psy__now_ns() + 20 * second_ns; (c.rows != d->rows || c.kept_rows != d->kept) && psy__now_ns() < end;) {
+        edited_serve(&e);
+        c = count_all(counters_folder.path);
+    }
+    cr_assert_eq(c.residents, 12u);
+    cr_assert_eq(c.rows, (uint64_t)d->rows);
+    cr_assert_eq(c.bytes, d->rows * sizeof d->row[0]);
+    cr_assert_eq(c.kept_rows, (uint64_t)d->kept);
+    snapped_close(service, &e);
+    cr_assert_eq(count_all(counters_folder.path).residents, 0u, "their rows are given back");
+    psy_counters_destroy(counters);
+    snapped_end(&f);
+    scratch_end(&counters_folder);
+}
+
 /* ---- what NumPy reads ---- */
 
 Test(snapshots, are_arrays_of_numpy)
@@ -345,10 +429,10 @@ Test(snapshots, are_arrays_of_numpy)
     const edited_data *d = edited_at(&e, version);
     char path[400];
     for (int shard = 0; shard < 2; shard++) {
-        char name[64];
+        char file[64];
         psy__npy npy;
-        snprintf(name, sizeof name, "rows.shard-%d-of-2.npy", shard);
-        snapped_file(&f, name, path);
+        snprintf(file, sizeof file, "rows.shard-%d-of-2.npy", shard);
+        snapped_file(&f, file, path);
         cr_assert_eq(psy__npy_open(path, &npy), PSY_OK, "%s", psy_detail());
         cr_assert_eq(npy.dtype, PSY_F32);
         cr_assert_eq(npy.rank, 2u);

@@ -37,7 +37,7 @@ typedef struct psy_broker_options {
     uint32_t shards;          /* 1 .. 64; 0 = 1 */
     uint32_t in_flight;       /* requests inside the service at most; 0 = 4096 */
     uint32_t clients;         /* connections at most; 0 = 64 */
-    /* Where it counts: three rows, three for each shard and client, nine for each pipeline; outlives the broker. What gets no
+    /* Where it counts: four rows, three for each shard and client, nine for each pipeline; outlives the broker. What gets no
      * row goes uncounted. NULL: nothing is counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the broker; NULL: nobody is told */

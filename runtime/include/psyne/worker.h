@@ -44,7 +44,7 @@ typedef struct psy_worker_options {
     uint64_t connect_timeout_ns; /* 0 = 10 s */
     uint64_t arena_bytes;        /* working memory per message at most; 0 = 1 GiB */
     int validate;                /* vulkan: validation layers; any message fails the run */
-    /* Where it counts: four rows, and one for each client; outlives the worker. What gets no row goes uncounted. NULL: nothing
+    /* Where it counts: four rows, one for each resident, and one for each client; outlives the worker. What gets no row goes uncounted. NULL: nothing
      * is counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the worker; NULL: nobody is told */
