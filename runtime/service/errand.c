@@ -5,10 +5,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { NICE = 10 };
 
 static void *run(void *one)
 {
     psy__errand *e = one;
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* this thread's; where it may not, it is as important as all */
     e->status = e->run(e->context, &e->stop);
     if (e->status != PSY_OK) {
         snprintf(e->why, sizeof e->why, "%s", psy_detail());

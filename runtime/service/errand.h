@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One piece of work that blocks, such as writing files: done by a thread that lives no longer than that, while its agent goes
- * on and looks now and then whether it has ended.
+ * on and looks now and then whether it has ended. It gives way to who serves: its priority is a lower one (nice 10).
  *
  *   psy__errand_begin(&errand, write_rows, context);
  *   while ((status = psy__errand_poll(&errand)) == PSY_EMPTY) { ... }     // OK, or why not, as this thread's detail says

@@ -20,7 +20,7 @@
 #include "service/snapshot.h"
 
 static const char list_name[] = "snapshot", new_list_name[] = "snapshot.new";
-static const uint64_t chunk_bytes = UINT64_C(1) << 22, zero_key[2] = {0, 0};
+static const uint64_t chunk_bytes = UINT64_C(1) << 20, zero_key[2] = {0, 0};
 
 int (*psy__snapshot_fault)(const char *operation, const char *name);
 

@@ -142,6 +142,36 @@ touch store.npy
 ok 'the snapshot is what is served then' every 'start "${apart[@]}" --snapshot shots2' 'has 50 2' "grep -q 'snapshot.older .*resident=stored' log"
 stop
 
+# ---- what the service manager hears ----
+
+cat >manager.py <<'P'
+import os, signal, socket, subprocess, sys
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind("manager")
+manager.settimeout(60)
+heard = []
+def until(*whats):
+    while not heard or not all(what in heard[-1] for what in whats):
+        heard.append(manager.recv(4096).decode())
+service = subprocess.Popen(sys.argv[2:], stderr=open("log", "w"), env=dict(os.environ, NOTIFY_SOCKET=os.path.abspath("manager")))
+try:
+    until("READY=1")
+    service.send_signal(signal.SIGUSR1)
+    until("STATUS=serving ipc://", "snapshot of version ")
+    subprocess.run([sys.argv[1] + "/tests/command/serve_edit", "ipc://" + os.path.abspath("s"), "70", "7"], check=True, stdout=subprocess.DEVNULL)
+    service.send_signal(signal.SIGTERM)
+    until("STOPPING=1")
+    until("EXTEND_TIMEOUT_USEC=")
+    assert service.wait(60) == 0
+finally:
+    service.kill()
+P
+if type -P python3 >/dev/null; then
+    ok 'the manager hears of snapshots, and gives the last one time' eval 'timeout 100 python3 manager.py "$build" "$psynec" serve "${all[@]}" --snapshot shots 2>>err'
+else
+    skip 'the manager hears of snapshots' 'python3 was not found'
+fi
+
 # ---- what is wrong with it ----
 
 run serve "${all[@]}" --snapshot none/shots && ok 'a folder that cannot be' both is "$status" 1 says 'snapshot none/shots'
