@@ -143,8 +143,9 @@ static uint32_t counter_rows(void)
 {
     enum { SPARE = 64, MOST = PSY_COUNTERS_MAX_ROWS };
     const psy__serve_options *o = me.order.options;
+    const uint64_t residents = me.order.served->data_count + me.order.served->snapshot.resident_count;
     const uint64_t broker = 2 * ((uint64_t)(o->shards_max ? o->shards_max : o->shards) + o->clients),
-                   shard = 2 + (uint64_t)o->clients;
+                   shard = 2 + residents + (uint64_t)o->clients;
     const uint64_t rows = me.order.role == PSY_ROLE_OF_BROKER  ? broker
                           : me.order.role == PSY_ROLE_OF_SHARD ? shard
                                                                : broker + o->shards * shard;
@@ -238,36 +239,48 @@ static void serve_beside(void)
     }
 }
 
-/* Rows on their way: loading stops where the service is stopped. */
-static psy_status fill_row(void *context, uint64_t row, void *out)
+/* Rows on their way: loading stops where the service is stopped. `told`: how many of the resident were told before. */
+static psy_status look_at_loading(void *told, const char *resident, uint64_t rows, uint64_t all)
 {
-    const psy_rows *rows = context;
+    uint64_t *last = told;
+    (void)resident;
+    (void)all;
     beat();
     serve_beside();
-    atomic_fetch_add_explicit(&me.order.shared->rows, 1, memory_order_relaxed);
-    return stopped() ? psy_fail(PSY_CLOSED, "the service was stopped") : rows->fill(rows->context, row, out);
+    atomic_fetch_add_explicit(&me.order.shared->rows, rows > *last ? rows - *last : 0, memory_order_relaxed);
+    *last = rows;
+    return stopped() ? psy_fail(PSY_CLOSED, "the service was stopped") : PSY_OK;
 }
 
-static psy_status row_key(void *context, uint64_t row, uint64_t *key)
+/* The last snapshot, if there is one. */
+static psy_status restore(psy_worker *worker, uint32_t shard)
 {
-    const psy_rows *rows = context;
-    return stopped() ? psy_fail(PSY_CLOSED, "the service was stopped") : rows->key(rows->context, row, key);
+    const char *folder = me.order.options->snapshot;
+    const uint64_t start_ns = psy__now_ns();
+    psy_status status = folder ? psy_worker_restore(worker, folder) : PSY_NOT_FOUND;
+    if (status == PSY_OK) {
+        psy_worker_counts counts;
+        psy_worker_get_counts(worker, &counts);
+        psy__log(&me.log, PSY_LOG_INFO, "data.restored", PSY_NUMBER("shard", shard), PSY_NUMBER("version", counts.data_version),
+                 PSY_NUMBER("ms", (psy__now_ns() - start_ns) / 1000000));
+    }
+    return status == PSY_NOT_FOUND ? PSY_OK : status;
 }
 
 static psy_status load(psy_worker *worker, uint32_t shard)
 {
-    psy_status status = PSY_OK;
     psy_worker_part part;
     psy_worker_get_part(worker, &part);
     if (part.moves) {
         return PSY_OK; /* other shards have them */
     }
+    psy_status status = restore(worker, shard);
     for (uint32_t i = 0; status == PSY_OK && i < me.order.served->data_count; i++) {
-        psy_rows rows = me.order.served->data[i].rows;
+        const psy_rows rows = me.order.served->data[i].rows;
         const uint64_t start_ns = psy__now_ns();
-        rows.fill = fill_row;
-        rows.key = rows.key ? row_key : NULL;
-        rows.context = &me.order.served->data[i].rows;
+        if (psy_worker_has(worker, rows.resident)) {
+            continue;
+        }
         pthread_mutex_lock(&me.loading);
         status = psy_worker_load(worker, &rows);
         pthread_mutex_unlock(&me.loading);
@@ -310,6 +323,7 @@ static bool is_dismissed(const psy_worker *worker)
 static psy_worker *create_worker(uint32_t shard)
 {
     const psy__serve_options *o = me.order.options;
+    uint64_t told = 0;
     const psy_worker_options options = {.uri = o->socket,
                                         .shard = shard,
                                         .engine = o->engine,
@@ -318,6 +332,8 @@ static psy_worker *create_worker(uint32_t shard)
                                         .max_wait_ns = UINT64_C(1000) * o->max_wait_us,
                                         .counters = me.counters,
                                         .log = &me.log.log,
+                                        .progress = look_at_loading,
+                                        .progress_context = &told,
                                         .agent = {me.beside ? work_beside : NULL, me.beside}};
     psy_worker *worker = NULL;
     psy_status status = psy_worker_create(&options, &worker);
@@ -507,6 +523,7 @@ static void set_signals(void)
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGINT, &ignore, NULL);
     sigaction(SIGHUP, &ignore, NULL);
+    sigaction(SIGUSR1, &ignore, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -517,6 +534,8 @@ _Noreturn void psy__serve_child(const psy__serve_order *order)
     char title[16];
     pthread_t listener;
     me.order = *order;
+    me.requests.served = order->served;
+    me.requests.snapshot_folder = order->options->snapshot;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     set_signals();
     if (getppid() != order->parent) {

@@ -6,12 +6,16 @@
  *                          LOST: its broker is gone            FAILED: why it ends
  *                          ADDED, REFUSED: what became of ADD or REMOVE
  *                          JOIN: the shards are about to change, and new ones may come; RESHARDED: what became of it
+ *                          SNAPSHOT_DONE, DATA_DONE: what became of SNAPSHOT or DATA, of which version `number`
+ *                          SAVING: nothing is under way any more, and a last snapshot is written
  *                          DRAINED: nothing is under way any more, or the time for that is over; it waits for STOP
  *   supervisor -> child    DRAIN: take nothing new, and finish what is under way within `number` milliseconds
  *                          STOP: end                           LOG: a descriptor, to which the log goes from now on
  *                          ADD: the module in the file `text`, whose hash is `number`, under name and version
  *                          REMOVE: the program of that name and version
  *                          RESHARD: so many shards as `number` says; 0: those that there are, after all
+ *                          SNAPSHOT: write one; if `number` is 0, only where the data has changed since the last one
+ *                          DATA: a descriptor of a list of `number` residents, NAME\0FILE\0KEYS\0, that are to be reloaded
  *                          RULES: a descriptor of a file with `number` of psy_rule, which hold from now on */
 #ifndef PSY_COMMAND_SERVE_CHILD_H
 #define PSY_COMMAND_SERVE_CHILD_H
@@ -38,7 +42,12 @@ typedef enum psy__serve_word {
     PSY_WORD_REMOVE,
     PSY_WORD_RESHARD,
     PSY_WORD_JOIN,
-    PSY_WORD_RESHARDED
+    PSY_WORD_RESHARDED,
+    PSY_WORD_SNAPSHOT,
+    PSY_WORD_SNAPSHOT_DONE,
+    PSY_WORD_DATA,
+    PSY_WORD_DATA_DONE,
+    PSY_WORD_SAVING
 } psy__serve_word;
 
 typedef struct psy__serve_message {
@@ -49,6 +58,7 @@ typedef struct psy__serve_message {
     char text[512];
 } psy__serve_message;
 
+#define PSY_SERVE_SAVE_NS UINT64_C(600000000000) /* how long the last snapshot may take */
 enum { PSY_SERVE_CHILDREN_MAX = 2 + PSY_SHARDS_MAX };
 
 /* In memory that all processes of a service share. */

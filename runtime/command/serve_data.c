@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
 #include "command/serve_data.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/near.h"
 #include "command/json_text.h"
@@ -59,7 +62,7 @@ static void open_programs(opening *a)
 
 /* ---- data ---- */
 
-static const psy_module *module_with(const psy__served *served, const char *resident)
+const psy_module *psy__served_module_with(const psy__served *served, const char *resident)
 {
     for (uint32_t i = 0; i < served->program_count; i++) {
         const psy_module *m = served->programs[i].module;
@@ -107,17 +110,24 @@ static void open_data(opening *a)
     const psy__named_list *list = &a->o->data;
     a->served->data = calloc(list->count + 1, sizeof *a->served->data);
     a->served->files = calloc(list->count + 1, sizeof *a->served->files);
-    if (!a->served->data || !a->served->files) {
+    a->served->paths = calloc(list->count + 1, sizeof *a->served->paths);
+    if (!a->served->data || !a->served->files || !a->served->paths) {
         psy__no_memory();
     }
     for (uint32_t i = 0; i < list->count; i++) {
         const char *name = list->at[i].name;
-        const psy_module *m = module_with(a->served, name);
+        const psy_module *m = psy__served_module_with(a->served, name);
         psy__rows *rows = &a->served->data[a->served->data_count];
-        (void)stat(list->at[i].file, &a->served->files[a->served->data_count]); /* opening says what is wrong */
+        const char *keys = file_named(&a->o->keys, name);
+        psy__data_files *files = &a->served->files[a->served->data_count];
+        a->served->paths[a->served->data_count] = list->at[i].file;
+        (void)stat(list->at[i].file, &files->data); /* opening says what is wrong */
+        if (keys) {
+            (void)stat(keys, &files->keys);
+        }
         if (!m) {
             no_such_resident(a, "data", name);
-        } else if (psy__rows_open(m, name, list->at[i].file, file_named(&a->o->keys, name), rows) != PSY_OK) {
+        } else if (psy__rows_open(m, name, list->at[i].file, keys, rows) != PSY_OK) {
             complain(a, "%s", psy_detail());
         } else {
             a->served->data_count++;
@@ -125,13 +135,32 @@ static void open_data(opening *a)
     }
     for (uint32_t i = 0; i < a->o->keys.count; i++) {
         const char *name = a->o->keys.at[i].name;
-        if (!module_with(a->served, name)) {
+        if (!psy__served_module_with(a->served, name)) {
             no_such_resident(a, "keys", name);
         } else if (!file_named(list, name)) {
             complain(a, "keys: resident `%.100s` has keys and no data: --data=%.100s=FILE", name, name);
         }
     }
 }
+
+/* The snapshot that the service begins with, if there is one. */
+static void open_snapshot(opening *a)
+{
+    const char *path = a->o->snapshot;
+    int folder;
+    if (!path || psy__snapshot_open_folder(path, &folder) != PSY_OK) { /* it will be made, or that says what is wrong */
+        return;
+    }
+    const psy_status status = psy__snapshot_read(folder, &a->served->snapshot);
+    if (status == PSY_OK && fstatat(folder, "snapshot", &a->served->snapshot_file, AT_SYMLINK_NOFOLLOW) == 0) {
+        a->served->has_snapshot = true;
+    } else if (status != PSY_NOT_FOUND) {
+        complain(a, "snapshot in %s: %s", path, psy_detail());
+    }
+    close(folder);
+}
+
+const char *psy__served_keys(const psy__serve_options *o, const char *resident) { return file_named(&o->keys, resident); }
 
 /* Every resident of every module. */
 static void find_missing(opening *a)
@@ -140,7 +169,8 @@ static void find_missing(opening *a)
         const psy_module *m = a->served->programs[i].module;
         const char *name;
         for (uint32_t k = 0; m && (name = psy_module_resident(m, k)) != NULL; k++) {
-            if (!file_named(&a->o->data, name)) {
+            if (!file_named(&a->o->data, name) &&
+                !(a->served->has_snapshot && psy__snapshot_find(&a->served->snapshot, name))) {
                 complain(a, "resident `%.100s` of %s has no data: --data=%.100s=FILE", name, a->o->modules.at[i].file, name);
             }
         }
@@ -155,6 +185,7 @@ bool psy__served_open(const psy__serve_options *o, void (*say)(void *context, co
     open_programs(&a);
     if (!a.failed) { /* what a broken module lacks is no news */
         open_data(&a);
+        open_snapshot(&a);
         find_missing(&a);
     }
     if (a.failed) {
@@ -204,25 +235,46 @@ void psy__served_close(psy__served *served)
     for (uint32_t i = 0; i < served->program_count; i++) {
         psy_module_close(served->programs[i].module);
     }
+    if (served->has_snapshot) {
+        psy__snapshot_fini(&served->snapshot);
+    }
     free(served->data);
+    free(served->paths);
     free(served->files);
     free(served->programs);
     *served = (psy__served){0};
 }
 
-bool psy__served_same_file(const psy__served *a, const psy__served *b, uint32_t i)
+static bool is_same(const struct stat *x, const struct stat *y)
 {
-    const struct stat *x = &a->files[i], *y = &b->files[i];
     return x->st_dev == y->st_dev && x->st_ino == y->st_ino && x->st_size == y->st_size &&
            x->st_mtim.tv_sec == y->st_mtim.tv_sec && x->st_mtim.tv_nsec == y->st_mtim.tv_nsec;
+}
+
+bool psy__served_same_file(const psy__served *a, const psy__served *b, uint32_t i)
+{
+    return is_same(&a->files[i].data, &b->files[i].data) && is_same(&a->files[i].keys, &b->files[i].keys);
+}
+
+bool psy__served_is_newer(const psy__served *served, uint32_t i)
+{
+    const struct timespec *file = &served->files[i].data.st_mtim, *snapshot = &served->snapshot_file.st_mtim;
+    return file->tv_sec > snapshot->tv_sec || (file->tv_sec == snapshot->tv_sec && file->tv_nsec > snapshot->tv_nsec);
 }
 
 uint64_t psy__served_rows(const psy__served *served, uint32_t shards)
 {
     uint64_t all = 0;
+    for (uint32_t i = 0; served->has_snapshot && i < served->snapshot.resident_count; i++) {
+        const psy__snapshot_resident *r = &served->snapshot.residents[i];
+        all += psy__served_module_with(served, r->name) ? r->dims[0] * (r->placement == PSY_PLACE_REPLICATED ? shards : 1) : 0;
+    }
     for (uint32_t i = 0; i < served->data_count; i++) {
         const psy_rows *r = &served->data[i].rows;
-        const psy__module *m = &module_with(served, r->resident)->decoded;
+        if (served->has_snapshot && psy__snapshot_find(&served->snapshot, r->resident)) {
+            continue;
+        }
+        const psy__module *m = &psy__served_module_with(served, r->resident)->decoded;
         const bool all_have_it = m->residents[psy__module_find_resident(m, r->resident)].placement == PSY_PLACE_REPLICATED;
         all += (r->rank ? r->dims[0] : 1) * (all_have_it ? shards : 1);
     }
@@ -266,6 +318,10 @@ void psy__served_print(const psy__served *served, const psy__serve_options *o, F
         const psy_rows *r = &served->data[i].rows;
         fprintf(to, "data %s: %s, %s\n", r->resident, o->data.at[i].file, shape_text(r, shape, sizeof shape));
     }
+    if (served->has_snapshot) {
+        fprintf(to, "snapshot: %s, version %" PRIu64 ", residents: %" PRIu32 "; it is served in place of their files\n",
+                o->snapshot, served->snapshot.version, served->snapshot.resident_count);
+    }
 }
 
 void psy__served_print_json(const psy__served *served, const psy__serve_options *o, FILE *to)
@@ -298,5 +354,12 @@ void psy__served_print_json(const psy__served *served, const psy__serve_options 
         }
         fputs("]}", to);
     }
-    fputs("]}\n", to);
+    fputs("]", to);
+    if (served->has_snapshot) {
+        fputs(",\"snapshot\":{\"folder\":", to);
+        psy__json_text(to, o->snapshot);
+        fprintf(to, ",\"version\":%" PRIu64 ",\"residents\":%" PRIu32 "}", served->snapshot.version,
+                served->snapshot.resident_count);
+    }
+    fputs("}\n", to);
 }

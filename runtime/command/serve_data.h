@@ -11,6 +11,7 @@
 
 #include "command/serve_options.h"
 #include "data/rows.h"
+#include "service/snapshot.h"
 
 typedef struct psy__served_program {
     char name[64];
@@ -18,11 +19,19 @@ typedef struct psy__served_program {
     psy_module *module;
 } psy__served_program;
 
+typedef struct psy__data_files {
+    struct stat data, keys; /* keys: zeroes where there are none */
+} psy__data_files;
+
 typedef struct psy__served {
     psy__served_program *programs;
-    psy__rows *data;    /* as the options' list */
-    struct stat *files; /* of the data, as they were when they were opened */
+    psy__rows *data;        /* as the options' list */
+    psy__data_files *files; /* of the data, as they were when they were opened */
     uint32_t program_count, data_count;
+    bool has_snapshot; /* in the folder of the options */
+    psy__snapshot snapshot;
+    struct stat snapshot_file;
+    const char **paths; /* of the data: the options' */
 } psy__served;
 
 /* Opens all, and says all that is wrong. False: something is; then nothing is open. Blocks on the files; allocates. */
@@ -38,6 +47,15 @@ void psy__served_put(psy__served *served, const psy__served_program *program, bo
 
 /* Whether data `i` is of one and the same file in both, unchanged. */
 bool psy__served_same_file(const psy__served *a, const psy__served *b, uint32_t i);
+
+/* One that declares the resident, or NULL. */
+const psy_module *psy__served_module_with(const psy__served *served, const char *resident);
+
+/* Whether data `i` was written after the snapshot. */
+bool psy__served_is_newer(const psy__served *served, uint32_t i);
+
+/* The file of a resident's keys; NULL: there is none. */
+const char *psy__served_keys(const psy__serve_options *o, const char *resident);
 
 /* How many rows all shards together load of it. */
 uint64_t psy__served_rows(const psy__served *served, uint32_t shards);

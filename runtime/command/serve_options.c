@@ -38,6 +38,8 @@ static const setting settings[] = {
     {PSY_OPTION_SERVE_SHARDS_MAX, NUMBER, false, AT(shards_max), 0, PSY_SHARDS_MAX, 0, NULL},
     {PSY_OPTION_SERVE_DATA, FILES, false, AT(data), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_KEYS, FILES, false, AT(keys), 0, 0, 0, NULL},
+    {PSY_OPTION_SERVE_SNAPSHOT, PATH, false, AT(snapshot), 0, 0, 0, NULL},
+    {PSY_OPTION_SERVE_SNAPSHOT_EVERY, NUMBER, true, AT(snapshot_every), 0, 31536000, 0, NULL},
     {PSY_OPTION_SERVE_ENGINE, TEXT, false, AT(engine), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_DEVICE, TEXT, false, AT(device), 0, 0, 0, NULL},
     {PSY_OPTION_SERVE_AGENTS, CHOICE, false, AT(agents), 0, 0, PSY_AGENTS_PROCESSES, agents},

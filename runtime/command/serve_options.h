@@ -32,12 +32,12 @@ typedef enum psy__serve_agents { PSY_AGENTS_PROCESSES, PSY_AGENTS_THREADS, PSY_A
 typedef struct psy__serve_options {
     psy__named_list modules, data, keys, allow; /* allow: rules are names */
     char *socket;                               /* an address: ipc:///path */
-    char *engine, *device, *log, *socket_group, *listen;
+    char *engine, *device, *log, *socket_group, *listen, *snapshot;
     uint32_t socket_mode; /* 0: the library's choice */
     uint32_t max_request_bytes, max_reply_bytes, max_partial_bytes, client_programs, client_program_bytes;
     uint32_t client_arena_bytes, client_work;
     uint32_t shards, shards_max, in_flight, clients, max_batch, max_wait_us, agents, counters;
-    uint32_t log_format, log_level, drain_ms, restarts;
+    uint32_t log_format, log_level, drain_ms, restarts, snapshot_every;
     /* Of the command line only. */
     char *config;
     uint32_t ready_fd;

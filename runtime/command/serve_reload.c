@@ -24,7 +24,7 @@ static void keep(psy__supervisor *s, const char *key, const char *name, const ch
 }
 
 /* What differs and stays as it is. */
-static void say_what_stays(psy__supervisor *s, const psy__serve_options *wanted, const psy__served *fresh)
+static void say_what_stays(psy__supervisor *s, const psy__serve_options *wanted)
 {
     const char *key;
     size_t at = 0;
@@ -35,11 +35,6 @@ static void say_what_stays(psy__supervisor *s, const psy__serve_options *wanted,
             psy__log(&s->log, PSY_LOG_INFO, "config.changed", PSY_TEXT("key", key));
         } else {
             keep(s, key, "", "it cannot change while the service runs: start the service again");
-        }
-    }
-    for (uint32_t i = 0; i < s->served->data_count && i < fresh->data_count; i++) {
-        if (!psy__served_same_file(s->served, fresh, i)) {
-            keep(s, "data", s->options->data.at[i].name, "the file has changed: start the service again to load it");
         }
     }
 }
@@ -175,6 +170,8 @@ static void take_over(psy__supervisor *s, psy__serve_options *wanted)
     s->options->log_format = wanted->log_format;
     s->options->drain_ms = wanted->drain_ms;
     s->options->restarts = wanted->restarts;
+    s->options->snapshot_every = wanted->snapshot_every;
+    psy__serve_plan_snapshot(s);
 }
 
 void psy__serve_reload(psy__supervisor *s)
@@ -200,7 +197,8 @@ void psy__serve_reload(psy__supervisor *s)
         hand_out_log(s, log);
         atomic_store(&s->shared->log.level, wanted.log_level);
         atomic_store(&s->shared->log.json, wanted.log_format);
-        say_what_stays(s, &wanted, &fresh);
+        say_what_stays(s, &wanted);
+        psy__serve_change_data(s, &fresh);
         change_programs(s, &wanted, &fresh);
         take_over(s, &wanted);
         hand_out_rules(s, rules);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "service/broker_state.h"
 
 /* ---- hearing ---- */
 
@@ -69,6 +70,35 @@ static void keep_program(psy__serve_requests *r, int control, const psy__serve_m
     }
 }
 
+/* A snapshot that is asked for while one is taken comes after it only if the data has changed. */
+static void want_snapshot(psy__serve_requests *r, bool always)
+{
+    if (r->snapshot_folder && r->snapshot != PSY_SNAPSHOT_WANTED) {
+        r->snapshot = always ? PSY_SNAPSHOT_WANTED : PSY_SNAPSHOT_IF_CHANGED;
+        atomic_store_explicit(&r->waiting, 1, memory_order_release);
+    }
+}
+
+static void answer_version(int control, uint32_t word, psy_status status, uint64_t version)
+{
+    psy__serve_message m = {.word = word, .status = status, .number = version};
+    snprintf(m.text, sizeof m.text, "%s", status == PSY_OK ? "" : psy_detail());
+    (void)psy__serve_tell(control, &m, -1);
+}
+
+static void keep_data(psy__serve_requests *r, int control, int fd, uint64_t count)
+{
+    pthread_mutex_lock(&r->lock);
+    const psy_status status = psy__reread_begin(&r->reread, r->served, r->snapshot_folder != NULL, fd, count);
+    if (status == PSY_OK) {
+        atomic_store_explicit(&r->waiting, 1, memory_order_release);
+    }
+    pthread_mutex_unlock(&r->lock);
+    if (status != PSY_OK) {
+        answer_version(control, PSY_WORD_DATA_DONE, status, 0);
+    }
+}
+
 void psy__serve_requests_take(psy__serve_requests *r, int control, const psy__serve_message *m, int fd)
 {
     switch (m->word) {
@@ -76,6 +106,12 @@ void psy__serve_requests_take(psy__serve_requests *r, int control, const psy__se
         atomic_store(&r->drain_until_ns, psy__add_ns(psy__now_ns(), m->number * 1000000) | 1);
         atomic_store_explicit(&r->waiting, 1, memory_order_release);
         break;
+    case PSY_WORD_SNAPSHOT:
+        pthread_mutex_lock(&r->lock);
+        want_snapshot(r, m->number != 0);
+        pthread_mutex_unlock(&r->lock);
+        break;
+    case PSY_WORD_DATA: keep_data(r, control, fd, m->number); break;
     case PSY_WORD_RULES: keep_rules(r, fd, m->number); break;
     case PSY_WORD_RESHARD:
         pthread_mutex_lock(&r->lock);
@@ -91,6 +127,72 @@ void psy__serve_requests_take(psy__serve_requests *r, int control, const psy__se
 }
 
 /* ---- doing ---- */
+
+/* True: none is wanted or taken. */
+static bool advance_snapshot(psy__serve_requests *r, psy_broker *broker, int control)
+{
+    psy_broker_counts counts;
+    psy_status status;
+    uint64_t version = 0;
+    if (r->snapshot_ticket) {
+        status = psy_broker_snapshot_status(broker, r->snapshot_ticket, &version);
+        if (status == PSY_EMPTY) {
+            return false;
+        }
+        r->snapshot_ticket = 0;
+        answer_version(control, PSY_WORD_SNAPSHOT_DONE, status, version);
+    }
+    if (r->snapshot == PSY_SNAPSHOT_NONE) {
+        return true;
+    }
+    const bool always = r->snapshot == PSY_SNAPSHOT_WANTED;
+    r->snapshot = PSY_SNAPSHOT_NONE;
+    psy_broker_get_counts(broker, &counts);
+    if (!always && (counts.snapshot_version == counts.data_version || (counts.snapshot_version == 0 && counts.edits == 0))) {
+        return true;
+    }
+    status = psy_broker_snapshot(broker, r->snapshot_folder, &r->snapshot_ticket);
+    if (status != PSY_OK) {
+        r->snapshot_ticket = 0;
+        answer_version(control, PSY_WORD_SNAPSHOT_DONE, status, 0);
+    }
+    return status != PSY_OK;
+}
+
+/* More edits are kept for shards that come later than there is room for all along: a snapshot relieves. */
+static void look_at_kept(psy__serve_requests *r, psy_broker *broker)
+{
+    enum { ROUNDS = 256, KEPT = 128 };
+    psy_broker_counts counts;
+    if (!r->snapshot_folder || ++r->rounds < ROUNDS) {
+        return;
+    }
+    r->rounds = 0;
+    psy_broker_get_counts(broker, &counts);
+    if (counts.edits_kept >= KEPT || counts.edits_kept_bytes >= psy__edits_kept_bytes_max / 2) {
+        pthread_mutex_lock(&r->lock);
+        want_snapshot(r, false);
+        pthread_mutex_unlock(&r->lock);
+    }
+}
+
+/* What has changed since the last snapshot is written before it ends; true: it is, or cannot be. */
+static bool is_saved(psy__serve_requests *r, psy_broker *broker, int control)
+{
+    psy_broker_health health;
+    psy_broker_get_health(broker, &health);
+    if (!r->snapshot_folder || !health.drained || health.shards_ready < health.shards) {
+        return true;
+    }
+    if (!r->saved) {
+        r->saved = true;
+        want_snapshot(r, false);
+        if (!advance_snapshot(r, broker, control)) {
+            answer_version(control, PSY_WORD_SAVING, PSY_OK, 0);
+        }
+    }
+    return advance_snapshot(r, broker, control);
+}
 
 static bool is_drained(const psy__serve_requests *r, psy_broker *broker)
 {
@@ -157,6 +259,7 @@ static bool advance_shards(psy__serve_requests *r, psy_broker *broker, int contr
 
 bool psy__serve_requests_mind(psy__serve_requests *r, psy_broker *broker, psy__log_out *log, int control)
 {
+    look_at_kept(r, broker);
     if (!atomic_load_explicit(&r->waiting, memory_order_acquire)) {
         return false;
     }
@@ -174,8 +277,18 @@ bool psy__serve_requests_mind(psy__serve_requests *r, psy_broker *broker, psy__l
     }
     r->program_count = left;
     const bool reshards = advance_shards(r, broker, control);
+    uint64_t version = 0;
+    if (r->reread.phase != PSY_REREAD_IDLE) {
+        const psy_status status = psy__reread_step(&r->reread, broker, &version);
+        if (status != PSY_EMPTY) {
+            answer_version(control, PSY_WORD_DATA_DONE, status, version);
+            want_snapshot(r, false);
+        }
+    }
+    const bool idle = advance_snapshot(r, broker, control) && r->reread.phase == PSY_REREAD_IDLE;
     const bool drains = atomic_load_explicit(&r->drain_until_ns, memory_order_relaxed) != 0;
-    atomic_store_explicit(&r->waiting, left > 0 || drains || reshards, memory_order_relaxed);
+    atomic_store_explicit(&r->waiting, left > 0 || drains || reshards || !idle, memory_order_relaxed);
+    const bool ends = is_drained(r, broker) && is_saved(r, broker, control);
     pthread_mutex_unlock(&r->lock);
-    return is_drained(r, broker);
+    return ends;
 }

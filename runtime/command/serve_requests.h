@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the supervisor asks of a running broker: to drain, to go by other rules, to have another number of shards, to serve
- * other programs. One thread hears it (psy__serve_requests_take) and does all that takes time; the broker's own does the rest
- * between two rounds (psy__serve_requests_mind), which costs it a load where nothing was asked. */
+ * other programs, to read files of data anew, to write a snapshot. One thread hears it (psy__serve_requests_take) and does all
+ * that takes time; the broker's own does the rest between two rounds (psy__serve_requests_mind), which costs it a load where
+ * nothing was asked. */
 #ifndef PSY_COMMAND_SERVE_REQUESTS_H
 #define PSY_COMMAND_SERVE_REQUESTS_H
 
@@ -9,6 +10,7 @@
 #include <pthread.h>
 
 #include "command/serve_child.h"
+#include "command/serve_reread.h"
 
 enum { PSY_SERVE_REQUESTS_MAX = 64 }; /* of programs, at a time */
 
@@ -31,6 +33,13 @@ typedef struct psy__serve_requests {
     uint64_t reshard; /* ticket of the change that is on its way; 0: none is */
     psy__program_request programs[PSY_SERVE_REQUESTS_MAX];
     uint32_t program_count;
+    psy__reread reread;
+    const psy__served *served;
+    const char *snapshot_folder; /* NULL: there are no snapshots */
+    enum { PSY_SNAPSHOT_NONE, PSY_SNAPSHOT_WANTED, PSY_SNAPSHOT_IF_CHANGED } snapshot;
+    uint64_t snapshot_ticket;
+    bool saved;      /* the last one, of a broker that has drained */
+    uint32_t rounds; /* of the broker, until it is looked how much it keeps */
 } psy__serve_requests;
 
 /* DRAIN, RULES, RESHARD, ADD and REMOVE; others are left alone. The descriptor stays the caller's. Answers over `control` where

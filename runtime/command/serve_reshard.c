@@ -95,6 +95,9 @@ static void change_over(psy__supervisor *s, uint32_t shards)
     s->reshards_to = 0;
     psy__log(&s->log, PSY_LOG_INFO, "config.changed", PSY_TEXT("key", "shards"));
     psy__notify_say(&s->notify, "STATUS=serving %s, shards: %" PRIu32, s->options->socket, shards);
+    if (s->options->snapshot) { /* those of other parts are no use to a shard that is started again */
+        psy__serve_snapshot(s, true);
+    }
 }
 
 void psy__serve_reshard_heard(psy__supervisor *s, const psy__serve_message *m)

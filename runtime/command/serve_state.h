@@ -38,6 +38,12 @@ typedef enum psy__serve_phase { PSY_SERVE_RUNS, PSY_SERVE_DRAINS, PSY_SERVE_ENDS
 
 enum { PSY_SERVE_CHANGES_MAX = 64 };
 
+/* A file of data that is being read anew, and its keys, as they were then. */
+typedef struct psy__file_pair {
+    bool changed;
+    psy__data_files files;
+} psy__file_pair;
+
 typedef struct psy__supervisor {
     psy__serve_options *options;
     psy__served *served;
@@ -58,9 +64,10 @@ typedef struct psy__supervisor {
     psy__serve_phase phase;
     bool was_ready, told_ready, drained;
     psy_counters *counters;
-    psy_supervisor_counters *counts;       /* NULL: nothing is counted */
-    psy__progress loading;                 /* until it was ready, on a terminal that the log does not go to */
-    uint64_t kill_due_ns, watchdog_due_ns; /* UINT64_MAX: never */
+    psy_supervisor_counters *counts; /* NULL: nothing is counted */
+    psy__progress loading;           /* until it was ready, on a terminal that the log does not go to */
+    psy__file_pair *data_pending;    /* by the data's number, while the broker is at it; NULL: it is not */
+    uint64_t kill_due_ns, watchdog_due_ns, snapshot_due_ns; /* UINT64_MAX: never */
     uint64_t started_ns, restarts, reloads, refused_programs;
     int status;
 } psy__supervisor;
@@ -82,6 +89,25 @@ void psy__serve_reshard_dropped(psy__supervisor *s);
 /* Processes that the service is made of: without those that are about to come or go. */
 uint32_t psy__serve_wanted_count(const psy__supervisor *s);
 static inline bool psy__child_counts(const psy__child *c) { return c->phase != PSY_CHILD_ABSENT && !c->comes && !c->goes; }
+
+/* ---- serve_snapshot.c ---- */
+/* The folder of the options is there, or is made. IO, DENIED. */
+PSY_NODISCARD psy_status psy__serve_snapshot_folder(const psy__serve_options *o);
+/* When the next one is due. */
+void psy__serve_plan_snapshot(psy__supervisor *s);
+/* Asks the broker for one; unless `always`, only if the data has changed. */
+void psy__serve_snapshot(psy__supervisor *s, bool always);
+/* The same when it is time for one. */
+void psy__serve_snapshot_when_due(psy__supervisor *s, uint64_t now_ns);
+/* One is written before all end: until when that may take. */
+uint64_t psy__serve_last_snapshot(psy__supervisor *s);
+void psy__serve_snapshot_settled(psy__supervisor *s, const psy__serve_message *m);
+/* Files that are newer than the snapshot that the service begins with. */
+void psy__serve_look_at_snapshot(psy__supervisor *s);
+/* Has the broker read the files that are others than they were. */
+void psy__serve_change_data(psy__supervisor *s, const psy__served *fresh);
+void psy__serve_data_settled(psy__supervisor *s, const psy__serve_message *m);
+void psy__serve_data_dropped(psy__supervisor *s);
 
 /* Reads everything anew, and changes what can change: all of it, or nothing. */
 void psy__serve_reload(psy__supervisor *s);

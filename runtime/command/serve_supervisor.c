@@ -265,6 +265,7 @@ static void bury(psy__supervisor *s, psy__child *c, int wait_status)
     if (is_broker(c)) {
         psy__serve_programs_dropped(s);
         psy__serve_reshard_dropped(s);
+        psy__serve_data_dropped(s);
     }
     if (s->options->counters) {
         (void)!psy_counters_clean(NULL, NULL); /* of one that was killed */
@@ -315,6 +316,12 @@ static void hear(psy__supervisor *s, psy__child *c)
         } else if (m.word == PSY_WORD_DRAINED) {
             s->drained = true;
             tell(s, PSY_WORD_STOP, 0, ALL_BUT_BROKER);
+        } else if (m.word == PSY_WORD_SNAPSHOT_DONE) {
+            psy__serve_snapshot_settled(s, &m);
+        } else if (m.word == PSY_WORD_DATA_DONE) {
+            psy__serve_data_settled(s, &m);
+        } else if (m.word == PSY_WORD_SAVING && s->phase == PSY_SERVE_DRAINS) {
+            s->kill_due_ns = psy__serve_last_snapshot(s);
         } else if (m.word == PSY_WORD_ADDED || m.word == PSY_WORD_REFUSED) {
             psy__serve_program_settled(s, &m);
         } else if (m.word == PSY_WORD_JOIN || m.word == PSY_WORD_RESHARDED) {
@@ -334,6 +341,7 @@ static void handle_signal(psy__supervisor *s, uint32_t number)
             s->told_ready = s->told_ready && ready_count(s) == psy__serve_wanted_count(s);
         }
         break;
+    case SIGUSR1: psy__serve_snapshot(s, true); break;
     case SIGTERM:
     case SIGINT:
         if (s->phase == PSY_SERVE_RUNS) {
@@ -406,6 +414,7 @@ static void feed_watchdog(psy__supervisor *s, uint64_t now)
 static uint64_t next_due(const psy__supervisor *s)
 {
     uint64_t due = s->kill_due_ns < s->watchdog_due_ns ? s->kill_due_ns : s->watchdog_due_ns;
+    due = s->phase == PSY_SERVE_RUNS && s->snapshot_due_ns < due ? s->snapshot_due_ns : due;
     for (uint32_t i = 0; i < s->child_count && s->phase == PSY_SERVE_RUNS; i++) {
         const psy__child *c = &s->children[i];
         if (c->phase == PSY_CHILD_DOWN && (!needs_broker(c) || s->children[0].up)) {
@@ -461,6 +470,7 @@ static void run(psy__supervisor *s)
         if (now >= s->watchdog_due_ns) {
             feed_watchdog(s, now);
         }
+        psy__serve_snapshot_when_due(s, now);
         start_due(s, now);
         if (s->phase == PSY_SERVE_RUNS || any_lives(s)) {
             sleep_until(s, next_due(s));
@@ -492,14 +502,14 @@ static void make_children(psy__supervisor *s)
 
 static int open_signals(void)
 {
+    static const int ours[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
     sigset_t set;
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        sigaddset(&set, ours[i]);
+    }
     sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -528,7 +538,8 @@ static psy_status open_all(psy__supervisor *s)
         s->shared = NULL;
         return psy_fail(PSY_NO_MEMORY, "no memory for a service");
     }
-    psy_status status = psy__log_open(s->options->log, &fd);
+    psy_status status = psy__serve_snapshot_folder(s->options);
+    status = status == PSY_OK ? psy__log_open(s->options->log, &fd) : status;
     if (status != PSY_OK) {
         return status;
     }
@@ -553,6 +564,7 @@ int psy__serve_supervise(psy__serve_options *options, psy__served *served, int a
                            .log = {.fd = -1},
                            .kill_due_ns = UINT64_MAX,
                            .watchdog_due_ns = UINT64_MAX,
+                           .snapshot_due_ns = UINT64_MAX,
                            .started_ns = psy__now_ns()};
     const psy_status status = open_all(s);
     if (status == PSY_OK) {
@@ -566,6 +578,8 @@ int psy__serve_supervise(psy__serve_options *options, psy__served *served, int a
         }
         psy__log(&s->log, PSY_LOG_INFO, "serve.started", PSY_TEXT("socket", options->socket),
                  PSY_NUMBER("pid", (uint64_t)getpid()), PSY_NUMBER("shards", options->shards));
+        psy__serve_look_at_snapshot(s);
+        psy__serve_plan_snapshot(s);
         psy__progress_begin(&s->loading, "loading", psy__served_rows(served, options->shards), "rows",
                             strcmp(options->log, "-") == 0);
         run(s);
@@ -587,6 +601,7 @@ int psy__serve_supervise(psy__serve_options *options, psy__served *served, int a
         munmap(s->shared, sizeof *s->shared);
     }
     const int result = s->status;
+    free(s->data_pending);
     free(s);
     return result;
 }

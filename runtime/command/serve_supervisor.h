@@ -4,6 +4,7 @@
  *
  *   SIGTERM, SIGINT   the broker drains, then all end; the second one ends them at once
  *   SIGHUP            configuration and files are read anew; the log is opened anew
+ *   SIGUSR1           a snapshot of the data is written
  *
  * A child that fails before the service was ready for the first time ends the service with its reason, unless waiting may help.
  * Later, a child that dies is started again: at once the first time, then after 100 ms, 200 ms, ... up to 10 s; after so many

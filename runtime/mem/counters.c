@@ -62,6 +62,8 @@ static const psy_counters_descriptor table[] = {
 #define SLAB_VALUES       PSY_SLAB_COUNTERS
 #define SUPERVISOR_VALUES PSY_SUPERVISOR_COUNTERS
 #define GUARD_VALUES      PSY_GUARD_COUNTERS
+#define DATA_VALUES       PSY_DATA_COUNTERS
+#define RESIDENT_VALUES   PSY_RESIDENT_COUNTERS
 #include <psyne/counters.def>
 };
 

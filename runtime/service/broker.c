@@ -119,6 +119,7 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
     b->client_edit_bytes = o->client_edit_bytes ? o->client_edit_bytes : CLIENT_EDIT_BYTES_DEFAULT;
     b->edits.version = 1;
     b->change.file = -1;
+    b->snapshots.folder = b->snapshots.files = -1;
     b->client_limits = (psy__limits){.arena_bytes = o->client_arena_bytes ? o->client_arena_bytes : CLIENT_ARENA_BYTES_DEFAULT,
                                      .work = o->client_work ? o->client_work : CLIENT_WORK_DEFAULT};
     psy__counting_init(&b->counting, o->counters, o->uri);
@@ -130,7 +131,8 @@ psy_status psy_broker_create(const psy_broker_options *o, psy_broker **out)
         status = make_tables(b, o, o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT);
     }
     status = status == PSY_OK ? begin(b, o) : status;
-    if (status == PSY_OK && getrandom(b->route_salt, sizeof b->route_salt, 0) != (ssize_t)sizeof b->route_salt) {
+    if (status == PSY_OK && (getrandom(b->route_salt, sizeof b->route_salt, 0) != (ssize_t)sizeof b->route_salt ||
+                             getrandom(&b->edits.series, sizeof b->edits.series, 0) != (ssize_t)sizeof b->edits.series)) {
         status = psy_fail(PSY_IO, "getrandom failed");
     }
     if (status == PSY_OK) {
@@ -164,6 +166,7 @@ uint32_t psy_broker_do_work(psy_broker *b)
         n += psy__broker_links(b);
         n += psy__broker_take_sends(b);
         n += psy__broker_programs(b);
+        n += psy__broker_snapshots(b);
         n += psy__broker_edits(b);
         n += psy__broker_layout(b);
         n += psy__broker_overdue(b);
@@ -316,6 +319,9 @@ void psy_broker_get_counts(const psy_broker *b, psy_broker_counts *out)
     out->in_flight = b->ticket_count - b->free_count;
     out->uncounted = b->counting.uncounted;
     out->data_version = b->edits.version;
+    out->edits_waiting = b->edits.queued;
+    out->edits_kept = b->edits.kept_count;
+    out->edits_kept_bytes = b->edits.kept_bytes;
     out->clients = out->programs = 0;
     for (uint32_t i = 0; i < b->title_top; i++) {
         out->programs += b->titles[i].ticket && b->titles[i].served;
@@ -349,6 +355,7 @@ void psy_broker_destroy(psy_broker *b)
     }
     psy__guard_fini(&b->guard);
     psy__broker_drop_programs(b);
+    psy__broker_drop_snapshots(b);
     psy__broker_drop_edits(b);
     psy__broker_drop_change(b);
     psy__measure_broker_end(b);

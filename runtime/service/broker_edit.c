@@ -16,7 +16,6 @@
 #include "service/broker_state.h"
 
 enum { TRIES = 3, KEPT_MAX = 256 };
-static const uint64_t kept_bytes_max = UINT64_C(1) << 30;
 
 /* ---- what became of it ---- */
 
@@ -125,6 +124,11 @@ psy_status psy_broker_edit(psy_broker *b, const psy_edit *edits, uint32_t count,
     return status == PSY_OK ? enqueue(b, &edit, PSY_NONE, ticket ? ticket : &mine) : status;
 }
 
+psy_status psy__broker_edit_file(psy_broker *b, psy__edit *edit, uint64_t *ticket)
+{
+    return enqueue(b, edit, PSY_NONE, ticket);
+}
+
 psy_status psy_broker_edit_status(const psy_broker *b, uint64_t ticket, uint64_t *version)
 {
     for (uint32_t i = 0; ticket && i < b->edits.queued; i++) {
@@ -194,7 +198,7 @@ static void keep(psy_broker *b)
     psy__kept_edit *k = malloc(sizeof *k + (size_t)b->layout.count * sizeof *k->firsts);
     psy__kept_edit **kept = k ? realloc(e->kept, (e->kept_count + 1) * sizeof *kept) : NULL;
     e->kept = kept ? kept : e->kept;
-    const int fd = kept && q->file.bytes <= kept_bytes_max ? dup(q->file.fd) : -1;
+    const int fd = kept && q->file.bytes <= psy__edits_kept_bytes_max ? dup(q->file.fd) : -1;
     if (fd < 0) { /* those before it lead nowhere without it */
         free(k);
         while (e->kept_count > 0) {
@@ -211,7 +215,7 @@ static void keep(psy_broker *b)
     }
     e->kept[e->kept_count++] = k;
     e->kept_bytes += k->bytes;
-    while (e->kept_count > KEPT_MAX || e->kept_bytes > kept_bytes_max) {
+    while (e->kept_count > KEPT_MAX || e->kept_bytes > psy__edits_kept_bytes_max) {
         drop_first_kept(b);
     }
 }
@@ -341,7 +345,8 @@ static void step(psy_broker *b)
     case EDITS_IDLE:
         if (e->queued && b->draining) {
             finish_first(b, PSY_CLOSED, "the service is about to end and takes nothing new");
-        } else if (e->queued && b->ready_count == b->layout.count && !staging_programs(b) && !psy__broker_is_moving(b)) {
+        } else if (e->queued && b->ready_count == b->layout.count && !staging_programs(b) && !psy__broker_is_moving(b) &&
+                   !psy__broker_is_snapping(b)) {
             begin(b);
         }
         return;
@@ -423,20 +428,25 @@ psy_status psy__broker_hear_edited(psy_broker *b, uint32_t shard, const psy__con
     return status;
 }
 
-psy_status psy__broker_check_version(psy_broker *b, uint32_t shard, uint64_t version)
+psy_status psy__broker_check_version(psy_broker *b, uint32_t shard, const psy__ready *said)
 {
     psy__edits *e = &b->edits;
     bool alone = true;
     for (uint32_t i = 0; i < b->place_count; i++) {
         alone = alone && !b->shards[i].loaded;
     }
-    if (e->version == 1 && alone && version > 1 && b->counts.requests == 0) {
-        e->version = version; /* it begins where its workers left off */
+    if (e->version == 1 && alone && (said->data_version > 1 || said->series) && b->counts.requests == 0) {
+        e->version = said->data_version; /* it begins where its workers left off */
+        e->series = said->series ? said->series : e->series;
+        b->counts.snapshot_version = said->series ? said->data_version : 0;
     }
-    return version == e->version
+    if (said->series && said->series != e->series) {
+        return psy_fail(PSY_INVALID, "shard %u has restored a snapshot of other data than the service's", shard);
+    }
+    return said->data_version == e->version
                ? PSY_OK
                : psy_fail(PSY_INVALID, "shard %u has version %" PRIu64 " of the data, and the service version %" PRIu64,
-                          b->shards[shard].index, version, e->version);
+                          b->shards[shard].index, said->data_version, e->version);
 }
 
 void psy__broker_forget_edits(psy_broker *b, uint32_t shard)

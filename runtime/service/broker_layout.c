@@ -397,7 +397,7 @@ psy_status psy__broker_hear_moved(psy_broker *b, uint32_t place, psy__control *c
 static bool may_move(const psy_broker *b)
 {
     const psy__change *c = &b->change;
-    bool may = b->edits.phase == EDITS_IDLE;
+    bool may = b->edits.phase == EDITS_IDLE && b->snapshots.phase <= SNAPSHOT_WAITING; /* that one waits, then */
     for (uint32_t i = 0; i < c->next.count; i++) {
         may = may && b->shards[c->next.places[i]].engaged;
     }

@@ -312,6 +312,9 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     if (what == PSY_SAY_EXPORTED || what == PSY_SAY_TAKEN || what == PSY_SAY_MOVE_REFUSED) {
         return psy__broker_hear_moved(b, index, control);
     }
+    if (what == PSY_SAY_SNAPSHOT_PART || what == PSY_SAY_SNAPSHOT_DONE) {
+        return psy__broker_hear_snapshot(b, index, control);
+    }
     psy_status status = psy__heard(control, PSY_SAY_READY, &said, sizeof said, 1);
     if (status != PSY_OK) {
         return status;
@@ -319,7 +322,7 @@ static psy_status hear_shard(psy_broker *b, uint32_t index, psy__control *contro
     if (s->phase != SHARD_HIRED || s->loaded || !psy__broker_shard_is_complete(b, index)) {
         return psy_fail(PSY_PROTOCOL, "a worker's message came out of turn");
     }
-    status = psy__broker_check_version(b, index, said.data_version);
+    status = psy__broker_check_version(b, index, &said);
     if (status != PSY_OK) {
         psy__refuse(s->link, status, 1);
         return status;
@@ -361,6 +364,7 @@ void psy__broker_drop_shard(psy_broker *b, uint32_t index)
     *s = (psy__shard){.before = s->before};
     psy__broker_forget_shard(b, index);
     psy__broker_forget_edits(b, index);
+    psy__broker_forget_snapshot(b, index);
     psy__broker_layout_lost(b, index, shard);
 }
 

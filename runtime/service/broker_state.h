@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a broker knows, for its files: broker.c (the agent), broker_link.c (who is there), broker_admit.c (who may be),
- * broker_edit.c (changes of the data), broker_layout.c (how many shards there are), broker_program.c (programs by name),
+ * broker_edit.c (changes of the data), broker_snapshot.c (their writing to disk),
+ * broker_layout.c (how many shards there are), broker_program.c (programs by name),
  * broker_stage.c (their modules at the workers), broker_open.c (what clients open and send), broker_describe.c (what they are
  * told of it), broker_route.c (requests and tickets), share.c (whose turn it is), broker_health.c (how it is, and its end),
  * broker_tell.c (what is told of requests). */
@@ -18,6 +19,7 @@
 #include "isa/verify.h"
 #include "service/counting.h"
 #include "service/edit_file.h"
+#include "service/errand.h"
 #include "service/events.h"
 #include "service/gather.h"
 #include "service/guard.h"
@@ -26,6 +28,7 @@
 #include "service/protocol.h"
 #include "service/response.h"
 #include "service/share.h"
+#include "service/snapshot.h"
 
 enum { PSY_GUESTS_MAX = 32, PSY_CLIENT_IN_FLIGHT_MAX = 65536, PSY_TITLES_MAX = 512, PSY_ROUTES_MAX = 1024, PSY_OUTCOMES = 64 };
 #define PSY_GUEST_NS UINT64_C(5000000000) /* how long a place is kept for somebody who says nothing */
@@ -184,12 +187,14 @@ typedef struct psy__edit_outcome {
 } psy__edit_outcome;
 
 enum { PSY_EDITS_QUEUED = 32 };
+static const uint64_t psy__edits_kept_bytes_max = UINT64_C(1) << 30; /* of all that are kept */
 typedef enum psy__edits_phase { EDITS_IDLE = 0, EDITS_COUNTING, EDITS_BINDING, EDITS_FLIPPED, EDITS_GOING } psy__edits_phase;
 
 /* Changes of the data: broker_edit.c. */
 typedef struct psy__edits {
     psy__edits_phase phase; /* of the first of the queue, or of the last one that was */
     uint64_t version;       /* of the data: what requests see that come now */
+    uint64_t series;        /* which versions follow each other: a number of its own, or that of the snapshot it began with */
     uint64_t number, next_ticket;
     psy__queued_edit *queue[PSY_EDITS_QUEUED];
     uint32_t queued;
@@ -240,6 +245,33 @@ typedef struct psy__change {
     psy__change_outcome outcomes[PSY_CHANGE_OUTCOMES];
 } psy__change;
 
+typedef enum psy__snapshots_phase {
+    SNAPSHOT_IDLE = 0,
+    SNAPSHOT_PREPARING,
+    SNAPSHOT_WAITING, /* until no edit is on its way, and every shard has a worker */
+    SNAPSHOT_TELLING,
+    SNAPSHOT_WRITING,
+    SNAPSHOT_COMMITTING,
+    SNAPSHOT_GOING,
+    SNAPSHOT_CLEARING
+} psy__snapshots_phase;
+
+/* Their writing to disk, one at a time: broker_snapshot.c. */
+typedef struct psy__snapshots {
+    psy__snapshots_phase phase;
+    uint64_t ticket, next_ticket; /* of the one that is on its way; it is its number, too */
+    char *path;
+    int folder, files; /* descriptors: of `path`, and of the files' folder in it; -1: none */
+    psy__errand errand;
+    psy__snapshot list;        /* as far as workers have said */
+    uint64_t told, done, gone; /* shards (bits) that were told of it, that have ended, that were told that it is not to be */
+    uint32_t parts[PSY_SHARDS_MAX]; /* of each shard, residents that it has named */
+    uint64_t began_ns;
+    psy_status status;
+    char why[512];
+    psy__edit_outcome outcomes[PSY_OUTCOMES];
+} psy__snapshots;
+
 /* What any thread may read or ask for; written by the broker's own, but for `drain`. */
 typedef struct psy__health {
     _Atomic bool drain, drained;
@@ -262,6 +294,7 @@ struct psy_broker {
     uint64_t send_began_ns, sends_due_ns;
     uint64_t client_program_bytes, client_edit_bytes;
     psy__edits edits;
+    psy__snapshots snapshots;
     psy__limits client_limits;
     psy__listener *listener;
     psy__link *guests[PSY_GUESTS_MAX];     /* connected, not introduced */
@@ -358,12 +391,13 @@ PSY_NODISCARD psy_status psy__broker_hear_edited(psy_broker *b, uint32_t shard, 
 /* Tells a worker that came of the edits that are kept. FULL: the rest later. */
 PSY_NODISCARD psy_status psy__broker_tell_kept(psy_broker *b, uint32_t shard);
 /* Whether a worker that is about to be ready has the service's version of the data: INVALID. */
-PSY_NODISCARD psy_status psy__broker_check_version(psy_broker *b, uint32_t shard, uint64_t version);
+PSY_NODISCARD psy_status psy__broker_check_version(psy_broker *b, uint32_t shard, const psy__ready *said);
+/* A set that is made into a file already, which is taken. As psy_broker_edit. */
+PSY_NODISCARD psy_status psy__broker_edit_file(psy_broker *b, psy__edit *edit, uint64_t *ticket);
+/* Workers that come later have that version: edits up to it need not be kept for them. */
+void psy__broker_drop_kept(psy_broker *b, uint64_t version);
 void psy__broker_forget_edits(psy_broker *b, uint32_t shard);
 void psy__broker_drop_edits(psy_broker *b);
-
-/* Edits up to that version need not be kept for workers that come later. */
-void psy__broker_drop_kept(psy_broker *b, uint64_t version);
 
 /* ---- broker_layout.c ---- */
 /* The first layout: `places` 0: as many as shards. */
@@ -383,6 +417,16 @@ PSY_NODISCARD psy_status psy__broker_hear_moved(psy_broker *b, uint32_t place, p
 /* A worker is gone that was shard `index`. */
 void psy__broker_layout_lost(psy_broker *b, uint32_t place, uint32_t index);
 void psy__broker_drop_change(psy_broker *b);
+
+/* ---- broker_snapshot.c ---- */
+/* A step of the one that is on its way. Returns whether anything happened. */
+uint32_t psy__broker_snapshots(psy_broker *b);
+/* Edits have to wait for it. */
+static inline bool psy__broker_is_snapping(const psy_broker *b) { return b->snapshots.phase == SNAPSHOT_TELLING; }
+/* SNAPSHOT_PART or SNAPSHOT_DONE from a shard. Not OK: the shard is dropped. */
+PSY_NODISCARD psy_status psy__broker_hear_snapshot(psy_broker *b, uint32_t shard, const psy__control *control);
+void psy__broker_forget_snapshot(psy_broker *b, uint32_t shard);
+void psy__broker_drop_snapshots(psy_broker *b);
 
 /* ---- broker_open.c ---- */
 /* OPEN and SEND from a client. Not OK: the client is dropped. */

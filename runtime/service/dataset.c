@@ -27,6 +27,17 @@ static psy_status key_of(const psy_rows *rows, uint64_t row, uint64_t *key)
     return status == PSY_OK ? status : callback_failed(status, rows, row, "the key callback failed");
 }
 
+/* Tells who looks, now and then: by `row`s of `row_bytes` each. */
+static psy_status look(const psy__dataset *d, uint64_t row, uint64_t row_bytes, uint64_t rows, uint64_t all)
+{
+    const uint64_t step_bytes = 1 << 18, step_rows = 256;
+    const uint64_t fit = row_bytes < step_bytes / step_rows ? step_rows : row_bytes < step_bytes ? step_bytes / row_bytes : 1;
+    if (!d->watch || !d->watch->call || row % fit != 0) {
+        return PSY_OK;
+    }
+    return d->watch->call(d->watch->context, d->name, rows, all);
+}
+
 bool psy__holder_has(const psy__holder *holder, uint64_t key)
 {
     return psy__shard_of(psy__siphash(holder->route_salt, &key, sizeof key), holder->shards) == holder->shard;
@@ -100,6 +111,7 @@ static psy_status choose_by_key(psy__dataset *d, const psy_rows *rows, const psy
     uint64_t count = 0, key;
     for (uint64_t row = 0; row < rows->dims[0]; row++) {
         psy_status status = key_of(rows, row, &key);
+        status = status == PSY_OK ? look(d, row, 8, 0, 0) : status;
         if (status != PSY_OK) {
             return status;
         }
@@ -122,6 +134,7 @@ static psy_status choose_by_key(psy__dataset *d, const psy_rows *rows, const psy
     uint64_t local = 0;
     for (uint64_t row = 0; row < rows->dims[0] && local < count; row++) {
         status = key_of(rows, row, &key);
+        status = status == PSY_OK ? look(d, row, 8, 0, count) : status;
         if (status != PSY_OK) {
             return status;
         }
@@ -173,10 +186,14 @@ psy_status psy__dataset_fill(psy__dataset *d, const psy_rows *rows)
         if (status != PSY_OK) {
             return callback_failed(status, rows, row, "the fill callback failed");
         }
+        status = look(d, i, d->data.row_bytes, i, d->data.rows);
+        if (status != PSY_OK) {
+            return callback_failed(status, rows, row, "the progress callback ended it");
+        }
     }
     free(d->rows);
     d->rows = NULL;
-    return PSY_OK;
+    return look(d, 0, d->data.row_bytes, d->data.rows, d->data.rows);
 }
 
 void psy__dataset_unload(psy__dataset *d)

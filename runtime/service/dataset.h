@@ -19,6 +19,12 @@
 #include "engine/engine.h"
 #include "service/region.h"
 
+/* Who looks how far loading is, psy_worker_options; `call` NULL: nobody does. */
+typedef struct psy__watch {
+    psy_status (*call)(void *context, const char *resident, uint64_t rows, uint64_t all);
+    void *context;
+} psy__watch;
+
 typedef struct psy__dataset {
     char *name;
     uint8_t dtype, rank, placement;
@@ -26,6 +32,7 @@ typedef struct psy__dataset {
     uint64_t dims[PSY_RANK_MAX]; /* over all shards */
     uint64_t first;              /* split: the first of those that are here */
     psy__resident_data data;
+    const psy__watch *watch;                          /* while it is loaded; NULL: nobody */
     uint64_t *rows;                                   /* by key, until it is filled: which of all rows are here */
     psy__region row_memory, key_memory, index_memory; /* what `data` points to */
 } psy__dataset;

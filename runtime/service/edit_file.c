@@ -253,6 +253,80 @@ psy_status psy__edit_make(const psy_edit *edits, uint32_t count, psy__edit *out)
     return status;
 }
 
+/* ---- one of rows that are read ---- */
+
+enum { WINDOW_BYTES = 1 << 20 };
+
+typedef psy_status read_one(const psy_rows *rows, uint64_t row, void *out);
+
+static psy_status read_row(const psy_rows *rows, uint64_t row, void *out) { return rows->fill(rows->context, row, out); }
+
+static psy_status read_key(const psy_rows *rows, uint64_t row, void *out) { return rows->key(rows->context, row, out); }
+
+/* All rows, or their keys, some at a time. */
+static psy_status copy_all(psy__edit *e, const psy_rows *rows, read_one *read, uint64_t bytes, uint64_t at,
+                           const _Atomic bool *stop)
+{
+    const uint64_t most = bytes < WINDOW_BYTES ? WINDOW_BYTES / bytes : 1, count = rows->dims[0];
+    uint8_t *window = malloc(most * bytes);
+    psy_status status = window ? PSY_OK : psy_fail(PSY_NO_MEMORY, "no memory to read %s", rows->resident);
+    for (uint64_t row = 0, n; status == PSY_OK && row < count; row += n) {
+        n = count - row < most ? count - row : most;
+        if (stop && atomic_load_explicit(stop, memory_order_relaxed)) {
+            status = psy_fail(PSY_CANCELLED, "told to stop");
+        }
+        for (uint64_t i = 0; status == PSY_OK && i < n; i++) {
+            status = read(rows, row + i, window + i * bytes);
+        }
+        status = status == PSY_OK ? write_all(e->fd, window, n * bytes, at + row * bytes) : status;
+    }
+    free(window);
+    return status;
+}
+
+static psy_status describe_reload(const psy__edit_rows *reload, psy__edit_part *out)
+{
+    static const uint8_t none;
+    const psy_rows *rows = reload->rows;
+    psy_edit edit = {.resident = rows->resident,
+                     .kind = PSY_EDIT_RELOAD,
+                     .flags = reload->texts ? PSY_EDIT_TEXTS : 0,
+                     .dtype = reload->dtype,
+                     .rank = rows->rank,
+                     .rows = &none};
+    memcpy(edit.dims, rows->dims, sizeof edit.dims);
+    const psy_status status = describe(&edit, out);
+    out->has_which = rows->key != NULL;
+    return status;
+}
+
+psy_status psy__edit_make_reload(const psy__edit_rows *reloads, uint32_t count, const _Atomic bool *stop, psy__edit *out)
+{
+    *out = (psy__edit){.fd = -1, .part_count = count};
+    if (count == 0 || count > PSY_EDITS_TOGETHER_MAX) {
+        return psy_fail(PSY_INVALID, "1 to %d edits happen together, not %u", PSY_EDITS_TOGETHER_MAX, count);
+    }
+    psy_status status = PSY_OK;
+    for (uint32_t i = 0; status == PSY_OK && i < count; i++) {
+        status = describe_reload(&reloads[i], &out->parts[i]);
+    }
+    status = status == PSY_OK ? check_parts(out) : status;
+    if (status == PSY_OK && !place(out)) {
+        status = psy_fail(PSY_TOO_LARGE, "the edits' size overflows");
+    }
+    status = status == PSY_OK ? begin_file(out) : status;
+    for (uint32_t i = 0; status == PSY_OK && i < count; i++) {
+        const psy_rows *rows = reloads[i].rows;
+        status = rows->key ? copy_all(out, rows, read_key, 8, out->which_at[i], stop) : PSY_OK;
+        status = status == PSY_OK ? copy_all(out, rows, read_row, out->parts[i].row_bytes, out->rows_at[i], stop) : status;
+    }
+    status = status == PSY_OK ? psy__edit_seal(out) : status;
+    if (status != PSY_OK) {
+        psy__edit_close(out);
+    }
+    return status;
+}
+
 /* ---- taking one ---- */
 
 static psy_status read_all(int fd, void *out, uint64_t n, uint64_t at)

@@ -16,11 +16,13 @@
 #ifndef PSY_SERVICE_EDIT_FILE_H
 #define PSY_SERVICE_EDIT_FILE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <psyne/edit.h>
 #include <psyne/status.h>
+#include <psyne/worker.h>
 
 #include "isa/module.h"
 #include "service/protocol.h"
@@ -66,6 +68,16 @@ PSY_NODISCARD psy_status psy__edit_write_which(const psy__edit *edit, uint64_t f
 PSY_NODISCARD psy_status psy__edit_write_rows(const psy__edit *edit, uint64_t first, uint64_t count, const void *rows);
 PSY_NODISCARD psy_status psy__edit_seal(const psy__edit *edit);
 
+/* Other rows for a whole resident, which are read as psy_worker_load reads them. */
+typedef struct psy__edit_rows {
+    const psy_rows *rows;
+    psy_dtype dtype;
+    bool texts;
+} psy__edit_rows;
+
+/* The file that reloads all of these together. As psy__edit_make, and statuses of the callbacks; CANCELLED: told to stop. */
+PSY_NODISCARD psy_status psy__edit_make_reload(const psy__edit_rows *reloads, uint32_t count, const _Atomic bool *stop,
+                                               psy__edit *out);
 /* Takes a file that a peer made: `fd`, also when it fails. CORRUPT (not sealed, or not what it says), VERSION, TOO_LARGE (over
  * `most` bytes), INVALID. */
 PSY_NODISCARD psy_status psy__edit_take(int fd, uint64_t most, psy__edit *out);

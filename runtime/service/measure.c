@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/siphash.h"
 #include "mem/counters_folder.h"
 #include "service/broker_state.h"
 #include "service/worker_state.h"
@@ -129,6 +130,7 @@ psy_status psy__measure_broker_begin(psy_broker *b)
     }
     m->row = begin(&b->counting, PSY_COUNTERS_OF_SERVICE, psy__thing_id(b->gather_slab, 0), 0, "");
     m->guard = begin(&b->counting, PSY_COUNTERS_OF_GUARD, psy__thing_id(b->gather_slab, 0), 0, "");
+    m->data = begin(&b->counting, PSY_COUNTERS_OF_DATA, psy__thing_id(b->gather_slab, 0), 0, "");
     follow(b, &m->gather, psy_slab_epoch(b->gather_slab), "gather", psy_slab_bytes(b->gather_slab));
     if (m->gather.row) {
         psy_counter_set(&m->gather.row->slots, b->ticket_count);
@@ -217,6 +219,20 @@ void psy__measure_broker(psy_broker *b)
         psy_counter_set(&guard->held, counts.held);
         psy_counter_set(&guard->traced, counts.traced);
     }
+    psy_data_counters *data = m->data;
+    if (data) {
+        psy_counter_set(&data->edits, counts.edits);
+        psy_counter_set(&data->edits_refused, counts.edits_refused);
+        psy_counter_set(&data->edits_waiting, counts.edits_waiting);
+        psy_counter_set(&data->edits_kept, counts.edits_kept);
+        psy_counter_set(&data->edits_kept_bytes, counts.edits_kept_bytes);
+        psy_counter_set(&data->snapshots, counts.snapshots);
+        psy_counter_set(&data->snapshots_failed, counts.snapshots_failed);
+        psy_counter_set(&data->snapshot_version, counts.snapshot_version);
+        psy_counter_set(&data->snapshot_timestamp, counts.snapshot_ns);
+        psy_counter_set(&data->reshards, counts.reshards);
+        psy_counter_set(&data->reshards_refused, counts.reshards_refused);
+    }
 }
 
 void psy__measure_broker_end(psy_broker *b)
@@ -224,6 +240,7 @@ void psy__measure_broker_end(psy_broker *b)
     psy__broker_measure *m = &b->measure;
     end(&b->counting, m->row);
     end(&b->counting, m->guard);
+    end(&b->counting, m->data);
     end(&b->counting, m->gather.row);
     for (uint32_t i = 0; m->shards && i < b->place_count; i++) {
         end(&b->counting, m->shards[i].row);
@@ -264,10 +281,35 @@ void psy__measure_worker(psy_worker *w)
         psy_counter_set(&row->programs, counts.programs);
         psy_counter_set(&row->data_version, counts.data_version);
     }
+    for (uint32_t i = 0; w->measure.residents && i < w->dataset_count; i++) {
+        psy_resident_counters *resident = w->measure.residents[i];
+        if (resident) {
+            psy_counter_set(&resident->rows, w->datasets[i].data.rows);
+            psy_counter_set(&resident->bytes, w->datasets[i].data.rows * w->datasets[i].data.row_bytes);
+        }
+    }
+}
+
+void psy__measure_worker_residents(psy_worker *w)
+{
+    static const uint64_t zero_key[2] = {0, 0};
+    if (!w->counting.counters || w->measure.residents) {
+        return;
+    }
+    w->measure.residents = calloc(w->dataset_count + 1, sizeof *w->measure.residents);
+    for (uint32_t i = 0; w->measure.residents && i < w->dataset_count; i++) {
+        const char *name = w->datasets[i].name;
+        const uint64_t id = psy__thing_id(w->gather_slab, psy__siphash(zero_key, name, strlen(name)));
+        w->measure.residents[i] = begin(&w->counting, PSY_COUNTERS_OF_RESIDENT, id, w->place, name);
+    }
 }
 
 void psy__measure_worker_end(psy_worker *w)
 {
+    for (uint32_t i = 0; w->measure.residents && i < w->dataset_count; i++) {
+        end(&w->counting, w->measure.residents[i]);
+    }
+    free(w->measure.residents);
     end(&w->counting, w->measure.row);
     end(&w->counting, w->measure.batches);
     w->measure = (psy__worker_measure){0};

@@ -64,6 +64,7 @@ typedef struct psy__slab_row {
 typedef struct psy__broker_measure {
     psy_service_counters *row;
     psy_guard_counters *guard;
+    psy_data_counters *data;
     psy__slab_row gather, *shards, *clients; /* by their numbers */
     uint32_t client_top;                     /* those of clients from here on are empty */
     psy__latency of_clients;                 /* all programs that clients sent, together */
@@ -87,10 +88,12 @@ typedef struct psy__worker_measure {
     psy_worker_counters *row;
     psy_bucket_counters *batches;
     uint32_t batch_peak;
+    psy_resident_counters **residents; /* by dataset; NULL: not started */
 } psy__worker_measure;
 
-void psy__measure_worker_begin(psy_worker *w); /* once it is hired */
-void psy__measure_worker(psy_worker *w);       /* once a tick */
+void psy__measure_worker_begin(psy_worker *w);     /* once it is hired */
+void psy__measure_worker_residents(psy_worker *w); /* once all is loaded; allocates */
+void psy__measure_worker(psy_worker *w);           /* once a tick */
 void psy__measure_worker_end(psy_worker *w);
 
 /* A run over `count` requests, 1 or more. */

@@ -30,6 +30,8 @@
  * bind their programs to the sizes; then the broker flips: requests from there on name the next version. EDIT_GONE takes it
  * back. Edits that were made before a worker came are staged with the version that they make, before ENGAGED.
  *
+ * A snapshot of the data (snapshot.h) is asked of all workers between two edits, so that they write one version.
+ *
  * The number of shards changes (broker_layout.c): workers of the shards to come are HIRED for them and wait for their rows.
  * Those of the shards that there are EXPORT theirs, resident by resident, shard by shard and piece by piece, and those to come
  * TAKE what is theirs of every piece. When all has MOVED they bind programs as others do. Whoever is not needed any more is
@@ -51,6 +53,7 @@
 #include <psyne/edit.h>
 #include <psyne/status.h>
 
+#include "service/snapshot.h"
 #include "transport/transport.h"
 
 enum { PSY_PROTOCOL_MAJOR = 4, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
@@ -94,6 +97,10 @@ typedef enum psy__word {
     PSY_SAY_EDIT_DONE,
     PSY_SAY_EDIT_APPLIED,
     PSY_SAY_EDIT_GONE,
+    PSY_SAY_SNAPSHOT,
+    PSY_SAY_SNAPSHOT_PART,
+    PSY_SAY_SNAPSHOT_DONE,
+    PSY_SAY_SNAPSHOT_GONE,
     PSY_SAY_EXPORT,
     PSY_SAY_EXPORTED,
     PSY_SAY_TAKE,
@@ -269,7 +276,7 @@ static_assert(sizeof(psy__listed) <= PSY_CONTROL_BYTES_MAX, "a page of the list 
 /* From a worker: it has said PROGRAM_READY of every program. File: a bell, as for clients. */
 typedef struct psy__ready {
     psy__said said;
-    uint64_t data_version;
+    uint64_t data_version, series; /* series: of the snapshot that its data comes from; 0: it does not */
 } psy__ready;
 
 /* To a worker: a client. Files: its response slab, its bell. */
@@ -326,6 +333,31 @@ typedef struct psy__edit_refused {
     uint32_t status, reserved;
     char text[512];
 } psy__edit_refused;
+
+/* SNAPSHOT, to a worker, with a folder: write the version of the data that you have there. GONE: it is not wanted any more, but
+ * answered all the same. */
+typedef struct psy__snapshot_word {
+    psy__said said;
+    uint64_t number, version;
+} psy__snapshot_word;
+
+/* From a worker: what it has written of one resident. */
+typedef struct psy__snapshot_part_said {
+    psy__said said;
+    uint64_t number;
+    char resident[PSY_SNAPSHOT_NAME_BYTES];
+    uint32_t dtype, rank, placement, reserved;
+    uint64_t dims[PSY_RANK_MAX], rows;
+    uint64_t bytes, checksum, keys_bytes, keys_checksum; /* of the files */
+} psy__snapshot_part_said;
+
+/* From a worker: that was all of it; status not OK: it could not, and why. */
+typedef struct psy__snapshot_done {
+    psy__said said;
+    uint64_t number;
+    uint32_t status, parts;
+    char text[512];
+} psy__snapshot_done;
 
 /* To a worker: give rows of a resident, from that one of its own on. */
 typedef struct psy__export {

@@ -12,7 +12,7 @@
 #include "service/module_file.h"
 #include "service/protocol.h"
 
-static const uint64_t start_default_ns = 10000000000, rest_ns = 1000000;
+static const uint64_t start_default_ns = 10000000000, snapshot_default_ns = 60000000000, rest_ns = 1000000;
 
 struct psy_service {
     psy_broker *broker;
@@ -145,6 +145,36 @@ psy_status psy_service_load_texts(psy_service *s, const char *resident, const ch
     psy_status status = has_workers(s, resident, "psy_service_load_texts");
     for (uint32_t i = 0; status == PSY_OK && i < s->worker_count; i++) {
         status = psy_worker_load_texts(s->workers[i], resident, texts, count);
+    }
+    return status;
+}
+
+psy_status psy_service_restore(psy_service *s, const char *folder)
+{
+    psy_status status = has_workers(s, folder, "psy_service_restore");
+    for (uint32_t i = 0; status == PSY_OK && i < s->worker_count; i++) {
+        status = psy_worker_restore(s->workers[i], folder);
+    }
+    return status;
+}
+
+psy_status psy_service_snapshot(psy_service *s, const char *folder, uint64_t timeout_ns, uint64_t *version)
+{
+    if (!s || !folder) {
+        return psy_fail(PSY_INVALID, "psy_service_snapshot: a null argument");
+    }
+    const uint64_t deadline_ns = psy__add_ns(psy__now_ns(), timeout_ns ? timeout_ns : snapshot_default_ns);
+    uint64_t ticket;
+    psy_status status = psy_broker_snapshot(s->broker, folder, &ticket);
+    status = status == PSY_OK ? PSY_EMPTY : status;
+    while (status == PSY_EMPTY) {
+        if (psy_service_do_work(s) == 0) {
+            psy_broker_wait(s->broker, rest_ns);
+        }
+        status = psy_broker_snapshot_status(s->broker, ticket, version);
+        if (status == PSY_EMPTY && psy__now_ns() >= deadline_ns) {
+            status = psy_fail(PSY_TIMEOUT, "the snapshot in %s is not made yet", folder);
+        }
     }
     return status;
 }

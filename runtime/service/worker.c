@@ -224,6 +224,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     w->max_wait_ns = o->max_wait_ns;
     w->events.log = o->log;
     w->data_version = 1;
+    w->watch = (psy__watch){o->progress, o->progress_context};
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = hold_modules(w, o, &first);
@@ -255,7 +256,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
 
 psy_status psy__worker_report_ready(psy_worker *w)
 {
-    psy__ready said = {.data_version = w->data_version};
+    psy__ready said = {.data_version = w->data_version, .series = w->series};
     psy_bell bell[2];
     psy_status status = psy_bell_open_pair(bell);
     if (status != PSY_OK) {
@@ -274,6 +275,7 @@ psy_status psy__worker_report_ready(psy_worker *w)
 
 void psy__worker_is_ready(psy_worker *w)
 {
+    psy__measure_worker_residents(w);
     PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->holder.shard), PSY__NUMBER(w->holder.shards),
               PSY__TEXT(w->description));
 }
@@ -435,7 +437,7 @@ uint32_t psy_worker_do_work(psy_worker *w)
         return psy__worker_move_step(w);
     }
     uint32_t n = run_waiting(w, now);
-    return n + psy__worker_stage(w) + psy__worker_edit_step(w) + psy__worker_export_step(w);
+    return n + psy__worker_stage(w) + psy__worker_edit_step(w) + psy__worker_snapshot_step(w) + psy__worker_export_step(w);
 }
 
 void psy_worker_wait(psy_worker *w, uint64_t timeout_ns)
@@ -519,6 +521,7 @@ void psy_worker_destroy(psy_worker *w)
     if (!w) {
         return;
     }
+    psy__worker_drop_snapshot(w); /* nothing is written any more when the broker sees that it is gone */
     if (w->link) {
         psy__link_close(w->link);
     }

@@ -293,8 +293,11 @@ static uint32_t step_past(psy_worker *w)
         e->at = status == PSY_OK ? 0 : e->at;
         return status == PSY_OK || status == PSY_EMPTY; /* a link that is full: later */
     }
-    if (e->at < e->begun && psy__revision_shrink(&e->revisions[e->at])) {
-        return 1;
+    if (e->at < e->begun) {
+        psy__worker_snapshot_keep(w, &e->revisions[e->at]);
+        if (psy__revision_shrink(&e->revisions[e->at])) {
+            return 1;
+        }
     }
     if (++e->at >= e->begun) {
         drop(e);
@@ -332,7 +335,7 @@ static psy_status make_again(psy_worker *w, psy__worker_edit *e)
     if (e->version != w->data_version + 1) {
         return psy_fail(PSY_INVALID,
                         "the worker's data has version %" PRIu64 ", and the next edit makes version %" PRIu64
-                        ": what lies between is kept no more",
+                        ": what lies between is kept no more; restore the service's last snapshot",
                         w->data_version, e->version);
     }
     psy_status status;
@@ -363,7 +366,8 @@ psy_status psy__worker_catch_up(psy_worker *w)
     if (status == PSY_OK && w->data_version < w->service_version) {
         status = psy_fail(PSY_INVALID,
                           "the service's data has version %" PRIu64 ", this worker's %" PRIu64
-                          ", and the edits between them are not kept any more: load newer data",
+                          ", and the edits between them are not kept any more: load newer data, or restore the service's last "
+                          "snapshot",
                           w->service_version, w->data_version);
     }
     return status;

@@ -151,6 +151,11 @@ void psy__worker_links(psy_worker *w)
             if (status != PSY_OK) {
                 psy__worker_end(w, status);
             }
+        } else if (psy__heard_what(&control) == PSY_SAY_SNAPSHOT || psy__heard_what(&control) == PSY_SAY_SNAPSHOT_GONE) {
+            status = psy__worker_hear_snapshot(w, &control);
+            if (status != PSY_OK) {
+                psy__worker_end(w, status);
+            }
         } else if (psy__heard(&control, PSY_SAY_CHANNEL, &channel, sizeof channel, 2) == PSY_OK) {
             status = add_patron(w, &channel, control.fds);
             if (status != PSY_OK) { /* the broker ends what cannot be answered */

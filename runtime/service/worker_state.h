@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a worker knows, for its files: worker.c (life and agent), worker_program.c (programs), worker_load.c (resident data),
- * worker_edit.c (its changes), worker_move.c (rows that move between shards), worker_link.c (clients), worker_variant.c (what a
- * message is), worker_run.c (batches and merges). */
+ * worker_edit.c (its changes), worker_move.c (rows that move between shards), worker_snapshot.c (their writing to
+ * disk), worker_restore.c (and back), worker_link.c (clients), worker_variant.c (what a message is), worker_run.c (batches and
+ * merges). */
 #ifndef PSY_SERVICE_WORKER_STATE_H
 #define PSY_SERVICE_WORKER_STATE_H
 
@@ -147,6 +148,8 @@ typedef struct psy__job {
     bool traced;
 } psy__job;
 
+struct psy__worker_snapshot;
+
 struct psy_worker {
     const psy_module **held; /* that it was made with */
     uint32_t held_count;
@@ -162,16 +165,19 @@ struct psy_worker {
     psy__gather gather;
     bool told_engine;          /* the operator named one */
     psy__engine *engine, *cpu; /* the same where the engine is the cpu */
+    psy__watch watch;          /* who looks while it loads */
     psy__dataset *datasets;
     uint32_t dataset_count;
     uint64_t data_version, service_version; /* of its data, and of the service's when it was engaged */
     psy__worker_edit *edit;                 /* on its way; NULL: none */
     psy__worker_edit *past;                 /* the last one, which is made: what was before is given back; NULL: none */
-    psy__worker_edit *earlier;  /* made before this worker came, the first one first: it makes them when it starts */
-    psy__worker_export *export; /* NULL: none is asked for */
-    psy__worker_move *move;     /* NULL: its rows are here */
-    uint64_t equal_version;     /* psy__engaged */
-    bool flip_due;              /* no request names the old version any more but those in the ring */
+    psy__worker_edit *earlier;             /* made before this worker came, the first one first: it makes them when it starts */
+    psy__worker_export *export;            /* NULL: none is asked for */
+    psy__worker_move *move;                /* NULL: its rows are here */
+    uint64_t equal_version;                /* psy__engaged */
+    struct psy__worker_snapshot *snapshot; /* on its way; NULL: none */
+    uint64_t series;                       /* of the snapshot that the data comes from; 0: none */
+    bool flip_due;                         /* no request names the old version any more but those in the ring */
     psy__worker_program *programs[PSY_PROGRAMS_MAX]; /* by place */
     uint32_t program_top;                            /* places in use: 0 .. program_top - 1 may be */
     psy__worker_program *arrivals;                   /* come, but not bound yet: the first one first */
@@ -203,7 +209,16 @@ struct psy_worker {
 /* ---- worker_load.c ---- */
 /* What the first program that has the resident says of it; NULL: none has, as the detail says. */
 const psy_psm_resident *psy__worker_declaration(const psy_worker *w, const char *resident);
+/* Which rows of split data are this worker's. */
+typedef struct psy__rows_range {
+    bool usual; /* as its shard has them: psy__holder_range */
+    uint64_t first, count;
+} psy__rows_range;
+/* psy_worker_load. */
+PSY_NODISCARD psy_status psy__worker_load_rows(psy_worker *w, const psy_rows *rows, const psy__rows_range *range);
 void psy__worker_unload(psy_worker *w);
+/* Binds the sizes of all programs anew, of what is loaded. */
+void psy__worker_refit_all(psy_worker *w);
 
 /* ---- worker_program.c ---- */
 /* The broker gave a program: it waits to be bound. What is wrong with it is known when its turn comes. */
@@ -267,6 +282,15 @@ uint32_t psy__worker_edit_step(psy_worker *w);
  * older ones to be gone need not wait. No request is at hand. */
 uint32_t psy__worker_one_version(psy_worker *w, const uint8_t *frames, uint32_t count);
 void psy__worker_drop_edits(psy_worker *w);
+
+/* ---- worker_snapshot.c ---- */
+/* SNAPSHOT or SNAPSHOT_GONE. Not OK: the broker broke the protocol. */
+PSY_NODISCARD psy_status psy__worker_hear_snapshot(psy_worker *w, psy__control *control);
+/* A little of the one that is on its way. Returns how much it did. */
+uint32_t psy__worker_snapshot_step(psy_worker *w);
+/* What an edit would give back and the snapshot still reads is the snapshot's from now on. */
+void psy__worker_snapshot_keep(psy_worker *w, psy__revision *past);
+void psy__worker_drop_snapshot(psy_worker *w);
 
 /* ---- worker_move.c ---- */
 /* EXPORT, TAKE, MOVED or DISMISSED. Not OK: the broker broke the protocol. */

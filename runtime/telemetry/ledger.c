@@ -381,7 +381,7 @@ uint64_t psy__ledger_ignored(const psy__ledger *l) { return l->ignored; }
 size_t psy__ledger_service(const psy__ledger_entry *e, const char **rest)
 {
     if (e->section == PSY_COUNTERS_OF_SERVICE || e->section == PSY_COUNTERS_OF_SUPERVISOR ||
-        e->section == PSY_COUNTERS_OF_GUARD) {
+        e->section == PSY_COUNTERS_OF_GUARD || e->section == PSY_COUNTERS_OF_DATA) {
         *rest = e->label + strlen(e->label);
         return strlen(e->label);
     }

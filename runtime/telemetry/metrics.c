@@ -19,6 +19,8 @@ static const struct {
     [PSY_COUNTERS_OF_SLAB] = {"slab_", "service, slab"},
     [PSY_COUNTERS_OF_SUPERVISOR] = {"supervisor_", "service"},
     [PSY_COUNTERS_OF_GUARD] = {"guard_", "service"},
+    [PSY_COUNTERS_OF_DATA] = {"data_", "service"},
+    [PSY_COUNTERS_OF_RESIDENT] = {"resident_", "service, resident, shard"},
     [PSY_LEDGER_OF_FILLS] = {"ring_", "service, ring"},
 };
 
@@ -114,6 +116,7 @@ static void put_labels(const psy__ledger_entry *e, FILE *to)
     fputc('"', to);
     const char *name = e->section == PSY_COUNTERS_OF_RING || e->section == PSY_LEDGER_OF_FILLS           ? "ring"
                        : e->section == PSY_COUNTERS_OF_SLAB                                              ? "slab"
+                       : e->section == PSY_COUNTERS_OF_RESIDENT                                          ? "resident"
                        : e->section == PSY_COUNTERS_OF_PIPELINE || e->section == PSY_COUNTERS_OF_LATENCY ? "pipeline"
                                                                                                          : NULL;
     if (name) {
@@ -123,7 +126,8 @@ static void put_labels(const psy__ledger_entry *e, FILE *to)
     }
     if (e->section == PSY_COUNTERS_OF_RING) {
         fprintf(to, ",side=\"%s\"", e->side ? "consumer" : "producer");
-    } else if (e->section == PSY_COUNTERS_OF_WORKER || e->section == PSY_COUNTERS_OF_BATCH) {
+    } else if (e->section == PSY_COUNTERS_OF_WORKER || e->section == PSY_COUNTERS_OF_BATCH ||
+               e->section == PSY_COUNTERS_OF_RESIDENT) {
         fprintf(to, ",shard=\"%" PRIu32 "\"", e->side);
     }
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-test_scripts += %D%/bench.sh %D%/call.sh %D%/check.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/run.sh %D%/serve.sh %D%/serve_log.sh %D%/serve_programs.sh %D%/serve_shards.sh %D%/top.sh %D%/trace.sh %D%/types.sh
+test_scripts += %D%/bench.sh %D%/call.sh %D%/check.sh %D%/counters.sh %D%/docs.sh %D%/encode.sh %D%/inspect.sh %D%/run.sh %D%/serve.sh %D%/serve_data.sh %D%/serve_log.sh %D%/serve_programs.sh %D%/serve_shards.sh %D%/top.sh %D%/trace.sh %D%/types.sh
 EXTRA_DIST += %D%/npy.sh %D%/numpy_run.py %D%/on_terminal.py %D%/pets.hrm %D%/pets.psy %D%/pets.sh %D%/screenshot.py %D%/served.hrm %D%/served.psy %D%/served.sh %D%/shell.sh %D%/store.psy \
     %D%/terminal_cases.py %D%/trace.txt
 
@@ -7,9 +7,10 @@ EXTRA_DIST += %D%/npy.sh %D%/numpy_run.py %D%/on_terminal.py %D%/pets.hrm %D%/pe
 check_tools += %D%/count_rings
 %C%_count_rings_LDADD = runtime/libpsyne-rt.la
 
-# A client of what serve.sh starts.
-check_tools += %D%/serve_ask
+# Clients of what serve.sh and serve_data.sh start.
+check_tools += %D%/serve_ask %D%/serve_edit
 %C%_serve_ask_LDADD = runtime/libpsyne-core.la
+%C%_serve_edit_LDADD = runtime/libpsyne-core.la
 
 # What call.sh calls.
 check_tools += %D%/serve_module

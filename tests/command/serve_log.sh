@@ -60,7 +60,7 @@ kill -HUP "$service"
 ok 'data of another file' await grep -q '"event":"config.kept".*"key":"data"' log.2
 sed -i 's|new|rows|' c && touch -d 2001-01-01 rows.npy
 kill -HUP "$service"
-ok 'data that has changed' await grep -q '"event":"config.kept".*"key":"data","name":"rows","reason":"the file has changed' log.2
+ok 'data that has changed' await grep -q '"event":"data.reloaded".*"resident":"rows","version":2' log.2
 ok 'it answers as before' answers
 stop
 ok 'it ends' is "$status" 0

@@ -23,7 +23,13 @@ static void *work(void *argument)
         usleep(status == PSY_LIMIT ? 2000 : 0);
     }
     if (status == PSY_OK) {
-        edited_load(c->e, c->workers[p.shard]);
+        if (c->folder) {
+            status = psy_worker_restore(c->workers[p.shard], c->folder);
+        } else {
+            edited_load(c->e, c->workers[p.shard]);
+        }
+    }
+    if (status == PSY_OK) {
         status = psy_worker_start(c->workers[p.shard]);
     }
     c->created[p.shard] = true;
@@ -45,7 +51,7 @@ void crew_start_one(crew *c, uint32_t shard)
 
 void crew_start(crew *c, served *s, const edited *e, uint32_t count)
 {
-    *c = (crew){.s = s, .e = e, .count = count, .counters = c->counters};
+    *c = (crew){.s = s, .e = e, .count = count, .counters = c->counters, .folder = c->folder};
     for (uint32_t i = 0; i < count; i++) {
         crew_start_one(c, i);
     }

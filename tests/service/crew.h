@@ -20,6 +20,7 @@ typedef struct crew {
     psy_status ended[CREW_MAX];     /* of its thread, once it is joined */
     char why[CREW_MAX][256];
     psy_counters *counters;
+    const char *folder; /* of snapshots, which are restored in place of loading; NULL: none */
 } crew;
 
 /* Threads that join as shard 0 .. count - 1, load version 1 of the data and run. Does not wait for anything. */

@@ -142,7 +142,7 @@ CLEANFILES += %D%/gen/v4.psm %D%/gen/v4.hrm
 # Data that changes while it is served.
 EDITS_GENERATED = %D%/gen/edits.psy.h %D%/gen/edits.psm
 check_LTLIBRARIES += %D%/libedits-test.la
-%C%_libedits_test_la_SOURCES = %D%/crew.c %D%/crew.h %D%/edited.c %D%/edited.h
+%C%_libedits_test_la_SOURCES = %D%/crew.c %D%/crew.h %D%/edited.c %D%/edited.h %D%/snapped.c %D%/snapped.h
 %C%_libedits_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 EDITS_LDADD = %D%/libedits-test.la $(PROGRAMS_LDADD)
 check_PROGRAMS += %D%/test_client_edits %D%/test_edit_deaths %D%/test_edits %D%/test_intake %D%/test_revision %D%/test_shard_deaths %D%/test_shard_liars %D%/test_shards %D%/test_shards_inside
@@ -164,7 +164,14 @@ check_PROGRAMS += %D%/test_client_edits %D%/test_edit_deaths %D%/test_edits %D%/
 %C%_test_client_edits_LDADD = $(EDITS_LDADD)
 %C%_test_edits_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_edits_LDADD = $(EDITS_LDADD)
-$(%C%_libedits_test_la_OBJECTS) $(%C%_test_client_edits_OBJECTS) $(%C%_test_edit_deaths_OBJECTS) $(%C%_test_edits_OBJECTS) $(%C%_test_shard_deaths_OBJECTS) $(%C%_test_shard_liars_OBJECTS) $(%C%_test_shards_OBJECTS) $(%C%_test_shards_inside_OBJECTS): $(PROGRAMS_GENERATED) $(EDITS_GENERATED)
+check_PROGRAMS += %D%/test_snapshot_crashes %D%/test_snapshot_folder %D%/test_snapshots
+%C%_test_snapshot_crashes_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_snapshot_crashes_LDADD = $(EDITS_LDADD)
+%C%_test_snapshot_folder_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_snapshot_folder_LDADD = $(EDITS_LDADD)
+%C%_test_snapshots_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_snapshots_LDADD = $(EDITS_LDADD)
+$(%C%_libedits_test_la_OBJECTS) $(%C%_test_client_edits_OBJECTS) $(%C%_test_edit_deaths_OBJECTS) $(%C%_test_edits_OBJECTS) $(%C%_test_shard_deaths_OBJECTS) $(%C%_test_shard_liars_OBJECTS) $(%C%_test_shards_OBJECTS) $(%C%_test_shards_inside_OBJECTS) $(%C%_test_snapshot_crashes_OBJECTS) $(%C%_test_snapshot_folder_OBJECTS) $(%C%_test_snapshots_OBJECTS): $(PROGRAMS_GENERATED) $(EDITS_GENERATED)
 %D%/gen/edits.psy.h: %D%/edits.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/edits.psy -o %D%/gen && touch $@
 %D%/gen/edits.psm: %D%/edits.hrm %D%/edits.psy compiler/psynec$(EXEEXT)

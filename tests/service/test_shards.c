@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "service/broker_state.h"
+#include "service/dataset.h"
 #include "tests/service/crew.h"
+#include "tests/service/snapped.h"
 
 enum { PLACES = 8 };
 
@@ -229,6 +231,85 @@ Test(shards, need_data_that_is_as_new_as_they_are)
     cr_assert_eq(now->ended[1], PSY_INVALID, "%s", psy_status_name(now->ended[1]));
     cr_assert(strstr(now->why[1], "version 2") && strstr(now->why[1], "this worker's 1"), "%s", now->why[1]);
     close_service(&t);
+}
+
+static void snapshot(service *t, const char *folder)
+{
+    uint64_t ticket, version = 0;
+    pthread_mutex_lock(&t->s.mutex);
+    cr_assert_eq(psy_broker_snapshot(t->s.broker, folder, &ticket), PSY_OK, "%s", psy_detail());
+    pthread_mutex_unlock(&t->s.mutex);
+    psy_status status = PSY_EMPTY;
+    for (uint64_t end = psy__now_ns() + 20 * second_ns; status == PSY_EMPTY && psy__now_ns() < end;) {
+        edited_serve(&t->e);
+        pthread_mutex_lock(&t->s.mutex);
+        status = psy_broker_snapshot_status(t->s.broker, ticket, &version);
+        pthread_mutex_unlock(&t->s.mutex);
+    }
+    cr_assert_eq(status, PSY_OK, "%s", psy_detail());
+    cr_assert_eq(version, t->e.made);
+}
+
+/* Whether its two parts of the rows are what two shards would have of so many. */
+static bool is_equal(const char *path)
+{
+    psy__snapshot s = {0};
+    const psy__holder first = {.shard = 0, .shards = 2};
+    uint64_t at, rows;
+    int folder;
+    cr_assert_eq(psy__snapshot_open_folder(path, &folder), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(psy__snapshot_read(folder, &s), PSY_OK, "%s", psy_detail());
+    const psy__snapshot_resident *r = psy__snapshot_find(&s, "rows");
+    psy__holder_range(&first, r->dims[0], &at, &rows);
+    const bool equal = r->parts[0].rows == rows;
+    psy__snapshot_fini(&s);
+    close(folder);
+    return equal;
+}
+
+/* A worker that comes later restores a snapshot; of before the change only where it has as many rows as the others think. */
+Test(shards, are_restored_from_snapshots_of_their_time)
+{
+    static service t;
+    const snapped_folder folder = snapped_make();
+    open_service(&t, "inproc://shards-snapshot", 2, PLACES, 13);
+    t.crews[1].folder = folder.path;
+    bool equal = true;
+    for (int i = 0; equal && i < 50; i++) { /* until rows have come to the last shard, or gone */
+        crew_make_edit(&t.e, &t.s);
+        snapshot(&t, folder.path);
+        equal = is_equal(folder.path);
+    }
+    cr_assert_not(equal);
+    change(&t, 2);
+    crew *now = &t.crews[1];
+    t.e.may_fail = true;
+    crew_kill(now, 1);
+    edited_settle(&t.e);
+    crew_start_one(now, 1); /* its part is that of before */
+    for (uint64_t end = psy__now_ns() + 20 * second_ns; !now->left[1] && psy__now_ns() < end;) {
+        usleep(1000);
+    }
+    cr_assert(now->left[1] && now->ended[1] == PSY_INVALID && strstr(now->why[1], "since the shards changed"), "%s",
+              now->why[1]);
+    close_service(&t);
+
+    open_service(&t, "inproc://shards-snapshot", 2, PLACES, 14);
+    t.crews[1].folder = folder.path;
+    crew_make_edit(&t.e, &t.s);
+    change(&t, 3);
+    crew_make_edit(&t.e, &t.s);
+    snapshot(&t, folder.path);
+    crew_make_edit(&t.e, &t.s);
+    t.e.may_fail = true;
+    for (uint32_t shard = 0; shard < 3; shard++) {
+        crew_kill(now, shard);
+        edited_settle(&t.e);
+        crew_start_one(now, shard);
+        crew_serve_some(&t.e);
+    }
+    close_service(&t);
+    snapped_end(&folder);
 }
 
 Test(shards, change_under_load) { walk("inproc://shards-walk", 1, 0); }

@@ -21,7 +21,7 @@ grep -q 'without libmicrohttpd' metrics.err && {
 }
 mkdir browser
 cat >pages.py <<'P'
-import os, subprocess, sys
+import os, re, subprocess, sys
 sys.path.insert(0, os.environ["PSYNE_SOURCE"] + "/tests/telemetry")
 from browser import Browser
 
@@ -64,6 +64,9 @@ with Browser(chromium, os.path.abspath("browser")) as b:
     ok("rings in a table", "shard 0 requests" in b.value(rows % "ring-table"), b.value(rows % "ring-table"))
     ok("fill levels are meters", b.value("document.querySelectorAll('#ring-table [role=meter][aria-valuemax]').length") >= 4)
     ok("memory in a table", "gather" in b.value(rows % "slab-table"))
+    parts = "(r => r ? [...r.cells].slice(1, 3).map(c => c.textContent).join() : '')([...document.querySelectorAll('#resident-table tr')].find(r => r.cells[0].textContent === 'words'))"
+    ok("resident data in a table, with what each shard has", re.fullmatch(r"[0-9,.kM]+ \+ [0-9,.kM]+,[0-9,.kM]+", b.value(parts)), b.value(parts))
+    ok("and its version", text("data-legend").startswith("version 1, edits 0 (refused 0, kept 0), no snapshot"), text("data-legend"))
     colours = "(id => { const c = document.getElementById(id), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, s = new Set(); for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 200) s.add(d[i] + ',' + d[i + 1] + ',' + d[i + 2]); return s.size; })('%s')"
     for id in ("rates", "times", "heat", "batches"):
         ok("something is drawn: " + id, b.until(colours % id + " > 5", 20), b.value(colours % id))

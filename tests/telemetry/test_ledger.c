@@ -254,6 +254,10 @@ Test(metrics, names_types_and_values)
     make_service(c, 1, 12, 3);
     (void)make_thing(c, PSY_COUNTERS_OF_SUPERVISOR, "evil \"name\" \\ here", 2, 0);
     psy_counter_set(&make_thing(c, PSY_COUNTERS_OF_GUARD, "nearest", 1, 0)[PSY_GUARD_COUNTER_denied], 4);
+    psy_counter_set(&make_thing(c, PSY_COUNTERS_OF_DATA, "nearest", 1, 0)[PSY_DATA_COUNTER_snapshots], 5);
+    psy_counter_set(&make_thing(c, PSY_COUNTERS_OF_DATA, "far", 1, 0)[PSY_DATA_COUNTER_snapshot_timestamp],
+                    1700000000500000000);
+    psy_counter_set(&make_thing(c, PSY_COUNTERS_OF_RESIDENT, "nearest/words", 2, 3)[PSY_RESIDENT_COUNTER_rows], 6);
     psy_counter_set(&make_row(c, "nearest/client 0 requests", 9, 0)->position, 30);
     psy_counter_set(&make_row(c, "nearest/client 0 requests", 9, 1)->position, 20);
     psy_pipeline_counters *p = (void *)make_thing(c, PSY_COUNTERS_OF_PIPELINE, "nearest/words/all", 5, 0);
@@ -275,6 +279,9 @@ Test(metrics, names_types_and_values)
     has(text, "psyne_in_flight{service=\"nearest\"} 3\n");
     has(text, "psyne_up{service=\"nearest\"} 1\n");
     has(text, "psyne_guard_denied_total{service=\"nearest\"} 4\n");
+    has(text, "psyne_data_snapshots_total{service=\"nearest\"} 5\n");
+    has(text, "psyne_data_snapshot_timestamp_seconds{service=\"far\"} 1700000000.5\n");
+    has(text, "psyne_resident_rows{service=\"nearest\",resident=\"words\",shard=\"3\"} 6\n");
     has(text, "psyne_ring_fill{service=\"nearest\",ring=\"client 0 requests\"} 10\n");
     has(text, "psyne_ring_slots{service=\"nearest\",ring=\"client 0 requests\"} 1024\n");
     has(text, "psyne_supervisor_restarts_total{service=\"evil \\\"name\\\" \\\\ here\"} 0\n");

@@ -37,7 +37,7 @@ typedef struct psy_broker_options {
     uint32_t shards;          /* 1 .. 64; 0 = 1 */
     uint32_t in_flight;       /* requests inside the service at most; 0 = 4096 */
     uint32_t clients;         /* connections at most; 0 = 64 */
-    /* Where it counts: three rows, three for each shard and client, nine for each pipeline; outlives the broker. What gets no
+    /* Where it counts: four rows, three for each shard and client, nine for each pipeline; outlives the broker. What gets no
      * row goes uncounted. NULL: nothing is counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the broker; NULL: nobody is told */
@@ -85,6 +85,12 @@ typedef struct psy_broker_counts {
     uint64_t programs_added, programs_refused;
     uint64_t edits, edits_refused; /* changes of the data */
     uint64_t data_version;
+    uint32_t edits_waiting; /* now */
+    uint32_t edits_kept;    /* for workers that come later, with this many bytes */
+    uint64_t edits_kept_bytes;
+    uint64_t snapshots, snapshots_failed;
+    uint64_t snapshot_version; /* of the data, in the last snapshot that was made, or began with; 0: none */
+    uint64_t snapshot_ns;      /* CLOCK_REALTIME: when the last one was made; 0: none was */
     uint32_t shards;                     /* that requests go to now */
     uint64_t reshards, reshards_refused; /* changes of the shards */
 } psy_broker_counts;
@@ -146,6 +152,21 @@ PSY_NODISCARD psy_status psy_broker_reshard_status(const psy_broker *broker, uin
 
 /* Takes back a change that is on its way: it ends in CANCELLED. NOT_FOUND. Does not block. */
 PSY_NODISCARD psy_status psy_broker_reshard_cancel(psy_broker *broker, uint64_t ticket);
+
+/* Writes a snapshot of the resident data to a folder, which is there: all workers write the version that there is between two
+ * edits, each its rows, while they go on serving and the data goes on changing. It takes the place of the one that is in the
+ * folder, whole or not at all, whatever happens meanwhile; psy_worker_restore reads it. One is made at a time, while every
+ * shard has a worker that is ready: it waits for them. Edits up to it are not kept any more for workers that come later: these
+ * restore it, from the same folder. The folder is the service's for that, and what is called `snapshot...` and `data-...` in
+ * it. *ticket, if wanted, is for psy_broker_snapshot_status. NOT_FOUND, DENIED, IO (the folder), LIMIT (one is on its way, or
+ * no more threads), NO_MEMORY, INVALID. Blocks for as long as it takes to open the folder; files are written by threads of the
+ * broker and the workers, which live no longer than that. Allocates. */
+PSY_NODISCARD psy_status psy_broker_snapshot(psy_broker *broker, const char *folder, uint64_t *ticket);
+
+/* What became of a snapshot: OK, with the version of the data that is in it; EMPTY (it is on its way), or why it could not be
+ * made: the one before is there still. IO (as a full disk), DENIED, PEER_DIED (a worker died over it), LIMIT (another service
+ * writes into the same folder), NO_MEMORY. NOT_FOUND also: there was none; the last 64 are remembered. */
+PSY_NODISCARD psy_status psy_broker_snapshot_status(const psy_broker *broker, uint64_t ticket, uint64_t *version);
 
 /* One round: connections, requests, completions, deadlines. Returns how many things it did; never blocks. */
 uint32_t psy_broker_do_work(psy_broker *broker);

@@ -199,6 +199,16 @@ enum {
     PSY_GUARD_COUNTERS
 };
 enum {
+#define DATA_COUNTER(name, kind, unit, help) PSY_DATA_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_DATA_COUNTERS
+};
+enum {
+#define RESIDENT_COUNTER(name, kind, unit, help) PSY_RESIDENT_COUNTER_##name,
+#include <psyne/counters.def>
+    PSY_RESIDENT_COUNTERS
+};
+enum {
 #define BATCH_COUNTER(name, kind, unit, help) PSY_BATCH_COUNTER_##name,
 #include <psyne/counters.def>
     PSY_BATCH_COUNTERS
@@ -238,6 +248,16 @@ typedef struct psy_guard_counters {
 #include <psyne/counters.def>
     uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_GUARD_COUNTERS];
 } psy_guard_counters;
+typedef struct psy_data_counters {
+#define DATA_COUNTER(name, kind, unit, help) PSY_ATOMIC(uint64_t) name;
+#include <psyne/counters.def>
+    uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_DATA_COUNTERS];
+} psy_data_counters;
+typedef struct psy_resident_counters {
+#define RESIDENT_COUNTER(name, kind, unit, help) PSY_ATOMIC(uint64_t) name;
+#include <psyne/counters.def>
+    uint64_t unused[(int)PSY_COUNTERS_VALUES - (int)PSY_RESIDENT_COUNTERS];
+} psy_resident_counters;
 /* Of batches, and of latencies: how many fell into each bucket. */
 typedef struct psy_bucket_counters {
     PSY_ATOMIC(uint64_t) buckets[PSY_COUNTERS_VALUES];
@@ -251,6 +271,8 @@ PSY_COUNTERS_CHECK(PIPELINE, psy_pipeline_counters);
 PSY_COUNTERS_CHECK(SLAB, psy_slab_counters);
 PSY_COUNTERS_CHECK(SUPERVISOR, psy_supervisor_counters);
 PSY_COUNTERS_CHECK(GUARD, psy_guard_counters);
+PSY_COUNTERS_CHECK(DATA, psy_data_counters);
+PSY_COUNTERS_CHECK(RESIDENT, psy_resident_counters);
 #undef PSY_COUNTERS_CHECK
 
 /* ---- latencies: log-linear buckets, four an octave, as HdrHistogram (G. Tene) has them: a time is known to within a fifth

@@ -59,6 +59,9 @@ PSY_NODISCARD psy_status psy_service_load(psy_service *service, const psy_rows *
 PSY_NODISCARD psy_status psy_service_load_texts(psy_service *service, const char *resident, const char *const *texts,
                                                 uint64_t count);
 
+/* psy_worker_restore of all shards. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_service_restore(psy_service *service, const char *folder);
+
 /* Every resident is loaded: binds sizes, and works until all shards are ready; where the workers are elsewhere, until they have
  * come. TIMEOUT after timeout_ns (0: 10 s) says how many have not; or statuses of psy_worker_start. Blocks; allocates. */
 PSY_NODISCARD psy_status psy_service_start(psy_service *service, uint64_t timeout_ns);
@@ -77,6 +80,10 @@ void psy_service_wait(psy_service *service, uint64_t timeout_ns);
 
 /* OK while all workers here serve; else why one does not: see psy_worker_status. */
 PSY_NODISCARD psy_status psy_service_status(const psy_service *service);
+
+/* Writes a snapshot and works until it is made: *version, if wanted, is that of its data. TIMEOUT after timeout_ns (0: 60 s; it
+ * goes on), statuses of psy_broker_snapshot and psy_broker_snapshot_status. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_service_snapshot(psy_service *service, const char *folder, uint64_t timeout_ns, uint64_t *version);
 
 /* For channels and sockets of this thread. Valid until the service is destroyed. */
 psy_agent psy_service_agent(psy_service *service);

@@ -44,7 +44,7 @@ typedef struct psy_worker_options {
     uint64_t connect_timeout_ns; /* 0 = 10 s */
     uint64_t arena_bytes;        /* working memory per message at most; 0 = 1 GiB */
     int validate;                /* vulkan: validation layers; any message fails the run */
-    /* Where it counts: four rows, and one for each client; outlives the worker. What gets no row goes uncounted. NULL: nothing
+    /* Where it counts: four rows, one for each resident, and one for each client; outlives the worker. What gets no row goes uncounted. NULL: nothing
      * is counted. */
     psy_counters *counters;
     const psy_log *log; /* outlives the worker; NULL: nobody is told */
@@ -54,6 +54,11 @@ typedef struct psy_worker_options {
     uint32_t program_count;
     const struct psy__tracer *tracer; /* the library's own, for `psyne run --trace`, with engine "cpu"; NULL: nobody looks */
     psy_agent agent;                  /* called by psy_worker_create while it waits: a broker in the same thread */
+    /* Told how far loading is, about every 256 rows and at the end: `rows` of the `all` that this worker has of the resident; 0
+     * while keys are looked at, and `all` 0 where it is not known yet. In the thread that loads, from inside of psy_worker_load
+     * and psy_worker_restore. Not OK ends the load with that status. NULL: nobody is told. */
+    psy_status (*progress)(void *context, const char *resident, uint64_t rows, uint64_t all);
+    void *progress_context;
 } psy_worker_options;
 
 /* Resident data, given row by row: the worker asks for the rows of its own shard only.
@@ -105,6 +110,18 @@ PSY_NODISCARD psy_status psy_worker_load(psy_worker *worker, const psy_rows *row
  * text that is longer than its room: of the rows of its own shard, which the detail names. Blocks; allocates. */
 PSY_NODISCARD psy_status psy_worker_load_texts(psy_worker *worker, const char *resident, const char *const *texts,
                                                uint64_t count);
+
+/* Loads what the snapshot in the folder (psy_broker_snapshot) has of all residents that a program declares: in place of
+ * psy_worker_load, which may follow for others. The rows are those of this shard, also where the snapshot was made by another
+ * number of shards; every file that has some is read once and its checksum compared. The data has the snapshot's version then:
+ * a service that begins continues with it, and to one that runs the worker adds the edits since. NOT_FOUND: there is no
+ * snapshot (nothing is loaded, and psy_worker_load is free to); CORRUPT names the file that is missing, damaged or another;
+ * INVALID (it does not fit what programs declare, or something was loaded before), VERSION, TOO_LARGE, NO_MEMORY, IO, DENIED:
+ * nothing is loaded. Blocks; allocates. */
+PSY_NODISCARD psy_status psy_worker_restore(psy_worker *worker, const char *folder);
+
+/* Whether the resident is loaded. */
+int psy_worker_has(const psy_worker *worker, const char *resident);
 
 /* Binds sizes and reports ready; where its rows come from other workers, psy_worker_do_work does that when they are there, and
  * the health says so. INVALID names a resident that was not loaded, or a size check that failed. */
