@@ -69,7 +69,7 @@ void psy_channel_abort(psy_channel *c, psy_call *call)
 }
 
 /* The fresh calls are published, by `now` at the latest: a client that let them wait loses nothing of their time. */
-static void settle_fresh(psy_channel *c, uint64_t now)
+__attribute__((noinline)) static void settle_fresh(psy_channel *c, uint64_t now)
 {
     uint64_t late_ns = now - c->fresh_ns;
     for (uint32_t i = 0; late_ns > late_ns_max && i < c->fresh_count; i++) {
@@ -79,20 +79,25 @@ static void settle_fresh(psy_channel *c, uint64_t now)
     c->fresh_count = 0;
 }
 
+__attribute__((noinline)) static void begin_fresh(psy_channel *c)
+{
+    uint64_t now = psy__now_ns();
+    settle_fresh(c, now);
+    c->fresh_ns = now;
+}
+
 /* The clock is read for the first of those that are published together. */
-static uint64_t time_of_commit(psy_channel *c)
+static inline uint64_t time_of_commit(psy_channel *c)
 {
     if (c->fresh_count == 0 || c->requests.shown == c->requests.position) {
-        uint64_t now = psy__now_ns();
-        settle_fresh(c, now);
-        c->fresh_ns = now;
+        begin_fresh(c);
     }
     return c->fresh_ns;
 }
 
 /* `until`: the deadline is the caller's own, whenever the call is published. */
-static void commit(psy_channel *c, psy_call *call, void *user, uint64_t now, uint16_t deadline_ms, uint64_t give_up_ns,
-                   bool until)
+static inline __attribute__((always_inline)) void commit(psy_channel *c, psy_call *call, void *user, uint64_t now,
+                                                         uint16_t deadline_ms, uint64_t give_up_ns, bool until)
 {
     if (!c->claimed || call->slot >= c->in_flight || c->calls[call->slot].phase != CALL_CLAIMED) {
         return;

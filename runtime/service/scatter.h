@@ -31,6 +31,10 @@ _Static_assert(offsetof(psy__frame, envelope) == PSY_FRAME_ENVELOPE && offsetof(
 /* Copies a payload: whole lines in place, since most are a few of them. */
 static inline void psy__scatter_copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
 {
+    if (bytes == 128) {
+        memcpy(to, from, 128);
+        return;
+    }
     if (bytes % 64 != 0 || bytes > 512) {
         memcpy(to, from, bytes);
         return;

@@ -299,40 +299,49 @@ psy_status psy_worker_start(psy_worker *w)
     return status;
 }
 
-/* A frame, read once: from here on only the copy counts. False: it names what is not there. */
-static bool read_job(const psy_worker *w, uint8_t *frame, psy__job *out)
+/* A frame, whose words are read once: from here on only the copy counts. `before` is of the frame before it, NULL for the
+ * first: what says the same as that one needs no check of its own. False: it names what is not there. */
+static inline bool read_job(const psy_worker *w, uint8_t *frame, const psy__job *before, psy__job *out)
 {
-    psy__hop hop;
-    psy_envelope e;
-    memcpy(&hop, frame, sizeof hop);
-    memcpy(&e, frame + PSY_FRAME_ENVELOPE, sizeof e);
-    psy__worker_program *program = hop.place < w->program_top ? w->programs[hop.place] : NULL;
-    if (!program || program->number != hop.program || hop.ticket >= w->gather.tickets) {
+    const volatile psy__hop *hop = (const volatile psy__hop *)frame;
+    const volatile psy_envelope *e = (const volatile psy_envelope *)(frame + PSY_FRAME_ENVELOPE);
+    const uint32_t place = hop->place, number = hop->program, pipeline = hop->pipeline;
+    out->ticket = hop->ticket;
+    if (out->ticket >= w->gather.tickets) {
         return false;
     }
-    const psy__module *m = &program->module->decoded;
-    if (hop.pipeline >= m->pipeline_count || m->pipelines[hop.pipeline].alternatives == 0) {
-        return false;
+    if (before && before->place == place && before->program->number == number && before->pipeline == pipeline) {
+        out->program = before->program;
+        out->shaped = before->shaped;
+    } else {
+        psy__worker_program *program = place < w->program_top ? w->programs[place] : NULL;
+        if (!program || program->number != number) {
+            return false;
+        }
+        const psy__module *m = &program->module->decoded;
+        if (pipeline >= m->pipeline_count || m->pipelines[pipeline].alternatives == 0) {
+            return false;
+        }
+        out->program = program;
+        out->shaped = m->pipelines[pipeline].guard_count != 0;
     }
-    out->program = program;
+    out->place = place;
     out->payload = frame + PSY_FRAME_PAYLOAD;
-    out->ticket = hop.ticket;
-    out->generation = hop.generation;
-    out->channel = hop.channel;
-    out->epoch = hop.epoch;
-    out->pipeline = out->shape.pipeline = hop.pipeline;
-    out->slot = e.slot;
-    out->slot_generation = e.generation;
-    out->request = e.request;
-    out->traced = (e.flags & PSY_FLAG_TRACE) != 0;
-    out->shaped = m->pipelines[hop.pipeline].guard_count != 0;
+    out->generation = hop->generation;
+    out->channel = hop->channel;
+    out->epoch = hop->epoch;
+    out->pipeline = out->shape.pipeline = pipeline;
+    out->slot = e->slot;
+    out->slot_generation = e->generation;
+    out->request = e->request;
+    out->traced = (e->flags & PSY_FLAG_TRACE) != 0;
     if (out->shaped) {
-        psy__worker_shape(program, out->pipeline, out->payload, &out->shape);
+        psy__worker_shape(out->program, out->pipeline, out->payload, &out->shape);
     }
     return true;
 }
 
-static bool same_kind(const psy__job *a, const psy__job *b)
+static inline bool same_kind(const psy__job *a, const psy__job *b)
 {
     return a->program == b->program && a->pipeline == b->pipeline && a->shape.pipeline == b->shape.pipeline &&
            (!a->shaped || memcmp(&a->shape, &b->shape, sizeof a->shape) == 0);
@@ -380,8 +389,9 @@ static uint32_t run_waiting(psy_worker *w, uint64_t now)
     }
     bool same = true;
     for (uint32_t i = 0; i < got; i++) {
-        if (read_job(w, at + (uint64_t)i * w->requests.stride, &w->waiting[left])) {
-            same = same && same_kind(&w->waiting[left], &w->waiting[0]);
+        psy__job *job = &w->waiting[left];
+        if (read_job(w, at + (uint64_t)i * w->requests.stride, left ? job - 1 : NULL, job)) {
+            same = same && same_kind(job, &w->waiting[0]);
             left++;
         }
     }

@@ -102,6 +102,7 @@ typedef struct psy__job {
     uint8_t *payload; /* in the ring */
     uint32_t ticket, generation;
     uint32_t channel, epoch;
+    uint32_t place;    /* of the program */
     uint32_t pipeline; /* the first of its alternatives */
     bool shaped;       /* it asks what messages are; if not, the rest of the shape is not set */
     psy__shape shape;
