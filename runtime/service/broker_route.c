@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "service/broker_state.h"
-#include "service/scatter.h"
 
 enum { DRAIN_BATCH = 64 };
 
@@ -43,6 +42,9 @@ static inline void free_ticket(psy_broker *b, uint32_t id)
     record->used = false;
     record->generation++;
     if (!record->alone) {
+        if (record->reference) {
+            psy__payloads_give_back(&b->payloads, record->reference);
+        }
         atomic_store_explicit(&psy__ticket_at(&b->gather, id)->state, psy__ticket_state(record->generation, 0, PSY_TICKET_FREE),
                               memory_order_release);
     }
@@ -264,8 +266,9 @@ static inline psy_status check(const psy__client *c, const psy_envelope *e, cons
 typedef struct stretch {
     const psy__route *route; /* NULL: none yet */
     psy__latency *latency;
-    psy__hop hop; /* but for ticket and deadline */
-    uint64_t to;  /* where all of them go; 0: it is asked for each */
+    psy__hop hop;  /* but for ticket and deadline */
+    uint64_t to;   /* where all of them go; 0: it is asked for each */
+    uint64_t sent; /* shards (bits) that got one */
     uint64_t scattered_bytes;
     uint32_t taken;
 } stretch;
@@ -308,6 +311,7 @@ static inline uint32_t take_ticket(psy_broker *b, stretch *s, const psy_envelope
     record->slot_generation = e->generation;
     record->place = s->hop.place;
     record->pipeline = s->hop.pipeline;
+    record->reference = 0;
     record->expected = to;
     record->request = e->request;
     record->deadline_ns = now_ns + wait_ns;
@@ -337,29 +341,77 @@ static void cannot_send(psy_broker *b, uint32_t id, uint32_t shard)
     }
 }
 
-/* One request into the rings of its shards. The rings have a frame for every ticket and cannot be full. */
+/* One request into the ring of a shard: all but its payload. The rings have a frame for every ticket and cannot be full. NULL:
+ * the shard broke it. */
+static inline __attribute__((always_inline)) psy__frame *put(psy_broker *b, stretch *s, uint32_t id, uint32_t at,
+                                                             const psy_envelope *e)
+{
+    const psy__ticket_record *record = &b->tickets[id];
+    psy__shard *shard = &b->shards[at];
+    psy__frame *frame = psy__scatter(&shard->requests, &shard->run);
+    if (!frame) {
+        end_stretch(b, s); /* other shards may take requests from now on */
+        cannot_send(b, id, at);
+        return NULL;
+    }
+    frame->envelope = *e;
+    frame->hop = s->hop;
+    frame->hop.ticket = id;
+    frame->hop.generation = record->generation;
+    frame->hop.deadline_ns = record->deadline_ns;
+    s->sent |= UINT64_C(1) << at;
+    return frame;
+}
+
+/* Commits what a visit has put into the rings. */
+static void end_visit(psy_broker *b, stretch *s)
+{
+    end_stretch(b, s);
+    for (; s->sent; s->sent &= s->sent - 1) {
+        psy__shard *shard = &b->shards[__builtin_ctzll(s->sent)];
+        psy__scatter_end(&shard->requests, &shard->run);
+        shard->sent = true;
+    }
+}
+
+/* One request to several shards: its payload once for all of them, or piece by piece into each ring. */
+static void scatter_to_several(psy_broker *b, stretch *s, uint32_t id, uint64_t to, const psy_envelope *e,
+                               const uint8_t *payload)
+{
+    psy__frame *frames[PSY_SHARDS_MAX];
+    const uint32_t reference = psy__payloads_take(&b->payloads, e->length);
+    uint32_t count = 0;
+    if (reference) {
+        memcpy(psy__payloads_at(&b->payloads, reference), payload, e->length);
+        b->tickets[id].reference = reference;
+        b->counts.referenced++;
+        s->scattered_bytes += e->length;
+    }
+    for (uint64_t rest = to; rest; rest &= rest - 1) {
+        psy__frame *frame = put(b, s, id, (uint32_t)__builtin_ctzll(rest), e);
+        if (frame) {
+            frame->hop.reference = reference;
+            frames[count++] = frame;
+        }
+    }
+    if (!reference) {
+        psy__scatter_pieces(frames, count, payload, e->length);
+        s->scattered_bytes += (uint64_t)count * e->length;
+    }
+}
+
 static inline void scatter(psy_broker *b, stretch *s, uint32_t id, uint64_t to, const psy_envelope *e, const uint8_t *payload)
 {
-    const uint32_t generation = b->tickets[id].generation;
-    const uint64_t deadline_ns = b->tickets[id].deadline_ns;
-    do {
-        const uint32_t at = (uint32_t)__builtin_ctzll(to);
-        psy__shard *shard = &b->shards[at];
-        psy__frame *frame = psy__scatter(&shard->requests, e, payload);
-        to &= to - 1;
-        if (!frame) {
-            end_stretch(b, s); /* other shards may take requests from now on */
-            cannot_send(b, id, at);
-            continue;
-        }
-        frame->hop = s->hop;
-        frame->hop.ticket = id;
-        frame->hop.generation = generation;
-        frame->hop.deadline_ns = deadline_ns;
-        psy_ring_commit(&shard->requests, 1);
-        shard->sent = true;
+    if (to & (to - 1)) {
+        scatter_to_several(b, s, id, to, e, payload);
+        return;
+    }
+    const uint32_t at = (uint32_t)__builtin_ctzll(to);
+    psy__frame *frame = put(b, s, id, at, e);
+    if (frame) {
+        psy__scatter_copy(frame->payload, payload, e->length);
         s->scattered_bytes += e->length;
-    } while (to);
+    }
 }
 
 uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
@@ -405,7 +457,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
             answer(b, &refused, NOBODY, why);
         }
     }
-    end_stretch(b, &s);
+    end_visit(b, &s);
     psy_ring_release(&c->requests, n);
     psy_ring_settle(&c->requests);
     psy__share_visited(b, c, n < got || n == want);

@@ -23,8 +23,10 @@
 #include "service/guard.h"
 #include "service/measure.h"
 #include "service/module_file.h"
+#include "service/payloads.h"
 #include "service/protocol.h"
 #include "service/response.h"
+#include "service/scatter.h"
 #include "service/share.h"
 
 enum { PSY_GUESTS_MAX = 32, PSY_CLIENT_IN_FLIGHT_MAX = 65536, PSY_TITLES_MAX = 512, PSY_ROUTES_MAX = 1024, PSY_OUTCOMES = 64 };
@@ -121,6 +123,7 @@ typedef struct psy__shard {
     psy__link *link;
     psy_slab *slab; /* its request ring, then its finish ring */
     psy_ring requests, finished;
+    psy__run run; /* of requests, in a visit to a client */
     psy_bell bell;
     uint32_t late;   /* failed tickets that it has not reported on: it stalls */
     uint32_t untold; /* clients that it has not been told of: its link was full */
@@ -141,6 +144,7 @@ typedef struct psy__ticket_record {
     uint32_t generation;
     uint32_t channel, epoch, slot, slot_generation;
     uint32_t place, pipeline; /* of the program */
+    uint32_t reference;       /* where its payload lies for all shards; 0: in their rings */
     uint64_t expected;
     uint64_t late; /* failed: the shards that had not reported then */
     uint64_t request, deadline_ns;
@@ -227,6 +231,7 @@ struct psy_broker {
     uint32_t shard_count, ready_count, next_shard;
     psy_slab *gather_slab;
     psy__gather gather;
+    psy__payloads payloads;
     psy__ticket_record *tickets;
     uint32_t *free_tickets;
     uint32_t free_count, ticket_count;

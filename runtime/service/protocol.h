@@ -44,7 +44,7 @@
 
 #include "transport/transport.h"
 
-enum { PSY_PROTOCOL_MAJOR = 3, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
+enum { PSY_PROTOCOL_MAJOR = 4, PSY_PROTOCOL_MINOR = 0, PSY_NAME_BYTES = 128, PSY_SHARDS_MAX = 64, PSY_SYMBOLS_MAX = 64 };
 enum {
     PSY_PROGRAMS_MAX = 256,     /* places */
     PSY_PROGRAM_NAME_BYTES = 64 /* of a program, with the end */
@@ -83,7 +83,8 @@ typedef enum psy__word {
     PSY_SAY_EDIT_REFUSED,
     PSY_SAY_EDIT_DONE,
     PSY_SAY_EDIT_APPLIED,
-    PSY_SAY_EDIT_GONE
+    PSY_SAY_EDIT_GONE,
+    PSY_SAY_PAYLOADS
 } psy__word;
 
 typedef struct psy__said {
@@ -154,6 +155,13 @@ typedef struct psy__hired {
     uint64_t partial_bytes; /* one shard's record: the largest that there can be */
     uint64_t route_salt[2];
 } psy__hired;
+
+/* To a worker, before the programs: where payloads lie that are sent by reference. File: the slab. None is said where there is
+ * none. */
+typedef struct psy__payloads_said {
+    psy__said said;
+    uint32_t slots, stride;
+} psy__payloads_said;
 
 enum {
     PSY_PROGRAM_NATIVE = 1, /* the operator named it: native kernels may run */

@@ -98,6 +98,43 @@ static bool makes_sense(const psy__hired *said, uint32_t shard)
            said->reply_stride != 0 && said->reply_stride <= UINT32_C(1) << 30 && said->partial_bytes <= UINT32_MAX;
 }
 
+/* Where payloads lie that come by reference. They are mapped when it is known what the engine needs. */
+static psy_status take_payloads(psy_worker *w, psy__control *control)
+{
+    psy__payloads_said said;
+    psy_status status = psy__heard(control, PSY_SAY_PAYLOADS, &said, sizeof said, 1);
+    if (status == PSY_OK && (w->payload_slots || said.slots == 0 || said.slots > w->gather.tickets * 2 ||
+                             said.stride != w->requests.stride - PSY_FRAME_PAYLOAD)) {
+        status = psy_fail(PSY_PROTOCOL, "the service's memory for payloads makes no sense");
+    }
+    if (status == PSY_OK) {
+        w->payload_slots = said.slots;
+        w->payload_stride = said.stride;
+        w->payload_fd = control->fds[0];
+        control->fds[0] = -1;
+    }
+    return status;
+}
+
+/* Only the broker writes there; but a device that imports memory pins it for writing. */
+static psy_status map_payloads(psy_worker *w)
+{
+    if (w->payload_fd < 0) {
+        return PSY_OK;
+    }
+    psy_slab_adopt_options options = {.max_bytes = UINT64_C(1) << 40,
+                                      .access = w->engine == w->cpu ? PSY_SLAB_READ_ONLY : PSY_SLAB_READ_WRITE};
+    psy_status status = psy_slab_adopt_with(w->payload_fd, &options, &w->payload_slab);
+    w->payload_fd = -1;
+    if (status == PSY_OK && psy_slab_data_bytes(w->payload_slab) < (uint64_t)w->payload_slots * w->payload_stride) {
+        status = psy_fail(PSY_PROTOCOL, "the service's memory for payloads is smaller than it says");
+    }
+    if (status == PSY_OK) {
+        w->payloads = psy_slab_data(w->payload_slab);
+    }
+    return status;
+}
+
 /* Every program that the service has. */
 static psy_status take_programs(psy_worker *w, const psy__patience *patience)
 {
@@ -110,7 +147,9 @@ static psy_status take_programs(psy_worker *w, const psy__patience *patience)
         if (status != PSY_OK) {
             return status;
         }
-        if (psy__heard_what(&control) == PSY_SAY_PROGRAM) {
+        if (psy__heard_what(&control) == PSY_SAY_PAYLOADS) {
+            status = take_payloads(w, &control);
+        } else if (psy__heard_what(&control) == PSY_SAY_PROGRAM) {
             psy__worker_hear_program(w, &control);
             status = w->dead ? psy_fail(w->end, "%s", w->end_text) : PSY_OK;
         } else if (psy__heard_what(&control) == PSY_SAY_EDIT_STAGE) {
@@ -195,9 +234,9 @@ static psy_status hold_modules(psy_worker *w, const psy_worker_options *o, uint6
 
 static psy_status attach_slabs(psy_worker *w)
 {
-    psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};
+    psy_slab *slabs[4] = {w->ring_slab, w->gather_slab, w->scratch_slab, w->payload_slab};
     psy_status status = PSY_OK;
-    for (unsigned i = 0; status == PSY_OK && i < 3; i++) {
+    for (unsigned i = 0; status == PSY_OK && i < 4 && slabs[i]; i++) {
         status = w->engine->interface->attach(w->engine, psy_slab_base(slabs[i]), psy_slab_bytes(slabs[i]));
     }
     return status;
@@ -219,6 +258,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     w->max_wait_ns = o->max_wait_ns;
     w->events.log = o->log;
     w->data_version = 1;
+    w->payload_fd = -1;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = hold_modules(w, o, &first);
@@ -233,6 +273,9 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     }
     if (status == PSY_OK) {
         status = open_engines(w, o);
+    }
+    if (status == PSY_OK) {
+        status = map_payloads(w);
     }
     if (status == PSY_OK) {
         status = attach_slabs(w);
@@ -325,8 +368,13 @@ static inline bool read_job(const psy_worker *w, uint8_t *frame, const psy__job 
         out->program = program;
         out->shaped = m->pipelines[pipeline].guard_count != 0;
     }
+    const uint32_t reference = hop->reference;
+    out->referenced = reference != 0;
+    if (reference > w->payload_slots) {
+        return false;
+    }
     out->place = place;
-    out->payload = frame + PSY_FRAME_PAYLOAD;
+    out->payload = reference ? w->payloads + (uint64_t)(reference - 1) * w->payload_stride : frame + PSY_FRAME_PAYLOAD;
     out->generation = hop->generation;
     out->channel = hop->channel;
     out->epoch = hop->epoch;
@@ -519,8 +567,11 @@ void psy_worker_destroy(psy_worker *w)
     psy__worker_drop_programs(w);
     psy__worker_drop_edits(w);
     psy__worker_unload(w);
-    psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};
-    for (unsigned i = 0; i < 3; i++) {
+    psy_slab *slabs[4] = {w->ring_slab, w->gather_slab, w->scratch_slab, w->payload_slab};
+    if (w->payload_fd >= 0) {
+        close(w->payload_fd);
+    }
+    for (unsigned i = 0; i < 4; i++) {
         if (w->engine && slabs[i]) {
             w->engine->interface->detach(w->engine, psy_slab_base(slabs[i]));
         }

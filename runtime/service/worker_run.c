@@ -61,18 +61,20 @@ static uint8_t *scratch(psy_worker *w, uint32_t index, uint32_t stride)
     return (uint8_t *)psy_slab_data(w->scratch_slab) + (uint64_t)index * stride;
 }
 
-/* The requests of jobs as they lie in the ring: those that follow one another are one span. Returns how many spans. */
+/* The requests of jobs as they lie in the ring, or among the payloads: those that follow one another are one span. Returns how
+ * many spans. */
 static uint32_t take_inputs(psy_worker *w, const psy__job *jobs, uint32_t count)
 {
     uint32_t spans = 0;
     const uint8_t *next = NULL;
     for (uint32_t i = 0; i < count; i++) {
+        const uint32_t stride = jobs[i].referenced ? w->payload_stride : w->requests.stride;
         if (jobs[i].payload == next) {
             w->inputs[spans - 1].count++;
         } else {
-            w->inputs[spans++] = (psy__span){jobs[i].payload, w->requests.stride, 1};
+            w->inputs[spans++] = (psy__span){jobs[i].payload, stride, 1};
         }
-        next = jobs[i].payload + w->requests.stride;
+        next = jobs[i].payload + stride;
     }
     return spans;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
 # find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
-BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_inline %D%/bench_load %D%/bench_fair %D%/bench_scatter %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
+BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_inline %D%/bench_load %D%/bench_fair %D%/bench_scatter %D%/bench_payload %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
 EXTRA_PROGRAMS += $(BENCHES)
 bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
 
@@ -74,6 +74,10 @@ nodist_%C%_bench_inline_SOURCES = %D%/gen/echo.psy.h
 %C%_bench_scatter_SOURCES = %D%/bench_scatter.c %D%/ring_race.c %D%/ring_race.h $(bench_common)
 %C%_bench_scatter_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_bench_scatter_LDADD = runtime/libpsyne-core.la
+
+%C%_bench_payload_SOURCES = %D%/bench_payload.c %D%/ring_race.c %D%/ring_race.h $(bench_common)
+%C%_bench_payload_CPPFLAGS = $(AM_CPPFLAGS)
+%C%_bench_payload_LDADD = runtime/libpsyne-core.la
 
 %C%_bench_fair_SOURCES = %D%/bench_fair.c %D%/process.c %D%/process.h $(bench_common)
 nodist_%C%_bench_fair_SOURCES = %D%/gen/echo.psy.h

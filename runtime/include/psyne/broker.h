@@ -60,13 +60,16 @@ typedef struct psy_broker_options {
      * may find that others have made; 0 = 128 a shard. */
     uint32_t contended_in_flight;
     uint64_t client_edit_bytes; /* of a change of the data that a client asks for; 0 = 64 MiB */
+    /* Payloads that go to several shards and have at least so many bytes are copied once, for all of them, and not into each
+     * shard's ring; 0: what was measured to be worth it (4 KiB for two or three shards, 2 KiB for more), UINT32_MAX: never. */
+    uint32_t reference_bytes;
 } psy_broker_options;
 
 typedef struct psy_broker_counts {
     uint64_t requests;           /* accepted from clients */
     uint64_t refused;            /* malformed or unroutable: answered with an error */
     uint64_t timeouts, failures; /* answered for shards that were late, or dead */
-    uint64_t scatter_bytes;      /* payload bytes copied into shard rings */
+    uint64_t scatter_bytes;      /* payload bytes copied into shard rings, or once for several shards */
     uint32_t clients, shards_ready, in_flight;
     uint32_t uncounted; /* rings and other things that got no row of the counters */
     uint64_t denied;    /* peers and calls that no rule allows */
@@ -81,6 +84,7 @@ typedef struct psy_broker_counts {
     uint64_t programs_added, programs_refused;
     uint64_t edits, edits_refused; /* changes of the data */
     uint64_t data_version;
+    uint64_t referenced; /* requests that went to several shards by reference */
 } psy_broker_counts;
 
 typedef struct psy_broker_health {
