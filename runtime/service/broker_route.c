@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "service/broker_state.h"
+#include "service/scatter.h"
 
 enum { DRAIN_BATCH = 64 };
 
@@ -266,9 +267,8 @@ static inline psy_status check(const psy__client *c, const psy_envelope *e, cons
 typedef struct stretch {
     const psy__route *route; /* NULL: none yet */
     psy__latency *latency;
-    psy__hop hop;  /* but for ticket and deadline */
-    uint64_t to;   /* where all of them go; 0: it is asked for each */
-    uint64_t sent; /* shards (bits) that got one */
+    psy__hop hop; /* but for ticket and deadline */
+    uint64_t to;  /* where all of them go; 0: it is asked for each */
     uint64_t scattered_bytes;
     uint32_t taken;
 } stretch;
@@ -348,7 +348,7 @@ static inline __attribute__((always_inline)) psy__frame *put(psy_broker *b, stre
 {
     const psy__ticket_record *record = &b->tickets[id];
     psy__shard *shard = &b->shards[at];
-    psy__frame *frame = psy__scatter(&shard->requests, &shard->run);
+    psy__frame *frame = psy__scatter(&shard->requests);
     if (!frame) {
         end_stretch(b, s); /* other shards may take requests from now on */
         cannot_send(b, id, at);
@@ -359,19 +359,8 @@ static inline __attribute__((always_inline)) psy__frame *put(psy_broker *b, stre
     frame->hop.ticket = id;
     frame->hop.generation = record->generation;
     frame->hop.deadline_ns = record->deadline_ns;
-    s->sent |= UINT64_C(1) << at;
+    shard->sent = true;
     return frame;
-}
-
-/* Commits what a visit has put into the rings. */
-static void end_visit(psy_broker *b, stretch *s)
-{
-    end_stretch(b, s);
-    for (; s->sent; s->sent &= s->sent - 1) {
-        psy__shard *shard = &b->shards[__builtin_ctzll(s->sent)];
-        psy__scatter_end(&shard->requests, &shard->run);
-        shard->sent = true;
-    }
 }
 
 /* One request to several shards: its payload once for all of them, or piece by piece into each ring. */
@@ -380,6 +369,7 @@ static void scatter_to_several(psy_broker *b, stretch *s, uint32_t id, uint64_t 
 {
     psy__frame *frames[PSY_SHARDS_MAX];
     const uint32_t reference = psy__payloads_take(&b->payloads, e->length);
+    uint64_t sent = 0;
     uint32_t count = 0;
     if (reference) {
         memcpy(psy__payloads_at(&b->payloads, reference), payload, e->length);
@@ -392,11 +382,15 @@ static void scatter_to_several(psy_broker *b, stretch *s, uint32_t id, uint64_t 
         if (frame) {
             frame->hop.reference = reference;
             frames[count++] = frame;
+            sent |= rest & -rest;
         }
     }
     if (!reference) {
         psy__scatter_pieces(frames, count, payload, e->length);
         s->scattered_bytes += (uint64_t)count * e->length;
+    }
+    for (; sent; sent &= sent - 1) { /* there was room in all of them */
+        psy_ring_commit(&b->shards[__builtin_ctzll(sent)].requests, 1);
     }
 }
 
@@ -410,6 +404,7 @@ static inline void scatter(psy_broker *b, stretch *s, uint32_t id, uint64_t to, 
     psy__frame *frame = put(b, s, id, at, e);
     if (frame) {
         psy__scatter_copy(frame->payload, payload, e->length);
+        psy_ring_commit(&b->shards[at].requests, 1);
         s->scattered_bytes += e->length;
     }
 }
@@ -457,7 +452,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
             answer(b, &refused, NOBODY, why);
         }
     }
-    end_visit(b, &s);
+    end_stretch(b, &s);
     psy_ring_release(&c->requests, n);
     psy_ring_settle(&c->requests);
     psy__share_visited(b, c, n < got || n == want);

@@ -26,7 +26,6 @@
 #include "service/payloads.h"
 #include "service/protocol.h"
 #include "service/response.h"
-#include "service/scatter.h"
 #include "service/share.h"
 
 enum { PSY_GUESTS_MAX = 32, PSY_CLIENT_IN_FLIGHT_MAX = 65536, PSY_TITLES_MAX = 512, PSY_ROUTES_MAX = 1024, PSY_OUTCOMES = 64 };
@@ -123,7 +122,6 @@ typedef struct psy__shard {
     psy__link *link;
     psy_slab *slab; /* its request ring, then its finish ring */
     psy_ring requests, finished;
-    psy__run run; /* of requests, in a visit to a client */
     psy_bell bell;
     uint32_t late;   /* failed tickets that it has not reported on: it stalls */
     uint32_t untold; /* clients that it has not been told of: its link was full */

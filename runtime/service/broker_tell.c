@@ -6,12 +6,10 @@
 
 /* Frames that a shard has not given back, those of this round that are not published yet among them. Its word is not trusted.
  */
-static uint64_t ahead(const psy__shard *shard)
+static uint64_t ahead(const psy_ring *ring)
 {
-    const psy_ring *ring = &shard->requests;
     uint64_t released = atomic_load_explicit(&ring->header->released, memory_order_relaxed);
-    uint64_t position = ring->position + shard->run.count;
-    return released > position || position - released > ring->slots ? 0 : position - released;
+    return released > ring->position || ring->position - released > ring->slots ? 0 : ring->position - released;
 }
 
 void psy__broker_taken(psy_broker *b, uint32_t ticket, const psy_envelope *e)
@@ -25,7 +23,7 @@ void psy__broker_taken(psy_broker *b, uint32_t ticket, const psy_envelope *e)
     for (uint64_t rest = record->expected; rest; rest &= rest - 1) {
         uint32_t s = (uint32_t)__builtin_ctzll(rest);
         PSY__TELL(&b->events, TRACE_SCATTERED, PSY__NUMBER(e->request), PSY__NUMBER(s),
-                  PSY__NUMBER(PSY_FRAME_PAYLOAD + (uint64_t)e->length), PSY__NUMBER(ahead(&b->shards[s])));
+                  PSY__NUMBER(PSY_FRAME_PAYLOAD + (uint64_t)e->length), PSY__NUMBER(ahead(&b->shards[s].requests)));
     }
 }
 

@@ -2,13 +2,11 @@
 /* How the broker puts a request into a shard's ring: a frame of hop, envelope and payload (gather.h), published with the others
  * of its round.
  *
- *   psy__run run = {0};
- *   psy__frame *frame = psy__scatter(&ring, &run);                 // NULL: the ring is full, or broken
+ *   psy__frame *frame = psy__scatter(&ring);                       // NULL: the ring is full, or broken
  *   frame->envelope = ...; frame->hop = (psy__hop){...};           // written where they lie
  *   psy__scatter_copy(frame->payload, payload, envelope.length);   // one that goes to one shard, or is small
  *   psy__scatter_pieces(frames, count, payload, envelope.length);  // a larger one, for several shards
- *   ...                                                            // more of them
- *   psy__scatter_end(&ring, &run);                                 // commits all of them
+ *   psy_ring_commit(&ring, 1);
  *   ...
  *   psy_ring_flush(&ring);                                         // all rings, then one fence for all:
  *   psy_ring_fence();
@@ -17,7 +15,6 @@
 #ifndef PSY_SERVICE_SCATTER_H
 #define PSY_SERVICE_SCATTER_H
 
-#include <stdbool.h>
 #include <string.h>
 
 #include <psyne/ring.h>
@@ -61,40 +58,11 @@ static inline void psy__scatter_pieces(psy__frame *const *frames, uint32_t count
     }
 }
 
-/* Slots of one ring that a visit has claimed together: they are written one by one and committed together. */
-typedef struct psy__run {
-    uint8_t *at;          /* the next one */
-    uint32_t left, count; /* free ones there, and those that are written */
-} psy__run;
-enum { PSY_SCATTER_RUN = 64 };
-
-/* Commits what is written. Nothing else may use the ring before that. */
-static inline void psy__scatter_end(psy_ring *ring, psy__run *run)
+/* The next frame: all of it is the caller's to write, and to commit. NULL: the ring is full, or broken. */
+static inline psy__frame *psy__scatter(psy_ring *ring)
 {
-    if (run->count) {
-        psy_ring_commit(ring, run->count);
-    }
-    *run = (psy__run){.at = NULL};
-}
-
-static inline bool psy__scatter_begin(psy_ring *ring, psy__run *run)
-{
-    psy__scatter_end(ring, run);
-    run->at = (uint8_t *)psy_ring_claim(ring, PSY_SCATTER_RUN, &run->left);
-    return run->at != NULL;
-}
-
-/* The next frame; NULL: the ring is full, or broken. */
-static inline psy__frame *psy__scatter(psy_ring *ring, psy__run *run)
-{
-    if (run->left == 0 && !psy__scatter_begin(ring, run)) {
-        return NULL;
-    }
-    psy__frame *frame = (psy__frame *)run->at;
-    run->at += ring->stride;
-    run->left--;
-    run->count++;
-    return frame;
+    uint32_t got;
+    return (psy__frame *)psy_ring_claim(ring, 1, &got);
 }
 
 #endif

@@ -24,7 +24,6 @@ enum { HOW_REFERENCE, HOW_COPY, HOW_PIECES, HOWS };
 
 typedef struct lane {
     _Alignas(128) psy_ring producer;
-    psy__run run;
     _Alignas(128) psy_ring consumer;
 } lane;
 
@@ -52,7 +51,6 @@ static void open_rings(scene *s)
             psy_ring_attach(&s->lanes[i].consumer, PSY_RING_CONSUMER, at, bytes, stride, SLOTS) != PSY_OK) {
             bench_fail("%s", psy_detail());
         }
-        s->lanes[i].run = (psy__run){.at = NULL};
         s->received[i] = 0;
     }
     if (psy__payloads_begin(&s->payloads, s->bytes, SLOTS, s->shards, 1) != PSY_OK) {
@@ -95,7 +93,7 @@ static void claim(scene *s, const psy_envelope *envelope, psy__frame *frames[SHA
 {
     uint32_t looks = 0;
     for (uint32_t i = 0; i < s->shards; i++) {
-        while ((frames[i] = psy__scatter(&s->lanes[i].producer, &s->lanes[i].run)) == NULL) {
+        while ((frames[i] = psy__scatter(&s->lanes[i].producer)) == NULL) {
             wait_a_little(&looks);
         }
         frames[i]->envelope = *envelope;
@@ -124,10 +122,10 @@ static void produce(scene *s, uint64_t amount, int how)
                 psy__scatter_copy(frames[i]->payload, from, s->bytes);
             }
             frames[i]->hop = (psy__hop){.ticket = (uint32_t)number, .reference = reference, .deadline_ns = number};
+            psy_ring_commit(&s->lanes[i].producer, 1);
         }
         if (number % ROUND == ROUND - 1) {
             for (uint32_t i = 0; i < s->shards; i++) {
-                psy__scatter_end(&s->lanes[i].producer, &s->lanes[i].run);
                 psy_ring_flush(&s->lanes[i].producer);
             }
             psy_ring_fence();

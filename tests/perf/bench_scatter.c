@@ -18,7 +18,7 @@
 #include "service/scatter.h"
 #include "tests/perf/cores.h"
 
-enum { SHARDS = 8, ROUND = 512, VISIT = 64, SLOTS = 4096, SOURCES = 1024, PAYLOAD = 64, SCATTER_GROUP = 4096 };
+enum { SHARDS = 8, ROUND = 512, SLOTS = 4096, SOURCES = 1024, PAYLOAD = 64, SCATTER_GROUP = 4096 };
 
 typedef struct source {
     psy_envelope envelope;
@@ -28,7 +28,6 @@ typedef struct source {
 /* The two ends' handles on lines of their own. */
 typedef struct lane {
     _Alignas(128) psy_ring producer;
-    psy__run run; /* of the producer's */
     _Alignas(128) psy_ring consumer;
     uint64_t last; /* the number that came before */
 } lane;
@@ -56,7 +55,6 @@ static void open_rings(scene *s, uint32_t stride)
             bench_fail("%s", psy_detail());
         }
         l->last = 0;
-        l->run = (psy__run){.at = NULL};
     }
 }
 
@@ -72,44 +70,44 @@ static void publish(scene *s)
 }
 
 /* One request into its shard's ring: false when that is full. Numbers begin with 1. */
-typedef bool scatter_one(lane *l, const source *from, uint64_t number);
+typedef bool scatter_one(psy_ring *ring, const source *from, uint64_t number);
 
-RING_INLINE bool one_hop(lane *l, const source *from, uint64_t number)
+RING_INLINE bool one_hop(psy_ring *ring, const source *from, uint64_t number)
 {
-    psy__frame *frame = psy__scatter(&l->producer, &l->run);
-    if (frame) {
-        frame->hop = (psy__hop){.ticket = (uint32_t)number, .channel = from->envelope.slot, .deadline_ns = number};
+    uint32_t got;
+    psy__hop *hop = psy_ring_claim(ring, 1, &got);
+    if (!hop) {
+        return false;
     }
-    return frame != NULL;
+    *hop = (psy__hop){.ticket = (uint32_t)number, .channel = from->envelope.slot, .deadline_ns = number};
+    psy_ring_commit(ring, 1);
+    return true;
 }
 
-RING_INLINE bool one_copy(lane *l, const source *from, uint64_t number)
+RING_INLINE bool one_copy(psy_ring *ring, const source *from, uint64_t number)
 {
-    uint8_t *to = (uint8_t *)psy__scatter(&l->producer, &l->run);
-    if (to) {
-        psy__scatter_copy(to, from->payload, PAYLOAD);
+    uint32_t got;
+    uint8_t *to = psy_ring_claim(ring, 1, &got);
+    if (!to) {
+        return false;
     }
+    psy__scatter_copy(to, from->payload, PAYLOAD);
+    psy_ring_commit(ring, 1);
     (void)number;
-    return to != NULL;
+    return true;
 }
 
-RING_INLINE bool one_frame(lane *l, const source *from, uint64_t number)
+RING_INLINE bool one_frame(psy_ring *ring, const source *from, uint64_t number)
 {
-    psy__frame *frame = psy__scatter(&l->producer, &l->run);
-    if (frame) {
-        frame->envelope = from->envelope;
-        psy__scatter_copy(frame->payload, from->payload, PAYLOAD);
-        frame->hop = (psy__hop){.ticket = (uint32_t)number, .channel = from->envelope.slot, .deadline_ns = number};
+    psy__frame *frame = psy__scatter(ring);
+    if (!frame) {
+        return false;
     }
-    return frame != NULL;
-}
-
-/* The end of a visit to one client. */
-RING_INLINE void end_visit(scene *s)
-{
-    for (int i = 0; i < SHARDS; i++) {
-        psy__scatter_end(&s->lanes[i].producer, &s->lanes[i].run);
-    }
+    frame->envelope = from->envelope;
+    psy__scatter_copy(frame->payload, from->payload, PAYLOAD);
+    frame->hop = (psy__hop){.ticket = (uint32_t)number, .channel = from->envelope.slot, .deadline_ns = number};
+    psy_ring_commit(ring, 1);
+    return true;
 }
 
 RING_INLINE void produce(scene *s, uint64_t amount, scatter_one *one)
@@ -118,13 +116,9 @@ RING_INLINE void produce(scene *s, uint64_t amount, scatter_one *one)
         for (uint32_t k = 0; k < ROUND; k++, i++) {
             const source *from = &s->sources[i % SOURCES];
             lane *l = &s->lanes[psy__shard_of(from->envelope.route, SHARDS)];
-            while (!one(l, from, i + 1)) {
-                end_visit(s);
+            while (!one(&l->producer, from, i + 1)) {
                 publish(s);
                 psy__relax();
-            }
-            if (k % VISIT == VISIT - 1) {
-                end_visit(s);
             }
         }
         publish(s);
