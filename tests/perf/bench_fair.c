@@ -5,6 +5,7 @@
  *
  *   fair/p99     the first one's 99th percentile, beside the other; the peer is itself alone. Half is the limit: twice as long
  *   fair/median  the same, the median
+ *   fair/unread  the 99th percentile beside a client that fills the service with 4,096 requests and never takes a reply
  *
  * A latency counts from the moment at which the request was due, whether the client had time for it then or not, so that a
  * stall counts for all that should have been sent meanwhile. Every reply of both is checked.
@@ -16,7 +17,6 @@
 #include <psyne/broker.h>
 #include <psyne/channel.h>
 #include <psyne/worker.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -40,6 +40,8 @@ typedef struct flood {
     _Atomic bool on;
     _Atomic uint32_t outstanding;
     _Atomic uint64_t answered;
+    _Atomic bool deaf;       /* the one that never takes a reply sends, */
+    _Atomic uint32_t unread; /* so many by now */
 } flood;
 
 typedef struct client {
@@ -70,13 +72,6 @@ static void stop(int number)
     if (worker) {
         psy_worker_stop(worker);
     }
-}
-
-/* Before all others, or as everybody. False: that is not allowed. */
-static bool go_first(bool first)
-{
-    struct sched_param p = {.sched_priority = first};
-    return sched_setscheduler(0, first ? SCHED_FIFO : SCHED_OTHER, &p) == 0;
 }
 
 static void nap(uint64_t ns)
@@ -179,6 +174,26 @@ static _Noreturn void run_flooder(flood *f)
     }
 }
 
+/* Sends what it may when it is told to, and looks at nothing that comes. */
+static _Noreturn void run_deaf(flood *f)
+{
+    psy_channel *channel;
+    psy_pipeline twice;
+    psy_call call;
+    cores_pin(CLIENTS_PROCESSOR);
+    connect_client(&channel, &twice, FLOOD);
+    for (;;) {
+        bool on = atomic_load_explicit(&f->deaf, memory_order_acquire);
+        while (on && psy_channel_claim(channel, &twice, &call) == PSY_OK) {
+            fill(call.message, 1);
+            psy_channel_commit(channel, &call, NULL);
+            psy_channel_flush(channel);
+            atomic_fetch_add_explicit(&f->unread, 1, memory_order_release);
+        }
+        nap(PERIOD_NS);
+    }
+}
+
 static int by_value(const void *a, const void *b)
 {
     uint64_t x, y;
@@ -189,7 +204,7 @@ static int by_value(const void *a, const void *b)
 
 static void send_each_millisecond(client *c)
 {
-    (void)go_first(true);
+    (void)process_go_first(true);
     uint64_t due_ns = psy__now_ns() + PERIOD_NS;
     for (uint32_t i = 0; i < REQUESTS; i++, due_ns += PERIOD_NS) {
         struct timespec t = {(time_t)(due_ns / 1000000000), (long)(due_ns % 1000000000)};
@@ -202,7 +217,7 @@ static void send_each_millisecond(client *c)
         check_answer(&reply, i);
         psy_channel_release(c->channel, &reply);
     }
-    (void)go_first(false);
+    (void)process_go_first(false);
     qsort(c->latencies_ns, REQUESTS, sizeof c->latencies_ns[0], by_value);
 }
 
@@ -239,6 +254,20 @@ static double measure(client *c, void (*how)(client *c), uint32_t of_thousand, u
 
 static double p99_alone(void *c, uint64_t amount) { return measure(c, send_each_millisecond, 990, amount); }
 static double p99_beside(void *c, uint64_t amount) { return measure(c, beside, 990, amount); }
+/* The replies of that client lie there, and more of its requests than those will never be taken. */
+static void beside_deaf(client *c)
+{
+    atomic_store_explicit(&c->flood->deaf, true, memory_order_release);
+    for (int tries = 0; tries < 10000 && c->flood->unread < FLOOD; tries++) {
+        nap(PERIOD_NS);
+    }
+    if (c->flood->unread != FLOOD) {
+        bench_fail("the deaf client could not send");
+    }
+    send_each_millisecond(c);
+    nap(PAUSE_NS);
+}
+static double p99_beside_deaf(void *c, uint64_t amount) { return measure(c, beside_deaf, 990, amount); }
 static double median_alone(void *c, uint64_t amount) { return measure(c, send_each_millisecond, 500, amount); }
 static double median_beside(void *c, uint64_t amount) { return measure(c, beside, 500, amount); }
 
@@ -248,7 +277,7 @@ static process start(void (*body)(flood *f), flood *f)
     if (child == 0) {
         struct sigaction action = {.sa_handler = stop};
         sigaction(SIGTERM, &action, NULL);
-        (void)go_first(true);
+        (void)process_go_first(true);
         body(f);
     }
     return child;
@@ -270,12 +299,13 @@ int main(int argc, char **argv)
     if (f == MAP_FAILED) {
         bench_fail("no memory");
     }
-    bool first = go_first(true);
-    (void)go_first(false);
+    bool first = process_go_first(true);
+    (void)process_go_first(false);
     printf("both clients on processor %d, broker and worker on %d, %s\n", cores_system_number(CLIENTS_PROCESSOR),
            cores_system_number(SERVICE_PROCESSOR),
            first ? "before all other processes" : "among all other processes, whose work is in the figures");
-    process broker_process = start(run_broker, f), worker_process = start(run_worker, f), flooder = start(run_flooder, f);
+    process broker_process = start(run_broker, f), worker_process = start(run_worker, f), flooder = start(run_flooder, f),
+            deaf = start(run_deaf, f);
     cores_pin(CLIENTS_PROCESSOR);
     static client c;
     c.flood = f;
@@ -295,9 +325,16 @@ int main(int argc, char **argv)
                                   .subject = {"beside a flood", median_beside},
                                   .peers = {{"alone", median_alone}},
                                   .context = &c});
+    bench_measure(&(bench_figure){.name = "fair/unread",
+                                  .unit = &bench_microseconds,
+                                  .step = 1,
+                                  .subject = {"beside one that never reads", p99_beside_deaf},
+                                  .peers = {{"alone", p99_alone}},
+                                  .context = &c});
     if (c.flooded_seconds > 0) {
         printf("the flood: %.2f million replies a second meanwhile\n", c.flooded / c.flooded_seconds / 1e6);
     }
+    process_stop(deaf);
     process_stop(flooder);
     psy_channel_close(c.channel);
     process_stop(worker_process);
