@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a flood costs those who send little. One client sends a request of 64 bytes each millisecond, another as many as it can,
- * with 4,096 in flight; broker, worker and both clients are processes, over ipc. The flooder looks for replies each 200 us and
- * sleeps between, so that its requests always wait for the service, and it does not take the processor from the other client.
+ * with 4,096 in flight; served_broker, worker and both clients are processes, over ipc. The flooder looks for replies each 200
+ * us and sleeps between, so that its requests always wait for the service, and it does not take the processor from the other
+ * client.
  *
  *   fair/p99     the first one's 99th percentile, beside the other; the peer is itself alone. Half is the limit: twice as long
  *   fair/median  the same, the median
@@ -17,7 +18,6 @@
 #include <psyne/broker.h>
 #include <psyne/channel.h>
 #include <psyne/worker.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@
 #include "echo.psy.h"
 #include "tests/perf/bench.h"
 #include "tests/perf/cores.h"
-#include "tests/perf/process.h"
+#include "tests/perf/served.h"
 
 enum { REQUESTS = 600, PERIOD_NS = 1000000, PAUSE_NS = 300000000, FLOOD = 4096, WARM_UP = 100000, LOOK_NS = 200000 };
 enum { CLIENTS_PROCESSOR = 0, SERVICE_PROCESSOR = 1 };
@@ -53,27 +53,6 @@ typedef struct client {
 } client;
 
 static char folder[512], uri[600];
-static psy_broker *broker;
-static psy_worker *worker;
-
-static void check(psy_status status)
-{
-    if (status != PSY_OK) {
-        bench_fail("%s", psy_detail());
-    }
-}
-
-static void stop(int number)
-{
-    (void)number;
-    if (broker) {
-        psy_broker_stop(broker);
-    }
-    if (worker) {
-        psy_worker_stop(worker);
-    }
-}
-
 static void nap(uint64_t ns)
 {
     struct timespec t = {0, (long)ns};
@@ -85,7 +64,7 @@ static void nap(uint64_t ns)
 static psy_module *open_module(void)
 {
     psy_module *module;
-    check(psy_module_open(ECHO_MODULE, &module));
+    served_check(psy_module_open(ECHO_MODULE, &module));
     return module;
 }
 
@@ -94,9 +73,9 @@ static _Noreturn void run_broker(flood *unused)
     (void)unused;
     psy_module *module = open_module();
     cores_pin(SERVICE_PROCESSOR);
-    check(psy_broker_create(&(psy_broker_options){.uri = uri, .module = module, .shards = 1}, &broker));
-    psy_broker_run(broker);
-    psy_broker_destroy(broker);
+    served_check(psy_broker_create(&(psy_broker_options){.uri = uri, .module = module, .shards = 1}, &served_broker));
+    psy_broker_run(served_broker);
+    psy_broker_destroy(served_broker);
     psy_module_close(module);
     process_end();
 }
@@ -106,10 +85,10 @@ static _Noreturn void run_worker(flood *unused)
     (void)unused;
     psy_module *module = open_module();
     cores_pin(SERVICE_PROCESSOR);
-    check(psy_worker_create(&(psy_worker_options){.uri = uri, .module = module, .engine = "cpu"}, &worker));
-    check(psy_worker_start(worker));
-    check(psy_worker_run(worker));
-    psy_worker_destroy(worker);
+    served_check(psy_worker_create(&(psy_worker_options){.uri = uri, .module = module, .engine = "cpu"}, &served_worker));
+    served_check(psy_worker_start(served_worker));
+    served_check(psy_worker_run(served_worker));
+    psy_worker_destroy(served_worker);
     psy_module_close(module);
     process_end();
 }
@@ -118,8 +97,8 @@ static _Noreturn void run_worker(flood *unused)
 
 static void connect_client(psy_channel **channel, psy_pipeline *twice, uint32_t in_flight)
 {
-    check(psy_channel_connect(uri, &(psy_channel_options){.in_flight = in_flight, .call_timeout_ms = 60000}, channel));
-    check(psy_channel_open(*channel, "twice", echo_ask_type(), echo_answer_type(), twice));
+    served_check(psy_channel_connect(uri, &(psy_channel_options){.in_flight = in_flight, .call_timeout_ms = 60000}, channel));
+    served_check(psy_channel_open(*channel, "twice", echo_ask_type(), echo_answer_type(), twice));
 }
 
 static void fill(void *message, uint64_t number)
@@ -132,7 +111,7 @@ static void fill(void *message, uint64_t number)
 
 static void check_answer(const psy_reply *reply, uint64_t number)
 {
-    check(reply->status);
+    served_check(reply->status);
     const float *values = echo_answer_values(reply->message);
     for (int i = 0; i < ECHO_ANSWER_VALUES_COUNT; i++) {
         if (values[i] != 2 * (float)(number & 0xffff)) {
@@ -212,7 +191,7 @@ static void send_each_millisecond(client *c)
         uint8_t ask[sizeof(echo_ask)];
         psy_reply reply;
         fill(ask, i);
-        check(psy_channel_call(c->channel, &c->twice, ask, &reply));
+        served_check(psy_channel_call(c->channel, &c->twice, ask, &reply));
         c->latencies_ns[i] = psy__now_ns() - due_ns;
         check_answer(&reply, i);
         psy_channel_release(c->channel, &reply);
@@ -273,10 +252,8 @@ static double median_beside(void *c, uint64_t amount) { return measure(c, beside
 
 static process start(void (*body)(flood *f), flood *f)
 {
-    process child = process_start();
+    process child = served_start();
     if (child == 0) {
-        struct sigaction action = {.sa_handler = stop};
-        sigaction(SIGTERM, &action, NULL);
         (void)process_go_first(true);
         body(f);
     }

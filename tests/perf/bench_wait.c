@@ -15,7 +15,6 @@
 #include <psyne/channel.h>
 #include <psyne/worker.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +26,7 @@
 #include "base/clock.h"
 #include "tests/perf/bench.h"
 #include "tests/perf/cores.h"
-#include "tests/perf/process.h"
+#include "tests/perf/served.h"
 #include "wait.psy.h"
 
 enum { ROWS = 8192, IN_FLIGHT = 64, REQUESTS = 4000, WAITS = 3, FIRST_SCORES = 97 };
@@ -58,27 +57,6 @@ typedef struct scene {
 } scene;
 
 static char folder[512];
-static psy_broker *broker;
-static psy_worker *worker;
-
-static void check(psy_status status)
-{
-    if (status != PSY_OK) {
-        bench_fail("%s", psy_detail());
-    }
-}
-
-static void stop(int number)
-{
-    (void)number;
-    if (broker) {
-        psy_broker_stop(broker);
-    }
-    if (worker) {
-        psy_worker_stop(worker);
-    }
-}
-
 /* ---- the service ---- */
 
 /* Row r has r % FIRST_SCORES at place r % WIDTH, and nothing else. */
@@ -94,16 +72,14 @@ static psy_status fill_row(void *unused, uint64_t row, void *out)
 static psy_module *open_module(void)
 {
     psy_module *module;
-    check(psy_module_open(WAIT_MODULE, &module));
+    served_check(psy_module_open(WAIT_MODULE, &module));
     return module;
 }
 
 static process start(void)
 {
-    process child = process_start();
+    process child = served_start();
     if (child == 0) {
-        struct sigaction action = {.sa_handler = stop};
-        sigaction(SIGTERM, &action, NULL);
         cores_pin(SERVICE_PROCESSOR);
     }
     return child;
@@ -112,9 +88,9 @@ static process start(void)
 static void run_broker(const service *s)
 {
     psy_module *module = open_module();
-    check(psy_broker_create(&(psy_broker_options){.uri = s->uri, .module = module, .shards = 1}, &broker));
-    psy_broker_run(broker);
-    psy_broker_destroy(broker);
+    served_check(psy_broker_create(&(psy_broker_options){.uri = s->uri, .module = module, .shards = 1}, &served_broker));
+    psy_broker_run(served_broker);
+    psy_broker_destroy(served_broker);
     psy_module_close(module);
 }
 
@@ -122,26 +98,26 @@ static void run_worker(const service *s, uint64_t max_wait_ns)
 {
     psy_module *module = open_module();
     psy_worker_options o = {.uri = s->uri, .module = module, .engine = "cpu", .max_wait_ns = max_wait_ns};
-    check(psy_worker_create(&o, &worker));
-    check(psy_worker_load(
-        worker, &(psy_rows){.resident = "rows", .rank = 2, .dims = {ROWS, WAIT_PROBE_VECTOR_COUNT}, .fill = fill_row}));
-    check(psy_worker_start(worker));
-    while (psy_worker_status(worker) == PSY_OK) {
+    served_check(psy_worker_create(&o, &served_worker));
+    served_check(psy_worker_load(
+        served_worker, &(psy_rows){.resident = "rows", .rank = 2, .dims = {ROWS, WAIT_PROBE_VECTOR_COUNT}, .fill = fill_row}));
+    served_check(psy_worker_start(served_worker));
+    while (psy_worker_status(served_worker) == PSY_OK) {
         psy_worker_counts counts;
         struct timespec t;
-        for (int i = 0; i < 1000 && psy_worker_do_work(worker) == 0; i++) {
+        for (int i = 0; i < 1000 && psy_worker_do_work(served_worker) == 0; i++) {
             if (i > 50) {
-                psy_worker_wait(worker, 1000000);
+                psy_worker_wait(served_worker, 1000000);
                 break;
             }
         }
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-        psy_worker_get_counts(worker, &counts);
+        psy_worker_get_counts(served_worker, &counts);
         atomic_store(&s->told->used_ns, (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec);
         atomic_store(&s->told->requests, counts.requests);
         atomic_store(&s->told->batches, counts.batches);
     }
-    psy_worker_destroy(worker);
+    psy_worker_destroy(served_worker);
     psy_module_close(module);
 }
 
@@ -174,8 +150,9 @@ static void close_service(service *s)
 
 static void connect_to(service *s)
 {
-    check(psy_channel_connect(s->uri, &(psy_channel_options){.in_flight = IN_FLIGHT, .call_timeout_ms = 60000}, &s->channel));
-    check(psy_channel_open(s->channel, "best", wait_probe_type(), wait_best_type(), &s->best));
+    served_check(
+        psy_channel_connect(s->uri, &(psy_channel_options){.in_flight = IN_FLIGHT, .call_timeout_ms = 60000}, &s->channel));
+    served_check(psy_channel_open(s->channel, "best", wait_probe_type(), wait_best_type(), &s->best));
 }
 
 /* Request i asks for place i % WIDTH: its answer is the largest number there. */
@@ -197,7 +174,7 @@ static bool send_one(service *s, uint64_t i)
     if (status == PSY_FULL) {
         return false;
     }
-    check(status);
+    served_check(status);
     float *vector = wait_probe_mutable_vector(wait_probe_init(call.message));
     memset(vector, 0, WAIT_PROBE_VECTOR_COUNT * sizeof *vector);
     vector[i % WAIT_PROBE_VECTOR_COUNT] = 1;
@@ -230,7 +207,7 @@ static double send_all(service *s, uint64_t amount, const double *due_ns, double
         now = (double)(psy__now_ns() - start_ns);
         for (uint32_t k = 0; k < n; k++) {
             const uint64_t i = (uintptr_t)replies[k].user;
-            check(replies[k].status);
+            served_check(replies[k].status);
             if (wait_best_score(replies[k].message) != answer_to(i)) {
                 bench_fail("a wrong answer");
             }

@@ -38,7 +38,7 @@ endif
 %C%_bench_wake_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_bench_wake_LDADD = runtime/libpsyne-core.la
 
-rpc_common = %D%/process.c %D%/process.h %D%/ring_race.c %D%/ring_race.h %D%/rpc.c %D%/rpc.h $(bench_common)
+rpc_common = %D%/process.c %D%/process.h %D%/ring_race.c %D%/ring_race.h %D%/rpc.c %D%/rpc.h %D%/served.h $(bench_common)
 %C%_bench_rpc_SOURCES = %D%/bench_rpc.c $(rpc_common)
 nodist_%C%_bench_rpc_SOURCES = %D%/gen/echo.psy.h
 rpc_cppflags = -I%D%/gen -DECHO_MODULE='"$(abs_top_builddir)/%D%/gen/echo.psm"'
@@ -79,7 +79,7 @@ nodist_%C%_bench_inline_SOURCES = %D%/gen/echo.psy.h
 %C%_bench_payload_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_bench_payload_LDADD = runtime/libpsyne-core.la
 
-%C%_bench_wait_SOURCES = %D%/bench_wait.c %D%/process.c %D%/process.h $(bench_common)
+%C%_bench_wait_SOURCES = %D%/bench_wait.c %D%/process.c %D%/process.h %D%/served.h $(bench_common)
 nodist_%C%_bench_wait_SOURCES = %D%/gen/wait.psy.h
 %C%_bench_wait_CPPFLAGS = $(AM_CPPFLAGS) -I%D%/gen -DWAIT_MODULE='"$(abs_top_builddir)/%D%/gen/wait.psm"'
 %C%_bench_wait_LDADD = runtime/libpsyne-core.la -lm
@@ -90,7 +90,7 @@ $(%C%_bench_wait_OBJECTS): %D%/gen/wait.psy.h
 %D%/gen/wait.psm: %D%/wait.hrm %D%/wait.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/wait.hrm -o %D%/gen && touch $@
 
-%C%_bench_fair_SOURCES = %D%/bench_fair.c %D%/process.c %D%/process.h $(bench_common)
+%C%_bench_fair_SOURCES = %D%/bench_fair.c %D%/process.c %D%/process.h %D%/served.h $(bench_common)
 nodist_%C%_bench_fair_SOURCES = %D%/gen/echo.psy.h
 %C%_bench_fair_CPPFLAGS = $(AM_CPPFLAGS) -I%D%/gen -DECHO_MODULE='"$(abs_top_builddir)/%D%/gen/echo.psm"'
 %C%_bench_fair_LDADD = runtime/libpsyne-core.la
