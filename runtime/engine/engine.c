@@ -56,12 +56,20 @@ bool psy__spans_take(const psy__span *spans, uint32_t span_count, uint32_t count
 {
     uint32_t n = 0;
     for (uint32_t s = 0; s < span_count; s++) {
-        if (spans[s].count > count - n) {
+        const uint32_t here = spans[s].count;
+        const uint64_t stride = spans[s].stride;
+        uint8_t *at = spans[s].base;
+        if (here > count - n) {
             return false;
         }
-        for (uint32_t i = 0; i < spans[s].count; i++) {
-            out[n++] = spans[s].base + i * spans[s].stride;
+        if (here == 1) { /* as replies lie, wherever clients want them */
+            out[n++] = at;
+            continue;
         }
+        for (uint32_t i = 0; i < here; i++, at += stride) {
+            out[n + i] = at;
+        }
+        n += here;
     }
     return n == count;
 }

@@ -73,6 +73,10 @@ static psy_status make_tables(psy_broker *b, const psy_broker_options *o, uint32
         return status;
     }
     b->gather = (psy__gather){psy_slab_data(b->gather_slab), b->ticket_count, b->place_count, partial_bytes};
+    status = psy__payloads_begin(&b->payloads, b->request_bytes, b->ticket_count, b->place_count, o->reference_bytes);
+    if (status != PSY_OK) {
+        return status;
+    }
     b->clients = calloc(b->client_room, sizeof *b->clients);
     b->shards = calloc(b->place_count, sizeof *b->shards);
     b->tickets = calloc(b->ticket_count, sizeof *b->tickets);
@@ -360,6 +364,7 @@ void psy_broker_destroy(psy_broker *b)
     psy__broker_drop_change(b);
     psy__measure_broker_end(b);
     psy_slab_destroy(b->gather_slab);
+    psy__payloads_end(&b->payloads);
     psy_bell_close(&b->doorbell);
     free(b->clients);
     free(b->shards);

@@ -212,6 +212,14 @@ static psy_status make_shard_slab(psy_broker *b, psy__shard *s)
                : status;
 }
 
+/* Where payloads lie that are sent by reference. */
+static psy_status tell_payloads(const psy_broker *b, psy__link *link)
+{
+    psy__payloads_said said = {.slots = b->payloads.slots, .stride = (uint32_t)b->payloads.stride};
+    int fd = b->payloads.slab ? psy_slab_fd(b->payloads.slab) : -1;
+    return fd < 0 ? PSY_OK : psy__say(link, PSY_SAY_PAYLOADS, &said, sizeof said, &fd, 1);
+}
+
 static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello, const psy__pass *pass)
 {
     psy_status status = psy__broker_has_module(b, hello->module_hash);
@@ -240,6 +248,7 @@ static psy_status hire(psy_broker *b, psy__link *link, const psy__hello *hello, 
         memcpy(said.route_salt, b->route_salt, sizeof said.route_salt);
         int fds[2] = {psy_slab_fd(s->slab), psy_slab_fd(b->gather_slab)};
         status = psy__say(link, PSY_SAY_HIRED, &said, sizeof said, fds, 2);
+        status = status == PSY_OK ? tell_payloads(b, link) : status;
     }
     if (status != PSY_OK) {
         psy_slab_destroy(s->slab);

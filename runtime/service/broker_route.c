@@ -32,15 +32,20 @@ static void forgive(psy_broker *b, psy__ticket_record *record, uint64_t shards)
     record->late &= ~shards;
 }
 
-static void free_ticket(psy_broker *b, uint32_t id)
+static inline void free_ticket(psy_broker *b, uint32_t id)
 {
     psy__ticket_record *record = &b->tickets[id];
-    forgive(b, record, record->late);
+    if (record->late) {
+        forgive(b, record, record->late);
+    }
     psy__broker_ended(b, record);
     b->staged[record->place].tickets--;
     record->used = false;
     record->generation++;
     if (!record->alone) {
+        if (record->reference) {
+            psy__payloads_give_back(&b->payloads, record->reference);
+        }
         atomic_store_explicit(&psy__ticket_at(&b->gather, id)->state, psy__ticket_state(record->generation, 0, PSY_TICKET_FREE),
                               memory_order_release);
     }
@@ -66,18 +71,39 @@ static void fail_ticket(psy_broker *b, uint32_t id, uint32_t dead, psy_status st
     for (uint64_t rest = record->late; rest; rest &= rest - 1) {
         b->shards[__builtin_ctzll(rest)].late++;
     }
-    psy__latency_add(record->latency, b->now_ns - record->began_ns, status);
+    psy__latency_add(record->latency, b->now_ns - record->began_ns, status, 1);
     answer(b, record, dead, status);
     psy__broker_failed(b, record, dead, status);
 }
 
-/* A ticket came back: how long its request took. What the shard says of when it ended counts where it can be. */
-static void count_end(const psy_broker *b, const psy__ticket_record *record, uint64_t ended)
+/* Requests that came in one visit and were answered in one run: how long they took is the same. */
+typedef struct ending {
+    psy__latency *latency;
+    uint64_t began_ns, ended; /* as psy__finished has it */
+    uint32_t count;
+} ending;
+
+/* What the shard says of when it ended counts where it can be. */
+static void count_endings(const psy_broker *b, ending *e)
 {
-    if (!record->failed) { /* that was told when it failed */
-        const uint64_t took_ns = psy__finished_ns(ended) - record->began_ns, most_ns = b->now_ns - record->began_ns;
-        psy__latency_add(record->latency, took_ns <= most_ns ? took_ns : most_ns, psy__finished_status(ended));
+    if (e->count) {
+        const uint64_t took_ns = psy__finished_ns(e->ended) - e->began_ns, most_ns = b->now_ns - e->began_ns;
+        psy__latency_add(e->latency, took_ns <= most_ns ? took_ns : most_ns, psy__finished_status(e->ended), e->count);
+        e->count = 0;
     }
+}
+
+/* A ticket came back. */
+static inline void count_end(const psy_broker *b, ending *e, const psy__ticket_record *record, uint64_t ended)
+{
+    if (record->failed) { /* that was told when it failed */
+        return;
+    }
+    if (record->latency != e->latency || record->began_ns != e->began_ns || ended != e->ended) {
+        count_endings(b, e);
+        *e = (ending){.latency = record->latency, .began_ns = record->began_ns, .ended = ended};
+    }
+    e->count++;
 }
 
 uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
@@ -85,18 +111,21 @@ uint32_t psy__broker_collect(psy_broker *b, uint32_t shard)
     psy_ring *ring = &b->shards[shard].finished;
     uint32_t total = 0, got;
     const psy__finished *entries;
+    ending e = {.count = 0};
     while ((entries = psy_ring_peek(ring, DRAIN_BATCH, &got)) != NULL) {
         for (uint32_t i = 0; i < got; i++) {
-            psy__finished f;
-            memcpy(&f, &entries[i], sizeof f); /* read once: a worker may lie */
-            if (f.ticket < b->ticket_count && b->tickets[f.ticket].used && b->tickets[f.ticket].generation == f.generation) {
-                count_end(b, &b->tickets[f.ticket], f.ended);
-                free_ticket(b, f.ticket);
+            const volatile psy__finished *f = &entries[i]; /* each word is read once: a worker may lie */
+            const uint32_t ticket = f->ticket;
+            const psy__ticket_record *record = &b->tickets[ticket];
+            if (ticket < b->ticket_count && record->used && record->generation == f->generation) {
+                count_end(b, &e, record, f->ended);
+                free_ticket(b, ticket);
             }
         }
         psy_ring_release(ring, got);
         total += got;
     }
+    count_endings(b, &e);
     psy_ring_settle(ring);
     return total;
 }
@@ -145,7 +174,7 @@ void psy__broker_bury(psy_broker *b, uint32_t shard)
                 psy__broker_failed(b, record, shard, PSY_PEER_DIED);
                 b->counts.failures++;
                 if (!record->failed) {
-                    psy__latency_add(record->latency, b->now_ns - record->began_ns, PSY_PEER_DIED);
+                    psy__latency_add(record->latency, b->now_ns - record->began_ns, PSY_PEER_DIED, 1);
                 }
                 free_ticket(b, id);
             }
@@ -227,41 +256,73 @@ static uint64_t targets(psy_broker *b, const psy__client *c, const psy__route *r
 }
 
 /* The envelope is the service's own copy. *route: where it goes. */
-static psy_status check(const psy__client *c, const psy_envelope *e, const psy__route **route)
+static inline psy_status check(const psy__client *c, const psy_envelope *e, const psy__route **route)
 {
-    if (e->kind != PSY_KIND_REQUEST || (e->flags & ~PSY_FLAG_TRACE) != 0 || e->pipeline >= c->route_count) {
+    if (e->pipeline >= c->route_count) {
         return PSY_INVALID;
     }
     const psy__route *r = *route = &c->routes[e->pipeline];
-    if (e->type != r->request_type || e->length != r->request_bytes || e->sequence != c->sequence + 1) {
-        return PSY_INVALID;
+    const uint64_t differs = (e->sequence ^ (c->sequence + 1)) | (e->type ^ r->request_type) | (e->length ^ r->request_bytes) |
+                             (uint32_t)((e->kind ^ PSY_KIND_REQUEST) | (e->flags & ~PSY_FLAG_TRACE));
+    return differs ? PSY_INVALID : r->program ? PSY_OK : (psy_status)r->why;
+}
+
+/* What requests of one pipeline that follow one another in a visit have in common, and what is added up of them. */
+typedef struct stretch {
+    const psy__route *route; /* NULL: none yet */
+    psy__latency *latency;
+    psy__hop hop; /* but for ticket and deadline */
+    uint64_t to;  /* where all of them go; 0: it is asked for each */
+    uint64_t scattered_bytes;
+    uint32_t taken;
+} stretch;
+
+static void end_stretch(psy_broker *b, stretch *s)
+{
+    if (s->route) {
+        s->route->program->tickets += s->taken;
+        b->counts.requests += s->taken;
+        b->counts.scatter_bytes += s->scattered_bytes;
+        s->taken = 0;
+        s->scattered_bytes = 0;
+        s->route = NULL;
     }
-    return r->program ? PSY_OK : (psy_status)r->why;
+}
+
+static void begin_stretch(psy_broker *b, stretch *s, const psy__route *route, uint64_t to)
+{
+    end_stretch(b, s);
+    s->route = route;
+    s->latency = psy__measure_of(b, route->program, route->pipeline);
+    s->hop.program = route->program->number;
+    s->hop.place = (uint32_t)(route->program - b->staged);
+    s->hop.pipeline = route->pipeline;
+    s->to = route->kind == PSY_ROUTE_ALL || b->layout.count == 1 ? to : 0;
 }
 
 /* A ticket for a request to these shards. */
-static uint32_t take_ticket(psy_broker *b, uint32_t channel, const psy_envelope *e, const psy__route *route, uint64_t to)
+static inline uint32_t take_ticket(psy_broker *b, stretch *s, const psy_envelope *e, uint64_t to)
 {
     uint32_t id = b->free_tickets[--b->free_count];
     psy__ticket_record *record = &b->tickets[id];
-    uint64_t wait_ns = (uint64_t)(e->deadline_ms ? e->deadline_ms : UINT16_MAX) * 1000000;
+    const uint64_t now_ns = b->now_ns, wait_ns = (uint64_t)(e->deadline_ms ? e->deadline_ms : UINT16_MAX) * 1000000;
     record->used = true;
     record->failed = record->traced = false;
-    record->alone = route->kind != PSY_ROUTE_ALL;
-    record->channel = channel;
-    record->epoch = b->clients[channel].epoch;
+    record->alone = s->route->kind != PSY_ROUTE_ALL;
+    record->channel = s->hop.channel;
+    record->epoch = s->hop.epoch;
     record->slot = e->slot;
     record->slot_generation = e->generation;
-    record->place = (uint32_t)(route->program - b->staged);
-    record->pipeline = route->pipeline;
+    record->place = s->hop.place;
+    record->pipeline = s->hop.pipeline;
+    record->reference = 0;
     record->expected = to;
-    record->late = 0;
     record->request = e->request;
-    record->deadline_ns = b->now_ns + wait_ns;
-    record->latency = psy__measure_of(b, route->program, route->pipeline);
-    record->began_ns = b->now_ns;
+    record->deadline_ns = now_ns + wait_ns;
+    record->latency = s->latency;
+    record->began_ns = now_ns;
     b->overdue_ns = record->deadline_ns < b->overdue_ns ? record->deadline_ns : b->overdue_ns;
-    route->program->tickets++;
+    s->taken++;
     if (!record->alone) {
         psy__ticket *ticket = psy__ticket_at(&b->gather, id);
         ticket->expected = to;
@@ -284,30 +345,71 @@ static void cannot_send(psy_broker *b, uint32_t id, uint32_t shard)
     }
 }
 
-/* One request into the rings of its shards. The rings have a frame for every ticket and cannot be full. */
-static void scatter(psy_broker *b, uint32_t id, const psy_envelope *e, const uint8_t *payload)
+/* One request into the ring of a shard: all but its payload. The rings have a frame for every ticket and cannot be full. NULL:
+ * the shard broke it. */
+static inline __attribute__((always_inline)) psy__frame *put(psy_broker *b, stretch *s, uint32_t id, uint32_t at,
+                                                             const psy_envelope *e)
 {
     const psy__ticket_record *record = &b->tickets[id];
-    for (uint64_t rest = record->expected; rest; rest &= rest - 1) {
-        uint32_t s = (uint32_t)__builtin_ctzll(rest);
-        psy__shard *shard = &b->shards[s];
-        psy__frame *frame = psy__scatter(&shard->requests, e, payload);
-        if (!frame) {
-            cannot_send(b, id, s);
-            continue;
+    psy__shard *shard = &b->shards[at];
+    psy__frame *frame = psy__scatter(&shard->requests);
+    if (!frame) {
+        end_stretch(b, s); /* other shards may take requests from now on */
+        cannot_send(b, id, at);
+        return NULL;
+    }
+    frame->envelope = *e;
+    frame->hop = s->hop;
+    frame->hop.ticket = id;
+    frame->hop.generation = record->generation;
+    frame->hop.deadline_ns = record->deadline_ns;
+    shard->sent = true;
+    return frame;
+}
+
+/* One request to several shards: its payload once for all of them, or piece by piece into each ring. */
+static void scatter_to_several(psy_broker *b, stretch *s, uint32_t id, uint64_t to, const psy_envelope *e,
+                               const uint8_t *payload)
+{
+    psy__frame *frames[PSY_SHARDS_MAX];
+    const uint32_t reference = psy__payloads_take(&b->payloads, e->length);
+    uint64_t sent = 0;
+    uint32_t count = 0;
+    if (reference) {
+        memcpy(psy__payloads_at(&b->payloads, reference), payload, e->length);
+        b->tickets[id].reference = reference;
+        b->counts.referenced++;
+        s->scattered_bytes += e->length;
+    }
+    for (uint64_t rest = to; rest; rest &= rest - 1) {
+        psy__frame *frame = put(b, s, id, (uint32_t)__builtin_ctzll(rest), e);
+        if (frame) {
+            frame->hop.reference = reference;
+            frames[count++] = frame;
+            sent |= rest & -rest;
         }
-        frame->hop = (psy__hop){.ticket = id,
-                                .generation = record->generation,
-                                .channel = record->channel,
-                                .epoch = record->epoch,
-                                .deadline_ns = record->deadline_ns,
-                                .program = b->staged[record->place].number,
-                                .place = record->place,
-                                .pipeline = record->pipeline,
-                                .data_version = b->edits.version};
-        psy_ring_commit(&shard->requests, 1);
-        shard->sent = true;
-        b->counts.scatter_bytes += e->length;
+    }
+    if (!reference) {
+        psy__scatter_pieces(frames, count, payload, e->length);
+        s->scattered_bytes += (uint64_t)count * e->length;
+    }
+    for (; sent; sent &= sent - 1) { /* there was room in all of them */
+        psy_ring_commit(&b->shards[__builtin_ctzll(sent)].requests, 1);
+    }
+}
+
+static inline void scatter(psy_broker *b, stretch *s, uint32_t id, uint64_t to, const psy_envelope *e, const uint8_t *payload)
+{
+    if (to & (to - 1)) {
+        scatter_to_several(b, s, id, to, e, payload);
+        return;
+    }
+    const uint32_t at = (uint32_t)__builtin_ctzll(to);
+    psy__frame *frame = put(b, s, id, at, e);
+    if (frame) {
+        psy__scatter_copy(frame->payload, payload, e->length);
+        psy_ring_commit(&b->shards[at].requests, 1);
+        s->scattered_bytes += e->length;
     }
 }
 
@@ -322,6 +424,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
         return 0;
     }
     b->now_ns = psy__now_ns(); /* they may have come in this round, which may have begun long ago: deadlines count from here */
+    stretch s = {.hop = {.channel = channel, .epoch = c->epoch, .data_version = b->edits.version}};
     for (; n < got && psy__share_goes_on(&b->fairness, &c->share); n++) {
         const uint8_t *frame = frames + (uint64_t)n * c->requests.stride;
         psy_envelope e;
@@ -334,11 +437,17 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
             psy__broker_refused_request(b, channel, &e, PSY_INVALID);
             continue; /* nowhere to answer */
         }
-        uint64_t to = why == PSY_OK ? targets(b, c, route, &e, &why) : 0;
+        uint64_t to = 0;
+        if (why == PSY_OK) {
+            to = route == s.route ? s.to : 0;
+            to = to ? to : targets(b, c, route, &e, &why);
+        }
         if (to) {
-            b->counts.requests++;
+            if (route != s.route) {
+                begin_stretch(b, &s, route, to);
+            }
             psy__share_pay(&c->share, PSY_FRAME_PAYLOAD + e.length, route->kind == PSY_ROUTE_ALL ? b->layout.count : 1, true);
-            scatter(b, take_ticket(b, channel, &e, route, to), &e, frame + PSY_ENVELOPE_BYTES);
+            scatter(b, &s, take_ticket(b, &s, &e, to), to, &e, frame + PSY_ENVELOPE_BYTES);
         } else {
             psy__share_pay(&c->share, b->ring_stride, 1, false);
             psy__broker_refused_request(b, channel, &e, why);
@@ -347,6 +456,7 @@ uint32_t psy__broker_drain(psy_broker *b, uint32_t channel)
             answer(b, &refused, NOBODY, why);
         }
     }
+    end_stretch(b, &s);
     psy_ring_release(&c->requests, n);
     psy_ring_settle(&c->requests);
     psy__share_visited(b, c, n < got || n == want);

@@ -25,6 +25,7 @@
 #include "service/guard.h"
 #include "service/measure.h"
 #include "service/module_file.h"
+#include "service/payloads.h"
 #include "service/protocol.h"
 #include "service/response.h"
 #include "service/share.h"
@@ -156,6 +157,7 @@ typedef struct psy__ticket_record {
     uint32_t generation;
     uint32_t channel, epoch, slot, slot_generation;
     uint32_t place, pipeline; /* of the program */
+    uint32_t reference;       /* where its payload lies for all shards; 0: in their rings */
     uint64_t expected;
     uint64_t late; /* failed: the shards that had not reported then */
     uint64_t request, deadline_ns;
@@ -311,6 +313,7 @@ struct psy_broker {
     uint32_t next_shard;  /* of the layout */
     psy_slab *gather_slab;
     psy__gather gather;
+    psy__payloads payloads;
     psy__ticket_record *tickets;
     uint32_t *free_tickets;
     uint32_t free_count, ticket_count;

@@ -23,7 +23,8 @@ static uint64_t request_name(const uint64_t salt[2], uint64_t sequence)
     return x ^ x >> 31;
 }
 
-psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_call *call)
+/* Why a claim is none. Away from the way that all calls go. */
+__attribute__((noinline)) static psy_status refuse_claim(psy_channel *c, const psy_pipeline *pipeline, const psy_call *call)
 {
     if (!c || !pipeline || !call || c->claimed) {
         return psy_fail(PSY_INVALID, "psy_channel_claim: %s",
@@ -32,22 +33,40 @@ psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_c
     if (c->dead || c->draining) {
         return psy__channel_closed(c);
     }
-    if (pipeline->request_bytes > c->requests.stride - PSY_ENVELOPE_BYTES || pipeline->reply_bytes > c->responses.stride) {
-        return psy_fail(PSY_INVALID, "psy_channel_claim: the pipeline is another channel's");
-    }
-    if (c->idle_count == 0) {
-        return PSY_FULL;
-    }
+    return psy_fail(PSY_INVALID, "psy_channel_claim: the pipeline is another channel's");
+}
+
+/* No slot of the ring is known to be free. */
+__attribute__((noinline)) static psy_status look_for_room(psy_channel *c)
+{
     uint32_t got;
-    uint8_t *frame = psy_ring_claim(&c->requests, 1, &got);
-    if (!frame && psy_ring_broken(&c->requests)) {
+    if (psy_ring_claim(&c->requests, 1, &got)) {
+        return PSY_OK;
+    }
+    if (psy_ring_broken(&c->requests)) {
         (void)psy_fail(PSY_PROTOCOL, "the service broke the request ring");
         psy__channel_end(c);
         return psy__channel_closed(c);
     }
-    if (!frame) {
+    return PSY_FULL;
+}
+
+psy_status psy_channel_claim(psy_channel *c, const psy_pipeline *pipeline, psy_call *call)
+{
+    if (!c || !pipeline || !call || c->claimed || c->dead || c->draining ||
+        pipeline->request_bytes > c->requests.stride - PSY_ENVELOPE_BYTES || pipeline->reply_bytes > c->responses.stride) {
+        return refuse_claim(c, pipeline, call);
+    }
+    if (c->idle_count == 0) {
         return PSY_FULL;
     }
+    if (!psy_ring_has(&c->requests, 1)) {
+        psy_status status = look_for_room(c);
+        if (status != PSY_OK) {
+            return status;
+        }
+    }
+    uint8_t *frame = c->requests.at;
     uint32_t slot = c->idle[--c->idle_count];
     psy__call_state *state = &c->calls[slot];
     state->phase = CALL_CLAIMED;
@@ -69,7 +88,7 @@ void psy_channel_abort(psy_channel *c, psy_call *call)
 }
 
 /* The fresh calls are published, by `now` at the latest: a client that let them wait loses nothing of their time. */
-static void settle_fresh(psy_channel *c, uint64_t now)
+__attribute__((noinline)) static void settle_fresh(psy_channel *c, uint64_t now)
 {
     uint64_t late_ns = now - c->fresh_ns;
     for (uint32_t i = 0; late_ns > late_ns_max && i < c->fresh_count; i++) {
@@ -79,20 +98,11 @@ static void settle_fresh(psy_channel *c, uint64_t now)
     c->fresh_count = 0;
 }
 
-/* The clock is read for the first of those that are published together. */
-static uint64_t time_of_commit(psy_channel *c)
-{
-    if (c->fresh_count == 0 || c->requests.shown == c->requests.position) {
-        uint64_t now = psy__now_ns();
-        settle_fresh(c, now);
-        c->fresh_ns = now;
-    }
-    return c->fresh_ns;
-}
+__attribute__((noinline)) static void flush(psy_channel *c) { psy_ring_flush(&c->requests); }
 
 /* `until`: the deadline is the caller's own, whenever the call is published. */
-static void commit(psy_channel *c, psy_call *call, void *user, uint64_t now, uint16_t deadline_ms, uint64_t give_up_ns,
-                   bool until)
+static inline __attribute__((always_inline)) void commit(psy_channel *c, psy_call *call, void *user, uint64_t now,
+                                                         uint16_t deadline_ms, uint64_t give_up_ns, bool until)
 {
     if (!c->claimed || call->slot >= c->in_flight || c->calls[call->slot].phase != CALL_CLAIMED) {
         return;
@@ -130,12 +140,12 @@ static void commit(psy_channel *c, psy_call *call, void *user, uint64_t now, uin
     };
     atomic_store_explicit(&psy__reply_at(&c->responses, call->slot)->state,
                           psy__reply_state(state->generation, 0, PSY_PHASE_PENDING), memory_order_release);
-    psy_ring_commit(&c->requests, 1);
+    psy_ring_advance(&c->requests, 1);
     c->outstanding++;
     c->claimed = false;
     c->unrung = true;
-    if (c->fresh_count == PSY_RING_BATCH) {
-        psy_ring_flush(&c->requests);
+    if (c->requests.position - c->requests.shown >= c->requests.defer || c->fresh_count == PSY_RING_BATCH) {
+        flush(c);
     }
 }
 
@@ -156,10 +166,28 @@ void psy__channel_publish(psy_channel *c, uint64_t now)
     }
 }
 
+static inline __attribute__((always_inline)) void commit_fresh(psy_channel *c, psy_call *call, void *user)
+{
+    const uint64_t timeout_ns = (uint64_t)c->call_timeout_ms * 1000000 + grace_ns;
+    commit(c, call, user, c->fresh_ns, (uint16_t)c->call_timeout_ms, c->fresh_ns + timeout_ns, false);
+}
+
+/* The clock is read for the first of those that are published together. */
+__attribute__((noinline)) static void commit_first(psy_channel *c, psy_call *call, void *user)
+{
+    uint64_t now = psy__now_ns();
+    settle_fresh(c, now);
+    c->fresh_ns = now;
+    commit_fresh(c, call, user);
+}
+
 void psy_channel_commit(psy_channel *c, psy_call *call, void *user)
 {
-    uint64_t now = time_of_commit(c);
-    commit(c, call, user, now, (uint16_t)c->call_timeout_ms, now + (uint64_t)c->call_timeout_ms * 1000000 + grace_ns, false);
+    if (c->fresh_count == 0 || c->requests.shown == c->requests.position) {
+        commit_first(c, call, user);
+    } else {
+        commit_fresh(c, call, user);
+    }
 }
 
 void psy_channel_commit_until(psy_channel *c, psy_call *call, void *user, uint64_t deadline_ns)

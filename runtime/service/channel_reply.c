@@ -29,7 +29,7 @@ static void reclaim_quarantined(psy_channel *c)
     }
 }
 
-static void give_back(psy_channel *c, uint32_t slot)
+static inline void give_back(psy_channel *c, uint32_t slot)
 {
     atomic_store_explicit(&psy__reply_at(&c->responses, slot)->state,
                           psy__reply_state(c->calls[slot].generation, 0, PSY_PHASE_FREE), memory_order_release);
@@ -38,7 +38,7 @@ static void give_back(psy_channel *c, uint32_t slot)
 }
 
 /* Ends a call that is out: its one reply. */
-static void finish(psy_channel *c, uint32_t slot, psy_status status, uint64_t now, psy_reply *reply)
+static inline void finish(psy_channel *c, uint32_t slot, psy_status status, uint64_t now, psy_reply *reply)
 {
     const psy__call_state *call = &c->calls[slot];
     reply->status = status;

@@ -55,7 +55,8 @@ typedef struct psy__hop {
     uint32_t channel, epoch;     /* the client, and which of those that had this number */
     uint64_t deadline_ns;        /* CLOCK_MONOTONIC */
     uint32_t program, place;     /* its number, and where the worker has it */
-    uint32_t pipeline, reserved; /* of the program's module: what the client's envelope names is a route of the broker */
+    uint32_t pipeline;           /* of the program's module: what the client's envelope names is a route of the broker */
+    uint32_t reference;          /* 0: the payload follows the envelope; else it lies in that slot of the payloads, from 1 */
     uint64_t data_version;       /* of the resident data: what the request sees */
     uint64_t reserved2[2];
 } psy__hop;
@@ -66,8 +67,9 @@ _Static_assert(offsetof(psy__hop, deadline_ns) == 16, "the hop is shared between
 _Static_assert(offsetof(psy__hop, program) == 24 && offsetof(psy__hop, place) == 28, "the hop is shared between processes");
 _Static_assert(offsetof(psy__hop, pipeline) == 32 && offsetof(psy__hop, data_version) == 40,
                "the hop is shared between processes");
+_Static_assert(offsetof(psy__hop, reference) == 36, "the hop is shared between processes");
 
-/* A frame in a shard's ring: hop, envelope, payload. */
+/* A frame in a shard's ring: hop, envelope, payload (payloads.h: large ones lie elsewhere). */
 enum { PSY_FRAME_ENVELOPE = 64, PSY_FRAME_PAYLOAD = 64 + PSY_ENVELOPE_BYTES };
 
 static inline uint64_t psy__ticket_state(uint32_t generation, uint32_t shard, uint32_t phase)

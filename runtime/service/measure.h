@@ -4,7 +4,7 @@
  *
  *   psy__latency latency;
  *   psy__latency_begin(&counting, psy__thing_id(gather_slab, 1 + number), "nearest", &latency);
- *   psy__latency_add(&latency, now_ns - began_ns, status);     // a request has ended
+ *   psy__latency_add(&latency, now_ns - began_ns, status, 1);  // a request has ended
  *   psy__latency_tell(&latency);                               // once a tick
  *   psy__latency_end(&counting, &latency);
  *
@@ -41,13 +41,13 @@ void psy__latency_begin(psy__counting *counting, uint64_t id, const char *pipeli
 void psy__latency_tell(psy__latency *latency);
 void psy__latency_end(psy__counting *counting, psy__latency *latency);
 
-/* A request that took `ns` has ended. */
-static inline void psy__latency_add(psy__latency *latency, uint64_t ns, psy_status status)
+/* `count` requests that took `ns` each have ended. */
+static inline void psy__latency_add(psy__latency *latency, uint64_t ns, psy_status status, uint32_t count)
 {
-    latency->buckets[psy_latency_bucket(ns)]++;
-    latency->requests++;
-    latency->errors += status != PSY_OK;
-    latency->sum_ns += ns;
+    latency->buckets[psy_latency_bucket(ns)] += count;
+    latency->requests += count;
+    latency->errors += status != PSY_OK ? count : 0;
+    latency->sum_ns += ns * count;
     latency->slowest_ns = latency->slowest_ns > ns ? latency->slowest_ns : ns;
 }
 

@@ -107,7 +107,8 @@ typedef enum psy__word {
     PSY_SAY_TAKEN,
     PSY_SAY_MOVED,
     PSY_SAY_MOVE_REFUSED,
-    PSY_SAY_DISMISSED
+    PSY_SAY_DISMISSED,
+    PSY_SAY_PAYLOADS
 } psy__word;
 
 typedef struct psy__said {
@@ -180,6 +181,13 @@ typedef struct psy__hired {
     uint64_t route_salt[2];
     uint32_t moves, reserved; /* moves: the rows come from the workers that there are */
 } psy__hired;
+
+/* To a worker, before the programs: where payloads lie that are sent by reference. File: the slab. None is said where there is
+ * none. */
+typedef struct psy__payloads_said {
+    psy__said said;
+    uint32_t slots, stride;
+} psy__payloads_said;
 
 enum {
     PSY_PROGRAM_NATIVE = 1, /* the operator named it: native kernels may run */

@@ -19,6 +19,11 @@
  *   QUARANTINED -> FREE        that writer acknowledges: it will not touch the slot again. Where there was none, whoever comes
  * to write: the generation keeps all others out.
  *
+ * A reply takes two of them, and can do with no less. Without the first its writer could not know that the slot is still this
+ * request's: the broker may have acknowledged a slot in quarantine on behalf of nobody, and the payload would go into the next
+ * reply. Without the second, as a plain store, a worker that was given up for dead and is late would undo what came after: the
+ * broker's answer, its release, and the client's next request in that slot.
+ *
  * Whoever loses a compare-and-swap reads the word again and follows the table; nobody waits. A lying client can only spoil its
  * own replies: writers compute every address from the agreed geometry and never from what the slab says.
  */

@@ -99,6 +99,43 @@ static bool makes_sense(const psy__hired *said, uint32_t shard)
            said->reply_stride <= UINT32_C(1) << 30 && said->partial_bytes <= UINT32_MAX;
 }
 
+/* Where payloads lie that come by reference. They are mapped when it is known what the engine needs. */
+static psy_status take_payloads(psy_worker *w, psy__control *control)
+{
+    psy__payloads_said said;
+    psy_status status = psy__heard(control, PSY_SAY_PAYLOADS, &said, sizeof said, 1);
+    if (status == PSY_OK && (w->payload_slots || said.slots == 0 || said.slots > w->gather.tickets * 2 ||
+                             said.stride != w->requests.stride - PSY_FRAME_PAYLOAD)) {
+        status = psy_fail(PSY_PROTOCOL, "the service's memory for payloads makes no sense");
+    }
+    if (status == PSY_OK) {
+        w->payload_slots = said.slots;
+        w->payload_stride = said.stride;
+        w->payload_fd = control->fds[0];
+        control->fds[0] = -1;
+    }
+    return status;
+}
+
+/* Only the broker writes there; but a device that imports memory pins it for writing. */
+static psy_status map_payloads(psy_worker *w)
+{
+    if (w->payload_fd < 0) {
+        return PSY_OK;
+    }
+    psy_slab_adopt_options options = {.max_bytes = UINT64_C(1) << 40,
+                                      .access = w->engine == w->cpu ? PSY_SLAB_READ_ONLY : PSY_SLAB_READ_WRITE};
+    psy_status status = psy_slab_adopt_with(w->payload_fd, &options, &w->payload_slab);
+    w->payload_fd = -1;
+    if (status == PSY_OK && psy_slab_data_bytes(w->payload_slab) < (uint64_t)w->payload_slots * w->payload_stride) {
+        status = psy_fail(PSY_PROTOCOL, "the service's memory for payloads is smaller than it says");
+    }
+    if (status == PSY_OK) {
+        w->payloads = psy_slab_data(w->payload_slab);
+    }
+    return status;
+}
+
 /* Every program that the service has. */
 static psy_status take_programs(psy_worker *w, const psy__patience *patience)
 {
@@ -111,7 +148,9 @@ static psy_status take_programs(psy_worker *w, const psy__patience *patience)
         if (status != PSY_OK) {
             return status;
         }
-        if (psy__heard_what(&control) == PSY_SAY_PROGRAM) {
+        if (psy__heard_what(&control) == PSY_SAY_PAYLOADS) {
+            status = take_payloads(w, &control);
+        } else if (psy__heard_what(&control) == PSY_SAY_PROGRAM) {
             psy__worker_hear_program(w, &control);
             status = w->dead ? psy_fail(w->end, "%s", w->end_text) : PSY_OK;
         } else if (psy__heard_what(&control) == PSY_SAY_EDIT_STAGE) {
@@ -200,9 +239,9 @@ static psy_status hold_modules(psy_worker *w, const psy_worker_options *o, uint6
 
 static psy_status attach_slabs(psy_worker *w)
 {
-    psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};
+    psy_slab *slabs[4] = {w->ring_slab, w->gather_slab, w->scratch_slab, w->payload_slab};
     psy_status status = PSY_OK;
-    for (unsigned i = 0; status == PSY_OK && i < 3; i++) {
+    for (unsigned i = 0; status == PSY_OK && i < 4 && slabs[i]; i++) {
         status = w->engine->interface->attach(w->engine, psy_slab_base(slabs[i]), psy_slab_bytes(slabs[i]));
     }
     return status;
@@ -225,6 +264,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     w->events.log = o->log;
     w->data_version = 1;
     w->watch = (psy__watch){o->progress, o->progress_context};
+    w->payload_fd = -1;
     w->max_batch = o->max_batch ? o->max_batch : MAX_BATCH_DEFAULT;
     w->connect_timeout_ns = o->connect_timeout_ns ? o->connect_timeout_ns : connect_timeout_default_ns;
     psy_status status = hold_modules(w, o, &first);
@@ -239,6 +279,9 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     }
     if (status == PSY_OK) {
         status = open_engines(w, o);
+    }
+    if (status == PSY_OK) {
+        status = map_payloads(w);
     }
     if (status == PSY_OK) {
         status = attach_slabs(w);
@@ -318,40 +361,54 @@ psy_status psy_worker_start(psy_worker *w)
     return status;
 }
 
-/* A frame, read once: from here on only the copy counts. False: it names what is not there. */
-static bool read_job(const psy_worker *w, uint8_t *frame, psy__job *out)
+/* A frame, whose words are read once: from here on only the copy counts. `before` is of the frame before it, NULL for the
+ * first: what says the same as that one needs no check of its own. False: it names what is not there. */
+static inline bool read_job(const psy_worker *w, uint8_t *frame, const psy__job *before, psy__job *out)
 {
-    psy__hop hop;
-    psy_envelope e;
-    memcpy(&hop, frame, sizeof hop);
-    memcpy(&e, frame + PSY_FRAME_ENVELOPE, sizeof e);
-    psy__worker_program *program = hop.place < w->program_top ? w->programs[hop.place] : NULL;
-    if (!program || program->number != hop.program || hop.ticket >= w->gather.tickets) {
+    const volatile psy__hop *hop = (const volatile psy__hop *)frame;
+    const volatile psy_envelope *e = (const volatile psy_envelope *)(frame + PSY_FRAME_ENVELOPE);
+    const uint32_t place = hop->place, number = hop->program, pipeline = hop->pipeline;
+    out->ticket = hop->ticket;
+    if (out->ticket >= w->gather.tickets) {
         return false;
     }
-    const psy__module *m = &program->module->decoded;
-    if (hop.pipeline >= m->pipeline_count || m->pipelines[hop.pipeline].alternatives == 0) {
+    if (before && before->place == place && before->program->number == number && before->pipeline == pipeline) {
+        out->program = before->program;
+        out->shaped = before->shaped;
+    } else {
+        psy__worker_program *program = place < w->program_top ? w->programs[place] : NULL;
+        if (!program || program->number != number) {
+            return false;
+        }
+        const psy__module *m = &program->module->decoded;
+        if (pipeline >= m->pipeline_count || m->pipelines[pipeline].alternatives == 0) {
+            return false;
+        }
+        out->program = program;
+        out->shaped = m->pipelines[pipeline].guard_count != 0;
+    }
+    const uint32_t reference = hop->reference;
+    out->referenced = reference != 0;
+    if (reference > w->payload_slots) {
         return false;
     }
-    out->program = program;
-    out->payload = frame + PSY_FRAME_PAYLOAD;
-    out->ticket = hop.ticket;
-    out->generation = hop.generation;
-    out->channel = hop.channel;
-    out->epoch = hop.epoch;
-    out->pipeline = out->shape.pipeline = hop.pipeline;
-    out->slot = e.slot;
-    out->slot_generation = e.generation;
-    out->request = e.request;
-    out->traced = (e.flags & PSY_FLAG_TRACE) != 0;
-    out->shaped = m->pipelines[hop.pipeline].guard_count != 0;
+    out->place = place;
+    out->payload = reference ? w->payloads + (uint64_t)(reference - 1) * w->payload_stride : frame + PSY_FRAME_PAYLOAD;
+    out->generation = hop->generation;
+    out->channel = hop->channel;
+    out->epoch = hop->epoch;
+    out->pipeline = out->shape.pipeline = pipeline;
+    out->slot = e->slot;
+    out->slot_generation = e->generation;
+    out->request = e->request;
+    out->traced = (e->flags & PSY_FLAG_TRACE) != 0;
     if (out->shaped) {
-        psy__worker_shape(program, out->pipeline, out->payload, &out->shape);
+        psy__worker_shape(out->program, out->pipeline, out->payload, &out->shape);
     }
     return true;
 }
 
-static bool same_kind(const psy__job *a, const psy__job *b)
+static inline bool same_kind(const psy__job *a, const psy__job *b)
 {
     return a->program == b->program && a->pipeline == b->pipeline && a->shape.pipeline == b->shape.pipeline &&
            (!a->shaped || memcmp(&a->shape, &b->shape, sizeof a->shape) == 0);
@@ -399,8 +456,9 @@ static uint32_t run_waiting(psy_worker *w, uint64_t now)
     }
     bool same = true;
     for (uint32_t i = 0; i < got; i++) {
-        if (read_job(w, at + (uint64_t)i * w->requests.stride, &w->waiting[left])) {
-            same = same && same_kind(&w->waiting[left], &w->waiting[0]);
+        psy__job *job = &w->waiting[left];
+        if (read_job(w, at + (uint64_t)i * w->requests.stride, left ? job - 1 : NULL, job)) {
+            same = same && same_kind(job, &w->waiting[0]);
             left++;
         }
     }
@@ -533,8 +591,11 @@ void psy_worker_destroy(psy_worker *w)
     psy__worker_drop_edits(w);
     psy__worker_drop_moves(w);
     psy__worker_unload(w);
-    psy_slab *slabs[3] = {w->ring_slab, w->gather_slab, w->scratch_slab};
-    for (unsigned i = 0; i < 3; i++) {
+    psy_slab *slabs[4] = {w->ring_slab, w->gather_slab, w->scratch_slab, w->payload_slab};
+    if (w->payload_fd >= 0) {
+        close(w->payload_fd);
+    }
+    for (unsigned i = 0; i < 4; i++) {
         if (w->engine && slabs[i]) {
             w->engine->interface->detach(w->engine, psy_slab_base(slabs[i]));
         }

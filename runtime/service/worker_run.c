@@ -22,7 +22,7 @@ static void finish(psy_worker *w, const psy__job *jobs, const uint8_t *statuses,
 }
 
 /* The client of a job, if it has the slot that the job names. */
-static psy__patron *patron_of(psy_worker *w, const psy__job *job)
+static inline psy__patron *patron_of(psy_worker *w, const psy__job *job)
 {
     psy__patron *patron = job->channel < PSY_PATRONS_MAX ? w->patrons[job->channel] : NULL;
     if (!patron || patron->epoch != job->epoch) {
@@ -32,7 +32,7 @@ static psy__patron *patron_of(psy_worker *w, const psy__job *job)
 }
 
 /* Takes the client's slot for the reply; NULL when nobody wants it any more. */
-static psy__patron *begin_reply(psy_worker *w, psy__patron *patron, const psy__job *job)
+static inline __attribute__((always_inline)) psy__patron *begin_reply(psy_worker *w, psy__patron *patron, const psy__job *job)
 {
     if (!patron || !psy__reply_begin(&patron->responses, job->slot, job->slot_generation, w->place)) {
         w->counts.dropped_replies++;
@@ -42,7 +42,8 @@ static psy__patron *begin_reply(psy_worker *w, psy__patron *patron, const psy__j
     return patron;
 }
 
-static void end_reply(psy_worker *w, psy__patron *patron, const psy__job *job, psy_status status, uint32_t bytes)
+static inline __attribute__((always_inline)) void end_reply(psy_worker *w, psy__patron *patron, const psy__job *job,
+                                                            psy_status status, uint32_t bytes)
 {
     if (!psy__reply_end(&patron->responses, &patron->completions, job->slot, job->slot_generation, w->place, status,
                         status == PSY_OK ? bytes : 0, job->request)) {
@@ -60,18 +61,20 @@ static uint8_t *scratch(psy_worker *w, uint32_t index, uint32_t stride)
     return (uint8_t *)psy_slab_data(w->scratch_slab) + (uint64_t)index * stride;
 }
 
-/* The requests of jobs as they lie in the ring: those that follow one another are one span. Returns how many spans. */
+/* The requests of jobs as they lie in the ring, or among the payloads: those that follow one another are one span. Returns how
+ * many spans. */
 static uint32_t take_inputs(psy_worker *w, const psy__job *jobs, uint32_t count)
 {
     uint32_t spans = 0;
     const uint8_t *next = NULL;
     for (uint32_t i = 0; i < count; i++) {
+        const uint32_t stride = jobs[i].referenced ? w->payload_stride : w->requests.stride;
         if (jobs[i].payload == next) {
             w->inputs[spans - 1].count++;
         } else {
-            w->inputs[spans++] = (psy__span){jobs[i].payload, w->requests.stride, 1};
+            w->inputs[spans++] = (psy__span){jobs[i].payload, stride, 1};
         }
-        next = jobs[i].payload + w->requests.stride;
+        next = jobs[i].payload + stride;
     }
     return spans;
 }
@@ -167,25 +170,27 @@ static void run_lane(psy_worker *w, const psy__lane *lane, const psy__job *jobs,
 static void run_alone(psy_worker *w, const psy__job *jobs, uint32_t count, const psy__lane *lane, uint32_t reply_bytes,
                       psy_status why)
 {
+    psy__patron **const owners = w->owners;
+    const uint8_t *const statuses = w->statuses;
     for (uint32_t i = 0; i < count; i++) {
-        w->owners[i] = patron_of(w, &jobs[i]);
-        if (w->owners[i]) {
-            psy__reply_expect(&w->owners[i]->responses, jobs[i].slot);
+        owners[i] = patron_of(w, &jobs[i]);
+        if (owners[i]) {
+            psy__reply_expect(&owners[i]->responses, jobs[i].slot);
         }
     }
     for (uint32_t i = 0; i < count; i++) {
         const psy__job *job = &jobs[i];
-        w->owners[i] = begin_reply(w, w->owners[i], job);
-        w->outputs[i] = (psy__span){
-            w->owners[i] ? psy__reply_payload(&w->owners[i]->responses, job->slot) : scratch(w, i, w->reply_bytes), 0, 1};
+        psy__patron *owner = owners[i] = begin_reply(w, owners[i], job);
+        w->outputs[i].base = owner ? psy__reply_payload(&owner->responses, job->slot) : scratch(w, i, w->reply_bytes);
+        w->outputs[i].count = 1;
     }
     run_lane(w, lane, jobs, count, why);
     for (uint32_t i = 0; i < count; i++) {
-        if (w->owners[i]) {
-            end_reply(w, w->owners[i], &jobs[i], (psy_status)w->statuses[i], reply_bytes);
+        if (owners[i]) {
+            end_reply(w, owners[i], &jobs[i], (psy_status)statuses[i], reply_bytes);
         }
     }
-    finish(w, jobs, w->statuses, count);
+    finish(w, jobs, statuses, count);
 }
 
 /* Requests that go to all shards: each leaves a partial record; the last one to do so merges and answers. */

@@ -137,9 +137,11 @@ typedef struct psy__worker_move {
 /* A request from the ring: the worker's own copy of what hop and envelope say. */
 typedef struct psy__job {
     psy__worker_program *program;
-    uint8_t *payload; /* in the ring */
+    uint8_t *payload; /* in the ring, */
+    bool referenced;  /* or among the payloads that several shards are sent by reference */
     uint32_t ticket, generation;
     uint32_t channel, epoch;
+    uint32_t place;    /* of the program */
     uint32_t pipeline; /* the first of its alternatives */
     bool shaped;       /* it asks what messages are; if not, the rest of the shape is not set */
     psy__shape shape;
@@ -161,6 +163,10 @@ struct psy_worker {
     uint64_t max_wait_ns, held_since_ns; /* since when what waits has been waiting for more; 0: it does not */
     uint64_t connect_timeout_ns;
     psy_slab *ring_slab, *gather_slab, *scratch_slab;
+    psy_slab *payload_slab; /* NULL: there is none */
+    int payload_fd;         /* until it is known how the engine wants it; -1: none */
+    uint8_t *payloads;
+    uint32_t payload_slots, payload_stride;
     psy_ring requests, finished;
     psy__gather gather;
     bool told_engine;          /* the operator named one */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a flood costs those who send little. One client sends a request of 64 bytes each millisecond, another as many as it can,
- * with 4,096 in flight; broker, worker and both clients are processes, over ipc. The flooder looks for replies each 200 us and
- * sleeps between, so that its requests always wait for the service, and it does not take the processor from the other client.
+ * with 4,096 in flight; served_broker, worker and both clients are processes, over ipc. The flooder looks for replies each 200
+ * us and sleeps between, so that its requests always wait for the service, and it does not take the processor from the other
+ * client.
  *
  *   fair/p99     the first one's 99th percentile, beside the other; the peer is itself alone. Half is the limit: twice as long
  *   fair/median  the same, the median
+ *   fair/unread  the 99th percentile beside a client that fills the service with 4,096 requests and never takes a reply
  *
  * A latency counts from the moment at which the request was due, whether the client had time for it then or not, so that a
  * stall counts for all that should have been sent meanwhile. Every reply of both is checked.
@@ -16,8 +18,6 @@
 #include <psyne/broker.h>
 #include <psyne/channel.h>
 #include <psyne/worker.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@
 #include "echo.psy.h"
 #include "tests/perf/bench.h"
 #include "tests/perf/cores.h"
-#include "tests/perf/process.h"
+#include "tests/perf/served.h"
 
 enum { REQUESTS = 600, PERIOD_NS = 1000000, PAUSE_NS = 300000000, FLOOD = 4096, WARM_UP = 100000, LOOK_NS = 200000 };
 enum { CLIENTS_PROCESSOR = 0, SERVICE_PROCESSOR = 1 };
@@ -40,6 +40,8 @@ typedef struct flood {
     _Atomic bool on;
     _Atomic uint32_t outstanding;
     _Atomic uint64_t answered;
+    _Atomic bool deaf;       /* the one that never takes a reply sends, */
+    _Atomic uint32_t unread; /* so many by now */
 } flood;
 
 typedef struct client {
@@ -51,34 +53,6 @@ typedef struct client {
 } client;
 
 static char folder[512], uri[600];
-static psy_broker *broker;
-static psy_worker *worker;
-
-static void check(psy_status status)
-{
-    if (status != PSY_OK) {
-        bench_fail("%s", psy_detail());
-    }
-}
-
-static void stop(int number)
-{
-    (void)number;
-    if (broker) {
-        psy_broker_stop(broker);
-    }
-    if (worker) {
-        psy_worker_stop(worker);
-    }
-}
-
-/* Before all others, or as everybody. False: that is not allowed. */
-static bool go_first(bool first)
-{
-    struct sched_param p = {.sched_priority = first};
-    return sched_setscheduler(0, first ? SCHED_FIFO : SCHED_OTHER, &p) == 0;
-}
-
 static void nap(uint64_t ns)
 {
     struct timespec t = {0, (long)ns};
@@ -90,7 +64,7 @@ static void nap(uint64_t ns)
 static psy_module *open_module(void)
 {
     psy_module *module;
-    check(psy_module_open(ECHO_MODULE, &module));
+    served_check(psy_module_open(ECHO_MODULE, &module));
     return module;
 }
 
@@ -99,9 +73,9 @@ static _Noreturn void run_broker(flood *unused)
     (void)unused;
     psy_module *module = open_module();
     cores_pin(SERVICE_PROCESSOR);
-    check(psy_broker_create(&(psy_broker_options){.uri = uri, .module = module, .shards = 1}, &broker));
-    psy_broker_run(broker);
-    psy_broker_destroy(broker);
+    served_check(psy_broker_create(&(psy_broker_options){.uri = uri, .module = module, .shards = 1}, &served_broker));
+    psy_broker_run(served_broker);
+    psy_broker_destroy(served_broker);
     psy_module_close(module);
     process_end();
 }
@@ -111,10 +85,10 @@ static _Noreturn void run_worker(flood *unused)
     (void)unused;
     psy_module *module = open_module();
     cores_pin(SERVICE_PROCESSOR);
-    check(psy_worker_create(&(psy_worker_options){.uri = uri, .module = module, .engine = "cpu"}, &worker));
-    check(psy_worker_start(worker));
-    check(psy_worker_run(worker));
-    psy_worker_destroy(worker);
+    served_check(psy_worker_create(&(psy_worker_options){.uri = uri, .module = module, .engine = "cpu"}, &served_worker));
+    served_check(psy_worker_start(served_worker));
+    served_check(psy_worker_run(served_worker));
+    psy_worker_destroy(served_worker);
     psy_module_close(module);
     process_end();
 }
@@ -123,8 +97,8 @@ static _Noreturn void run_worker(flood *unused)
 
 static void connect_client(psy_channel **channel, psy_pipeline *twice, uint32_t in_flight)
 {
-    check(psy_channel_connect(uri, &(psy_channel_options){.in_flight = in_flight, .call_timeout_ms = 60000}, channel));
-    check(psy_channel_open(*channel, "twice", echo_ask_type(), echo_answer_type(), twice));
+    served_check(psy_channel_connect(uri, &(psy_channel_options){.in_flight = in_flight, .call_timeout_ms = 60000}, channel));
+    served_check(psy_channel_open(*channel, "twice", echo_ask_type(), echo_answer_type(), twice));
 }
 
 static void fill(void *message, uint64_t number)
@@ -137,7 +111,7 @@ static void fill(void *message, uint64_t number)
 
 static void check_answer(const psy_reply *reply, uint64_t number)
 {
-    check(reply->status);
+    served_check(reply->status);
     const float *values = echo_answer_values(reply->message);
     for (int i = 0; i < ECHO_ANSWER_VALUES_COUNT; i++) {
         if (values[i] != 2 * (float)(number & 0xffff)) {
@@ -179,6 +153,26 @@ static _Noreturn void run_flooder(flood *f)
     }
 }
 
+/* Sends what it may when it is told to, and looks at nothing that comes. */
+static _Noreturn void run_deaf(flood *f)
+{
+    psy_channel *channel;
+    psy_pipeline twice;
+    psy_call call;
+    cores_pin(CLIENTS_PROCESSOR);
+    connect_client(&channel, &twice, FLOOD);
+    for (;;) {
+        bool on = atomic_load_explicit(&f->deaf, memory_order_acquire);
+        while (on && psy_channel_claim(channel, &twice, &call) == PSY_OK) {
+            fill(call.message, 1);
+            psy_channel_commit(channel, &call, NULL);
+            psy_channel_flush(channel);
+            atomic_fetch_add_explicit(&f->unread, 1, memory_order_release);
+        }
+        nap(PERIOD_NS);
+    }
+}
+
 static int by_value(const void *a, const void *b)
 {
     uint64_t x, y;
@@ -189,7 +183,7 @@ static int by_value(const void *a, const void *b)
 
 static void send_each_millisecond(client *c)
 {
-    (void)go_first(true);
+    (void)process_go_first(true);
     uint64_t due_ns = psy__now_ns() + PERIOD_NS;
     for (uint32_t i = 0; i < REQUESTS; i++, due_ns += PERIOD_NS) {
         struct timespec t = {(time_t)(due_ns / 1000000000), (long)(due_ns % 1000000000)};
@@ -197,12 +191,12 @@ static void send_each_millisecond(client *c)
         uint8_t ask[sizeof(echo_ask)];
         psy_reply reply;
         fill(ask, i);
-        check(psy_channel_call(c->channel, &c->twice, ask, &reply));
+        served_check(psy_channel_call(c->channel, &c->twice, ask, &reply));
         c->latencies_ns[i] = psy__now_ns() - due_ns;
         check_answer(&reply, i);
         psy_channel_release(c->channel, &reply);
     }
-    (void)go_first(false);
+    (void)process_go_first(false);
     qsort(c->latencies_ns, REQUESTS, sizeof c->latencies_ns[0], by_value);
 }
 
@@ -239,16 +233,28 @@ static double measure(client *c, void (*how)(client *c), uint32_t of_thousand, u
 
 static double p99_alone(void *c, uint64_t amount) { return measure(c, send_each_millisecond, 990, amount); }
 static double p99_beside(void *c, uint64_t amount) { return measure(c, beside, 990, amount); }
+/* The replies of that client lie there, and more of its requests than those will never be taken. */
+static void beside_deaf(client *c)
+{
+    atomic_store_explicit(&c->flood->deaf, true, memory_order_release);
+    for (int tries = 0; tries < 10000 && c->flood->unread < FLOOD; tries++) {
+        nap(PERIOD_NS);
+    }
+    if (c->flood->unread != FLOOD) {
+        bench_fail("the deaf client could not send");
+    }
+    send_each_millisecond(c);
+    nap(PAUSE_NS);
+}
+static double p99_beside_deaf(void *c, uint64_t amount) { return measure(c, beside_deaf, 990, amount); }
 static double median_alone(void *c, uint64_t amount) { return measure(c, send_each_millisecond, 500, amount); }
 static double median_beside(void *c, uint64_t amount) { return measure(c, beside, 500, amount); }
 
 static process start(void (*body)(flood *f), flood *f)
 {
-    process child = process_start();
+    process child = served_start();
     if (child == 0) {
-        struct sigaction action = {.sa_handler = stop};
-        sigaction(SIGTERM, &action, NULL);
-        (void)go_first(true);
+        (void)process_go_first(true);
         body(f);
     }
     return child;
@@ -270,12 +276,13 @@ int main(int argc, char **argv)
     if (f == MAP_FAILED) {
         bench_fail("no memory");
     }
-    bool first = go_first(true);
-    (void)go_first(false);
+    bool first = process_go_first(true);
+    (void)process_go_first(false);
     printf("both clients on processor %d, broker and worker on %d, %s\n", cores_system_number(CLIENTS_PROCESSOR),
            cores_system_number(SERVICE_PROCESSOR),
            first ? "before all other processes" : "among all other processes, whose work is in the figures");
-    process broker_process = start(run_broker, f), worker_process = start(run_worker, f), flooder = start(run_flooder, f);
+    process broker_process = start(run_broker, f), worker_process = start(run_worker, f), flooder = start(run_flooder, f),
+            deaf = start(run_deaf, f);
     cores_pin(CLIENTS_PROCESSOR);
     static client c;
     c.flood = f;
@@ -295,9 +302,16 @@ int main(int argc, char **argv)
                                   .subject = {"beside a flood", median_beside},
                                   .peers = {{"alone", median_alone}},
                                   .context = &c});
+    bench_measure(&(bench_figure){.name = "fair/unread",
+                                  .unit = &bench_microseconds,
+                                  .step = 1,
+                                  .subject = {"beside one that never reads", p99_beside_deaf},
+                                  .peers = {{"alone", p99_alone}},
+                                  .context = &c});
     if (c.flooded_seconds > 0) {
         printf("the flood: %.2f million replies a second meanwhile\n", c.flooded / c.flooded_seconds / 1e6);
     }
+    process_stop(deaf);
     process_stop(flooder);
     psy_channel_close(c.channel);
     process_stop(worker_process);

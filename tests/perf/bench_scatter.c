@@ -99,10 +99,12 @@ RING_INLINE bool one_copy(psy_ring *ring, const source *from, uint64_t number)
 
 RING_INLINE bool one_frame(psy_ring *ring, const source *from, uint64_t number)
 {
-    psy__frame *frame = psy__scatter(ring, &from->envelope, from->payload);
+    psy__frame *frame = psy__scatter(ring);
     if (!frame) {
         return false;
     }
+    frame->envelope = from->envelope;
+    psy__scatter_copy(frame->payload, from->payload, PAYLOAD);
     frame->hop = (psy__hop){.ticket = (uint32_t)number, .channel = from->envelope.slot, .deadline_ns = number};
     psy_ring_commit(ring, 1);
     return true;
@@ -138,7 +140,7 @@ RING_INLINE uint64_t read_hop(const uint8_t *frame, uint64_t *wrong)
     const psy__hop *hop = (const void *)frame;
     *wrong |= hop->ticket ^ (uint32_t)hop->deadline_ns;
     *wrong |= hop->channel ^ (uint32_t)((hop->deadline_ns - 1) % SOURCES);
-    *wrong |= hop->generation | hop->epoch | hop->program | hop->place | hop->pipeline | hop->reserved;
+    *wrong |= hop->generation | hop->epoch | hop->program | hop->place | hop->pipeline | hop->reference;
     return hop->deadline_ns;
 }
 

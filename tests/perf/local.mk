@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
 # find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
-BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_inline %D%/bench_load %D%/bench_fair %D%/bench_scatter %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
+BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_inline %D%/bench_load %D%/bench_fair %D%/bench_scatter %D%/bench_payload %D%/bench_wait %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
 EXTRA_PROGRAMS += $(BENCHES)
 bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
 
@@ -38,7 +38,7 @@ endif
 %C%_bench_wake_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_bench_wake_LDADD = runtime/libpsyne-core.la
 
-rpc_common = %D%/process.c %D%/process.h %D%/ring_race.c %D%/ring_race.h %D%/rpc.c %D%/rpc.h $(bench_common)
+rpc_common = %D%/process.c %D%/process.h %D%/ring_race.c %D%/ring_race.h %D%/rpc.c %D%/rpc.h %D%/served.h $(bench_common)
 %C%_bench_rpc_SOURCES = %D%/bench_rpc.c $(rpc_common)
 nodist_%C%_bench_rpc_SOURCES = %D%/gen/echo.psy.h
 rpc_cppflags = -I%D%/gen -DECHO_MODULE='"$(abs_top_builddir)/%D%/gen/echo.psm"'
@@ -75,7 +75,22 @@ nodist_%C%_bench_inline_SOURCES = %D%/gen/echo.psy.h
 %C%_bench_scatter_CPPFLAGS = $(AM_CPPFLAGS)
 %C%_bench_scatter_LDADD = runtime/libpsyne-core.la
 
-%C%_bench_fair_SOURCES = %D%/bench_fair.c %D%/process.c %D%/process.h $(bench_common)
+%C%_bench_payload_SOURCES = %D%/bench_payload.c %D%/ring_race.c %D%/ring_race.h $(bench_common)
+%C%_bench_payload_CPPFLAGS = $(AM_CPPFLAGS)
+%C%_bench_payload_LDADD = runtime/libpsyne-core.la
+
+%C%_bench_wait_SOURCES = %D%/bench_wait.c %D%/process.c %D%/process.h %D%/served.h $(bench_common)
+nodist_%C%_bench_wait_SOURCES = %D%/gen/wait.psy.h
+%C%_bench_wait_CPPFLAGS = $(AM_CPPFLAGS) -I%D%/gen -DWAIT_MODULE='"$(abs_top_builddir)/%D%/gen/wait.psm"'
+%C%_bench_wait_LDADD = runtime/libpsyne-core.la -lm
+WAIT_GENERATED = %D%/gen/wait.psy.h %D%/gen/wait.psm
+$(%C%_bench_wait_OBJECTS): %D%/gen/wait.psy.h
+%D%/gen/wait.psy.h: %D%/wait.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/wait.psy -o %D%/gen && touch $@
+%D%/gen/wait.psm: %D%/wait.hrm %D%/wait.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/wait.hrm -o %D%/gen && touch $@
+
+%C%_bench_fair_SOURCES = %D%/bench_fair.c %D%/process.c %D%/process.h %D%/served.h $(bench_common)
 nodist_%C%_bench_fair_SOURCES = %D%/gen/echo.psy.h
 %C%_bench_fair_CPPFLAGS = $(AM_CPPFLAGS) -I%D%/gen -DECHO_MODULE='"$(abs_top_builddir)/%D%/gen/echo.psm"'
 %C%_bench_fair_LDADD = runtime/libpsyne-core.la
@@ -145,7 +160,7 @@ $(%C%_bench_printed_OBJECTS): %D%/gen/printed.kernels.c
     -DNEAREST_SOURCE='"$(abs_top_srcdir)/examples/nearest/nearest.hrm"'
 %C%_bench_compile_LDADD = runtime/libpsyne-core.la
 
-bench: $(BENCHES) $(ECHO_GENERATED) compiler/psynec$(EXEEXT) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
+bench: $(BENCHES) $(ECHO_GENERATED) $(WAIT_GENERATED) compiler/psynec$(EXEEXT) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
 	@bash $(srcdir)/%D%/run bench.json $${BENCH:-$(BENCHES)}
 .PHONY: bench
 # The plot and the table of doc/rings.md and the plot of doc/benchmarks.md, from the figures that are in bench.json.
@@ -160,6 +175,6 @@ check_PROGRAMS += %D%/test_bench
 %C%_test_bench_LDADD = $(TEST_LDADD)
 test_scripts += %D%/test_run.sh %D%/test_crossover.sh %D%/test_load_plot.sh
 
-EXTRA_DIST += %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/run %D%/crossover.py %D%/load.py doc/benchmarks.md
-CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED) $(PRINTED_GENERATED) %D%/printed-kernels.o %D%/schema_capnp.o %D%/gen/schema.psy.h \
+EXTRA_DIST += %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/wait.hrm %D%/wait.psy %D%/run %D%/crossover.py %D%/load.py doc/benchmarks.md
+CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED) $(WAIT_GENERATED) $(PRINTED_GENERATED) %D%/printed-kernels.o %D%/schema_capnp.o %D%/gen/schema.psy.h \
     %D%/gen/schema.capnp.h %D%/gen/schema.capnp.c++ %D%/gen/schema.capnp.o

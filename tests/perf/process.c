@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "tests/perf/process.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -75,6 +76,12 @@ void process_stop(process child)
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     stopping = 0;
+}
+
+bool process_go_first(bool first)
+{
+    struct sched_param p = {.sched_priority = first};
+    return sched_setscheduler(0, first ? SCHED_FIFO : SCHED_OTHER, &p) == 0;
 }
 
 struct process_gate {

@@ -3,6 +3,7 @@
 #ifndef PSY_TESTS_PERF_PROCESS_H
 #define PSY_TESTS_PERF_PROCESS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 typedef pid_t process;
@@ -16,6 +17,10 @@ _Noreturn void process_end(void);
 void process_wait(process child);
 /* Asks a child to end with SIGTERM and waits for it; kills it after a while. */
 void process_stop(process child);
+
+/* The calling thread, and who it starts from then on, before all other processes of the machine (SCHED_FIFO), or as everybody.
+ * False: that is not allowed. Pause between bursts: of a second the system takes 50 ms back. */
+bool process_go_first(bool first);
 
 /* A gate where two processes wait for one another, without sleeping. */
 typedef struct process_gate process_gate;

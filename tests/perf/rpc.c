@@ -2,9 +2,6 @@
 #define _GNU_SOURCE
 #include "tests/perf/rpc.h"
 
-#include <psyne/broker.h>
-#include <psyne/worker.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +10,7 @@
 #include "echo.psy.h"
 #include "tests/perf/cores.h"
 #include "tests/perf/ring_race.h"
+#include "tests/perf/served.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")
@@ -99,28 +97,9 @@ void rpc_close_folder(void)
     rmdir(folder);
 }
 
-void rpc_check(psy_status status)
-{
-    if (status != PSY_OK) {
-        bench_fail("%s", psy_detail());
-    }
-}
+void rpc_check(psy_status status) { served_check(status); }
 
 /* ---- the service ---- */
-
-static psy_broker *broker;
-static psy_worker *worker;
-
-static void stop(int number)
-{
-    (void)number;
-    if (broker) {
-        psy_broker_stop(broker);
-    }
-    if (worker) {
-        psy_worker_stop(worker);
-    }
-}
 
 psy_module *rpc_open_module(void)
 {
@@ -133,9 +112,9 @@ static _Noreturn void run_broker(const char *uri)
 {
     cores_pin(rpc_processor(RPC_BROKER));
     psy_module *module = rpc_open_module();
-    rpc_check(psy_broker_create(&(psy_broker_options){.uri = uri, .module = module, .shards = 1}, &broker));
-    psy_broker_run(broker);
-    psy_broker_destroy(broker);
+    rpc_check(psy_broker_create(&(psy_broker_options){.uri = uri, .module = module, .shards = 1}, &served_broker));
+    psy_broker_run(served_broker);
+    psy_broker_destroy(served_broker);
     psy_module_close(module);
     process_end();
 }
@@ -146,25 +125,23 @@ static _Noreturn void run_worker(const char *uri)
     psy_module *module = rpc_open_module();
     psy_status status = PSY_UNREACHABLE;
     for (int tries = 0; tries < 500 && status == PSY_UNREACHABLE; tries++) {
-        status = psy_worker_create(&(psy_worker_options){.uri = uri, .module = module, .engine = "cpu"}, &worker);
+        status = psy_worker_create(&(psy_worker_options){.uri = uri, .module = module, .engine = "cpu"}, &served_worker);
         if (status == PSY_UNREACHABLE) {
             usleep(10000); /* the broker is not there yet */
         }
     }
     rpc_check(status);
-    rpc_check(psy_worker_start(worker));
-    rpc_check(psy_worker_run(worker));
-    psy_worker_destroy(worker);
+    rpc_check(psy_worker_start(served_worker));
+    rpc_check(psy_worker_run(served_worker));
+    psy_worker_destroy(served_worker);
     psy_module_close(module);
     process_end();
 }
 
 static process start(void (*body)(const char *uri), const char *uri)
 {
-    process child = process_start();
+    process child = served_start();
     if (child == 0) {
-        struct sigaction action = {.sa_handler = stop};
-        sigaction(SIGTERM, &action, NULL);
         body(uri);
     }
     return child;

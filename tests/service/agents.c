@@ -79,8 +79,12 @@ service open_broker(const char *uri, uint32_t shards, uint32_t in_flight)
 {
     service s = {.shards = shards};
     snprintf(s.uri, sizeof s.uri, "%s", uri);
-    psy_broker_options o = {
-        .uri = s.uri, .module = &stand_in_module, .shards = shards, .in_flight = in_flight, .clients = CLIENTS_ROOM};
+    psy_broker_options o = {.uri = s.uri,
+                            .module = &stand_in_module,
+                            .shards = shards,
+                            .in_flight = in_flight,
+                            .clients = CLIENTS_ROOM,
+                            .reference_bytes = 1}; /* with all that goes wrong in these tests; others copy */
     cr_assert_eq(psy_broker_create(&o, &s.broker), PSY_OK, "%s", psy_detail());
     run_broker_of(&s);
     return s;

@@ -5,7 +5,7 @@ check_LTLIBRARIES += %D%/libservice-test.la
 %C%_libservice_test_la_CPPFLAGS = $(TEST_CPPFLAGS)
 STAND_IN_LDADD = %D%/libservice-test.la $(TEST_LDADD)
 
-check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/test_counting %D%/test_deadlines %D%/test_deaths %D%/test_drain %D%/test_events %D%/test_guard %D%/test_hot_path %D%/test_liars %D%/test_max_wait %D%/test_measure %D%/test_share %D%/test_worker
+check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/test_counting %D%/test_deadlines %D%/test_deaths %D%/test_drain %D%/test_events %D%/test_guard %D%/test_hot_path %D%/test_liars %D%/test_max_wait %D%/test_measure %D%/test_payloads %D%/test_share %D%/test_worker
 %C%_test_agents_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_agents_LDADD = $(STAND_IN_LDADD)
 %C%_test_channel_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -34,6 +34,8 @@ check_PROGRAMS += %D%/test_agents %D%/test_channel %D%/test_channel_wake %D%/tes
 %C%_test_share_LDADD = $(STAND_IN_LDADD)
 %C%_test_measure_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_measure_LDADD = $(STAND_IN_LDADD)
+%C%_test_payloads_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_payloads_LDADD = $(STAND_IN_LDADD)
 %C%_test_worker_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_worker_LDADD = $(STAND_IN_LDADD)
 

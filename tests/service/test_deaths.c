@@ -37,7 +37,8 @@ static pid_t start_broker(const char *uri)
                                 .shards = SHARDS,
                                 .in_flight = 256,
                                 .clients = CLIENTS_ROOM,
-                                .counters = counters_of("broker")};
+                                .counters = counters_of("broker"),
+                                .reference_bytes = 1}; /* which shards that die held */
         if (psy_broker_create(&o, &broker) != PSY_OK) {
             _exit(1);
         }

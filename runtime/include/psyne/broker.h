@@ -64,13 +64,16 @@ typedef struct psy_broker_options {
      * there for a while. Each place costs a partial record for every request in flight, and a completion ring of each client.
      */
     uint32_t shards_max;
+    /* Payloads that go to several shards and have at least so many bytes are copied once, for all of them, and not into each
+     * shard's ring; 0: what was measured to be worth it (4 KiB for two or three shards, 2 KiB for more), UINT32_MAX: never. */
+    uint32_t reference_bytes;
 } psy_broker_options;
 
 typedef struct psy_broker_counts {
     uint64_t requests;           /* accepted from clients */
     uint64_t refused;            /* malformed or unroutable: answered with an error */
     uint64_t timeouts, failures; /* answered for shards that were late, or dead */
-    uint64_t scatter_bytes;      /* payload bytes copied into shard rings */
+    uint64_t scatter_bytes;      /* payload bytes copied into shard rings, or once for several shards */
     uint32_t clients, shards_ready, in_flight;
     uint32_t uncounted; /* rings and other things that got no row of the counters */
     uint64_t denied;    /* peers and calls that no rule allows */
@@ -93,6 +96,7 @@ typedef struct psy_broker_counts {
     uint64_t snapshot_ns;      /* CLOCK_REALTIME: when the last one was made; 0: none was */
     uint32_t shards;                     /* that requests go to now */
     uint64_t reshards, reshards_refused; /* changes of the shards */
+    uint64_t referenced; /* requests that went to several shards by reference */
 } psy_broker_counts;
 
 typedef struct psy_broker_health {
