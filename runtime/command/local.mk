@@ -9,7 +9,7 @@ bin_PROGRAMS += %D%/psyne
 %C%_psyne_SOURCES += %D%/bench.c %D%/bench_report.c %D%/bench_report.h %D%/load.c %D%/load.h %D%/plot.c %D%/plot.h %D%/random_json.c \
     %D%/random_json.h %D%/requests.c %D%/requests.h
 %C%_psyne_SOURCES += %D%/top.c %D%/top.def %D%/top_model.c %D%/top_model.h %D%/top_view.c %D%/top_view.h
-%C%_psyne_SOURCES += %D%/config.c %D%/config.h %D%/serve.c %D%/serve_child.c %D%/serve_child.h %D%/serve_data.c %D%/serve_data.h \
+%C%_psyne_SOURCES += %D%/config.c %D%/config.h %D%/serve.c %D%/serve_child.c %D%/serve_child.h %D%/serve_count.c %D%/serve_data.c %D%/serve_data.h \
     %D%/serve_log.c %D%/serve_log.h %D%/serve_notify.c %D%/serve_notify.h %D%/serve_options.c %D%/serve_options.h %D%/serve_reload.c %D%/serve_reshard.c %D%/serve_requests.c %D%/serve_requests.h %D%/serve_rules.c %D%/serve_rules.h \
     %D%/serve_reread.c %D%/serve_reread.h %D%/serve_snapshot.c %D%/serve_state.h %D%/serve_supervisor.c %D%/serve_supervisor.h %D%/serve_talk.c
 %C%_psyne_SOURCES += %D%/check.c %D%/check.h %D%/check_machine.c %D%/check_service.c

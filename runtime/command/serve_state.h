@@ -77,6 +77,11 @@ void psy__serve_program_settled(psy__supervisor *s, const psy__serve_message *m)
 /* The broker died before it said so. */
 void psy__serve_programs_dropped(psy__supervisor *s);
 
+/* ---- serve_count.c ---- */
+void psy__serve_open_counters(psy__supervisor *s);
+/* As it is now. */
+void psy__serve_count(psy__supervisor *s);
+
 /* ---- serve_reshard.c ---- */
 /* Asks the broker for another number of shards. */
 void psy__serve_reshard(psy__supervisor *s, uint32_t shards);

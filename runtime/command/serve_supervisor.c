@@ -18,7 +18,6 @@
 
 #include "base/clock.h"
 #include "command/serve_state.h"
-#include "service/counting.h"
 
 static const uint64_t ms = 1000000, back_off_ns = 100000000, back_off_ns_max = 10000000000, served_well_ns = 10000000000,
                       end_ns = 5000000000;
@@ -46,30 +45,13 @@ static void tell_ready_fd(psy__supervisor *s)
     }
 }
 
-static void count(psy__supervisor *s)
-{
-    psy_supervisor_counters *c = s->counts;
-    uint64_t living = 0;
-    for (uint32_t i = 0; i < s->child_count; i++) {
-        living += s->children[i].pid != 0;
-    }
-    if (c) {
-        psy_counter_set(&c->restarts, s->restarts);
-        psy_counter_set(&c->rejected_programs, s->refused_programs);
-        psy_counter_set(&c->reloads, s->reloads);
-        psy_counter_set(&c->lost_log_lines, atomic_load_explicit(&s->shared->log.lost, memory_order_relaxed));
-        psy_counter_set(&c->children, living);
-        psy_counters_beat(s->counters);
-    }
-}
-
 /* After something came or went. */
 static void tell_how_it_is(psy__supervisor *s)
 {
     const bool ready = s->phase == PSY_SERVE_RUNS && ready_count(s) == psy__serve_wanted_count(s);
     atomic_store(&s->shared->children, psy__serve_wanted_count(s));
     atomic_store(&s->shared->serving, s->phase == PSY_SERVE_RUNS ? ready_count(s) : 0);
-    count(s);
+    psy__serve_count(s);
     if (!s->was_ready) {
         psy__progress_step(&s->loading, atomic_load_explicit(&s->shared->rows, memory_order_relaxed));
     }
@@ -514,22 +496,6 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The label is the service's name, as its broker's row has it. */
-static void open_counters(psy__supervisor *s)
-{
-    enum { ROWS = 1 };
-    psy__counting named;
-    psy__counting_init(&named, NULL, s->options->socket);
-    const psy_counters_place place = {.label = named.service, .ring = psy_counters_ring_id((uint64_t)getpid(), s->started_ns)};
-    PSY_ATOMIC(uint64_t) *values = NULL;
-    psy_status status = psy_counters_create(NULL, ROWS, &s->counters);
-    status = status == PSY_OK ? psy_counters_section_row(s->counters, PSY_COUNTERS_OF_SUPERVISOR, &place, &values) : status;
-    if (status != PSY_OK) {
-        psy__log(&s->log, PSY_LOG_WARNING, "counters.none", PSY_TEXT("reason", psy_detail()));
-    }
-    s->counts = (psy_supervisor_counters *)values;
-}
-
 static psy_status open_all(psy__supervisor *s)
 {
     int fd;
@@ -574,7 +540,7 @@ int psy__serve_supervise(psy__serve_options *options, psy__served *served, int a
         }
         make_children(s);
         if (options->counters) {
-            open_counters(s);
+            psy__serve_open_counters(s);
         }
         psy__log(&s->log, PSY_LOG_INFO, "serve.started", PSY_TEXT("socket", options->socket),
                  PSY_NUMBER("pid", (uint64_t)getpid()), PSY_NUMBER("shards", options->shards));

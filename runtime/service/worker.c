@@ -316,13 +316,6 @@ psy_status psy__worker_report_ready(psy_worker *w)
     return PSY_OK;
 }
 
-void psy__worker_is_ready(psy_worker *w)
-{
-    psy__measure_worker_residents(w);
-    PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->holder.shard), PSY__NUMBER(w->holder.shards),
-              PSY__TEXT(w->description));
-}
-
 /* Whether the broker closed the link while it was being told: what was told of the programs contradicts another shard. */
 static bool was_refused(psy_worker *w)
 {
@@ -558,20 +551,6 @@ void psy_worker_stop(psy_worker *w)
 {
     atomic_store_explicit(&w->stop, true, memory_order_release);
     psy_bell_ring(&w->doorbell);
-}
-
-const char *psy_worker_describe(const psy_worker *w) { return w->description; }
-
-void psy_worker_get_counts(const psy_worker *w, psy_worker_counts *out)
-{
-    *out = w->counts;
-    out->uncounted = w->counting.uncounted;
-    out->programs = 0;
-    for (uint32_t i = 0; i < w->program_top; i++) {
-        out->programs += w->programs[i] != NULL;
-    }
-    out->data_version = w->data_version;
-    out->copied_bytes = w->engine->interface->copied_bytes(w->engine);
 }
 
 void psy_worker_destroy(psy_worker *w)

@@ -79,3 +79,26 @@ void psy_worker_get_health(const psy_worker *w, psy_worker_health *out)
                                .gone = w->dead,
                                .beat_ns = beat_ns};
 }
+
+/* ---- what it is ---- */
+
+const char *psy_worker_describe(const psy_worker *w) { return w->description; }
+
+void psy_worker_get_counts(const psy_worker *w, psy_worker_counts *out)
+{
+    *out = w->counts;
+    out->uncounted = w->counting.uncounted;
+    out->programs = 0;
+    for (uint32_t i = 0; i < w->program_top; i++) {
+        out->programs += w->programs[i] != NULL;
+    }
+    out->data_version = w->data_version;
+    out->copied_bytes = w->engine->interface->copied_bytes(w->engine);
+}
+
+void psy__worker_is_ready(psy_worker *w)
+{
+    psy__measure_worker_residents(w);
+    PSY__TELL(&w->events, WORKER_STARTED, PSY__NUMBER(w->holder.shard), PSY__NUMBER(w->holder.shards),
+              PSY__TEXT(w->description));
+}
