@@ -3,8 +3,8 @@
  * memory, mapped by the broker and the workers.
  *
  *   data + 0                 ticket headers: tickets x 128 bytes
- *        + tickets * 128     partial records: tickets x places x partial_bytes, 64-byte aligned; those of a ticket's shards come
- *                            first, in their order, whatever places they have
+ *        + tickets * 128     partial records: tickets x places x partial_bytes, 64-byte aligned; those of a ticket's shards
+ * come first, in their order, whatever places they have
  *
  * The state word: generation u32 (high) | shard u16 | phase u16. Here and in `done` a shard is a place (broker_state.h).
  *
