@@ -95,7 +95,7 @@ void psy__serve_look_at_snapshot(psy__supervisor *s)
         if (psy__snapshot_find(&v->snapshot, name) && psy__served_is_newer(v, i)) {
             psy__log(&s->log, PSY_LOG_WARNING, "snapshot.older", PSY_TEXT("resident", name), PSY_TEXT("file", v->paths[i]),
                      PSY_TEXT("reason", "the file is newer, and the snapshot is what is served: reload the file by "
-                                        "replacing it and SIGHUP, or remove the snapshot"));
+                                        "replacing it and SIGHUP, or stop the service and remove the snapshot"));
         }
     }
 }

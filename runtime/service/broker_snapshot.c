@@ -131,7 +131,7 @@ psy_status psy_broker_snapshot(psy_broker *b, const char *folder, uint64_t *tick
     if (!s->path) {
         return psy_fail(PSY_NO_MEMORY, "no memory for a snapshot");
     }
-    s->list = (psy__snapshot){.series = b->edits.series, .shards = b->layout.count};
+    s->list = (psy__snapshot){.shards = 0}; /* TELLING knows what it is of */
     s->told = s->done = 0;
     memset(s->parts, 0, sizeof s->parts);
     s->files = -1;

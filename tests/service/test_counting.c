@@ -9,10 +9,10 @@
 
 /* Of a service with one client: its requests, a completion ring for each writer, two rings for each shard. */
 enum { CALLS = 200, IN_FLIGHT = 64, RINGS = 1 + (SHARDS + 1) + 2 * SHARDS };
-/* Rows of a broker without clients: itself, its guard, its tickets, and its pipelines with their times; then two rings and
- * memory a shard.
+/* Rows of a broker without clients: itself, its guard, its data, its tickets, and its pipelines with their times; then two
+ * rings and memory a shard.
  */
-enum { ROWS_WITHOUT_CLIENTS = 3 + LANES * (1 + PSY_LATENCY_PARTS) + 3 * SHARDS };
+enum { ROWS_WITHOUT_CLIENTS = 4 + LANES * (1 + PSY_LATENCY_PARTS) + 3 * SHARDS };
 
 typedef struct counted {
     char folder[96];
