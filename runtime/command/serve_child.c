@@ -184,6 +184,7 @@ static psy_broker *create_broker(void)
                                         .max_request_bytes = o->max_request_bytes,
                                         .max_reply_bytes = o->max_reply_bytes,
                                         .max_partial_bytes = o->max_partial_bytes,
+                                        .reference_bytes = o->reference_bytes,
                                         .client_programs = o->client_programs,
                                         .client_program_bytes = o->client_program_bytes,
                                         .client_arena_bytes = o->client_arena_bytes,

@@ -50,6 +50,7 @@ static const setting settings[] = {
     {PSY_OPTION_SERVE_MAX_REQUEST, NUMBER, false, AT(max_request_bytes), 0, 1 << 30, 0, NULL},
     {PSY_OPTION_SERVE_MAX_REPLY, NUMBER, false, AT(max_reply_bytes), 0, 1 << 30, 0, NULL},
     {PSY_OPTION_SERVE_MAX_PARTIAL, NUMBER, false, AT(max_partial_bytes), 0, 1 << 30, 0, NULL},
+    {PSY_OPTION_SERVE_REFERENCE, NUMBER, false, AT(reference_bytes), 0, UINT32_MAX, 0, NULL},
     {PSY_OPTION_SERVE_CLIENT_PROGRAMS, NUMBER, false, AT(client_programs), 0, 1024, 0, NULL},
     {PSY_OPTION_SERVE_CLIENT_PROGRAM_BYTES, NUMBER, false, AT(client_program_bytes), 1, 256 << 20, 1 << 20, NULL},
     {PSY_OPTION_SERVE_CLIENT_ARENA, NUMBER, false, AT(client_arena_bytes), 1, 1 << 30, 64 << 20, NULL},

@@ -35,6 +35,7 @@ typedef struct psy__serve_options {
     char *engine, *device, *log, *socket_group, *listen, *snapshot;
     uint32_t socket_mode; /* 0: the library's choice */
     uint32_t max_request_bytes, max_reply_bytes, max_partial_bytes, client_programs, client_program_bytes;
+    uint32_t reference_bytes;
     uint32_t client_arena_bytes, client_work;
     uint32_t shards, shards_max, in_flight, clients, max_batch, max_wait_us, agents, counters;
     uint32_t log_format, log_level, drain_ms, restarts, snapshot_every;

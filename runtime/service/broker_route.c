@@ -281,12 +281,12 @@ static void end_stretch(psy_broker *b, stretch *s)
 {
     if (s->route) {
         s->route->program->tickets += s->taken;
-        b->counts.requests += s->taken;
-        b->counts.scatter_bytes += s->scattered_bytes;
-        s->taken = 0;
-        s->scattered_bytes = 0;
-        s->route = NULL;
     }
+    b->counts.requests += s->taken;
+    b->counts.scatter_bytes += s->scattered_bytes;
+    s->taken = 0;
+    s->scattered_bytes = 0;
+    s->route = NULL;
 }
 
 static void begin_stretch(psy_broker *b, stretch *s, const psy__route *route, uint64_t to)

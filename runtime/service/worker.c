@@ -99,43 +99,6 @@ static bool makes_sense(const psy__hired *said, uint32_t shard)
            said->reply_stride <= UINT32_C(1) << 30 && said->partial_bytes <= UINT32_MAX;
 }
 
-/* Where payloads lie that come by reference. They are mapped when it is known what the engine needs. */
-static psy_status take_payloads(psy_worker *w, psy__control *control)
-{
-    psy__payloads_said said;
-    psy_status status = psy__heard(control, PSY_SAY_PAYLOADS, &said, sizeof said, 1);
-    if (status == PSY_OK && (w->payload_slots || said.slots == 0 || said.slots > w->gather.tickets * 2 ||
-                             said.stride != w->requests.stride - PSY_FRAME_PAYLOAD)) {
-        status = psy_fail(PSY_PROTOCOL, "the service's memory for payloads makes no sense");
-    }
-    if (status == PSY_OK) {
-        w->payload_slots = said.slots;
-        w->payload_stride = said.stride;
-        w->payload_fd = control->fds[0];
-        control->fds[0] = -1;
-    }
-    return status;
-}
-
-/* Only the broker writes there; but a device that imports memory pins it for writing. */
-static psy_status map_payloads(psy_worker *w)
-{
-    if (w->payload_fd < 0) {
-        return PSY_OK;
-    }
-    psy_slab_adopt_options options = {.max_bytes = UINT64_C(1) << 40,
-                                      .access = w->engine == w->cpu ? PSY_SLAB_READ_ONLY : PSY_SLAB_READ_WRITE};
-    psy_status status = psy_slab_adopt_with(w->payload_fd, &options, &w->payload_slab);
-    w->payload_fd = -1;
-    if (status == PSY_OK && psy_slab_data_bytes(w->payload_slab) < (uint64_t)w->payload_slots * w->payload_stride) {
-        status = psy_fail(PSY_PROTOCOL, "the service's memory for payloads is smaller than it says");
-    }
-    if (status == PSY_OK) {
-        w->payloads = psy_slab_data(w->payload_slab);
-    }
-    return status;
-}
-
 /* Every program that the service has. */
 static psy_status take_programs(psy_worker *w, const psy__patience *patience)
 {
@@ -149,7 +112,7 @@ static psy_status take_programs(psy_worker *w, const psy__patience *patience)
             return status;
         }
         if (psy__heard_what(&control) == PSY_SAY_PAYLOADS) {
-            status = take_payloads(w, &control);
+            status = psy__worker_take_payloads(w, &control);
         } else if (psy__heard_what(&control) == PSY_SAY_PROGRAM) {
             psy__worker_hear_program(w, &control);
             status = w->dead ? psy_fail(w->end, "%s", w->end_text) : PSY_OK;
@@ -281,7 +244,7 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
         status = open_engines(w, o);
     }
     if (status == PSY_OK) {
-        status = map_payloads(w);
+        status = psy__worker_map_payloads(w);
     }
     if (status == PSY_OK) {
         status = attach_slabs(w);

@@ -108,6 +108,43 @@ void psy__worker_hear_program(psy_worker *w, psy__control *control)
     }
 }
 
+/* Where payloads lie that come by reference. They are mapped when it is known what the engine needs. */
+psy_status psy__worker_take_payloads(psy_worker *w, psy__control *control)
+{
+    psy__payloads_said said;
+    psy_status status = psy__heard(control, PSY_SAY_PAYLOADS, &said, sizeof said, 1);
+    if (status == PSY_OK && (w->payload_slots || said.slots == 0 || said.slots > w->gather.tickets * 2 ||
+                             said.stride != w->requests.stride - PSY_FRAME_PAYLOAD)) {
+        status = psy_fail(PSY_PROTOCOL, "the service's memory for payloads makes no sense");
+    }
+    if (status == PSY_OK) {
+        w->payload_slots = said.slots;
+        w->payload_stride = said.stride;
+        w->payload_fd = control->fds[0];
+        control->fds[0] = -1;
+    }
+    return status;
+}
+
+/* Only the broker writes there; but a device that imports memory pins it for writing. */
+psy_status psy__worker_map_payloads(psy_worker *w)
+{
+    if (w->payload_fd < 0) {
+        return PSY_OK;
+    }
+    psy_slab_adopt_options options = {.max_bytes = UINT64_C(1) << 40,
+                                      .access = w->engine == w->cpu ? PSY_SLAB_READ_ONLY : PSY_SLAB_READ_WRITE};
+    psy_status status = psy_slab_adopt_with(w->payload_fd, &options, &w->payload_slab);
+    w->payload_fd = -1;
+    if (status == PSY_OK && psy_slab_data_bytes(w->payload_slab) < (uint64_t)w->payload_slots * w->payload_stride) {
+        status = psy_fail(PSY_PROTOCOL, "the service's memory for payloads is smaller than it says");
+    }
+    if (status == PSY_OK) {
+        w->payloads = psy_slab_data(w->payload_slab);
+    }
+    return status;
+}
+
 void psy__worker_links(psy_worker *w)
 {
     while (!w->dead) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a worker knows, for its files: worker.c (life and agent), worker_program.c (programs), worker_load.c (resident data),
  * worker_edit.c (its changes), worker_move.c (rows that move between shards), worker_snapshot.c (their writing to
- * disk), worker_restore.c (and back), worker_link.c (clients), worker_variant.c (what a message is), worker_run.c (batches and
+ * disk), worker_restore.c (and back), worker_link.c (clients, payloads), worker_variant.c (what a message is), worker_run.c (batches and
  * merges). */
 #ifndef PSY_SERVICE_WORKER_STATE_H
 #define PSY_SERVICE_WORKER_STATE_H
@@ -322,6 +322,10 @@ void psy__worker_is_ready(psy_worker *w);
 void psy__worker_end(psy_worker *w, psy_status status);
 /* One PROGRAM. */
 void psy__worker_hear_program(psy_worker *w, psy__control *control);
+/* PAYLOADS, while it joins: where payloads lie that come by reference. PROTOCOL. */
+PSY_NODISCARD psy_status psy__worker_take_payloads(psy_worker *w, psy__control *control);
+/* Maps them as the engine needs it. OK, also where there are none. */
+PSY_NODISCARD psy_status psy__worker_map_payloads(psy_worker *w);
 /* Handles what the broker says. The worker is `dead` afterwards if the broker is. */
 void psy__worker_links(psy_worker *w);
 /* The client of a hop, or NULL when it is gone. A client that is not known yet has been announced on the link: looks there. */

@@ -62,7 +62,8 @@ shop shop_open_module(const char *module, const char *uri, uint32_t shards, uint
     shop s = {.shards = shards, .rows = rows, .kept = kept};
     snprintf(s.uri, sizeof s.uri, "%s", uri);
     cr_assert_eq(psy_module_open(module, &s.module), PSY_OK, "%s", psy_detail());
-    psy_broker_options o = {.uri = s.uri, .module = s.module, .shards = shards};
+    psy_broker_options o = {
+        .uri = s.uri, .module = s.module, .shards = shards, .reference_bytes = shop_refers(shards) ? 1 : UINT32_MAX};
     cr_assert_eq(psy_broker_create(&o, &s.broker), PSY_OK, "%s", psy_detail());
     cr_assert_eq(pthread_create(&s.broker_thread, NULL, run_broker, s.broker), 0);
     return s;

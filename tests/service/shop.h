@@ -38,6 +38,9 @@ psy_rows shop_kept(const shop *s);
 psy_rows shop_weights(void);
 
 /* Opens module and broker. */
+/* Whether requests to all shards go by reference: with every other number of them. The engine has them in memory then that it
+ * cannot write. */
+static inline bool shop_refers(uint32_t shards) { return shards % 2 == 0; }
 shop shop_open(const char *uri, uint32_t shards, uint64_t rows, uint64_t kept);
 shop shop_open_module(const char *module, const char *uri, uint32_t shards, uint64_t rows, uint64_t kept);
 /* A worker that is not loaded. */
