@@ -152,8 +152,14 @@ check_PROGRAMS += %D%/test_client_edits %D%/test_edit_deaths %D%/test_edits %D%/
 %C%_test_edit_deaths_LDADD = $(EDITS_LDADD)
 %C%_test_client_edits_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_client_edits_LDADD = $(EDITS_LDADD)
+%C%_test_edits_SOURCES = %D%/test_edits.c
 %C%_test_edits_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_edits_LDADD = $(EDITS_LDADD)
+%C%_test_edits_LDFLAGS = $(AM_LDFLAGS)
+if SANITIZED
+%C%_test_edits_SOURCES += tests/keep_loaded.c
+%C%_test_edits_LDFLAGS += -export-dynamic
+endif
 $(%C%_libedits_test_la_OBJECTS) $(%C%_test_client_edits_OBJECTS) $(%C%_test_edit_deaths_OBJECTS) $(%C%_test_edits_OBJECTS): $(PROGRAMS_GENERATED) $(EDITS_GENERATED)
 %D%/gen/edits.psy.h: %D%/edits.psy compiler/psynec$(EXEEXT)
 	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/edits.psy -o %D%/gen && touch $@
