@@ -132,7 +132,7 @@ COMPILE_PROGRAM = compiler/psynec$(EXEEXT) -I $(srcdir)/%D% -o %D%/gen
 # The soak of a whole service: `make soak` (tests/mem/local.mk) runs it for SOAK_SECONDS, `make check` through every fault once.
 check_tools += %D%/soak
 test_scripts += %D%/soak.sh
-%C%_soak_SOURCES = %D%/soak.c %D%/soak.h %D%/soak_clients.c %D%/soak_line.c %D%/soak_memory.c %D%/soak_processes.c %D%/soak_processes.h %D%/soak_report.c %D%/soak_service.c \
+%C%_soak_SOURCES = %D%/soak.c %D%/soak.h %D%/soak_clients.c %D%/soak_data.c %D%/soak_data.h %D%/soak_line.c %D%/soak_memory.c %D%/soak_processes.c %D%/soak_processes.h %D%/soak_report.c %D%/soak_service.c \
     %D%/served_values.c %D%/served_values.h
 %C%_soak_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_soak_LDADD = runtime/libpsyne-core.la

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/service/soak_data.h"
 #include "tests/service/soak_processes.h"
 
 /* What dies does so at its first error, and keeps little of what it has freed: memory is looked at. */
@@ -119,6 +120,16 @@ static void run_for(uint64_t seconds)
     }
 }
 
+/* How often clients have changed the data. */
+static uint64_t edits(void)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < soak_kind_count; i++) {
+        n += soak.shared->accounts[i].edits;
+    }
+    return n;
+}
+
 static bool has_crossed(void)
 {
     uint64_t ok = 0, told = 0;
@@ -132,7 +143,7 @@ static bool has_crossed(void)
 /* Every fault once; the service answers again after each. */
 static void run_once(void)
 {
-    enum { CARDS_MAX = SOAK_PROCESSES_MAX + 8 };
+    enum { CARDS_MAX = SOAK_PROCESSES_MAX + 8, EDITS_LEAST = 24 };
     struct {
         bool stop, swap;
         soak_process *whom;
@@ -181,6 +192,12 @@ static void run_once(void)
         soak_kill(&soak.processes[0]);
         soak_rest(200 * ms_ns);
         soak_await_answers(20, 60);
+    }
+    for (end = psy__now_ns() + 60 * second_ns; edits() < EDITS_LEAST && !soak.shared->complaints && !soak_ended;) {
+        if (psy__now_ns() > end) {
+            soak_complain(soak.shared, "the data is not changed any more");
+        }
+        soak_rest(10 * ms_ns);
     }
 }
 
@@ -264,6 +281,7 @@ int main(int argc, char **argv)
     signal(SIGTERM, finish);
     signal(SIGINT, finish);
     uint32_t in_shared_memory = shared_memory();
+    soak_data_init();
     soak.seed = seed;
     soak.lasting = seconds != 0;
     soak.every_ms = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000;

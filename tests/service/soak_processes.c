@@ -47,6 +47,14 @@ void soak_tell(const char *what, const soak_process *p)
     }
 }
 
+/* What a process holds, without the edits that a broker keeps. */
+static bool holding_of(const soak_process *p, soak_holding *out)
+{
+    bool there = soak_holding_of(p->pid, out);
+    out->files -= there && p->role == BROKER ? soak.shared->kept : 0;
+    return there;
+}
+
 /* ---- processes ---- */
 
 static void start(soak_process *p)
@@ -158,7 +166,7 @@ static void tend(void)
         for (uint32_t i = 0; i <= SOAK_SHARDS; i++) {
             soak_process *p = &soak.processes[i];
             if (p->pid && now > p->born_ns + 3 * second_ns && p->life.looks < SOAK_LOOKS &&
-                soak_holding_of(p->pid, &p->life.at[p->life.looks])) {
+                holding_of(p, &p->life.at[p->life.looks])) {
                 p->life.looks++;
             }
         }
@@ -292,7 +300,7 @@ void soak_look_at_first(soak_process *p)
 {
     soak_holding now;
     for (int same = 0, tries = 0; same < 25 && tries < 1000; tries++, usleep(20000)) {
-        if (!soak_holding_of(p->pid, &now)) {
+        if (!holding_of(p, &now)) {
             soak_complain(soak.shared, "%s %u is gone", soak_role_names[p->role], p->index);
             return;
         }
@@ -309,7 +317,7 @@ void soak_check_holdings(void)
         soak_holding now = {0};
         bool same = false;
         for (int tries = 0; tries < 500 && !same; tries++, usleep(10000)) {
-            same = p->pid && soak_holding_of(p->pid, &now) && now.files == p->at_first.files && now.slabs == p->at_first.slabs;
+            same = p->pid && holding_of(p, &now) && now.files == p->at_first.files && now.slabs == p->at_first.slabs;
         }
         if (!same) {
             soak_complain(soak.shared, "%s %u holds %u descriptors and %u slabs without clients, %u and %u at first",
