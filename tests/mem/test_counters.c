@@ -4,7 +4,9 @@
 #include "tests/mem/counters.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pthread.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 
@@ -194,6 +196,67 @@ Test(counters, ids_of_rings)
             ids[e * OFFSETS + o] = id;
             cr_assert_neq(id, 0u);
         }
+    }
+}
+
+/* ---- who may read ---- */
+
+/* What a user in that group is told who reads the folder `counters` here. */
+static psy_status read_as(uint32_t user, gid_t group)
+{
+    int how;
+    const pid_t child = fork();
+    if (child == 0) {
+        psy_counters_snapshot *snapshot = NULL;
+        if (setgroups(group != 0, &group) != 0 || setgid(user) != 0 || setuid(user) != 0) {
+            _exit(PSY_IO);
+        }
+        const psy_status status = psy_counters_read("counters", &snapshot);
+        _exit(status == PSY_OK && psy_counters_row_at(snapshot, 0) == NULL ? PSY_EMPTY : (int)status);
+    }
+    cr_assert_gt(child, 0);
+    cr_assert_eq(waitpid(child, &how, 0), child);
+    cr_assert(WIFEXITED(how));
+    return (psy_status)WEXITSTATUS(how);
+}
+
+/* A folder that is there keeps the mode and the group that somebody gave it: those say who reads what is counted. */
+Test(counters, are_read_by_whom_their_folder_lets_in)
+{
+    if (PSY_THIN_RUNNER_ACTIVE) {
+        cr_skip_test("it forks, which takes the runner of Criterion");
+    }
+    enum { USER = 54321, GROUP = 12345 };
+    const scratch s = scratch_make();
+    const name folder = scratch_name(&s, "counters");
+    const bool root = geteuid() == 0;
+    struct stat st;
+    cr_assert_eq(chmod(s.path, 0711), 0);
+    cr_assert_eq(mkdir(folder.text, 0700), 0);
+    cr_assert_eq(chmod(folder.text, 0750), 0);
+    cr_assert(!root || chown(folder.text, 0, GROUP) == 0);
+    cr_assert_eq(setenv("PSYNE_COUNTERS", folder.text, 1), 0);
+    psy_counters *c = make_counters(NULL, 1);
+    (void)make_row(c, "in", 1, 0);
+    cr_assert_eq(stat(folder.text, &st), 0);
+    cr_assert_eq(st.st_mode & 07777, 0750u);
+    psy_counters_snapshot *snapshot = read_counters(NULL);
+    cr_assert_not_null(psy_counters_row_at(snapshot, 0));
+    psy_counters_release(snapshot);
+    if (root) {
+        cr_assert_eq(st.st_gid, (gid_t)GROUP);
+        cr_assert_eq(chdir(s.path), 0); /* whoever may enter what is above */
+        cr_assert_eq(read_as(USER, 0), PSY_DENIED);
+        cr_assert_eq(read_as(USER, GROUP), PSY_OK);
+        cr_assert_eq(chmod(folder.text, 0755), 0);
+        cr_assert_eq(read_as(USER, 0), PSY_OK);
+        cr_assert_eq(chdir("/"), 0);
+    }
+    psy_counters_destroy(c);
+    cr_assert_eq(rmdir(folder.text), 0);
+    scratch_end(&s);
+    if (!root) {
+        cr_skip_test("only root can read as others");
     }
 }
 
