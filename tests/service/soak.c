@@ -210,6 +210,9 @@ static void begin(void)
         soak_add(WORKER, i);
     }
     if (soak_await_services(SOAK_SHARDS)) {
+        for (int tries = 0; !soak.shared->ready && tries < 6000; tries++) { /* it holds what came with READY from then on */
+            usleep(10000);
+        }
         for (uint32_t i = 0; i <= SOAK_SHARDS; i++) {
             soak_look_at_first(&soak.processes[i]);
         }

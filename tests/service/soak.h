@@ -54,6 +54,7 @@ typedef struct soak_shared {
     _Atomic uint64_t services[SOAK_SHARDS]; /* times that a worker became ready */
     /* Moments (soak_data.h): of the last edit that was begun, and of the last one that is known to be made. */
     _Atomic uint64_t begun, made;
+    _Atomic bool ready;      /* the broker has seen every worker's READY */
     _Atomic uint32_t kept;   /* edits that the broker keeps, with a descriptor each */
     soak_account accounts[]; /* by kind */
 } soak_shared;

@@ -51,6 +51,7 @@ int soak_broker(soak_shared *shared, const char *uri)
     signal(SIGUSR1, swap);
     shared->begun = shared->made = soak_moment((shared->begun >> 32) + 1, 0);
     shared->kept = 0;
+    shared->ready = false;
     for (int i = 0; i < 3; i++) {
         if (psy_module_open(files[i], &modules[i]) != PSY_OK) {
             soak_complain(shared, "%s", psy_detail());
@@ -66,7 +67,10 @@ int soak_broker(soak_shared *shared, const char *uri)
     while (!soak_ended) {
         if (psy_broker_do_work(broker) == 0) {
             psy_broker_counts counts;
+            psy_broker_health health;
             psy_broker_get_counts(broker, &counts);
+            psy_broker_get_health(broker, &health);
+            shared->ready = health.ready;
             shared->kept = (uint32_t)counts.data_version - 1;
             psy_broker_wait(broker, 20000000);
         }
