@@ -3,6 +3,7 @@
 #include <psyne/json.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ typedef struct encoding {
     psy_type type;
     psy__room text, message;
     psy__output output;
+    uint64_t messages, bytes; /* that were made */
     int status;
 } encoding;
 
@@ -46,6 +48,8 @@ static void encode_file(encoding *e, const char *path)
             e->status = 1;
             return;
         }
+        e->messages += status == PSY_OK;
+        e->bytes += status == PSY_OK ? size : 0;
     }
     psy__progress_end(&progress);
     if (status != PSY_NOT_FOUND) {
@@ -59,14 +63,19 @@ int psy__encode(int argc, char **argv)
     const char *value, *module_path = NULL, *name = NULL, *output = NULL;
     encoding e = {.status = 0};
     int files = 0;
+    bool json = false;
     for (psy__option o; (o = psy__line_next(&line, &value)) != PSY_OPTION_END;) {
         switch (o) {
         case PSY_OPTION_ENCODE_MODULE: module_path = value; break;
         case PSY_OPTION_ENCODE_TYPE: name = value; break;
         case PSY_OPTION_ENCODE_OUTPUT: output = value; break;
+        case PSY_OPTION_ENCODE_JSON: json = true; break;
         case PSY_OPTION_ENCODE_HELP: psy__help_write(PSY_COMMAND_ENCODE, stdout); return 0;
         default: argv[files++] = argv[line.at - 1]; break;
         }
+    }
+    if (json && !output) {
+        psy__misuse(NULL, "--json needs --output: standard output has the messages");
     }
     psy_module *module = psy__type_open(module_path, name, &e.type, &e.status);
     if (!module) {
@@ -86,6 +95,9 @@ int psy__encode(int argc, char **argv)
     }
     if (written != PSY_OK) {
         e.status = psy__complain(NULL, written);
+    }
+    if (json && e.status == 0) {
+        printf("{\"messages\": %" PRIu64 ", \"bytes\": %" PRIu64 "}\n", e.messages, e.bytes);
     }
     free(e.text.at);
     free(e.message.at);

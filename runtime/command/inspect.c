@@ -117,6 +117,7 @@ int psy__inspect(int argc, char **argv)
         case PSY_OPTION_INSPECT_MODULE: module_path = value; break;
         case PSY_OPTION_INSPECT_TYPE: name = value; break;
         case PSY_OPTION_INSPECT_INDENT: in.indent = psy__number_of("--indent", value, 16); break;
+        case PSY_OPTION_INSPECT_JSON: in.indent = 0; break;
         case PSY_OPTION_INSPECT_HELP: psy__help_write(PSY_COMMAND_INSPECT, stdout); return 0;
         default: paths[files++] = argv[line.at - 1]; break;
         }

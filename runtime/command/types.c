@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command/command.h"
+#include "command/json_text.h"
 
 static const char *const kinds[PSY_TYPE_KIND_END] = {"message", "struct", "union", "enum", "flags"};
 
@@ -17,19 +18,29 @@ static void list_type(const psy_reflection *r, const psy_psm_type *t)
     putchar('\n');
 }
 
-/* The names of an enum's or flags' values. */
-static void list_value(const psy_reflection *r, const psy_psm_type *t, const psy_psm_field *f)
+static bool has_values(const psy_psm_type *t) { return t->kind == PSY_TYPE_ENUM || t->kind == PSY_TYPE_FLAGS; }
+
+static void print_value(const psy_psm_type *t, const psy_psm_field *f)
 {
     const unsigned bits = 64 - 8 * psy_dtype_bytes(t->dtype);
     const bool is_signed = t->dtype == PSY_I8 || t->dtype == PSY_I16 || t->dtype == PSY_I32 || t->dtype == PSY_I64;
+    if (is_signed) {
+        printf("%" PRId64, (int64_t)(f->default_bits << bits) >> bits);
+    } else {
+        printf("%" PRIu64, f->default_bits);
+    }
+}
+
+/* The names of an enum's or flags' values. */
+static void list_value(const psy_reflection *r, const psy_psm_type *t, const psy_psm_field *f)
+{
     printf("    %s = ", psy_reflect_string(r, f->name));
     if (t->kind == PSY_TYPE_FLAGS) {
-        printf("0x%" PRIx64 "\n", f->default_bits);
-    } else if (is_signed) {
-        printf("%" PRId64 "\n", (int64_t)(f->default_bits << bits) >> bits);
+        printf("0x%" PRIx64, f->default_bits);
     } else {
-        printf("%" PRIu64 "\n", f->default_bits);
+        print_value(t, f);
     }
+    putchar('\n');
 }
 
 /* "     64  vector: f32[16]" */
@@ -60,12 +71,63 @@ static void list_fields(const psy_reflection *r, const psy_psm_type *t)
     list_type(r, t);
     for (uint32_t i = 0; i < t->field_count; i++) {
         const psy_psm_field *f = &r->fields[t->first_field + i];
-        if (t->kind == PSY_TYPE_ENUM || t->kind == PSY_TYPE_FLAGS) {
+        if (has_values(t)) {
             list_value(r, t, f);
         } else {
             list_field(r, f);
         }
     }
+}
+
+/* ---- as JSON ---- */
+
+static void print_member(const char *name, const char *text)
+{
+    printf("\"%s\": ", name);
+    psy__json_text(stdout, text);
+}
+
+static void print_field(const psy_reflection *r, const psy_psm_field *f)
+{
+    char text[256];
+    print_member("name", psy_reflect_string(r, f->name));
+    fputs(", ", stdout);
+    print_member("type", psy_reflect_field_text(r, f, text, sizeof text));
+    printf(", \"offset\": %" PRIu32 ", \"since\": %" PRIu32, f->offset, f->since);
+    fputs(f->flags & PSY_FIELD_KEY ? ", \"key\": true" : "", stdout);
+    fputs(f->flags & PSY_FIELD_RETIRED ? ", \"retired\": true" : "", stdout);
+    fputs(f->flags & PSY_FIELD_DEPRECATED ? ", \"deprecated\": true" : "", stdout);
+    if (f->count_offset != PSY_NONE) {
+        printf(", \"count_offset\": %" PRIu32, f->count_offset);
+    }
+    if (f->inner_offset != PSY_NONE) {
+        printf(", \"inner_offset\": %" PRIu32, f->inner_offset);
+    }
+}
+
+static void print_type(const psy_reflection *r, const psy_psm_type *t)
+{
+    fputs("{", stdout);
+    print_member("name", psy_reflect_string(r, t->name));
+    printf(", \"kind\": \"%s\", \"bytes\": %" PRIu32, kinds[t->kind], t->bytes);
+    if (t->kind == PSY_TYPE_MESSAGE) {
+        printf(", \"tail\": %s, \"version\": %u, \"layout\": \"%016" PRIx64 "\"", t->flags & PSY_TYPE_TAILED ? "true" : "false",
+               t->version, t->layout_hash);
+    }
+    printf(", \"%s\": [", has_values(t) ? "values" : "fields");
+    for (uint32_t i = 0; i < t->field_count; i++) {
+        const psy_psm_field *f = &r->fields[t->first_field + i];
+        fputs(i ? ", {" : "{", stdout);
+        if (has_values(t)) {
+            print_member("name", psy_reflect_string(r, f->name));
+            fputs(", \"value\": ", stdout);
+            print_value(t, f);
+        } else {
+            print_field(r, f);
+        }
+        fputs("}", stdout);
+    }
+    fputs("]}\n", stdout);
 }
 
 int psy__types(int argc, char **argv)
@@ -74,9 +136,11 @@ int psy__types(int argc, char **argv)
     const char *value, *module_path = NULL;
     psy_module *module = NULL;
     int names = 0, status = 0;
+    bool json = false;
     for (psy__option o; (o = psy__line_next(&line, &value)) != PSY_OPTION_END;) {
         switch (o) {
         case PSY_OPTION_TYPES_MODULE: module_path = value; break;
+        case PSY_OPTION_TYPES_JSON: json = true; break;
         case PSY_OPTION_TYPES_HELP: psy__help_write(PSY_COMMAND_TYPES, stdout); return 0;
         default: argv[names++] = argv[line.at - 1]; break;
         }
@@ -90,13 +154,13 @@ int psy__types(int argc, char **argv)
     }
     const psy_reflection *r = psy_module_reflection(module);
     for (uint32_t i = 0; names == 0 && i < r->type_count; i++) {
-        list_type(r, &r->types[i]);
+        (json ? print_type : list_type)(r, &r->types[i]);
     }
     for (int i = 0; i < names; i++) {
         psy_type type;
         const psy_status found = psy_reflect_find(r, argv[i], &type);
         if (found == PSY_OK) {
-            list_fields(r, psy_reflect_type(&type));
+            (json ? print_type : list_fields)(r, psy_reflect_type(&type));
         } else {
             status = psy__complain(module_path, found);
         }

@@ -116,6 +116,12 @@ static void follow_slabs(psy_broker *b)
             follow(b, &m->clients[i], epoch, name,
                    there ? psy_slab_bytes(c->request_slab) + psy_slab_bytes(c->response_slab) : 0);
         }
+        psy_slab_counters *row = m->clients[i].row;
+        if (row) { /* as the broker counts: what lies in the slab is the client's word */
+            psy_counter_set(&row->slots, c->responses.slots);
+            psy_counter_set(&row->used, c->share.inside);
+            psy_counter_raise(&row->high_water, c->share.inside);
+        }
     }
     m->client_top = b->client_top; /* all of those behind have just been given back */
 }

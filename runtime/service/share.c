@@ -3,7 +3,7 @@
 
 #include "service/broker_state.h"
 
-enum { CONTENDED_PER_SHARD = 128, QUANTUM_LEAST = 16384 };
+enum { CONTENDED_PER_SHARD = 128, QUANTUM_LEAST = 16384, ROUNDS_LEAST = 8 };
 static const uint64_t active_ns = 1000000000, tick_ns = 1000000;
 
 void psy__fairness_init(psy_broker *b, uint32_t contended_max)
@@ -76,6 +76,7 @@ void psy__fairness_round(psy_broker *b)
 {
     psy__fairness *f = &b->fairness;
     bool before = f->contended;
+    f->rounds++;
     f->contended = f->active > 1;
     if (!f->contended) {
         return;
@@ -103,10 +104,12 @@ void psy__fairness_tick(psy_broker *b)
         return;
     }
     b->fairness.tick_due_ns = b->now_ns + tick_ns;
+    const bool judges = b->fairness.rounds >= ROUNDS_LEAST;
+    b->fairness.rounds = judges ? 0 : b->fairness.rounds;
     for (uint32_t i = 0; i < b->client_top; i++) {
         psy__share *share = &b->clients[i].share;
-        share->stuck = share->inside > 0 && share->freed == 0;
-        share->freed = 0;
+        share->stuck = judges ? share->inside > 0 && share->freed == 0 : share->stuck;
+        share->freed = judges ? 0 : share->freed;
         if (share->active && b->now_ns >= share->active_until_ns && share->inside == 0) {
             share->active = false;
             b->fairness.active--;

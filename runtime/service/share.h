@@ -9,7 +9,8 @@
  * Who is next goes by bytes, not by messages, by deficit round robin (Shreedhar and Varghese, "Efficient Fair Queuing using
  * Deficit Round Robin", SIGCOMM 1995): a round gives each client credit for `quantum_bytes`, at least one request of the
  * largest kind to every shard; a round is over when every client that still waits has used its credit up. One whose requests
- * get stuck for a millisecond, because its shard stalls, does not hold up the round.
+ * get stuck for a millisecond, because its shard stalls, does not hold up the round. A millisecond in which the broker itself
+ * made few rounds says nothing of shards.
  */
 #ifndef PSY_SERVICE_SHARE_H
 #define PSY_SERVICE_SHARE_H
@@ -35,7 +36,8 @@ typedef struct psy__fairness {
     uint32_t active; /* clients */
     uint32_t contended_max;
     int64_t quantum_bytes;
-    bool contended; /* this round: several are active */
+    bool contended;  /* this round: several are active */
+    uint32_t rounds; /* since it was last looked who is stuck */
     uint64_t tick_due_ns;
 } psy__fairness;
 

@@ -260,25 +260,6 @@ psy_status psy_worker_create(const psy_worker_options *o, psy_worker **out)
     return PSY_OK;
 }
 
-psy_status psy__worker_report_ready(psy_worker *w)
-{
-    psy__ready said = {.data_version = w->data_version, .series = w->series};
-    psy_bell bell[2];
-    psy_status status = psy_bell_open_pair(bell);
-    if (status != PSY_OK) {
-        return status;
-    }
-    int theirs = psy_bell_fd(&bell[1]);
-    status = psy__say(w->link, PSY_SAY_READY, &said, sizeof said, &theirs, 1);
-    psy_bell_close(&bell[1]);
-    if (status != PSY_OK) {
-        psy_bell_close(&bell[0]);
-        return status;
-    }
-    w->bell = bell[0];
-    return PSY_OK;
-}
-
 /* Whether the broker closed the link while it was being told: what was told of the programs contradicts another shard. */
 static bool was_refused(psy_worker *w)
 {
@@ -304,7 +285,6 @@ psy_status psy_worker_start(psy_worker *w)
         return status;
     }
     status = psy__worker_report_all(w);
-    status = status == PSY_OK ? psy__worker_report_ready(w) : status;
     if (status != PSY_OK && was_refused(w)) {
         status = PSY_OK; /* psy_worker_run says why */
     }
@@ -549,6 +529,7 @@ void psy_worker_destroy(psy_worker *w)
     psy__engine_close(w->engine);
     psy_bell_close(&w->doorbell);
     psy_bell_close(&w->bell);
+    psy_bell_close(&w->bell_theirs);
     for (uint32_t i = 0; i < w->held_count; i++) {
         psy__module_drop(w->held[i]);
     }

@@ -236,20 +236,6 @@ static psy_status bind_some(psy_worker *w, psy__worker_move *m)
     return status == PSY_OK && m->at < w->program_top ? PSY_EMPTY : status;
 }
 
-/* What it has bound, then that it is ready. A link that is full: FULL, and again later. */
-static psy_status report_some(psy_worker *w, psy__worker_move *m)
-{
-    while (m->at < w->program_top && !w->programs[m->at]) {
-        m->at++;
-    }
-    if (m->at >= w->program_top) {
-        return psy__worker_report_ready(w);
-    }
-    psy_status status = psy__worker_program_report(w, w->programs[m->at], PSY_OK);
-    m->at += status == PSY_OK;
-    return status == PSY_OK ? PSY_EMPTY : status;
-}
-
 /* It cannot: the broker sends it away. */
 static void give_up(psy__worker_move *m, psy_status why)
 {
@@ -269,7 +255,7 @@ static psy_status step(psy_worker *w, psy__worker_move *m)
         return psy__say(w->link, PSY_SAY_TAKEN, &said, sizeof said, NULL, 0);
     }
     case MOVE_BIND: return bind_some(w, m);
-    case MOVE_REPORT: return report_some(w, m);
+    case MOVE_REPORT: return psy__worker_report_all(w);
     case MOVE_REFUSE: return refuse(w, m->number, m->why, m->why_text);
     }
     return PSY_OK;

@@ -457,6 +457,30 @@ void psy__worker_program_put(psy_worker *w, psy__worker_program *p)
     w->program_top = p->place >= w->program_top ? p->place + 1 : w->program_top;
 }
 
+/* Says it of one that has just come. A link that is full: it is to be said later. */
+static psy_status report_arrival(psy_worker *w, psy__worker_program *p, psy_status status)
+{
+    psy_status said = psy__worker_program_report(w, p, status);
+    p->untold = said == PSY_FULL;
+    w->untold |= p->untold;
+    return said == PSY_FULL ? PSY_OK : said;
+}
+
+/* The same of one that cannot be run: it goes once that was said, and waits for it in `w->refused`. */
+static psy_status refuse_arrival(psy_worker *w, psy__worker_program *p, psy_status why)
+{
+    p->why = why;
+    snprintf(p->why_text, sizeof p->why_text, "%s", psy_detail());
+    psy_status said = report_arrival(w, p, why);
+    if (p->untold) {
+        p->next = w->refused;
+        w->refused = p;
+    } else {
+        retire(w, p);
+    }
+    return said;
+}
+
 static void log_bound(psy_worker *w, const psy__worker_program *p, psy_status status, uint64_t took_ns)
 {
     const psy__value values[] = {PSY__NUMBER(w->holder.shard), PSY__TEXT(p->name), PSY__NUMBER(p->version),
@@ -479,11 +503,9 @@ uint32_t psy__worker_stage(psy_worker *w)
     }
     psy__worker_program *p = next_arrival(w); /* one a round: requests wait as short as can be */
     psy_status status = bind_arrival(w, p);
-    psy_status said = psy__worker_program_report(w, p, status);
+    psy_status said = status == PSY_OK ? report_arrival(w, p, status) : refuse_arrival(w, p, status);
     if (status == PSY_OK) {
         psy__worker_program_put(w, p);
-    } else {
-        retire(w, p);
     }
     w->dead = w->dead || (said != PSY_OK && said != PSY_PEER_DIED); /* the broker would wait for ever */
     return 1;
@@ -499,8 +521,7 @@ psy_status psy__worker_settle_arrivals(psy_worker *w)
             return status;
         }
         if (p->why != PSY_OK) {
-            psy_status said = psy__worker_program_report(w, p, psy_fail(p->why, "%s", p->why_text));
-            retire(w, p);
+            psy_status said = refuse_arrival(w, p, psy_fail(p->why, "%s", p->why_text));
             if (said != PSY_OK) {
                 return said;
             }
@@ -516,9 +537,8 @@ psy_status psy__worker_bind_at(psy_worker *w, uint32_t place)
     psy__worker_program *p = w->programs[place];
     psy_status status = p ? bind_arrival(w, p) : PSY_OK;
     if (status != PSY_OK && !p->served) { /* a program that is being tried may not fit; the others do */
-        status = psy__worker_program_report(w, p, status);
-        retire(w, p);
         w->programs[place] = NULL;
+        status = refuse_arrival(w, p, status);
     }
     return status;
 }
@@ -531,15 +551,6 @@ psy_status psy__worker_bind_all(psy_worker *w)
     }
     if (status != PSY_OK) {
         psy__worker_unbind_all(w);
-    }
-    return status;
-}
-
-psy_status psy__worker_report_all(psy_worker *w)
-{
-    psy_status status = PSY_OK;
-    for (uint32_t i = 0; status == PSY_OK && i < w->program_top; i++) {
-        status = w->programs[i] ? psy__worker_program_report(w, w->programs[i], PSY_OK) : PSY_OK;
     }
     return status;
 }
@@ -572,6 +583,11 @@ void psy__worker_drop_programs(psy_worker *w)
     }
     while (w->arrivals) {
         retire(w, next_arrival(w));
+    }
+    while (w->refused) {
+        psy__worker_program *p = w->refused;
+        w->refused = p->next;
+        retire(w, p);
     }
     psy__worker_sweep_programs(w);
 }

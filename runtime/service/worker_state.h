@@ -65,6 +65,7 @@ typedef struct psy__worker_program {
     struct psy__worker_program *next; /* of those that have come, or are gone */
     uint32_t number, place, version;
     bool served; /* the worker cannot start without it */
+    bool untold; /* that it can be run: the link was full */
     char name[PSY_PROGRAM_NAME_BYTES];
     const psy_module *module;      /* held; NULL: it could not be taken */
     psy__limits limits;            /* a client's: below what the engine allows; 0: none */
@@ -187,6 +188,8 @@ struct psy_worker {
     psy__worker_program *programs[PSY_PROGRAMS_MAX]; /* by place */
     uint32_t program_top;                            /* places in use: 0 .. program_top - 1 may be */
     psy__worker_program *arrivals;                   /* come, but not bound yet: the first one first */
+    psy__worker_program *refused;                    /* that cannot be run, as the broker has yet to be told */
+    bool untold;                                     /* something is, or READY: the link was full */
     psy__worker_program *retired_programs; /* gone, but perhaps named in the batch at hand: closed before the next one */
     psy__patron *patrons[PSY_PATRONS_MAX];
     psy__patron *retired;  /* gone, but perhaps named in the batch at hand: unmapped before the next one */
@@ -199,6 +202,7 @@ struct psy_worker {
     uint64_t tick_due_ns, ended_ns; /* ended: the run at hand, or its merges */
     psy_bell doorbell;              /* for psy_worker_stop */
     psy_bell bell;                  /* the broker rings it, and it rings the broker; none until the worker is started */
+    psy_bell bell_theirs;           /* goes with READY; none before and after */
     bool started, dead;
     psy_status end; /* why it is dead, where the broker said so; else OK */
     char end_text[512];
@@ -239,7 +243,6 @@ PSY_NODISCARD psy_status psy__worker_settle_arrivals(psy_worker *w);
 PSY_NODISCARD psy_status psy__worker_bind_all(psy_worker *w);
 /* The one in a place, if there is one. */
 PSY_NODISCARD psy_status psy__worker_bind_at(psy_worker *w, uint32_t place);
-PSY_NODISCARD psy_status psy__worker_report_all(psy_worker *w);
 void psy__worker_unbind_all(psy_worker *w);
 /* The same program once more, not bound; NULL: no memory. */
 psy__worker_program *psy__worker_program_again(const psy__worker_program *p);
@@ -311,12 +314,6 @@ uint32_t psy__worker_move_step(psy_worker *w);
 PSY_NODISCARD psy_status psy__worker_check_parts(const psy_worker *w);
 void psy__worker_drop_moves(psy_worker *w);
 
-/* ---- worker.c ---- */
-/* READY, with a bell. */
-PSY_NODISCARD psy_status psy__worker_report_ready(psy_worker *w);
-/* Tells that it serves. */
-void psy__worker_is_ready(psy_worker *w);
-
 /* ---- worker_link.c ---- */
 /* It cannot go on: this thread's detail says why. */
 void psy__worker_end(psy_worker *w, psy_status status);
@@ -357,7 +354,11 @@ static inline bool psy__jobs_traced(const psy__job *jobs, uint32_t count)
     }
     return any;
 }
-/* Every millisecond: tells the broker that the worker leaves, if it was asked to. */
+/* Tells the broker of all programs, and that the worker is ready. OK, also where the link is full: the rest is told later. */
+PSY_NODISCARD psy_status psy__worker_report_all(psy_worker *w);
+/* Tells the operator that it serves. */
+void psy__worker_is_ready(psy_worker *w);
+/* Every millisecond: tells what it had to leave out, and that the worker leaves, if it was asked to. */
 void psy__worker_tick(psy_worker *w, uint64_t now_ns);
 /* The broker is gone, or let it go. */
 void psy__worker_lost(psy_worker *w);

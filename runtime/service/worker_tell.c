@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a worker tells: of single requests that are traced, and of its own end. */
+/* What a worker tells: of single requests that are traced, of its programs, that it is ready, and of its own end. */
 #include "base/clock.h"
 #include "service/worker_state.h"
 
@@ -42,6 +42,60 @@ void psy__worker_trace_dropped(psy_worker *w, const psy__job *job)
 
 /* ---- coming and going ---- */
 
+/* What has not been told yet. FULL: there is more. */
+static psy_status report_on(psy_worker *w)
+{
+    psy_status status = PSY_OK;
+    while (status == PSY_OK && w->refused) {
+        psy__worker_program *p = w->refused;
+        status = psy__worker_program_report(w, p, psy_fail(p->why, "%s", p->why_text));
+        if (status == PSY_OK) {
+            w->refused = p->next;
+            psy__worker_program_close(p);
+        }
+    }
+    for (uint32_t i = 0; status == PSY_OK && i < w->program_top; i++) {
+        psy__worker_program *p = w->programs[i];
+        if (p && p->untold) {
+            status = psy__worker_program_report(w, p, PSY_OK);
+            p->untold = status != PSY_OK;
+        }
+    }
+    if (status == PSY_OK && w->bell_theirs.kind != PSY_BELL_NONE) {
+        psy__ready said = {.data_version = w->data_version, .series = w->series};
+        int theirs = psy_bell_fd(&w->bell_theirs);
+        status = psy__say(w->link, PSY_SAY_READY, &said, sizeof said, &theirs, 1);
+        if (status == PSY_OK) {
+            psy_bell_close(&w->bell_theirs);
+        }
+    }
+    w->untold = status == PSY_FULL;
+    return status;
+}
+
+psy_status psy__worker_report_all(psy_worker *w)
+{
+    psy_bell bell[2];
+    psy_status status = psy_bell_open_pair(bell);
+    if (status != PSY_OK) {
+        return status;
+    }
+    w->bell = bell[0];
+    w->bell_theirs = bell[1];
+    for (uint32_t i = 0; i < w->program_top; i++) {
+        if (w->programs[i]) {
+            w->programs[i]->untold = true;
+        }
+    }
+    status = report_on(w);
+    if (status != PSY_OK && status != PSY_FULL) {
+        psy_bell_close(&w->bell);
+        psy_bell_close(&w->bell_theirs);
+        return status;
+    }
+    return PSY_OK;
+}
+
 void psy_worker_drain(psy_worker *w)
 {
     atomic_store_explicit(&w->drain, true, memory_order_release);
@@ -52,6 +106,10 @@ void psy__worker_tick(psy_worker *w, uint64_t now_ns)
 {
     psy__events_tick(&w->events, now_ns);
     atomic_store_explicit(&w->beat_ns, now_ns, memory_order_relaxed);
+    if (w->started && !w->dead && w->untold) {
+        psy_status status = report_on(w);
+        w->dead = status != PSY_OK && status != PSY_FULL && status != PSY_PEER_DIED; /* the broker would wait for ever */
+    }
     if (w->started && !w->dead && !w->leaving && atomic_load_explicit(&w->drain, memory_order_acquire)) {
         psy__leaving said = {.said = {0}};
         /* A link that is full: again at the next tick. */

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 check_PROGRAMS += %D%/test_codegen
-%C%_test_codegen_SOURCES = %D%/test_codegen.c %D%/test_words.c %D%/kernels.c %D%/kernels.h tests/engine/build.c tests/engine/build.h \
+%C%_test_codegen_SOURCES = %D%/test_codegen.c %D%/test_words.c %D%/kernels.c %D%/kernels.h tests/engine/build.c tests/engine/build.h tests/engine/build_code.c \
     tests/engine/random.c tests/engine/random.h tests/engine/random_move.c tests/engine/random_parts.h
 %C%_test_codegen_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_codegen_LDADD = $(TEST_LDADD) $(SPIRV_TOOLS_LIBS)
 
 # The conformance suite over what psynec prints of kernels: all of it over C, and over GLSL, which takes longer to compile, the tests
 # that reach every operation, cast, store and top-k.
-suite_sources = tests/engine/allocations.c tests/engine/allocations.h tests/engine/build.c tests/engine/build.h \
+suite_sources = tests/engine/allocations.c tests/engine/allocations.h tests/engine/build.c tests/engine/build.h tests/engine/build_code.c \
     tests/engine/random.c tests/engine/random.h tests/engine/random_move.c tests/engine/random_parts.h \
     tests/engine/reference.c tests/engine/reference_cell.c tests/engine/reference_move.c tests/engine/reference_parts.h \
-    tests/engine/reference.h tests/engine/suite.c tests/engine/suite.h tests/engine/suite_data.c %D%/made.c %D%/made.h
+    tests/engine/reference.h tests/engine/suite.c tests/engine/suite.h tests/engine/suite_data.c tests/engine/suite_engines.c %D%/made.c %D%/made.h
 suite_cppflags = $(TEST_CPPFLAGS) -I$(top_srcdir)/compiler
 suite_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free
 suite_ldadd = tests/libpsyne-test.la compiler/libpsynec.la runtime/libpsyne-core.la $(SPIRV_TOOLS_LIBS) -lm

@@ -100,4 +100,8 @@ printf 'old' >kept.bin && printf '{' >half.json && run encode one.json half.json
 ok 'what was there stays where there is a mistake' both is "$status" 1 is "$(cat kept.bin)" old
 run encode one.json -m $module -t store.Document -o kept.bin && ok 'and is replaced where there is none' is "$(stat -c %s kept.bin)" 448
 ok 'nothing else is left behind' is "$(names . | tr ' ' '\n' | grep -c '\.bin\..')" 0
+printf '{"id": 1}\n{"id": 2}' >two.json && run encode two.json one.json -m $module -t store.Document -o kept.bin --json
+ok '--json says what was made' both is "$status" 0 is "$(cat out)" '{"messages": 3, "bytes": 1344}'
+run encode one.json half.json -m $module -t store.Document -o kept.bin --json && ok 'and nothing where nothing was' both is "$status" 1 is "$(cat out)" ''
+run encode one.json -m $module -t store.Document --json && ok 'the messages are on standard output' both is "$status" 2 says '--json needs --output'
 finish

@@ -74,4 +74,6 @@ echo '{"id": 5, "values": [1], "balance": 2.5, "more": "new"}' >new.json
 "$psynec" encode new.json -m newer.psy.psm -t store.Document -o new.bin
 run inspect new.bin -m $module -t store.Document --indent 0 && ok 'a newer version' both is "$status" 0 prints '"values": \[1\].*"balance": 2.5}$'
 run inspect new.bin -m newer.psy.psm -t store.Document --indent 0 && ok 'as it knows itself' prints '"more": "new"}$'
+run inspect new.bin -m newer.psy.psm -t store.Document --indent 0 && cp out lines
+run inspect new.bin -m newer.psy.psm -t store.Document --json && ok '--json is an object a line' both is "$status" 0 same out lines
 finish

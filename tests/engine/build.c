@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/engine/build.h"
 
-#include "isa/layout.h"
-#include "isa/verify.h"
 #include "tests/test.h"
 
 build *build_create(void)
@@ -164,7 +162,7 @@ uint32_t build_pipeline(build *b, unsigned route, uint32_t key_field, uint32_t s
 
 /* ---- a program ---- */
 
-static psy_psm_program *program_of(build *b)
+psy_psm_program *build_open_program(build *b)
 {
     cr_assert(b->program_count > 0, "no program is open");
     return &b->programs[b->program_count - 1];
@@ -195,7 +193,7 @@ static uint32_t add_register(build *b, unsigned dtype, unsigned rank, const psy_
     if (rank) {
         memcpy(r->dims, dims, rank * sizeof *dims);
     }
-    return program_of(b)->register_count++;
+    return build_open_program(b)->register_count++;
 }
 
 static build_op *add_op(build *b, psy_op op, unsigned dtype, uint32_t dst, unsigned count, const uint32_t *operands)
@@ -210,7 +208,7 @@ static build_op *add_op(build *b, psy_op op, unsigned dtype, uint32_t dst, unsig
 
 uint32_t build_load(build *b, uint32_t field)
 {
-    const psy_psm_field *f = &b->fields[program_of(b)->input_type][field];
+    const psy_psm_field *f = &b->fields[build_open_program(b)->input_type][field];
     bool texts = (f->flags & PSY_FIELD_TEXT) != 0 && (f->flags & PSY_FIELD_IS_ARRAY) != 0;
     bool array = f->kind == PSY_FIELD_ARRAY || f->kind == PSY_FIELD_BOUNDED || (f->flags & PSY_FIELD_IS_ARRAY) != 0;
     uint32_t r = add_register(b, f->dtype, texts ? 2 : array, (psy_dim[]){f->count, f->inner});
@@ -220,7 +218,7 @@ uint32_t build_load(build *b, uint32_t field)
 
 uint32_t build_count(build *b, uint32_t field)
 {
-    unsigned dtype = b->fields[program_of(b)->input_type][field].kind == PSY_FIELD_OPTIONAL ? PSY_U8 : PSY_U32;
+    unsigned dtype = b->fields[build_open_program(b)->input_type][field].kind == PSY_FIELD_OPTIONAL ? PSY_U8 : PSY_U32;
     uint32_t r = add_register(b, dtype, 0, NULL);
     add_op(b, PSY_OP_COUNT, dtype, r, 1, &field);
     return r;
@@ -228,14 +226,14 @@ uint32_t build_count(build *b, uint32_t field)
 
 uint32_t build_lengths(build *b, uint32_t field)
 {
-    uint32_t r = add_register(b, PSY_U32, 1, &b->fields[program_of(b)->input_type][field].count);
+    uint32_t r = add_register(b, PSY_U32, 1, &b->fields[build_open_program(b)->input_type][field].count);
     add_op(b, PSY_OP_LENGTHS, PSY_U32, r, 1, &field);
     return r;
 }
 
 uint32_t build_partial(build *b, uint32_t field, psy_dim shards)
 {
-    const psy_psm_field *f = &b->fields[program_of(b)->partial_type][field];
+    const psy_psm_field *f = &b->fields[build_open_program(b)->partial_type][field];
     uint32_t r = add_register(b, f->dtype, f->kind == PSY_FIELD_ARRAY ? 2 : 1, (psy_dim[]){shards, f->count});
     add_op(b, PSY_OP_PARTIAL, f->dtype, r, 1, &field);
     return r;
@@ -469,7 +467,7 @@ void build_store_lengths(build *b, uint32_t x, uint32_t field)
 uint32_t build_output(build *b, uint32_t x)
 {
     const psy_psm_register *r = build_register(b, x);
-    uint32_t field = build_field(b, program_of(b)->output_type, r->dtype, r->rank ? PSY_FIELD_ARRAY : PSY_FIELD_SCALAR,
+    uint32_t field = build_field(b, build_open_program(b)->output_type, r->dtype, r->rank ? PSY_FIELD_ARRAY : PSY_FIELD_SCALAR,
                                  r->rank ? r->dims[0] : 1);
     build_store(b, x, field, PSY_NONE);
     return field;
@@ -540,128 +538,4 @@ void build_region_end(build *b)
     cr_assert(b->open_region != PSY_NONE, "no region is open");
     b->ops[b->open_region].operands[0] = b->op_count - b->open_region - 1;
     b->open_region = PSY_NONE;
-}
-
-/* ---- slots and code ---- */
-
-static void write_code(build *b, psy_psm_program *p)
-{
-    for (uint32_t i = 0; i < b->op_count; i++) {
-        const build_op *o = &b->ops[i];
-        uint32_t words = 2 + ((o->operand_count + 1) & ~1u);
-        cr_assert(words <= BUILD_WORDS - b->code_words, "too much code");
-        uint32_t *w = b->code + b->code_words;
-        memset(w, 0, words * sizeof *w);
-        w[0] = (uint32_t)o->op | o->dtype << 8 | o->operand_count << 24;
-        w[1] = o->dst == PSY_NONE ? PSY_NO_REG : o->dst;
-        memcpy(w + 2, o->operands, o->operand_count * sizeof *w);
-        b->code_words += words;
-    }
-    p->word_count = b->code_words - p->first_word;
-}
-
-typedef struct life {
-    uint32_t first, last;
-    bool slotted;
-} life;
-
-/* A region is one instant; a uniform register that something batched reads lives for good; who reads a view reads what it is
- * of. */
-static void measure(const build *b, const bool *batched, life *lives)
-{
-    uint32_t now = 0, roots[BUILD_REGISTERS];
-    unsigned in_region[BUILD_REGISTERS] = {0};
-    for (uint32_t i = 0; i < b->op_count; i++) {
-        const build_op *o = &b->ops[i];
-        const psy_op_info *info = psy__op_info(o->op);
-        const char *colon = strchr(info->signature, ':');
-        bool names = info->class_ == PSY_CLASS_VIEW || info->class_ == PSY_CLASS_LOOKUP || info->class_ == PSY_CLASS_SHAPE;
-        now += o->op == PSY_OP_REGION || o->region == 0 || o->region != b->ops[i - 1].region;
-        for (uint32_t r = 0; r < (uint32_t)(colon - info->signature); r++) {
-            lives[o->dst + r] = (life){now, now, !names && o->region == 0};
-            roots[o->dst + r] = info->class_ == PSY_CLASS_SHAPE ? roots[o->operands[0]] : o->dst + r;
-            in_region[o->dst + r] = o->region;
-        }
-        for (uint32_t k = 0; k < o->operand_count; k++) {
-            if (!psy__op_reads_register(info, k) || o->operands[k] == PSY_NONE) {
-                continue;
-            }
-            uint32_t r = roots[o->operands[k]];
-            bool reader_batched = o->dst == PSY_NONE || batched[o->dst];
-            lives[r].last = !batched[r] && reader_batched ? UINT32_MAX : lives[r].last > now ? lives[r].last : now;
-            lives[r].slotted = lives[r].slotted || (in_region[r] != 0 && in_region[r] != o->region);
-        }
-    }
-}
-
-static void plan(build *b, psy_psm_program *p)
-{
-    static life lives[BUILD_REGISTERS];
-    static bool batched[BUILD_REGISTERS], slot_batched[BUILD_REGISTERS];
-    static uint32_t slot_last[BUILD_REGISTERS];
-    psy__module m = {.programs = b->programs, .registers = b->registers, .code = b->code};
-    psy__program_batched(&m, p, batched);
-    memset(lives, 0, sizeof lives);
-    measure(b, batched, lives);
-    for (uint32_t r = 0; r < p->register_count; r++) {
-        if (!lives[r].slotted) {
-            continue;
-        }
-        uint32_t s = b->tight ? 0 : p->slot_count;
-        while (s < p->slot_count && (slot_batched[s] != batched[r] || slot_last[s] >= lives[r].first)) {
-            s++;
-        }
-        p->slot_count += s == p->slot_count;
-        slot_batched[s] = batched[r];
-        slot_last[s] = lives[r].last;
-        b->registers[p->first_register + r].slot = (uint16_t)s;
-    }
-}
-
-void build_end(build *b)
-{
-    psy_psm_program *p = program_of(b);
-    cr_assert(b->open_region == PSY_NONE, "a region is open");
-    write_code(b, p);
-    plan(b, p);
-    b->op_count = b->regions = 0;
-}
-
-void build_finish(build *b)
-{
-    uint32_t field_count = 0;
-    for (uint32_t i = 0; i < b->type_count; i++) {
-        psy_psm_type *t = &b->types[i];
-        t->first_field = field_count;
-        psy_status status = psy__layout(b->strings, NULL, 0, t, b->fields[i]);
-        cr_assert(status == PSY_OK, "layout: %s", psy_detail());
-        memcpy(b->flat + field_count, b->fields[i], t->field_count * sizeof *b->flat);
-        field_count += t->field_count;
-    }
-    psy__module m = {.strings = b->strings,
-                     .strings_bytes = b->strings_bytes,
-                     .types = b->types,
-                     .fields = b->flat,
-                     .symbols = b->symbols,
-                     .checks = b->checks,
-                     .residents = b->residents,
-                     .pipelines = b->pipelines,
-                     .programs = b->programs,
-                     .registers = b->registers,
-                     .code = b->code,
-                     .consts = b->consts,
-                     .type_count = b->type_count,
-                     .field_count = field_count,
-                     .symbol_count = b->symbol_count,
-                     .check_count = b->check_count,
-                     .resident_count = b->resident_count,
-                     .pipeline_count = b->pipeline_count,
-                     .program_count = b->program_count,
-                     .register_count = b->register_count,
-                     .code_words = b->code_words,
-                     .consts_bytes = b->consts_bytes};
-    psy_status status = psy__module_encode(&m, &b->bytes, &b->byte_count);
-    cr_assert(status == PSY_OK, "encode: %s", psy_detail());
-    status = psy__module_decode(b->bytes, b->byte_count, PSY_TRUST_BYTECODE, &b->module);
-    cr_assert(status == PSY_OK, "decode: %s", psy_detail());
 }

@@ -86,6 +86,7 @@ uint32_t build_pipeline(build *b, unsigned route, uint32_t key_field, uint32_t s
 
 /* Programs are written one after the other; all of these give the (first) result register. */
 uint32_t build_program(build *b, uint32_t input, uint32_t partial, uint32_t output);
+psy_psm_program *build_open_program(build *b); /* the one that is being written */
 uint32_t build_load(build *b, uint32_t field);
 uint32_t build_count(build *b, uint32_t field);   /* of a bounded or optional field */
 uint32_t build_lengths(build *b, uint32_t field); /* of several texts */

@@ -44,6 +44,11 @@ check_PROGRAMS += %D%/test_counters
 %C%_test_counters_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_counters_LDADD = $(TEST_LDADD)
 
+check_PROGRAMS += %D%/test_counters_bytes
+%C%_test_counters_bytes_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters_bytes.c tests/opened.h
+%C%_test_counters_bytes_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_test_counters_bytes_LDADD = $(TEST_LDADD)
+
 check_PROGRAMS += %D%/test_counters_life
 %C%_test_counters_life_SOURCES = %D%/counters.h %D%/pair.h %D%/test_counters_life.c tests/opened.h
 %C%_test_counters_life_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -134,7 +134,7 @@ COMPILE_PROGRAM = compiler/psynec$(EXEEXT) -I $(srcdir)/%D% -o %D%/gen
 # The soak of a whole service: `make soak` (tests/mem/local.mk) runs it for SOAK_SECONDS, `make check` through every fault once.
 check_tools += %D%/soak
 test_scripts += %D%/soak.sh
-%C%_soak_SOURCES = %D%/soak.c %D%/soak.h %D%/soak_clients.c %D%/soak_line.c %D%/soak_memory.c %D%/soak_report.c %D%/soak_service.c \
+%C%_soak_SOURCES = %D%/soak.c %D%/soak.h %D%/soak_clients.c %D%/soak_data.c %D%/soak_data.h %D%/soak_line.c %D%/soak_memory.c %D%/soak_processes.c %D%/soak_processes.h %D%/soak_report.c %D%/soak_service.c \
     %D%/served_values.c %D%/served_values.h
 %C%_soak_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_soak_LDADD = runtime/libpsyne-core.la
@@ -164,8 +164,14 @@ check_PROGRAMS += %D%/test_client_edits %D%/test_edit_deaths %D%/test_edits %D%/
 %C%_test_edit_deaths_LDADD = $(EDITS_LDADD)
 %C%_test_client_edits_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_client_edits_LDADD = $(EDITS_LDADD)
+%C%_test_edits_SOURCES = %D%/test_edits.c
 %C%_test_edits_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_edits_LDADD = $(EDITS_LDADD)
+%C%_test_edits_LDFLAGS = $(AM_LDFLAGS)
+if SANITIZED
+%C%_test_edits_SOURCES += tests/keep_loaded.c
+%C%_test_edits_LDFLAGS += -export-dynamic
+endif
 check_PROGRAMS += %D%/test_snapshot_crashes %D%/test_snapshot_folder %D%/test_snapshots
 %C%_test_snapshot_crashes_CPPFLAGS = $(TEST_CPPFLAGS)
 %C%_test_snapshot_crashes_LDADD = $(EDITS_LDADD)

@@ -42,11 +42,16 @@ float served_value(const char *pipeline, uint64_t key, uint32_t version)
     return sum * (float)version;
 }
 
+void served_vector(uint64_t key, float out[SERVED_DIM])
+{
+    for (uint32_t d = 0; d < SERVED_DIM; d++) {
+        out[d] = vector_value(key, d);
+    }
+}
+
 void served_ask(void *message, uint64_t key)
 {
     programs_ask *ask = programs_ask_init(message);
     programs_ask_set_key(ask, key);
-    for (uint32_t d = 0; d < SERVED_DIM; d++) {
-        ask->vector[d] = vector_value(key, d);
-    }
+    served_vector(key, ask->vector);
 }

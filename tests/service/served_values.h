@@ -17,7 +17,8 @@ psy_status served_key_of(void *context, uint64_t row, uint64_t *out);
 
 /* What version `version` answers. Keys of pipeline `one` are those of rows of `kept`. */
 float served_value(const char *pipeline, uint64_t key, uint32_t version);
-/* A request with that key. */
+/* The vector of a request with that key; such a request. */
+void served_vector(uint64_t key, float out[SERVED_DIM]);
 void served_ask(void *message, uint64_t key);
 
 #endif

@@ -21,7 +21,7 @@ enum { SOAK_SHARDS = 3, SOAK_LANES = 3, SOAK_STATUSES = 64, SOAK_IN_FLIGHT_MAX =
 
 typedef struct soak_kind {
     const char *name;
-    bool socket, retry, trace, program;
+    bool socket, retry, trace, program, edits;
     uint32_t lanes;             /* of soak_lane_names, a bit each */
     uint32_t in_flight;         /* calls and replies that it has at most */
     uint32_t least_ms, most_ms; /* deadlines */
@@ -41,7 +41,7 @@ typedef struct soak_account {
     _Atomic uint64_t sent, ended[SOAK_STATUSES]; /* by status */
     _Atomic uint64_t abandoned;                  /* were out when their client was killed */
     _Atomic uint64_t lost, twice, wrong;         /* never ended; ended again; ended otherwise than they may */
-    _Atomic uint64_t connections, programs;
+    _Atomic uint64_t connections, programs, edits;
     /* Calls that were out when their connection was lost, and how those ended: answered by the next service, or told. */
     _Atomic uint64_t crossed, crossed_ok, crossed_told;
 } soak_account;
@@ -52,7 +52,11 @@ typedef struct soak_shared {
     _Atomic uint64_t hung_ns;               /* until then a worker that stands still may be felt */
     _Atomic uint64_t traced;                /* events of traced requests */
     _Atomic uint64_t services[SOAK_SHARDS]; /* times that a worker became ready */
-    soak_account accounts[];                /* by kind */
+    /* Moments (soak_data.h): of the last edit that was begun, and of the last one that is known to be made. */
+    _Atomic uint64_t begun, made;
+    _Atomic bool ready;      /* the broker has seen every worker's READY */
+    _Atomic uint32_t kept;   /* edits that the broker keeps, with a descriptor each */
+    soak_account accounts[]; /* by kind */
 } soak_shared;
 
 /* Says what is wrong, and that something is: the soak has failed. */
@@ -101,6 +105,8 @@ typedef struct soak_ticket {
 psy_status soak_line_open(soak_line *line, const soak_kind *kind, const char *uri);
 /* The client's own program: from now on calls go to it. */
 psy_status soak_line_send_program(soak_line *line, const void *bytes, size_t n);
+/* A change of the service's data. */
+psy_status soak_line_edit(soak_line *line, const psy_edit *edits, uint32_t count, uint64_t *version);
 /* FULL, CLOSED. */
 psy_status soak_line_send(soak_line *line, uint32_t lane, uint64_t number, uint64_t key, uint64_t deadline_ns,
                           soak_ticket *ticket);

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "tests/service/served_values.h"
-#include "tests/service/soak.h"
+#include "tests/service/soak_data.h"
 
 enum { ALL = 7, SPLIT = 1, KEY = 2, ANY = 4, BURST = 32, SLICE = 32 };
 
@@ -24,6 +24,7 @@ const soak_kind soak_kinds[] = {
     {.name = "canceller", .lanes = ALL, .in_flight = 64, .least_ms = 10000, .most_ms = 10000, .cancel = 3},
     {.name = "short deadlines", .lanes = ALL, .in_flight = 64, .least_ms = 0, .most_ms = 6},
     {.name = "own programs", .program = true, .lanes = ALL, .in_flight = 24, .least_ms = 10000, .most_ms = 10000},
+    {.name = "editor", .edits = true, .lanes = ALL, .in_flight = 24, .least_ms = 10000, .most_ms = 10000},
     {.name = "traced", .trace = true, .lanes = ALL, .in_flight = 16, .least_ms = 10000, .most_ms = 10000},
     {.name = "socket", .socket = true, .lanes = ALL, .in_flight = 64, .least_ms = 10000, .most_ms = 10000},
     {.name = "socket, retry",
@@ -51,15 +52,22 @@ static const uint64_t ms_ns = 1000000, second_ns = 1000000000;
 typedef struct record {
     uint64_t number; /* 0: no call is here */
     uint64_t key, sent_ns, deadline_ns;
+    uint64_t moment;        /* of the data: requests that are sent now see what was made then */
     uint32_t lane, program; /* the client's own, of that turn */
     bool cancelled, crossed;
     soak_ticket ticket;
 } record;
 
+typedef struct answer {
+    uint32_t version;
+    float value;
+    uint64_t key, rows;
+} answer;
+
 typedef struct held {
     soak_reply reply;
-    uint32_t lane;
-    uint64_t key, until_ns;
+    answer was;
+    uint64_t until_ns;
 } held;
 
 /* Of a process. */
@@ -79,6 +87,7 @@ typedef struct client {
     } programs[2];
     uint32_t program; /* how many were sent over this line, and how many over all before */
     uint64_t swap_ns; /* when the next one is */
+    uint64_t edit_ns; /* and the next edit */
     bool programmed;  /* this line has one */
     uint64_t full_ns; /* all calls are out since; 0: they are not */
 } client;
@@ -101,23 +110,28 @@ static bool may_answer(const client *c, const record *r, uint32_t version)
     return version == 3 + r->program % 2 || (c->program != r->program && (version == 3 || version == 4));
 }
 
-static bool is_answer(const void *message, uint32_t bytes, uint32_t lane, uint64_t key, uint32_t *version)
+static bool read_answer(const soak_reply *reply, answer *out)
 {
-    const programs_answer *a = message;
-    if (!a || programs_answer_verify(a, bytes) != PSY_OK) {
+    const programs_answer *a = reply->message;
+    *out = (answer){.version = 0};
+    if (!a || programs_answer_verify(a, reply->bytes) != PSY_OK) {
         return false;
     }
-    *version = programs_answer_version(a);
-    return programs_answer_key(a) == key && programs_answer_value(a) == served_value(soak_lane_names[lane], key, *version);
+    *out = (answer){.version = programs_answer_version(a),
+                    .value = programs_answer_value(a),
+                    .key = programs_answer_key(a),
+                    .rows = programs_answer_rows(a)};
+    return true;
 }
 
 static void check_end(client *c, const record *r, const soak_reply *reply, uint64_t now)
 {
-    uint32_t version = 0;
+    answer a = {.version = 0};
     bool overdue = now + 2 * ms_ns >= r->deadline_ns, fits = false;
     switch ((int)reply->status) {
     case PSY_OK:
-        fits = is_answer(reply->message, reply->bytes, r->lane, r->key, &version) && may_answer(c, r, version) && !r->cancelled;
+        fits = read_answer(reply, &a) && a.key == r->key && may_answer(c, r, a.version) && !r->cancelled &&
+               soak_data_may_answer(r->moment, c->shared->begun, r->lane, r->key, a.version, a.value, a.rows);
         break;
     case PSY_CANCELLED: fits = r->cancelled; break;
     case PSY_TIMEOUT: /* before its time where a shard hangs */
@@ -129,10 +143,11 @@ static void check_end(client *c, const record *r, const soak_reply *reply, uint6
     if (!fits) {
         WRONG(c, wrong,
               "call %" PRIu64
-              " of %s, %.1f ms after it was sent, %.1f ms before its deadline%s: %s, version %u, program %u of %u",
+              " of %s, %.1f ms after it was sent, %.1f ms before its deadline%s: %s, version %u, program %u of %u, key %" PRIu64
+              ": %g over %" PRIu64 " rows; data %" PRIx64 " to %" PRIx64,
               c->kind->name, r->number, soak_lane_names[r->lane], (double)(now - r->sent_ns) / 1e6,
               ((double)r->deadline_ns - (double)now) / 1e6, r->cancelled ? ", cancelled" : "", psy_status_name(reply->status),
-              version, r->program, c->program);
+              a.version, r->program, c->program, a.key, (double)a.value, a.rows, r->moment, (uint64_t)c->shared->begun);
     }
     if (now > r->deadline_ns + 20 * second_ns) {
         WRONG(c, wrong, "call %" PRIu64 " ended %.1f s after its deadline", c->kind->name, r->number,
@@ -160,7 +175,8 @@ static void end_call(client *c, const soak_reply *reply, uint64_t now)
     }
     if (c->kind->hold_ms && c->held_count < c->kind->in_flight / 2) {
         held *h = &c->holds[(c->held_from + c->held_count++) % SOAK_IN_FLIGHT_MAX];
-        *h = (held){.reply = *reply, .lane = r->lane, .key = r->key, .until_ns = now + c->kind->hold_ms * ms_ns};
+        *h = (held){.reply = *reply, .until_ns = now + c->kind->hold_ms * ms_ns};
+        (void)read_answer(reply, &h->was);
         return;
     }
     soak_line_release(&c->line, reply);
@@ -171,8 +187,8 @@ static void let_go(client *c, uint64_t now)
 {
     for (; c->held_count && c->holds[c->held_from].until_ns <= now; c->held_count--) {
         held *h = &c->holds[c->held_from];
-        uint32_t version;
-        if (!is_answer(h->reply.message, h->reply.bytes, h->lane, h->key, &version)) {
+        answer now_is;
+        if (!read_answer(&h->reply, &now_is) || memcmp(&now_is, &h->was, sizeof now_is) != 0) {
             WRONG(c, wrong, "the reply of call %" PRIu64 " has changed while it was held", c->kind->name, h->reply.number);
         }
         soak_line_release(&c->line, &h->reply);
@@ -241,7 +257,7 @@ static bool send_one(client *c)
     if (r->number) {
         return false; /* that one is out yet */
     }
-    *r = (record){.sent_ns = now, .program = c->program};
+    *r = (record){.sent_ns = now, .program = c->program, .moment = c->shared->made};
     do {
         r->lane = (uint32_t)(soak_random(&c->seed) % SOAK_LANES);
     } while (!(c->kind->lanes >> r->lane & 1));
@@ -291,6 +307,31 @@ static void send_program(client *c)
     c->swap_ns = psy__now_ns() + 50 * ms_ns;
 }
 
+/* Changes the data, if this broker has room for another edit. Where nobody knows whether the last one was made, all of it. */
+static void edit(client *c)
+{
+    soak_shared *shared = c->shared;
+    uint64_t made = shared->made, begun = shared->begun, next = begun + 1, version = 0;
+    bool anew = made != begun;
+    uint32_t number = soak_moment_state(next);
+    c->edit_ns = psy__now_ns() + 10 * ms_ns + soak_random(&c->seed) % ((number < 40 ? 100 : 1000) * ms_ns);
+    if (number >= SOAK_STATES || !atomic_compare_exchange_strong(&shared->begun, &begun, next)) {
+        return;
+    }
+    psy_edit edits[SOAK_EDITS];
+    soak_data_edits(number, anew, edits);
+    psy_status status = soak_line_edit(&c->line, edits, SOAK_EDITS, &version);
+    if (status == PSY_OK) {
+        c->account->edits++;
+        (void)atomic_compare_exchange_strong(&shared->made, &made, next); /* unless it is another broker already */
+    }
+    if ((status == PSY_OK && (version < 2 || version > number + 1)) ||
+        (status != PSY_OK && status != PSY_CLOSED && status != PSY_PEER_DIED)) {
+        WRONG(c, wrong, "an edit that makes state %u%s: %s, version %" PRIu64 ": %s", c->kind->name, number,
+              anew ? ", anew" : "", psy_status_name(status), version, status == PSY_OK ? "" : psy_detail());
+    }
+}
+
 /* Reads nothing for a while, once everything is out. */
 static bool is_blind(client *c, uint64_t now)
 {
@@ -314,6 +355,9 @@ static void talk(client *c)
     while (up && (!soak_ended || c->out || c->held_count)) {
         if (c->kind->program && !soak_ended && psy__now_ns() >= c->swap_ns) {
             send_program(c);
+        }
+        if (c->kind->edits && !soak_ended && psy__now_ns() >= c->edit_ns) {
+            edit(c);
         }
         bool sends = !soak_ended && (!c->kind->program || c->programmed);
         for (uint32_t i = 0; i < BURST && sends && c->out + c->held_count < c->kind->in_flight; i++) {

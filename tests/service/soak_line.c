@@ -53,6 +53,11 @@ psy_status soak_line_send_program(soak_line *line, const void *bytes, size_t n)
     return status;
 }
 
+psy_status soak_line_edit(soak_line *line, const psy_edit *edits, uint32_t count, uint64_t *version)
+{
+    return psy_channel_edit(line->channel, edits, count, version, 60000000000);
+}
+
 psy_status soak_line_send(soak_line *line, uint32_t lane, uint64_t number, uint64_t key, uint64_t deadline_ns,
                           soak_ticket *ticket)
 {

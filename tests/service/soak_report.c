@@ -9,7 +9,8 @@
 const char *const soak_role_names[] = {"broker", "worker", "client"};
 
 typedef struct sums {
-    uint64_t sent, ok, told, cancelled, abandoned, lost, twice, wrong, crossed, crossed_ok, crossed_told, connections, programs;
+    uint64_t sent, ok, told, cancelled, abandoned, lost, twice, wrong, crossed, crossed_ok, crossed_told, connections, programs,
+        edits;
 } sums;
 
 static void add_up(sums *s, soak_shared *shared, const soak_account *a, const char *name)
@@ -41,6 +42,7 @@ static void add_up(sums *s, soak_shared *shared, const soak_account *a, const ch
     s->crossed_told += a->crossed_told;
     s->connections += a->connections;
     s->programs += a->programs;
+    s->edits += a->edits;
 }
 
 int soak_report(soak_shared *shared, const soak_done *done, uint64_t seconds, uint64_t seed)
@@ -51,16 +53,17 @@ int soak_report(soak_shared *shared, const soak_done *done, uint64_t seconds, ui
     for (uint32_t i = 0; i < soak_kind_count; i++) {
         add_up(&s, shared, &shared->accounts[i], soak_kinds[i].name);
     }
-    if (shared->traced == 0 || shared->swapped == 0 || s.programs == 0) {
+    if (shared->traced == 0 || shared->swapped == 0 || s.programs == 0 || s.edits == 0) {
         soak_complain(shared,
-                      "%" PRIu64 " events of traced requests, %" PRIu64 " programs changed, %" PRIu64 " sent by clients",
-                      (uint64_t)shared->traced, (uint64_t)shared->swapped, s.programs);
+                      "%" PRIu64 " events of traced requests, %" PRIu64 " programs changed, %" PRIu64
+                      " sent by clients, %" PRIu64 " edits of the data",
+                      (uint64_t)shared->traced, (uint64_t)shared->swapped, s.programs, s.edits);
     }
     printf("killed: broker %" PRIu64 ", workers %" PRIu64 ", clients %" PRIu64 "; stopped for a while: %" PRIu64
-           "; programs changed %" PRIu64 ", sent by clients %" PRIu64 "; connections %" PRIu64 "; events of traces %" PRIu64
-           "\n",
+           "; programs changed %" PRIu64 ", sent by clients %" PRIu64 "; edits of the data %" PRIu64 "; connections %" PRIu64
+           "; events of traces %" PRIu64 "\n",
            done->kills[BROKER], done->kills[WORKER], done->kills[CLIENT], done->stops, (uint64_t)shared->swapped, s.programs,
-           s.connections, (uint64_t)shared->traced);
+           s.edits, s.connections, (uint64_t)shared->traced);
     printf("out when the broker went: %" PRIu64 ", of which answered by the next one %" PRIu64
            ", told to their callers %" PRIu64 "\n",
            s.crossed, s.crossed_ok, s.crossed_told);
@@ -78,9 +81,10 @@ int soak_report(soak_shared *shared, const soak_done *done, uint64_t seconds, ui
            ", \"answered\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"cancelled\": %" PRIu64 ", \"abandoned\": %" PRIu64
            ", \"lost\": %" PRIu64 ", \"twice\": %" PRIu64 ", \"wrong\": %" PRIu64 ", \"crossed\": %" PRIu64
            ", \"crossed_answered\": %" PRIu64 ", \"crossed_told\": %" PRIu64 ", \"broker_kills\": %" PRIu64
-           ", \"worker_kills\": %" PRIu64 ", \"client_kills\": %" PRIu64 ", \"complaints\": %" PRIu64 "}\n",
+           ", \"worker_kills\": %" PRIu64 ", \"client_kills\": %" PRIu64 ", \"edits\": %" PRIu64 ", \"complaints\": %" PRIu64
+           "}\n",
            (double)done->ns / 1e9, seed, s.sent, s.ok, s.told, s.cancelled, s.abandoned, s.lost, s.twice, s.wrong, s.crossed,
-           s.crossed_ok, s.crossed_told, done->kills[BROKER], done->kills[WORKER], done->kills[CLIENT],
+           s.crossed_ok, s.crossed_told, done->kills[BROKER], done->kills[WORKER], done->kills[CLIENT], s.edits,
            (uint64_t)shared->complaints);
     if (shared->complaints) {
         fprintf(stderr, "soak: %" PRIu64 " things are wrong; again with: soak %" PRIu64 " %" PRIu64 "\n",

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "tests/service/served_values.h"
-#include "tests/service/soak.h"
+#include "tests/service/soak_data.h"
 
 static volatile sig_atomic_t swaps_wanted;
 
@@ -21,17 +21,21 @@ static void swap(int number)
 }
 
 /* What clients and workers that are killed at any moment must not make a broker say: that one broke the protocol or its ring,
- * or that memory ran out. */
+ * or that memory ran out; edits are refused where workers died of them, and nothing else. */
 static void hear(void *context, psy_log_level level, const char *event, const psy_log_field *fields, uint32_t count)
 {
     soak_shared *shared = context;
     bool killed = strcmp(event, "worker.died") == 0 || strcmp(event, "request.failed") == 0;
     shared->traced += strncmp(event, "trace.", 6) == 0;
-    if ((level == PSY_LOG_ERROR && !killed) || strcmp(event, "client.dropped") == 0 || strcmp(event, "program.refused") == 0) {
-        const char *why = "";
-        for (uint32_t i = 0; i < count; i++) {
-            why = fields[i].text ? fields[i].text : why; /* the last text says why */
-        }
+    bool refused = false;
+    const char *why = "";
+    for (uint32_t i = 0; i < count; i++) {
+        why = fields[i].text ? fields[i].text : why; /* the last text says why */
+        refused |= strcmp(event, "data.refused") == 0 && strcmp(fields[i].key, "status") == 0 &&
+                   strcmp(fields[i].text, "PEER_DIED") != 0;
+    }
+    if ((level == PSY_LOG_ERROR && !killed) || refused || strcmp(event, "client.dropped") == 0 ||
+        strcmp(event, "program.refused") == 0) {
         soak_complain(shared, "the broker tells of %s: %s", event, why);
     }
 }
@@ -45,6 +49,9 @@ int soak_broker(soak_shared *shared, const char *uri)
     uint64_t ticket = 0;
     int swapped = swaps_wanted;
     signal(SIGUSR1, swap);
+    shared->begun = shared->made = soak_moment((shared->begun >> 32) + 1, 0);
+    shared->kept = 0;
+    shared->ready = false;
     for (int i = 0; i < 3; i++) {
         if (psy_module_open(files[i], &modules[i]) != PSY_OK) {
             soak_complain(shared, "%s", psy_detail());
@@ -59,6 +66,12 @@ int soak_broker(soak_shared *shared, const char *uri)
     }
     while (!soak_ended) {
         if (psy_broker_do_work(broker) == 0) {
+            psy_broker_counts counts;
+            psy_broker_health health;
+            psy_broker_get_counts(broker, &counts);
+            psy_broker_get_health(broker, &health);
+            shared->ready = health.ready;
+            shared->kept = (uint32_t)counts.data_version - 1;
             psy_broker_wait(broker, 20000000);
         }
         psy_status status = ticket ? psy_broker_program_status(broker, ticket) : PSY_OK;

@@ -10,7 +10,7 @@
 #include "tests/service/stand_in.h"
 
 uint32_t stand_in_shards = 2;
-_Atomic bool stand_in_refuses_memory;
+_Atomic bool stand_in_refuses_memory, stand_in_never_stalls;
 _Atomic int stand_in_attached, stand_in_bound, stand_in_binds_left = -1;
 const char *const lane_names[LANES] = {"all", "key", "any"};
 
@@ -126,7 +126,7 @@ static psy_status fake_run(psy__executable *x, const psy__batch *b)
         }
         stall = q->stall_ns > stall && q->stall_ns < UINT64_C(5000000000) ? q->stall_ns : stall;
     }
-    if (stall) {
+    if (stall && !stand_in_never_stalls) {
         usleep((useconds_t)(stall / 1000));
     }
     for (uint32_t i = 0; i < b->count; i++) {

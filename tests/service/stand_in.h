@@ -36,6 +36,8 @@ extern const psy_type question_type, answer_type;
 extern uint32_t stand_in_shards;
 /* What @max_batch says of the pipeline to all shards; 0: nothing. */
 void stand_in_limit(uint16_t most);
+/* What questions say of stalls is scribbled by somebody, and no wish. */
+extern _Atomic bool stand_in_never_stalls;
 /* Memory that a client hands over cannot be attached, as where a device cannot map it. */
 extern _Atomic bool stand_in_refuses_memory;
 /* Memory that is attached now: three slabs of each worker's own, and those of its clients. */

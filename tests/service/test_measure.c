@@ -229,10 +229,18 @@ Test(measure, late_is_an_error_after_its_time)
               "%lu ns", (unsigned long)v.values[PSY_PIPELINE_COUNTER_latency]);
     v = see_value(&m, PSY_COUNTERS_OF_SERVICE, "late", PSY_SERVICE_COUNTER_timeouts, 1);
     cr_assert_eq(v.values[PSY_SERVICE_COUNTER_in_flight], 1u, "the ticket is the worker's still");
+    v = see_value(&m, PSY_COUNTERS_OF_SLAB, "late/client 0", PSY_SLAB_COUNTER_used, 1);
+    cr_assert(v.values[PSY_SLAB_COUNTER_used] == 1 && v.values[PSY_SLAB_COUNTER_high_water] == 1 &&
+              v.values[PSY_SLAB_COUNTER_slots] == IN_FLIGHT);
     cr_assert_eq(latency_of(&m, label).count, 1u, "told once");
     psy_worker_destroy(worker);
     see_value(&m, PSY_COUNTERS_OF_SERVICE, "late", PSY_SERVICE_COUNTER_requests, 1);
     cr_assert_eq(latency_of(&m, label).count, 1u, "and not again when the shard dies");
+    for (int tries = 0; v.values[PSY_SLAB_COUNTER_used] && tries < 500; tries++) { /* its ticket came back */
+        usleep(tries ? 10000 : 0);
+        cr_assert(see(&m, PSY_COUNTERS_OF_SLAB, "late/client 0", &v));
+    }
+    cr_assert(v.values[PSY_SLAB_COUNTER_used] == 0 && v.values[PSY_SLAB_COUNTER_high_water] == 1);
     psy_channel_close(channel);
     close_broker(&m.service);
     psy_counters_destroy(m.counters);

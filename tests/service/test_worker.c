@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "service/module_file.h"
 #include "tests/service/agents.h"
 
 /* A start that fails binds nothing, and can be tried again. */
@@ -120,4 +121,43 @@ Test(worker, a_new_one_for_many_clients)
     }
     close_service(&s);
     nothing_leaked(getpid(), before);
+}
+
+static uint32_t work_of_broker(void *broker) { return psy_broker_do_work(broker); }
+
+/* It reports each program as it starts, and nobody reads meanwhile: what its link has no room for is told later. */
+Test(worker, many_programs_while_the_broker_does_not_read)
+{
+    enum { MODULES = 250 };
+    static psy_module modules[MODULES];
+    static psy_program programs[MODULES];
+    static char names[MODULES][8];
+    for (uint32_t i = 0; i < MODULES; i++) {
+        modules[i] = stand_in_module;
+        modules[i].decoded.hash += i;
+        snprintf(names[i], sizeof names[i], "p%u", i);
+        programs[i] = (psy_program){.module = &modules[i], .name = names[i]};
+    }
+    psy_broker *broker;
+    psy_worker *worker;
+    psy_broker_options o = {
+        .uri = "inproc://many-programs", .programs = programs, .program_count = MODULES, .shards = 1, .in_flight = 16};
+    cr_assert_eq(psy_broker_create(&o, &broker), PSY_OK, "%s", psy_detail());
+    const psy_agent agent = {.work = work_of_broker, .context = broker};
+    psy_worker_options of_worker = {.uri = o.uri, .programs = programs, .program_count = MODULES, .agent = agent};
+    cr_assert_eq(psy_worker_create(&of_worker, &worker), PSY_OK, "%s", psy_detail());
+    cr_assert_eq(psy_worker_start(worker), PSY_OK, "%s", psy_detail());
+    psy_broker_health health = {.ready = false};
+    for (uint64_t end = psy__now_ns() + 20 * second_ns; !health.ready && psy__now_ns() < end;) {
+        (void)psy_broker_do_work(broker);
+        (void)psy_worker_do_work(worker);
+        psy_broker_get_health(broker, &health);
+    }
+    cr_assert(health.ready && psy_worker_status(worker) == PSY_OK, "%s", psy_detail());
+    psy_worker_counts counts;
+    psy_worker_get_counts(worker, &counts);
+    cr_assert_eq(counts.programs, (uint64_t)MODULES);
+    psy_worker_destroy(worker);
+    psy_broker_destroy(broker);
+    cr_assert_eq(stand_in_bound, 0);
 }
