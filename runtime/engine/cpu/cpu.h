@@ -148,8 +148,8 @@ static inline uint8_t *psy__register_at(const psy__cpu_executable *x, uint32_t r
 psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__executable **out);
 void psy__cpu_unbind(psy__executable *executable);
 
-/* keep.c: gives every register a slot of its own, those that live only inside a region too, so that all values are there after a
- * run. TOO_LARGE where they are over the limit; NO_MEMORY. */
+/* keep.c: gives every register a slot of its own, those that live only inside a region too, so that all values are there after
+ * a run. TOO_LARGE where they are over the limit; NO_MEMORY. */
 psy_status psy__keep_all(psy__bound_program *bound, const psy__limits *limits);
 
 /* region.c: over messages 0 .. count - 1 of the chunk (uniform regions: count is 1). */

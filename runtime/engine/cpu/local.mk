@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # kernels.c is compiled once per instruction set; cpu.c chooses at run time. Contraction stays inside a row of ops.def: DOT.
 # The user's CFLAGS come last and with them their -O level, under which GCC leaves most loops alone unless it is told otherwise.
-runtime_sources += %D%/cpu.c %D%/cpu.h %D%/bind.c %D%/cascade.c %D%/kernels.h %D%/kernels_type.h %D%/keep.c %D%/move.c %D%/program.c \
-    %D%/region.c %D%/select.c %D%/sort.c
+runtime_sources += %D%/cpu.c %D%/cpu.h %D%/bind.c %D%/cascade.c %D%/kernels.h %D%/kernels_type.h %D%/keep.c %D%/math_f32.h %D%/math_loops.h %D%/move.c %D%/program.c \
+    %D%/region.c %D%/select.c %D%/sort.c %D%/vector.h
 psy_kernel_cflags = $(VECTOR_CFLAGS) -fno-math-errno -fno-trapping-math -ffp-contract=fast
 
 noinst_LTLIBRARIES += %D%/libkernels-base.la
