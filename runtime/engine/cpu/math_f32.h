@@ -301,7 +301,7 @@ VECTOR_INLINE vh v_pow(vh x_, vh y_)
     ROW(EXP, exp, 1.05, 1.05)                                                                                                    \
     ROW(EXP2, exp2, 1.05, 1.15)                                                                                                  \
     ROW(EXPM1, expm1, 1.6, 1.6)                                                                                                \
-    ROW(TANH, tanh, 2.5, 2.5)                                                                                                  \
+    ROW(TANH, tanh, 2.7, 2.7)                                                                                                  \
     ROW(SINH, sinh, 1.7, 1.7)                                                                                                  \
     ROW(COSH, cosh, 1.6, 1.6)                                                                                                  \
     ROW(LOG, log, 0.9, 0.9)                                                                                                    \
