@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/cpu/math_f32.h"
+#include "engine/cpu/kernels.h"
+#include "engine/cpu/math_rows.h"
 #include "isa/scalar.h"
 #include "tests/engine/reference_parts.h"
 #include "tests/engine/sets.h"
@@ -41,7 +42,7 @@ static void check_function(const psy_op_info *info, const psy__kernels *const *s
     for (uint64_t bits = 0; bits <= UINT32_MAX;) {
         size_t n = take(in, &bits, by);
         for (unsigned s = 0; s < set_count; s++) {
-            sets[s]->map1[info->op][PSY_F32](out[s], in, 1, n);
+            psy__map1_of(sets[s], info->op, PSY_F32)(out[s], in, 1, n);
         }
         for (size_t i = 0; i < n; i++) {
             reference_cell x = reference_read(PSY_F32, &in[i]);
@@ -93,7 +94,7 @@ static void check_ulp(const char *name, unsigned op, double (*exact)(double), do
             wanted[i] = exact((double)in[i]);
         }
         for (unsigned s = 0; s < set_count; s++) {
-            sets[s]->map1[op][PSY_F32](out, in, 1, n);
+            psy__map1_of(sets[s], op, PSY_F32)(out, in, 1, n);
             for (size_t i = 0; i < n; i++) {
                 double error = ulp_error(out[i], wanted[i]);
                 if (error > worst[s]) {

@@ -3,6 +3,9 @@
 #ifndef TESTS_ENGINE_SETS_H
 #define TESTS_ENGINE_SETS_H
 
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
 #include "engine/cpu/kernels.h"
 
 enum { SETS_MAX = 3 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The f32 functions of the kernels of every instruction set that this machine has, against <math.h> in double: how far off
- * they are is what their table says (engine/cpu/math_f32.h). `make check-long` takes every f32 (long_values). */
+ * they are is what their table says (engine/cpu/math_rows.h). `make check-long` takes every f32 (long_values). */
 #include <math.h>
 #include <string.h>
 
 #include "engine/cpu/kernels.h"
-#include "engine/cpu/math_f32.h"
+#include "engine/cpu/math_rows.h"
 #include "isa/module.h"
 #include "tests/engine/sets.h"
 #include "tests/engine/ulp.h"
@@ -33,7 +33,7 @@ static void check_block(const function *f, const psy__kernels *k, const float *i
 {
     static float out[BLOCK];
     bool fused = strcmp(k->name, "base") != 0;
-    k->map1[f->op][PSY_F32](out, in, 1, n);
+    psy__map1_of(k, f->op, PSY_F32)(out, in, 1, n);
     for (size_t i = 0; i < n; i++) {
         double error = ulp_error(out[i], f->exact((double)in[i]));
         cr_assert_leq(error, fused ? f->ulp : f->ulp_unfused, "%s of %a with %s kernels: %a, not %a: %g ulp", f->name,
@@ -99,7 +99,7 @@ Test(math, of_every_length)
     }
     for (unsigned f = 0; f < FUNCTIONS; f++) {
         for (unsigned s = 0; s < set_count; s++) {
-            psy__map1 *run = sets[s]->map1[functions[f].op][PSY_F32];
+            psy__map1 *run = psy__map1_of(sets[s], functions[f].op, PSY_F32);
             run(all, in, 1, 70);
             for (size_t n = 0; n < 70; n++) {
                 memset(out, 0x55, sizeof out);
@@ -122,7 +122,7 @@ Test(math, of_every_length)
 static void check_pow(const psy__kernels *k, const float *x, const float *y, size_t n)
 {
     static float out[BLOCK];
-    k->map2[PSY_OP_POW][PSY_F32](out, x, 1, y, 1, n);
+    psy__map2_of(k, PSY_OP_POW, PSY_F32)(out, x, 1, y, 1, n);
     for (size_t i = 0; i < n; i++) {
         double exact = pow((double)x[i], (double)y[i]), error = ulp_error(out[i], exact);
         bool asked = x[i] > 0 && isfinite(x[i]) && isfinite(y[i]);
@@ -133,8 +133,8 @@ static void check_pow(const psy__kernels *k, const float *x, const float *y, siz
 
 Test(math, powers)
 {
-    static const float odd[] = {0,     -0.0f, 1,      -1,       2,        -2,        3,   -3,       0.5f,
-                                -0.5f, 1e30f, -1e30f, 0x1.fffffep23f, INFINITY, -INFINITY, NAN, 0x1p-149f};
+    static const float odd[] = {0,      -0.0f,          1,        -1,        2,   -2,       3, -3, 0.5f, -0.5f, 1e30f,
+                                -1e30f, 0x1.fffffep23f, INFINITY, -INFINITY, NAN, 0x1p-149f};
     enum { ODD = sizeof odd / sizeof odd[0] };
     static float x[BLOCK], y[BLOCK];
     const psy__kernels *sets[SETS_MAX];

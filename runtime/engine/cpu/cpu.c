@@ -53,6 +53,16 @@ static psy_status choose(const psy__kernels **out)
     return psy_fail(PSY_UNSUPPORTED, "PSYNE_CPU is %s; there are: base, avx2, avx512", wanted);
 }
 
+psy__map1 *psy__map1_of(const psy__kernels *k, unsigned op, unsigned dtype)
+{
+    return dtype == PSY_F32 && k->math->map1[op] ? k->math->map1[op] : k->map1[op][dtype];
+}
+
+psy__map2 *psy__map2_of(const psy__kernels *k, unsigned op, unsigned dtype)
+{
+    return dtype == PSY_F32 && op == PSY_OP_POW ? k->math->pow : k->map2[op][dtype];
+}
+
 static psy_status cpu_open(const psy__engine_options *options, psy__engine **out)
 {
     psy__cpu_engine *e = calloc(1, sizeof *e);

@@ -5,7 +5,6 @@
 #include "engine/cpu/kernels.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "isa/module.h"
@@ -19,10 +18,16 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wpsabi"
 
-#include "engine/cpu/math_loops.h"
-
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
+
+#if defined(__AVX512F__)
+enum { VECTOR_BYTES = 64 };
+#elif defined(__AVX2__)
+enum { VECTOR_BYTES = 32 };
+#else
+enum { VECTOR_BYTES = 16 };
+#endif
 
 /* Reductions run in this many accumulators, element i in accumulator i % LANES, which are then combined in order. */
 enum { LANES = 64 };
@@ -296,15 +301,14 @@ CHOOSE(64)
 /* ---- the table ---- */
 
 #define ALL(FN, code)                                                                                                          \
-    [code] = {[PSY_BOOL] = FN##_b8, [PSY_F32] = MATH_OR(FN, FN##_f32),                                                         \
-              [PSY_F64] = FN##_f64, [PSY_I32] = FN##_i32,                                                                      \
-              [PSY_I64] = FN##_i64, [PSY_U32] = FN##_u32,                                                                      \
-              [PSY_U64] = FN##_u64},
+    [code] = {[PSY_BOOL] = FN##_b8, [PSY_F32] = FN##_f32, [PSY_F64] = FN##_f64, [PSY_I32] = FN##_i32,                          \
+              [PSY_I64] = FN##_i64, [PSY_U32] = FN##_u32, [PSY_U64] = FN##_u64},
 
 const psy__kernels JOIN(psy__kernels_, PSY_KERNEL_SET) = {
 #define STRING_(x) #x
 #define STRING(x)  STRING_(x)
     .name = STRING(PSY_KERNEL_SET),
+    .math = &JOIN(psy__math_, PSY_KERNEL_SET),
 #define OP(NAME, code, text, class, ...) ROW_##class(NAME, code)
 #define ROW_NOTHING(NAME, code)
 #define ROW_VIEW    ROW_NOTHING

@@ -1,323 +1,269 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Functions of f32 vectors. Each says how far from the exact result it is at most, in units of the last place, over all f32:
- * tests/engine/test_math has the same numbers (MATH below is the one table) and tries them. NaN gives NaN, infinities and zeros
- * what <math.h> gives, signs of zeros included, and denormal numbers are numbers.
+/* Functions of f32 vectors, in the words of vector.h, or of chain.h for code that the engine makes itself: included by who has
+ * defined those. How far each is from the exact result at most, over all f32, is in math_rows.h, to which
+ * tests/engine/test_math and `make check-long` hold them. NaN gives NaN; infinities and zeros give what <math.h> says, signs of
+ * zeros included; denormal numbers are numbers.
  *
  * Arguments are reduced as in Muller et al., Handbook of Floating-Point Arithmetic, ch. 10 (Cody and Waite); the polynomials
- * are minimax ones (Remez), whose coefficients are rounded to f32 one after the other, each with the rest fitted again.
- *
- * MATH(NAME, function, ulp): the row of ops.def; ulp with fused multiply-add, ulp without. */
+ * are minimax ones (Remez), whose coefficients are rounded to f32 one after the other, each with the rest fitted again. */
 #ifndef PSY_ENGINE_CPU_MATH_F32_H
 #define PSY_ENGINE_CPU_MATH_F32_H
 
 #include <math.h>
 
-#include "engine/cpu/vector.h"
+#define V_FUNCTION static inline __attribute__((always_inline))
 
-/* c0 + c1 x + c2 x^2 ..., Horner's way. */
-#define POLY2(x, c0, c1)                             v_fma(v_all(c1), x, v_all(c0))
-#define POLY3(x, c0, c1, c2)                         v_fma(POLY2(x, c1, c2), x, v_all(c0))
-#define POLY4(x, c0, c1, c2, c3)                     v_fma(POLY3(x, c1, c2, c3), x, v_all(c0))
-#define POLY5(x, c0, c1, c2, c3, c4)                 v_fma(POLY4(x, c1, c2, c3, c4), x, v_all(c0))
-#define POLY6(x, c0, c1, c2, c3, c4, c5)             v_fma(POLY5(x, c1, c2, c3, c4, c5), x, v_all(c0))
-#define POLY7(x, c0, c1, c2, c3, c4, c5, c6)         v_fma(POLY6(x, c1, c2, c3, c4, c5, c6), x, v_all(c0))
-#define POLY8(x, c0, c1, c2, c3, c4, c5, c6, c7)     v_fma(POLY7(x, c1, c2, c3, c4, c5, c6, c7), x, v_all(c0))
-#define POLY9(x, c0, c1, c2, c3, c4, c5, c6, c7, c8) v_fma(POLY8(x, c1, c2, c3, c4, c5, c6, c7, c8), x, v_all(c0))
+V_FUNCTION vf v_poly_(VP vf x, const float *c, unsigned n)
+{
+    vf y = v_all(VA c[n - 1]);
+#pragma GCC unroll 16
+    for (unsigned i = n - 1; i > 0; i--) {
+        y = v_fma(VA y, x, v_all(VA c[i - 1]));
+    }
+    return y;
+}
+/* c0 + c1 x + c2 x^2 ... (Horner). */
+#define v_poly(x, ...) v_poly_(VA x, (const float[]){__VA_ARGS__}, sizeof((const float[]){__VA_ARGS__}) / sizeof(float))
+
+V_FUNCTION vf v_scaled(VP vf x, float by) { return v_mul(VA x, v_all(VA by)); }
+V_FUNCTION vf v_plus(VP vf x, float c) { return v_add(VA x, v_all(VA c)); }
+V_FUNCTION vf v_minus(VP vf x, float c) { return v_sub(VA x, v_all(VA c)); }
+
+/* The nearest whole number, halves to the even one, and the same as an integer; |x| is below 2^22. */
+V_FUNCTION vf v_whole(VP vf x) { return v_minus(VA v_plus(VA x, 0x1.8p23f), 0x1.8p23f); }
+V_FUNCTION vi v_int(VP vf whole) { return vi_add(VA v_bits(VA v_plus(VA whole, 0x1.8p23f)), -0x4b400000); }
+/* 2^n for -127 < n < 128. */
+V_FUNCTION vf v_power(VP vi n) { return v_of_bits(VA vi_shl(VA vi_add(VA n, 127), 23)); }
+
+/* x * 2^n for whole n, |n| below 253: in two steps, of which only the second one rounds. */
+V_FUNCTION vf v_scale(VP vf x, vf n)
+{
+    vi all = v_int(VA n), half = vi_sar(VA all, 1);
+    return v_mul(VA v_mul(VA x, v_power(VA half)), v_power(VA vi_sub(VA all, half)));
+}
 
 /* ---- exponentials ---- */
 
 /* x = n log 2 + r, |r| <= log 2 / 2, n whole; log 2 in two parts, n times the first of which is exact. */
 #define LOG2_HIGH 0x1.62e4p-1f
 #define LOG2_LOW  0x1.7f7d1cp-20f
-VECTOR_INLINE vf split_exp(vf x, vf *n)
+V_FUNCTION vf split_exp(VP vf x, vf *n)
 {
-    *n = v_whole(x * 0x1.715476p+0f);
-    return v_fma(*n, v_all(-LOG2_LOW), v_fma(*n, v_all(-LOG2_HIGH), x));
+    *n = v_whole(VA v_scaled(VA x, 0x1.715476p+0f));
+    return v_fma(VA * n, v_all(VA - LOG2_LOW), v_fma(VA * n, v_all(VA - LOG2_HIGH), x));
 }
 
 /* exp(r) - 1, |r| <= log 2 / 2. */
-VECTOR_INLINE vf small_expm1(vf r)
+V_FUNCTION vf small_expm1(VP vf r)
 {
-    vf p = POLY5(r, 0x1.fffffcp-2f, 0x1.55548cp-3f, 0x1.55585ap-5f, 0x1.123d5cp-7f, 0x1.6ab6bap-10f);
-    return v_fma(r * r, p, r);
+    vf p = v_poly(r, 0x1.fffffcp-2f, 0x1.55548cp-3f, 0x1.55585ap-5f, 0x1.123d5cp-7f, 0x1.6ab6bap-10f);
+    return v_fma(VA v_mul(VA r, r), p, r);
 }
 
-VECTOR_INLINE vf v_exp(vf x)
+V_FUNCTION vf v_exp(VP vf x)
 {
-    vf n, r = split_exp(v_min(v_all(89), v_max(v_all(-104.5f), x)), &n);
-    return v_scale(small_expm1(r) + 1.0f, n);
+    vf n, r = split_exp(VA v_min(VA v_all(VA 89), v_max(VA v_all(VA - 104.5f), x)), &n);
+    return v_scale(VA v_plus(VA small_expm1(VA r), 1), n);
 }
 
-VECTOR_INLINE vf v_exp2(vf x)
+V_FUNCTION vf v_exp2(VP vf x)
 {
-    x = v_min(v_all(129), v_max(v_all(-151), x));
-    vf n = v_whole(x), r = x - n;
-    vf p = POLY6(r, 0x1.62e432p-1f, 0x1.ebfbe6p-3f, 0x1.c6adc4p-5f, 0x1.3b2232p-7f, 0x1.5fa93ep-10f, 0x1.4b0428p-13f);
-    return v_scale(v_fma(p, r, v_all(1)), n);
+    vf y = v_min(VA v_all(VA 129), v_max(VA v_all(VA - 151), x)), n = v_whole(VA y), r = v_sub(VA y, n);
+    vf p = v_poly(r, 0x1.62e432p-1f, 0x1.ebfbe6p-3f, 0x1.c6adc4p-5f, 0x1.3b2232p-7f, 0x1.5fa93ep-10f, 0x1.4b0428p-13f);
+    return v_scale(VA v_fma(VA p, r, v_all(VA 1)), n);
 }
 
 /* exp(x) - 1 as 2 (2^(n - 1) q + (2^(n - 1) - 1/2)): 2^n may be too large. */
-VECTOR_INLINE vf v_expm1(vf x)
+V_FUNCTION vf v_expm1(VP vf x)
 {
-    vf n, r = split_exp(v_min(v_all(89), v_max(v_all(-20), x)), &n);
-    vf s = v_of_bits((v_int(n) + 126) << 23), y = v_fma(small_expm1(r), s, s - 0.5f);
-    return v_signed_as(y + y, x);
+    vf n, r = split_exp(VA v_min(VA v_all(VA 89), v_max(VA v_all(VA - 20), x)), &n);
+    vf s = v_power(VA vi_add(VA v_int(VA n), -1)), y = v_fma(VA small_expm1(VA r), s, v_minus(VA s, 0.5f));
+    return v_signed_as(VA v_add(VA y, y), x);
 }
 
 /* t = exp(2|x|) - 1; t / (t + 2). */
-VECTOR_INLINE vf v_tanh(vf x)
+V_FUNCTION vf v_tanh(VP vf x)
 {
-    vf a = v_abs(x), n, r = split_exp(v_min(v_all(20), a + a), &n);
-    vf s = v_of_bits((v_int(n) + 127) << 23), t = v_fma(small_expm1(r), s, s - 1.0f);
-    return v_signed_as(t / (t + 2.0f), x);
+    vf a = v_abs(VA x), n, r = split_exp(VA v_min(VA v_all(VA 20), v_add(VA a, a)), &n);
+    vf s = v_power(VA v_int(VA n)), t = v_fma(VA small_expm1(VA r), s, v_minus(VA s, 1));
+    return v_signed_as(VA v_div(VA t, v_plus(VA t, 2)), x);
 }
 
-/* Half of exp(|x|), and what 1 / exp(|x|) adds; up to 1 sinh by its series. */
-VECTOR_INLINE vf half_exp(vf a)
+/* Half of exp(|x|), to which 1 / exp(|x|) comes; up to 1 sinh by its series. */
+V_FUNCTION vf half_exp(VP vf a)
 {
-    vf n, r = split_exp(v_min(v_all(90), a), &n);
-    return v_scale(small_expm1(r) + 1.0f, n - 1.0f);
+    vf n, r = split_exp(VA v_min(VA v_all(VA 90), a), &n);
+    return v_scale(VA v_plus(VA small_expm1(VA r), 1), v_minus(VA n, 1));
 }
 
-VECTOR_INLINE vf v_cosh(vf x)
+V_FUNCTION vf v_cosh(VP vf x)
 {
-    vf h = half_exp(v_abs(x));
-    return h + 0.25f / h;
+    vf h = half_exp(VA v_abs(VA x));
+    return v_add(VA h, v_div(VA v_all(VA 0.25f), h));
 }
 
-VECTOR_INLINE vf v_sinh(vf x)
+V_FUNCTION vf v_sinh(VP vf x)
 {
-    vf a = v_abs(x), h = half_exp(a), z = a * a;
-    vf small = v_fma(POLY3(z, 0x1.555598p-3f, 0x1.10f76p-7f, 0x1.ab428ap-13f) * z, a, a);
-    return v_signed_as(v_if_lt(a, v_all(1), small, h - 0.25f / h), x);
+    vf a = v_abs(VA x), h = half_exp(VA a), z = v_mul(VA a, a);
+    vf series = v_fma(VA v_mul(VA v_poly(z, 0x1.555598p-3f, 0x1.10f76p-7f, 0x1.ab428ap-13f), z), a, a);
+    vf y = v_if_lt(VA a, v_all(VA 1), series, v_sub(VA h, v_div(VA v_all(VA 0.25f), h)));
+    return v_signed_as(VA y, x);
 }
 
 /* ---- logarithms ---- */
 
 /* x = 2^e (1 + f), sqrt(1/2) <= 1 + f < sqrt(2), for numbers above 0. */
-VECTOR_INLINE vf split_log(vf x, vf *e)
+V_FUNCTION vf split_log(VP vf x, vf *e)
 {
-    vf denormal = v_if_lt(x, v_all(0x1p-126f), v_all(-23), v_all(0));
-    x = v_if_lt(x, v_all(0x1p-126f), x * 0x1p23f, x);
-    vi bits = v_bits(x) - 0x3f3504f3;
-    *e = v_float(bits >> 23) + denormal;
-    return v_of_bits((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
+    vf least = v_all(VA 0x1p-126f), low = v_if_lt(VA x, least, v_all(VA - 23), v_all(VA 0));
+    vi bits = vi_add(VA v_bits(VA v_if_lt(VA x, least, v_scaled(VA x, 0x1p23f), x)), -0x3f3504f3);
+    *e = v_add(VA v_float(VA vi_sar(VA bits, 23)), low);
+    return v_minus(VA v_of_bits(VA vi_add(VA vi_and(VA bits, 0x7fffff), 0x3f3504f3)), 1);
 }
 
 /* log(1 + f) - f + f^2 / 2. */
-VECTOR_INLINE vf log_tail(vf f)
+V_FUNCTION vf log_tail(VP vf f)
 {
-    vf p = POLY9(f, 0x1.555548p-2f, -0x1.00007p-2f, 0x1.99a54p-3f, -0x1.552f18p-3f, 0x1.23036cp-3f, -0x1.0103dap-3f,
-                 0x1.effe0ep-4f, -0x1.bee7ap-4f, 0x1.b3bc38p-5f);
-    return p * f * f * f;
+    vf p = v_poly(f, 0x1.555548p-2f, -0x1.00007p-2f, 0x1.99a54p-3f, -0x1.552f18p-3f, 0x1.23036cp-3f, -0x1.0103dap-3f,
+                  0x1.effe0ep-4f, -0x1.bee7ap-4f, 0x1.b3bc38p-5f);
+    return v_mul(VA v_mul(VA p, f), v_mul(VA f, f));
 }
 
-/* What logarithms give where there is no number above 0. */
-VECTOR_INLINE vf log_edges(vf x, vf y)
+/* log(1 + f) - f, with something small added. */
+V_FUNCTION vf log_rest(VP vf f, vf small) { return v_fma(VA v_scaled(VA f, -0.5f), f, v_add(VA small, log_tail(VA f))); }
+
+/* y where x is a number above 0, else what logarithms give there. */
+V_FUNCTION vf log_edges(VP vf x, vf y)
 {
-    y = v_if_lt(x, v_all(INFINITY), y, x + x); /* infinity, NaN */
-    y = v_if_lt(x, v_all(0), v_all(NAN), y);
-    return v_if_eq(x, v_all(0), v_all(-INFINITY), y);
+    vf zero = v_all(VA 0), above = v_if_lt(VA x, v_all(VA INFINITY), y, v_add(VA x, x)); /* infinity, NaN */
+    return v_if_eq(VA x, zero, v_all(VA - INFINITY), v_if_lt(VA x, zero, v_all(VA NAN), above));
 }
 
-VECTOR_INLINE vf v_log(vf x)
+V_FUNCTION vf v_log(VP vf x)
 {
-    vf e, f = split_log(x, &e);
-    vf y = v_fma(v_all(-0.5f) * f, f, v_fma(e, v_all(LOG2_LOW), log_tail(f)));
-    return log_edges(x, v_fma(e, v_all(LOG2_HIGH), f + y));
+    vf e, f = split_log(VA x, &e), y = log_rest(VA f, v_mul(VA e, v_all(VA LOG2_LOW)));
+    return log_edges(VA x, v_fma(VA e, v_all(VA LOG2_HIGH), v_add(VA f, y)));
 }
 
-/* The factor is 1 and what is above it, or has a short first part, so that little is lost near 1. */
-VECTOR_INLINE vf v_log2(vf x)
+/* The factor is 1 and what it has above that, so that little is lost near 1. */
+V_FUNCTION vf v_log2(VP vf x)
 {
-    const float above = 0x1.c551dap-2f; /* 1 / log 2 - 1 */
-    vf e, f = split_log(x, &e), y = v_fma(v_all(-0.5f) * f, f, log_tail(f));
-    return log_edges(x, v_fma(f, v_all(above), v_fma(y, v_all(above), y)) + f + e);
+    vf above = v_all(VA 0x1.c551dap-2f); /* 1 / log 2 - 1 */
+    vf e, f = split_log(VA x, &e), y = log_rest(VA f, v_all(VA 0));
+    return log_edges(VA x, v_add(VA v_add(VA v_fma(VA f, above, v_fma(VA y, above, y)), f), e));
 }
 
-VECTOR_INLINE vf v_log10(vf x)
+/* Factors in two parts, of which the first is short. */
+V_FUNCTION vf v_log10(VP vf x)
 {
-    const float high = 0x1.bcp-2f, low = 0x1.6f62a4p-11f;          /* 1 / log 10 */
-    const float two_high = 0x1.344p-2f, two_low = 0x1.3509f8p-18f; /* log 2 / log 10 */
-    vf e, f = split_log(x, &e), y = v_fma(v_all(-0.5f) * f, f, log_tail(f));
-    vf low_part = v_fma(e, v_all(two_low), v_fma(f + y, v_all(low), y * high));
-    return log_edges(x, v_fma(e, v_all(two_high), v_fma(f, v_all(high), low_part)));
+    vf high = v_all(VA 0x1.bcp-2f), low = v_all(VA 0x1.6f62a4p-11f);          /* 1 / log 10 */
+    vf two_high = v_all(VA 0x1.344p-2f), two_low = v_all(VA 0x1.3509f8p-18f); /* log 2 / log 10 */
+    vf e, f = split_log(VA x, &e), y = log_rest(VA f, v_all(VA 0));
+    vf rest = v_fma(VA e, two_low, v_fma(VA v_add(VA f, y), low, v_mul(VA y, high)));
+    return log_edges(VA x, v_fma(VA e, two_high, v_fma(VA f, high, rest)));
 }
 
-/* Of u = 1 + x, and what rounding that lost (Kahan). */
-VECTOR_INLINE vf v_log1p(vf x)
+/* Of u = 1 + x, and what that rounded away over u. */
+V_FUNCTION vf v_log1p(VP vf x)
 {
-    vf u = x + 1.0f, e, f = split_log(u, &e);
-    vf big = v_if_lt(u, v_all(2), x - (u - 1.0f), 1.0f - (u - x));
-    vf c = v_if_lt(u, v_all(0x1p24f), big / u, v_all(0));
-    f = v_if_eq(e, v_all(0), x, f);
-    c = v_if_eq(e, v_all(0), v_all(0), c);
-    vf y = v_fma(v_all(-0.5f) * f, f, v_fma(e, v_all(LOG2_LOW), log_tail(f) + c));
-    y = v_fma(e, v_all(LOG2_HIGH), f + y);
-    y = v_if_lt(v_abs(x), v_all(0x1p-24f), x, y);
-    return v_if_eq(u, v_all(0), v_all(-INFINITY), v_if_lt(u, v_all(0), v_all(NAN), v_if_lt(u, v_all(INFINITY), y, x + x)));
+    vf one = v_all(VA 1), zero = v_all(VA 0), u = v_add(VA x, one), e, f = split_log(VA u, &e);
+    vf lost = v_if_lt(VA u, v_all(VA 2), v_sub(VA x, v_sub(VA u, one)), v_sub(VA one, v_sub(VA u, x)));
+    lost = v_if_lt(VA u, v_all(VA 0x1p24f), v_div(VA lost, u), zero);
+    lost = v_if_eq(VA e, zero, zero, lost);
+    f = v_if_eq(VA e, zero, x, f);
+    vf y = log_rest(VA f, v_fma(VA e, v_all(VA LOG2_LOW), lost));
+    y = v_fma(VA e, v_all(VA LOG2_HIGH), v_add(VA f, y));
+    y = v_if_lt(VA v_abs(VA x), v_all(VA 0x1p-24f), x, y);
+    y = v_if_lt(VA u, v_all(VA INFINITY), y, v_add(VA x, x));
+    return v_if_eq(VA u, zero, v_all(VA - INFINITY), v_if_lt(VA u, zero, v_all(VA NAN), y));
 }
 
 /* ---- the error function ---- */
 
 /* Up to 0.92 by its series, then 1 - exp(g), where g is log(erfc). */
-VECTOR_INLINE vf v_erf(vf x)
+V_FUNCTION vf v_erf(VP vf x)
 {
-    vf a = v_abs(x), z = a * a, b = v_min(v_all(3.95f), a);
-    vf small = POLY7(z, 0x1.06eba8p-3f, -0x1.812740p-2f, 0x1.ce2d76p-4f, -0x1.b80440p-6f, 0x1.547720p-8f, -0x1.a807c2p-11f,
-                     0x1.5729bcp-14f);
-    small = v_fma(small, a, a);
-    vf g = POLY8(b, 0x1.6e5616p-13f, -0x1.2127e4p+0f, -0x1.44460ap-1f, -0x1.bb840cp-4f, 0x1.9b8f2ep-6f, -0x1.115c58p-8f,
-                 0x1.c797cep-12f, -0x1.61f564p-16f);
-    vf n, r = split_exp(g, &n);
-    vf s = v_of_bits((v_int(n) + 127) << 23), large = (1.0f - s) - small_expm1(r) * s;
-    return v_signed_as(v_if_lt(a, v_all(0.92f), small, v_if_lt(a, v_all(INFINITY), large, v_if_eq(a, a, v_all(1), a))), x);
+    vf a = v_abs(VA x), z = v_mul(VA a, a), b = v_min(VA v_all(VA 3.95f), a), one = v_all(VA 1);
+    vf series = v_poly(z, 0x1.06eba8p-3f, -0x1.812740p-2f, 0x1.ce2d76p-4f, -0x1.b80440p-6f, 0x1.547720p-8f, -0x1.a807c2p-11f,
+                       0x1.5729bcp-14f);
+    vf g = v_poly(b, 0x1.6e5616p-13f, -0x1.2127e4p+0f, -0x1.44460ap-1f, -0x1.bb840cp-4f, 0x1.9b8f2ep-6f, -0x1.115c58p-8f,
+                  0x1.c797cep-12f, -0x1.61f564p-16f);
+    vf n, r = split_exp(VA g, &n), s = v_power(VA v_int(VA n));
+    vf far = v_sub(VA v_sub(VA one, s), v_mul(VA small_expm1(VA r), s));
+    vf y = v_if_lt(VA a, v_all(VA 0.92f), v_fma(VA series, a, a), v_if_eq(VA a, a, far, a));
+    return v_signed_as(VA y, x);
 }
 
 /* ---- angles ---- */
 
-VECTOR_INLINE vf v_atan(vf x)
+/* pi/2 in three parts; products of the first with whole numbers are taken away without a rounding error. */
+#define HALF_PI      0x1.921fb6p+0f
+#define HALF_PI_LESS 0x1.777a5cp-25f
+#define HALF_PI_LAST 0x1.ee59dap-50f
+
+V_FUNCTION vf v_atan(VP vf x)
 {
-    vf a = v_abs(x), t = v_if_lt(v_all(1), a, 1.0f / a, a), z = t * t;
-    vf p = POLY9(z, -0x1.55553ep-2f, 0x1.9991e4p-3f, -0x1.242084p-3f, 0x1.c08c1ap-4f, -0x1.580814p-4f, 0x1.da24cap-5f,
-                 -0x1.fd6fbcp-6f, 0x1.6410e6p-7f, -0x1.d32dbcp-10f);
-    vf y = v_fma(p * z, t, t);
-    return v_signed_as(v_if_lt(v_all(1), a, 0x1.921fb6p+0f - (y + 0x1.777a5cp-25f), y), x);
+    vf a = v_abs(VA x), one = v_all(VA 1), t = v_if_lt(VA one, a, v_div(VA one, a), a), z = v_mul(VA t, t);
+    vf p = v_poly(z, -0x1.55553ep-2f, 0x1.9991e4p-3f, -0x1.242084p-3f, 0x1.c08c1ap-4f, -0x1.580814p-4f, 0x1.da24cap-5f,
+                  -0x1.fd6fbcp-6f, 0x1.6410e6p-7f, -0x1.d32dbcp-10f);
+    vf y = v_fma(VA v_mul(VA p, z), t, t);
+    return v_signed_as(VA v_if_lt(VA one, a, v_sub(VA v_all(VA HALF_PI), v_plus(VA y, HALF_PI_LESS)), y), x);
 }
 
-/* asin(s) - s over s, of z = s^2, up to 1/2. */
-VECTOR_INLINE vf asin_tail(vf z)
+/* For a = |x|: beyond 1/2 asin(a) = pi/2 - 2 asin(s), s = sqrt((1 - a) / 2); else s = a. Gives asin(s) - s. */
+V_FUNCTION vf asin_tail(VP vf a, vf *s)
 {
-    return POLY5(z, 0x1.5555c8p-3f, 0x1.330204p-4f, 0x1.747bb6p-5f, 0x1.8c3e74p-6f, 0x1.595c38p-5f) * z;
+    vf half = v_all(VA 0.5f), z = v_if_lt(VA half, a, v_scaled(VA v_sub(VA v_all(VA 1), a), 0.5f), v_mul(VA a, a));
+    *s = v_if_lt(VA half, a, v_sqrt(VA z), a);
+    vf p = v_poly(z, 0x1.5555c8p-3f, 0x1.330204p-4f, 0x1.747bb6p-5f, 0x1.8c3e74p-6f, 0x1.595c38p-5f);
+    return v_mul(VA v_mul(VA p, z), *s);
 }
 
-/* Beyond 1/2 by asin(a) = pi/2 - 2 asin(sqrt((1 - a) / 2)). */
-VECTOR_INLINE vf v_asin(vf x)
+V_FUNCTION vf v_asin(VP vf x)
 {
-    vf a = v_abs(x), z = v_if_lt(v_all(0.5f), a, (1.0f - a) * 0.5f, a * a), s = v_if_lt(v_all(0.5f), a, v_sqrt(z), a);
-    vf y = v_fma(asin_tail(z), s, s);
-    return v_signed_as(v_if_lt(v_all(0.5f), a, 0x1.921fb6p+0f - (y + (y + 0x1.777a5cp-25f)), y), x);
+    vf a = v_abs(VA x), s, tail = asin_tail(VA a, &s), y = v_add(VA s, tail);
+    vf far = v_sub(VA v_all(VA HALF_PI), v_add(VA y, v_plus(VA y, HALF_PI_LESS)));
+    return v_signed_as(VA v_if_lt(VA v_all(VA 0.5f), a, far, y), x);
 }
 
-VECTOR_INLINE vf v_acos(vf x)
+V_FUNCTION vf v_acos(VP vf x)
 {
-    vf a = v_abs(x), z = v_if_lt(v_all(0.5f), a, (1.0f - a) * 0.5f, a * a), s = v_if_lt(v_all(0.5f), a, v_sqrt(z), a);
-    vf tail = asin_tail(z) * s, y = s + tail;
-    vf far = v_if_lt(x, v_all(0), 0x1.921fb6p+1f - (y + (y + 0x1.777a5cp-24f)), y + y);
-    vf near = 0x1.921fb6p+0f - (x - (-0x1.777a5cp-25f - v_of_bits(v_bits(tail) ^ v_sign(x))));
-    return v_if_lt(v_all(0.5f), a, far, near);
+    vf a = v_abs(VA x), s, tail = asin_tail(VA a, &s), y = v_add(VA s, tail), twice = v_add(VA y, y);
+    vf far = v_if_lt(VA x, v_all(VA 0), v_sub(VA v_all(VA 2 * HALF_PI), v_plus(VA twice, 2 * HALF_PI_LESS)), twice);
+    vf low = v_sub(VA v_all(VA - HALF_PI_LESS), v_turned_as(VA tail, x));
+    return v_if_lt(VA v_all(VA 0.5f), a, far, v_sub(VA v_all(VA HALF_PI), v_sub(VA x, low)));
 }
 
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-#define PSY_VECTOR_ANGLES 1
-/* x = n pi / 2 + r, |r| <= pi / 4, for |x| up to ANGLE_MOST: what is taken away first leaves no rounding error. */
-#define ANGLE_MOST 0x1p16f
-VECTOR_INLINE vf split_angle(vf x, vi *n)
+/* x = n pi / 2 + r, |r| <= pi / 4, for |x| up to PSY_ANGLE_MOST, with fused multiply-add. */
+V_FUNCTION vf split_angle(VP vf x, vi *n)
 {
-    vf whole = v_whole(x * 0x1.45f306p-1f);
-    *n = v_int(whole);
-    vf r = v_fma(whole, v_all(-0x1.921fb6p+0f), x);
-    return v_fma(whole, v_all(0x1.ee59dap-50f), v_fma(whole, v_all(0x1.777a5cp-25f), r));
-}
-
-VECTOR_INLINE vf small_sin(vf r)
-{
-    vf z = r * r;
-    return v_fma(POLY3(z, -0x1.555544p-3f, 0x1.1106c6p-7f, -0x1.991c28p-13f) * z, r, r);
-}
-
-VECTOR_INLINE vf small_cos(vf r)
-{
-    vf z = r * r;
-    return v_fma(POLY3(z, 0x1.55554ep-5f, -0x1.6c0e2ap-10f, 0x1.9a656ep-16f) * z, z, v_fma(z, v_all(-0.5f), v_all(1)));
+    vf whole = v_whole(VA v_scaled(VA x, 0x1.45f306p-1f)), r = v_fma(VA whole, v_all(VA - HALF_PI), x);
+    *n = v_int(VA whole);
+    return v_fma(VA whole, v_all(VA HALF_PI_LAST), v_fma(VA whole, v_all(VA HALF_PI_LESS), r));
 }
 
 /* The sine, a number of quarter turns further. */
-VECTOR_INLINE vf turned_sin(vf x, int quarters)
+V_FUNCTION vf turned_sin(VP vf x, int quarters)
 {
     vi n;
-    vf r = split_angle(x, &n);
-    n += quarters;
-    return v_of_bits(v_bits(v_if_odd(n, small_cos(r), small_sin(r))) ^ ((n & 2) << 30));
+    vf r = split_angle(VA x, &n), z = v_mul(VA r, r), half = v_fma(VA z, v_all(VA - 0.5f), v_all(VA 1));
+    vf sine = v_fma(VA v_mul(VA v_poly(z, -0x1.555544p-3f, 0x1.1106c6p-7f, -0x1.991c28p-13f), z), r, r);
+    vf cosine = v_fma(VA v_mul(VA v_poly(z, 0x1.55554ep-5f, -0x1.6c0e2ap-10f, 0x1.9a656ep-16f), z), z, half);
+    n = vi_add(VA n, quarters);
+    return v_turned_as(VA v_if_odd(VA n, cosine, sine), v_of_bits(VA vi_shl(VA n, 30)));
 }
 
 /* -0 is -0. */
-VECTOR_INLINE vf v_sin(vf x) { return v_if_eq(x, v_all(0), x, turned_sin(x, 0)); }
-VECTOR_INLINE vf v_cos(vf x) { return turned_sin(x, 1); }
+V_FUNCTION vf v_sin(VP vf x) { return v_if_eq(VA x, v_all(VA 0), x, turned_sin(VA x, 0)); }
+V_FUNCTION vf v_cos(VP vf x) { return turned_sin(VA x, 1); }
 
-VECTOR_INLINE vf v_tan(vf x)
+V_FUNCTION vf v_tan(VP vf x)
 {
     vi n;
-    vf r = split_angle(x, &n), z = r * r;
-    vf t =
-        v_fma(POLY6(z, 0x1.5555p-2f, 0x1.11294p-3f, 0x1.b5f858p-5f, 0x1.8dea8ap-6f, 0x1.b1071ap-9f, 0x1.30a078p-7f) * z, r, r);
-    return v_if_eq(x, v_all(0), x, v_if_odd(n, -1.0f / t, t));
+    vf r = split_angle(VA x, &n), z = v_mul(VA r, r);
+    vf p = v_poly(z, 0x1.5555p-2f, 0x1.11294p-3f, 0x1.b5f858p-5f, 0x1.8dea8ap-6f, 0x1.b1071ap-9f, 0x1.30a078p-7f);
+    vf t = v_fma(VA v_mul(VA p, z), r, r), turned = v_div(VA v_all(VA - 1), t);
+    return v_if_eq(VA x, v_all(VA 0), x, v_if_odd(VA n, turned, t));
 }
-#endif
-
-/* ---- powers ---- */
-
-/* In f64, half as many at a time: exp2(y log2(x)), where the logarithm's error is below 2^-44. */
-typedef double vd __attribute__((vector_size(PSY_VECTOR_BYTES)));
-typedef uint64_t vl __attribute__((vector_size(PSY_VECTOR_BYTES)));
-typedef float vh __attribute__((vector_size(PSY_VECTOR_BYTES / 2)));
-typedef float vh_loose __attribute__((vector_size(PSY_VECTOR_BYTES / 2), aligned(4), may_alias));
-enum { F64_LANES = VECTOR_BYTES / 8 };
-
-VECTOR_INLINE vd d_all(double x) { return x - (vd){0}; }
-#define DPOLY2(x, c0, c1)                     ((x) * (c1) + (c0))
-#define DPOLY3(x, c0, c1, c2)                 (DPOLY2(x, c1, c2) * (x) + (c0))
-#define DPOLY4(x, c0, c1, c2, c3)             (DPOLY3(x, c1, c2, c3) * (x) + (c0))
-#define DPOLY5(x, c0, c1, c2, c3, c4)         (DPOLY4(x, c1, c2, c3, c4) * (x) + (c0))
-#define DPOLY6(x, c0, c1, c2, c3, c4, c5)     (DPOLY5(x, c1, c2, c3, c4, c5) * (x) + (c0))
-#define DPOLY7(x, c0, c1, c2, c3, c4, c5, c6) (DPOLY6(x, c1, c2, c3, c4, c5, c6) * (x) + (c0))
-
-/* For x above 0 and finite, y finite. */
-VECTOR_INLINE vh v_pow(vh x_, vh y_)
-{
-    vd x = __builtin_convertvector(x_, vd), y = __builtin_convertvector(y_, vd);
-    const uint64_t start = UINT64_C(0x3fe6a09e667f3bcd); /* sqrt(1/2) */
-    /* 1024 more than the exponent, and the number made from it, so that nothing is below 0. */
-    vl bits = (vl)x + ((UINT64_C(1024) << 52) - start), e = bits >> 52;
-    vd exponent = (vd)(e | UINT64_C(0x4330000000000000)) - (0x1p52 + 1024);
-    vd m = (vd)((bits & ((UINT64_C(1) << 52) - 1)) + start), f = m - 1.0, s = f / (m + 1.0), z = s * s;
-    vd q = DPOLY6(z, 0x1.71547652b8251p+1, 0x1.ec709dc53c91bp-1, 0x1.2776c293044c4p-1, 0x1.a61a2efd4488cp-2,
-                  0x1.47954d3b79c0ap-2, 0x1.21b173d15e9dfp-2);
-    vd t = y * (s * q + exponent);
-    for (int i = 0; i < F64_LANES; i++) {
-        t[i] = t[i] < -160 ? -160 : t[i] > 140 ? 140 : t[i];
-    }
-    vd shifted = t + 0x1.8p52, r = t - (shifted - 0x1.8p52);
-    vd p = DPOLY7(r, 0x1.62e4300bc984bp-1, 0x1.ebfbe045e795bp-3, 0x1.c6b054e25a501p-5, 0x1.3b2a1b56914dbp-7,
-                  0x1.5dc06f2a71c0fp-10, 0x1.44403518f1bf0p-13, 0x1.c04772772950cp-17);
-    return __builtin_convertvector((p * r + 1.0) * (vd)(((vl)shifted + 1023) << 52), vh);
-}
-
-/* ---- the table ---- */
-
-/* Every row with a function here: how far it is from the exact result at most, in ulp, with fused multiply-add and without.
- * ROW(NAME, function, ulp, ulp without) */
-#define PSY_MATH_F32(ROW)                                                                                                      \
-    ROW(EXP, exp, 1.05, 1.05)                                                                                                    \
-    ROW(EXP2, exp2, 1.05, 1.15)                                                                                                  \
-    ROW(EXPM1, expm1, 1.6, 1.6)                                                                                                \
-    ROW(TANH, tanh, 2.7, 2.7)                                                                                                  \
-    ROW(SINH, sinh, 1.7, 1.7)                                                                                                  \
-    ROW(COSH, cosh, 1.6, 1.6)                                                                                                  \
-    ROW(LOG, log, 0.9, 0.9)                                                                                                    \
-    ROW(LOG2, log2, 1.2, 1.5)                                                                                                  \
-    ROW(LOG10, log10, 1.1, 1.8)                                                                                                \
-    ROW(LOG1P, log1p, 0.9, 0.9)                                                                                                \
-    ROW(ERF, erf, 1.2, 1.25)                                                                                                    \
-    ROW(ATAN, atan, 1.5, 1.7)                                                                                                  \
-    ROW(ASIN, asin, 3.0, 3.0)                                                                                                  \
-    ROW(ACOS, acos, 1.2, 1.2)
-/* The same where the instruction set has it, up to ANGLE_MOST; beyond, and elsewhere, <math.h> is asked. */
-#define PSY_MATH_F32_ANGLES(ROW)                                                                                               \
-    ROW(SIN, sin, 1.6, 1.6)                                                                                                    \
-    ROW(COS, cos, 1.6, 1.6)                                                                                                    \
-    ROW(TAN, tan, 2.9, 2.9)
-/* pow: where the base is above 0 and both are finite; else <math.h> is asked. */
-#define PSY_MATH_F32_POW 0.51
 
 #endif

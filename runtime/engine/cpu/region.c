@@ -103,8 +103,8 @@ static void apply(const spot *s, const psy__node *node, const void *const in[3],
     unsigned op = node->info->op, dtype = node->dtype;
     switch (node->info->class_) {
     case PSY_CLASS_CAST: run_cast(s, node, in[0], stride[0], out, n); break;
-    case PSY_CLASS_MAP1: k->map1[op][dtype](out, in[0], stride[0], n); break;
-    case PSY_CLASS_MAP2: k->map2[op][dtype](out, in[0], stride[0], in[1], stride[1], n); break;
+    case PSY_CLASS_MAP1: psy__map1_of(k, op, dtype)(out, in[0], stride[0], n); break;
+    case PSY_CLASS_MAP2: psy__map2_of(k, op, dtype)(out, in[0], stride[0], in[1], stride[1], n); break;
     case PSY_CLASS_COMPARE: k->compare[op][dtype](out, in[0], stride[0], in[1], stride[1], n); break;
     case PSY_CLASS_MAP3: k->map3[op][dtype](out, in[0], stride[0], in[1], stride[1], in[2], stride[2], n); break;
     default: k->choose[log2_of(node->element_bytes)](out, in[0], stride[0], in[1], stride[1], in[2], stride[2], n); break;
@@ -155,12 +155,12 @@ static void run_one_of_many(const spot *s, const psy__node *node, const psy__pla
     const psy__place *a = &plan->operands[0], *b = &plan->operands[1];
     unsigned op = node->info->op, dtype = node->dtype;
     if (node->info->class_ == PSY_CLASS_MAP1) {
-        psy__map1 *run = k->map1[op][dtype];
+        psy__map1 *run = psy__map1_of(k, op, dtype);
         for (uint32_t m = 0; m < count; m++) {
             run(psy__place_at(&plan->result, m), psy__place_at(a, m), plan->strides[0], n);
         }
     } else if (node->info->class_ == PSY_CLASS_MAP2) {
-        psy__map2 *run = k->map2[op][dtype];
+        psy__map2 *run = psy__map2_of(k, op, dtype);
         for (uint32_t m = 0; m < count; m++) {
             run(psy__place_at(&plan->result, m), psy__place_at(a, m), plan->strides[0], psy__place_at(b, m), plan->strides[1],
                 n);
