@@ -333,6 +333,7 @@ psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__
     x->max_batch = e->max_batch;
     x->partial_stride = binding->partial_stride;
     x->tracer = e->tracer;
+    x->code_lanes = e->tracer ? 0 : e->code_lanes;
     psy_status status =
         psy__program_bind(binding->module, binding->program, binding->symbols, binding->bases, &e->limits, &x->bound);
     if (status == PSY_OK) {
@@ -341,11 +342,13 @@ psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__
     }
     status = status == PSY_OK && x->tracer ? psy__keep_all(&x->bound, &e->limits) : status;
     status = status == PSY_OK ? make_steps(x) : status;
+    status = status == PSY_OK && !x->tracer ? psy__results_direct(x) : status;
     status = status == PSY_OK ? get_all_memory(x, &e->limits) : status;
     if (status != PSY_OK) {
         psy__cpu_unbind(&x->base);
         return status;
     }
+    psy__regions_emit(x);
     psy__steps_run(x, false);
     *out = &x->base;
     return PSY_OK;
@@ -357,6 +360,7 @@ void psy__cpu_unbind(psy__executable *executable)
     if (!x) {
         return;
     }
+    psy__regions_forget(x);
     for (uint32_t i = 0; x->steps && i < x->step_count; i++) {
         free(x->steps[i].region.nodes);
     }
@@ -365,7 +369,7 @@ void psy__cpu_unbind(psy__executable *executable)
     }
     void *const memory[] = {x->steps,   x->residents, x->arena,    x->uniform, x->inputs,  x->partials,
                             x->outputs, x->rows,      x->zero_row, x->buffers, x->gathers, x->levels,
-                            x->dots,    x->packed,    x->vectors,  x->picks,   x->plans};
+                            x->dots,    x->packed,    x->vectors,  x->picks,   x->plans,   x->output_at};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         free(memory[i]);
     }

@@ -23,6 +23,7 @@ typedef struct psy__cpu_engine {
     uint32_t max_batch;
     psy__limits limits;
     const psy__tracer *tracer; /* NULL: nobody looks */
+    unsigned code_lanes;       /* of machine code that the engine makes; 0: it makes none */
     char description[96];
 } psy__cpu_engine;
 
@@ -47,6 +48,21 @@ typedef struct psy__node {
     psy__operand result; /* over the whole space, or for the second part and reductions over the rest */
 } psy__node;
 
+enum { PSY__STREAMS = 7 };
+/* Runs a region over the first `bytes` of its streams, not 0 and whole vectors: streams[i] is where stream i starts. Gives how
+ * many bytes were done: fewer where a vector is for the kernels alone. */
+typedef uint64_t psy__emitted(uint8_t *const *streams, uint64_t bytes);
+
+/* The region as machine code (emit.h), and the memory that it reads and writes, as operands of its nodes. */
+typedef struct psy__region_code {
+    psy__emitted *run, *run_past_caches; /* NULL: the kernels do it */
+    uint64_t offset, offset_past_caches; /* until the code can run */
+    bool emitted, past_caches;
+    uint32_t stream_count;
+    const psy__operand *streams[PSY__STREAMS];
+    uint32_t written, uniform; /* streams (bits) */
+} psy__region_code;
+
 typedef struct psy__region {
     uint32_t rank;
     uint64_t dims[PSY_RANK_MAX];
@@ -55,6 +71,7 @@ typedef struct psy__region {
     psy__node *nodes;
     bool batched_dot; /* its only first-part node is DOT of a uniform matrix and a vector of the message */
     unsigned matrix;  /* which operand is the matrix */
+    psy__region_code code;
 } psy__region;
 
 typedef enum psy__step_kind {
@@ -100,6 +117,7 @@ typedef struct psy__cpu_executable {
     const psy__module *module;
     psy__resident_data *residents;
     uint64_t partial_stride;
+    uint32_t *output_at; /* by register: where in the output message it is; PSY_NONE: it is elsewhere. NULL: all are */
     const psy__tracer *tracer;
     psy__step *steps;
     uint32_t step_count;
@@ -117,7 +135,10 @@ typedef struct psy__cpu_executable {
     uint8_t *packed;
     const void **vectors; /* chunk */
     psy__pick *picks;
-    psy__plan *plans;      /* of the operations of a region */
+    psy__plan *plans; /* of the operations of a region */
+    unsigned code_lanes;
+    uint8_t *code; /* executable */
+    uint64_t code_bytes;
     uint32_t first, count; /* the chunk being run */
 } psy__cpu_executable;
 
@@ -152,12 +173,24 @@ void psy__cpu_unbind(psy__executable *executable);
  * a run. TOO_LARGE where they are over the limit; NO_MEMORY. */
 psy_status psy__keep_all(psy__bound_program *bound, const psy__limits *limits);
 
+/* direct.c */
+/* Gives results their places in the output messages, where that is all that a STORE does; there is no such step then.
+ * NO_MEMORY. */
+psy_status psy__results_direct(psy__cpu_executable *x);
+/* Whether a STORE copies a row of numbers into a field that always holds as many, as most fields do. */
+bool psy__store_is_plain(const psy__cpu_executable *x, const psy__instruction *at);
+
 /* region.c: over messages 0 .. count - 1 of the chunk (uniform regions: count is 1). */
 void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t count);
 /* Copies n elements `stride` bytes apart to `out`, one after the other. */
 void psy__gather(void *out, const uint8_t *from, int64_t stride, size_t n, unsigned element_bytes);
 /* A bool is its lowest bit: makes 0 or 1 of whatever somebody else wrote. */
 void psy__bools_clean(uint8_t *at, size_t n);
+
+/* region_code.c */
+/* Makes code of the program's regions, where the engine makes any. What has none is left to the kernels. */
+void psy__regions_emit(psy__cpu_executable *x);
+void psy__regions_forget(psy__cpu_executable *x);
 
 /* move.c: INDEX, JOIN, GATHER, SCATTER, SCAN */
 void psy__move_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t m);

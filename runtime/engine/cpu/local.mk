@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # kernels.c and math.c are compiled once per instruction set; cpu.c chooses at run time. Contraction stays inside a row of ops.def: DOT.
 # The user's CFLAGS come last and with them their -O level, under which GCC leaves most loops alone unless it is told otherwise.
-runtime_sources += %D%/cpu.c %D%/cpu.h %D%/bind.c %D%/cascade.c %D%/kernels.h %D%/kernels_type.h %D%/keep.c %D%/math_f32.h %D%/math_rows.h %D%/move.c %D%/program.c \
-    %D%/region.c %D%/select.c %D%/sort.c %D%/vector.h
+runtime_sources += %D%/cpu.c %D%/cpu.h %D%/bind.c %D%/cascade.c %D%/chain.c %D%/chain.h %D%/direct.c %D%/emit.c %D%/emit.h %D%/encode.c %D%/encode.h %D%/kernels.h %D%/kernels_type.h %D%/keep.c %D%/math_f32.h %D%/math_rows.h %D%/move.c %D%/program.c \
+    %D%/region.c %D%/region_code.c %D%/select.c %D%/sort.c %D%/vector.h
 psy_kernel_cflags = $(VECTOR_CFLAGS) -fno-math-errno -fno-trapping-math -ffp-contract=fast
 psy_math_cflags = -fno-math-errno -fno-trapping-math -ffp-contract=off
 

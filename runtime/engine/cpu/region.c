@@ -224,6 +224,82 @@ static bool is_empty(const uint64_t *dims, uint32_t rank)
     return false;
 }
 
+/* ---- regions as machine code ---- */
+
+/* One row of the region's code: n elements from where the streams are, of message s->m. */
+static void run_row_of_code(spot *s, const psy__region *r, uint8_t *const *streams, uint64_t n)
+{
+    enum { BYTES = 4 };
+    const psy__region_code *c = &r->code;
+    uint8_t *at[PSY__STREAMS], tail[PSY__STREAMS][64] __attribute__((aligned(64)));
+    uint64_t bytes = n * BYTES, unit = (uint64_t)s->x->code_lanes * BYTES, done = 0;
+    psy__emitted *run = c->run;
+    memcpy(at, streams, sizeof at);
+    if (c->run_past_caches) {
+        bool aligned = true;
+        for (uint32_t i = 0; i < c->stream_count; i++) {
+            aligned = aligned && !(c->written >> i & 1 && (uintptr_t)at[i] % unit);
+        }
+        run = aligned ? c->run_past_caches : run;
+    }
+    while (done < bytes) {
+        uint64_t left = bytes - done, step = left - left % unit, did = 0;
+        if (step) {
+            did = run(at, step);
+        } else { /* the last vector, in part */
+            uint8_t *padded[PSY__STREAMS];
+            for (uint32_t i = 0; i < c->stream_count; i++) {
+                padded[i] = c->uniform >> i & 1 ? at[i] : tail[i];
+                if (!((c->written | c->uniform) >> i & 1)) {
+                    memset(tail[i], 0, sizeof tail[i]);
+                    memcpy(tail[i], at[i], left);
+                }
+            }
+            did = run(padded, unit) ? left : 0;
+            for (uint32_t i = 0; i < c->stream_count && did; i++) {
+                if (c->written >> i & 1) {
+                    memcpy(at[i], tail[i], left);
+                }
+            }
+        }
+        if (did == 0) { /* a vector that the code is not for */
+            did = left < unit ? left : unit;
+            s->index[r->rank - 1] = done / BYTES;
+            for (uint32_t i = 0; i < r->node_count; i++) {
+                run_map(s, &r->nodes[i], did / BYTES);
+            }
+            s->index[r->rank - 1] = 0;
+        }
+        for (uint32_t i = 0; i < c->stream_count; i++) {
+            at[i] += c->uniform >> i & 1 ? 0 : did;
+        }
+        done += did;
+    }
+}
+
+static void run_code(psy__cpu_executable *x, const psy__region *r, uint32_t count)
+{
+    spot s = {.x = x, .rank = r->rank};
+    const psy__region_code *c = &r->code;
+    psy__place places[PSY__STREAMS];
+    uint8_t *streams[PSY__STREAMS] = {NULL};
+    if (is_empty(r->dims, r->rank)) {
+        return;
+    }
+    do {
+        for (uint32_t i = 0; i < c->stream_count; i++) {
+            places[i] = place_of(&s, c->streams[i]);
+        }
+        for (s.m = 0; s.m < count; s.m++) {
+            for (uint32_t i = 0; i < c->stream_count; i++) {
+                streams[i] = psy__place_at(&places[i], s.m);
+            }
+            run_row_of_code(&s, r, streams, r->dims[r->rank - 1]);
+        }
+        s.m = 0;
+    } while (r->rank > 1 && next_index(s.index, r->dims, r->rank - 1));
+}
+
 /* ---- regions without a reduction ---- */
 
 static void run_map_region(psy__cpu_executable *x, const psy__region *r, uint32_t count)
@@ -415,6 +491,8 @@ void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t coun
     }
     if (r->reduces) {
         run_reduce_region(x, r, count);
+    } else if (r->code.run) {
+        run_code(x, r, count);
     } else {
         run_map_region(x, r, count);
     }
