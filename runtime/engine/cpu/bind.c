@@ -116,6 +116,40 @@ static void find_batched_dot(const psy__cpu_executable *x, psy__region *r)
     }
 }
 
+/* DOT of [depth] that is there before any message and [depth] of each message; then operations on what is one number for each
+ * message, or the same number for all. */
+static void find_message_dot(const psy__cpu_executable *x, psy__region *r)
+{
+    const psy__node *dot = &r->nodes[0];
+    if (!r->reduces || r->rank != 1 || r->dims[0] == 0 || dot->info->op != PSY_OP_DOT ||
+        x->kernels->dot[dot->dtype].lanes == 0) {
+        return;
+    }
+    for (uint32_t i = 1; i < r->node_count; i++) {
+        const psy__node *n = &r->nodes[i];
+        if (n->first || n->info->class_ == PSY_CLASS_CAST) {
+            return;
+        }
+        for (unsigned k = 0; k < n->operand_count; k++) {
+            if (n->operands[k].raw || (!n->operands[k].made && x->bound.registers[n->operands[k].reg].batched)) {
+                return;
+            }
+        }
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        const psy__bound_register *same = &x->bound.registers[dot->operands[k].reg],
+                                  *v = &x->bound.registers[dot->operands[1 - k].reg];
+        bool fits = !same->batched && v->batched && same->rank == 1 && v->rank == 1 && same->dims[0] == r->dims[0] &&
+                    v->dims[0] == r->dims[0] && is_contiguous(same) && is_contiguous(v) && v->home != PSY_HOME_REGION;
+        if (fits) {
+            r->message_dot = true;
+            r->matrix = k;
+            r->buffer_count =
+                r->node_count; /* each has one, numbered alike, whether its result goes to memory as well or not */
+        }
+    }
+}
+
 static psy_status add_node(psy__cpu_executable *x, psy__region *r, const psy__instruction *at)
 {
     psy__node *n = &r->nodes[r->node_count++];
@@ -132,7 +166,9 @@ static psy_status add_node(psy__cpu_executable *x, psy__region *r, const psy__in
     for (unsigned k = 0; k < n->operand_count; k++) {
         place(&x->bound.registers[at->operands[k]], at->operands[k], rank, &n->operands[k]);
         for (uint32_t i = 0; i + 1 < r->node_count; i++) {
-            if (r->nodes[i].result.reg == at->operands[k] && n->operands[k].inside) {
+            if (r->nodes[i].result.reg == at->operands[k]) {
+                n->operands[k].maker = i;
+                n->operands[k].made = true;
                 n->operands[k].buffer = r->nodes[i].result.buffer;
             }
         }
@@ -189,6 +225,7 @@ static psy_status make_region(psy__cpu_executable *x, psy__step *s, psy__instruc
     }
     s->batched = x->bound.registers[at->dst].batched;
     find_batched_dot(x, r);
+    find_message_dot(x, r);
     collapse(x, r);
     return PSY_OK;
 }

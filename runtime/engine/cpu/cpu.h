@@ -30,9 +30,11 @@ typedef struct psy__cpu_engine {
 /* An operand over a space: bytes from one index to the next, 0 where it is broadcast. */
 typedef struct psy__operand {
     uint32_t reg;
-    bool inside;   /* a register that lives only in the region: it is in a block buffer */
-    bool raw;      /* a bool as somebody else wrote it: any byte */
-    uint8_t bytes; /* of an element */
+    bool inside;    /* a register that lives only in the region: it is in a block buffer */
+    bool raw;       /* a bool as somebody else wrote it: any byte */
+    bool made;      /* by an earlier node of the region, */
+    uint8_t bytes;  /* of an element */
+    uint32_t maker; /* this one */
     uint32_t buffer;
     int64_t strides[PSY_RANK_MAX];
 } psy__operand;
@@ -70,7 +72,9 @@ typedef struct psy__region {
     uint32_t node_count, buffer_count;
     psy__node *nodes;
     bool batched_dot; /* its only first-part node is DOT of a uniform matrix and a vector of the message */
-    unsigned matrix;  /* which operand is the matrix */
+    bool message_dot; /* that is DOT of a uniform vector and one of the message, and the rest are numbers: for all messages at
+                         once */
+    unsigned matrix;  /* which operand is the matrix, or the uniform vector */
     psy__region_code code;
 } psy__region;
 

@@ -483,13 +483,92 @@ static void run_batched_dot(psy__cpu_executable *x, const psy__region *r, uint32
     }
 }
 
+/* ---- every message's vector times one that is the same for all ---- */
+
+/* Whether the messages' vectors lie one stride apart, as rows of a matrix do; *stride in bytes. */
+static bool is_matrix(const psy__place *vectors, uint32_t count, unsigned bytes, uint64_t *stride)
+{
+    if (!vectors->table) {
+        *stride = vectors->step;
+        return *stride % bytes == 0;
+    }
+    *stride = count > 1 ? (uintptr_t)vectors->table[1] - (uintptr_t)vectors->table[0] : 0;
+    for (uint32_t i = 1; i < count; i++) {
+        if ((uintptr_t)vectors->table[i] - (uintptr_t)vectors->table[i - 1] != *stride) {
+            return false;
+        }
+    }
+    return *stride % bytes == 0;
+}
+
+static uint8_t *buffer_at(const psy__cpu_executable *x, uint32_t node) { return x->buffers + (size_t)node * PSY__BLOCK_BYTES; }
+
+/* A value for each message, from its maker's buffer, or the same for all. */
+static const void *value_of_each(const psy__cpu_executable *x, const psy__operand *o, size_t *stride)
+{
+    *stride = o->made;
+    return o->made ? buffer_at(x, o->maker) : psy__register_at(x, o->reg, 0);
+}
+
+/* What a node gave for each message goes to its place, where it has one. */
+static void give_each(const psy__cpu_executable *x, const psy__node *node, const uint8_t *values, uint32_t first, uint32_t n)
+{
+    if (node->result.inside) {
+        return;
+    }
+    psy__place to = psy__register_place(x, node->result.reg);
+    for (uint32_t i = 0; i < n; i++) {
+        memcpy(psy__place_at(&to, first + i), values + (size_t)i * node->element_bytes, node->element_bytes);
+    }
+}
+
+static void run_message_dot(psy__cpu_executable *x, const psy__region *r, uint32_t count)
+{
+    const psy__node *dot = &r->nodes[0];
+    const psy__dot_kernels *k = &x->kernels->dot[dot->dtype];
+    const psy__operand *same = &dot->operands[r->matrix], *vector = &dot->operands[1 - r->matrix];
+    size_t depth = r->dims[0], bytes = dot->element_bytes;
+    const spot s = {.x = x};
+    psy__place vectors = psy__register_place(x, vector->reg);
+    for (uint32_t first = 0; first < count; first += PSY__ROWS) {
+        uint32_t n = count - first < PSY__ROWS ? count - first : PSY__ROWS;
+        psy__place here = vectors;
+        uint64_t stride;
+        here.table = here.table ? here.table + first : NULL;
+        here.base += here.table ? 0 : first * here.step;
+        const void *with = psy__register_at(x, same->reg, 0);
+        uint8_t *out = buffer_at(x, 0);
+        if (is_matrix(&here, n, (unsigned)bytes, &stride)) {
+            k->one(psy__place_at(&here, 0), stride / bytes, n, depth, with, out);
+        } else {
+            for (uint32_t i = 0; i < n; i++) {
+                k->one(psy__place_at(&here, i), depth, 1, depth, with, out + i * bytes);
+            }
+        }
+        give_each(x, dot, out, first, n);
+        for (uint32_t i = 1; i < r->node_count; i++) {
+            const psy__node *node = &r->nodes[i];
+            const void *in[3] = {NULL};
+            size_t strides[3] = {0};
+            for (unsigned o = 0; o < node->operand_count; o++) {
+                in[o] = value_of_each(x, &node->operands[o], &strides[o]);
+            }
+            out = buffer_at(x, i);
+            apply(&s, node, in, strides, out, n);
+            give_each(x, node, out, first, n);
+        }
+    }
+}
+
 void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t count)
 {
     if (r->batched_dot) {
         run_batched_dot(x, r, count);
         return;
     }
-    if (r->reduces) {
+    if (r->message_dot) {
+        run_message_dot(x, r, count);
+    } else if (r->reduces) {
         run_reduce_region(x, r, count);
     } else if (r->code.run) {
         run_code(x, r, count);
