@@ -31,6 +31,7 @@ typedef struct psy__engine_options {
     const char *device; /* name or index of the device; NULL: the engine's choice */
     uint32_t max_batch; /* messages in one run at most; 0 = 64 */
     bool validate;      /* vulkan: validation layers on, any message is a failure */
+    bool no_code;       /* cpu: makes no machine code of its own, as with PSYNE_CPU_CODE=0 in the environment */
     bool no_import;     /* vulkan: copies messages, as for a device that cannot import memory */
     psy__limits limits;
     const psy__tracer *tracer; /* cpu: is told of every run; outlives the engine; NULL: nobody looks. Others: UNSUPPORTED */

@@ -7,35 +7,20 @@
 #include <string.h>
 
 #include "engine/cpu/kernels.h"
+#include "engine/cpu/math_rows.h"
 #include "isa/scalar.h"
 #include "tests/engine/reference_parts.h"
+#include "tests/engine/sets.h"
+#include "tests/engine/ulp.h"
 #include "tests/test.h"
 
-enum { BLOCK = 4096, SETS_MAX = 3 };
+enum { BLOCK = 4096 };
 
 static uint64_t step(uint64_t otherwise)
 {
     const char *text = getenv("PSYNE_LONG_STEP");
     uint64_t n = text && *text ? strtoull(text, NULL, 10) : otherwise;
     return n ? n : 1;
-}
-
-static unsigned sets_here(const psy__kernels *sets[SETS_MAX])
-{
-    unsigned n = 0;
-    sets[n++] = &psy__kernels_base;
-#ifdef PSY_HAVE_AVX2
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        sets[n++] = &psy__kernels_avx2;
-    }
-#endif
-#ifdef PSY_HAVE_AVX512
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq")) {
-        sets[n++] = &psy__kernels_avx512;
-    }
-#endif
-    return n;
 }
 
 /* The next numbers from *bits on; fewer at the end. */
@@ -57,7 +42,7 @@ static void check_function(const psy_op_info *info, const psy__kernels *const *s
     for (uint64_t bits = 0; bits <= UINT32_MAX;) {
         size_t n = take(in, &bits, by);
         for (unsigned s = 0; s < set_count; s++) {
-            sets[s]->map1[info->op][PSY_F32](out[s], in, 1, n);
+            psy__map1_of(sets[s], info->op, PSY_F32)(out[s], in, 1, n);
         }
         for (size_t i = 0; i < n; i++) {
             reference_cell x = reference_read(PSY_F32, &in[i]);
@@ -92,6 +77,45 @@ Test(long_values, functions_of_one_f32)
         }
     }
     cr_assert_gt(functions, 15);
+}
+
+/* The functions that the engine has of its own, in units of the last place: every f32, unless told otherwise. */
+static void check_ulp(const char *name, unsigned op, double (*exact)(double), double fused, double unfused)
+{
+    static float in[BLOCK], out[BLOCK];
+    static double wanted[BLOCK];
+    const psy__kernels *sets[SETS_MAX];
+    unsigned set_count = sets_here(sets);
+    double worst[SETS_MAX] = {0};
+    float where[SETS_MAX] = {0};
+    for (uint64_t bits = 0, by = step(1); bits <= UINT32_MAX;) {
+        size_t n = take(in, &bits, by);
+        for (size_t i = 0; i < n; i++) {
+            wanted[i] = exact((double)in[i]);
+        }
+        for (unsigned s = 0; s < set_count; s++) {
+            psy__map1_of(sets[s], op, PSY_F32)(out, in, 1, n);
+            for (size_t i = 0; i < n; i++) {
+                double error = ulp_error(out[i], wanted[i]);
+                if (error > worst[s]) {
+                    worst[s] = error;
+                    where[s] = in[i];
+                }
+            }
+        }
+    }
+    for (unsigned s = 0; s < set_count; s++) {
+        fprintf(stderr, "%s, %s: %.3f ulp at %a\n", name, sets[s]->name, worst[s], (double)where[s]);
+        cr_expect_leq(worst[s], s == 0 ? unfused : fused);
+    }
+}
+
+Test(long_values, ulp_of_f32_functions)
+{
+#define ROW(NAME, function, fused, unfused) check_ulp(#function, PSY_OP_##NAME, function, fused, unfused);
+    PSY_MATH_F32(ROW)
+    PSY_MATH_F32_ANGLES(ROW)
+#undef ROW
 }
 
 static void check_cast(unsigned from, const void *in, unsigned to, size_t n)

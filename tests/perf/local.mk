@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make bench` runs every benchmark and leaves bench.json: a list of objects, one per figure and peer. Peers that configure did not
 # find are named there and in the table. BENCH="tests/perf/bench_ring" narrows the run.
-BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_inline %D%/bench_load %D%/bench_fair %D%/bench_scatter %D%/bench_payload %D%/bench_wait %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
+BENCHES = %D%/bench_ring %D%/bench_crowd %D%/bench_crossover %D%/bench_wake %D%/bench_rpc %D%/bench_inline %D%/bench_load %D%/bench_fair %D%/bench_scatter %D%/bench_payload %D%/bench_wait %D%/bench_cpu %D%/bench_dot %D%/bench_command %D%/bench_compile %D%/bench_printed %D%/bench_schema
 EXTRA_PROGRAMS += $(BENCHES)
 bench_common = %D%/bench.c %D%/bench.h %D%/cores.c %D%/cores.h
 
@@ -138,6 +138,33 @@ if HAVE_OPENBLAS
 %C%_bench_dot_LDADD += $(OPENBLAS_LIBS)
 endif
 
+# The workloads of the CPU engine, and whom it is compared with.
+CPU_GENERATED = %D%/gen/cpu.psm %D%/gen/cpu.psy.h
+%C%_bench_cpu_SOURCES = %D%/bench_cpu.c %D%/cpu.h %D%/cpu_numpy.c $(bench_common)
+nodist_%C%_bench_cpu_SOURCES = %D%/gen/cpu.psy.h
+%C%_bench_cpu_CPPFLAGS = $(AM_CPPFLAGS) -I%D%/gen -DCPU_MODULE='"$(abs_top_builddir)/%D%/gen/cpu.psm"' \
+    -DNUMPY_SCRIPT='"$(abs_top_srcdir)/%D%/cpu_numpy.py"'
+%C%_bench_cpu_LDADD = %D%/cpu-gcc.o runtime/libpsyne-core.la -lm
+%C%_bench_cpu_DEPENDENCIES = %D%/cpu-gcc.o runtime/libpsyne-core.la
+if HAVE_ONEDNN
+%C%_bench_cpu_SOURCES += %D%/cpu_onednn.c
+%C%_bench_cpu_CPPFLAGS += -DHAVE_ONEDNN
+%C%_bench_cpu_LDADD += $(ONEDNN_LIBS)
+endif
+if HAVE_FAISS
+%C%_bench_cpu_CPPFLAGS += -DHAVE_FAISS
+%C%_bench_cpu_LDADD += %D%/cpu_faiss.o $(FAISS_LIBS) -lstdc++
+%C%_bench_cpu_DEPENDENCIES += %D%/cpu_faiss.o
+endif
+$(%C%_bench_cpu_OBJECTS): %D%/gen/cpu.psm
+%D%/gen/cpu.psy.h: %D%/gen/cpu.psm
+%D%/gen/cpu.psm: %D%/cpu.hrm %D%/cpu.psy compiler/psynec$(EXEEXT)
+	$(AM_V_GEN)compiler/psynec$(EXEEXT) $(srcdir)/%D%/cpu.psy $(srcdir)/%D%/cpu.hrm --emit header,bytecode -o %D%/gen && touch $@
+%D%/cpu-gcc.o: %D%/cpu_gcc.c %D%/cpu.h
+	$(AM_V_CC)$(CC) -std=c11 -O3 -march=native -I$(top_srcdir) -c $(srcdir)/%D%/cpu_gcc.c -o $@
+%D%/cpu_faiss.o: %D%/cpu_faiss.cc %D%/cpu.h
+	$(AM_V_CXX)$(CXX) -std=gnu++17 -O2 -fopenmp -I$(top_srcdir) -c $(srcdir)/%D%/cpu_faiss.cc -o $@
+
 %C%_bench_command_SOURCES = %D%/bench_command.c %D%/commands.c %D%/commands.h $(bench_common)
 %C%_bench_command_CPPFLAGS = $(AM_CPPFLAGS) -DPSYNEC='"$(abs_top_builddir)/compiler/psynec$(EXEEXT)"' \
     -DNEAREST='"$(abs_top_builddir)/examples/nearest/nearest$(EXEEXT)"' \
@@ -160,7 +187,7 @@ $(%C%_bench_printed_OBJECTS): %D%/gen/printed.kernels.c
     -DNEAREST_SOURCE='"$(abs_top_srcdir)/examples/nearest/nearest.hrm"'
 %C%_bench_compile_LDADD = runtime/libpsyne-core.la
 
-bench: $(BENCHES) $(ECHO_GENERATED) $(WAIT_GENERATED) compiler/psynec$(EXEEXT) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
+bench: $(BENCHES) $(CPU_GENERATED) $(ECHO_GENERATED) $(WAIT_GENERATED) compiler/psynec$(EXEEXT) examples/nearest/nearest$(EXEEXT) $(NEAREST_GENERATED)
 	@bash $(srcdir)/%D%/run bench.json $${BENCH:-$(BENCHES)}
 .PHONY: bench
 # The plot and the table of doc/rings.md and the plot of doc/benchmarks.md, from the figures that are in bench.json.
@@ -175,6 +202,6 @@ check_PROGRAMS += %D%/test_bench
 %C%_test_bench_LDADD = $(TEST_LDADD)
 test_scripts += %D%/test_run.sh %D%/test_crossover.sh %D%/test_load_plot.sh
 
-EXTRA_DIST += %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/wait.hrm %D%/wait.psy %D%/run %D%/crossover.py %D%/load.py doc/benchmarks.md
-CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(ECHO_GENERATED) $(WAIT_GENERATED) $(PRINTED_GENERATED) %D%/printed-kernels.o %D%/schema_capnp.o %D%/gen/schema.psy.h \
+EXTRA_DIST += %D%/cpu.hrm %D%/cpu.psy %D%/cpu_faiss.cc %D%/cpu_gcc.c %D%/cpu_numpy.py %D%/schema.capnp %D%/schema.psy %D%/schema_capnp.cc %D%/schema_msgpack.c %D%/echo.hrm %D%/echo.psy %D%/printed.hrm %D%/printed.psy %D%/wait.hrm %D%/wait.psy %D%/run %D%/crossover.py %D%/load.py doc/benchmarks.md
+CLEANFILES += bench.json bench.json.lines bench.json.tmp $(BENCHES) $(CPU_GENERATED) $(ECHO_GENERATED) $(WAIT_GENERATED) $(PRINTED_GENERATED) %D%/cpu-gcc.o %D%/cpu_faiss.o %D%/printed-kernels.o %D%/schema_capnp.o %D%/gen/schema.psy.h \
     %D%/gen/schema.capnp.h %D%/gen/schema.capnp.c++ %D%/gen/schema.capnp.o

@@ -116,6 +116,40 @@ static void find_batched_dot(const psy__cpu_executable *x, psy__region *r)
     }
 }
 
+/* DOT of [depth] that is there before any message and [depth] of each message; then operations on what is one number for each
+ * message, or the same number for all. */
+static void find_message_dot(const psy__cpu_executable *x, psy__region *r)
+{
+    const psy__node *dot = &r->nodes[0];
+    if (!r->reduces || r->rank != 1 || r->dims[0] == 0 || dot->info->op != PSY_OP_DOT ||
+        x->kernels->dot[dot->dtype].lanes == 0) {
+        return;
+    }
+    for (uint32_t i = 1; i < r->node_count; i++) {
+        const psy__node *n = &r->nodes[i];
+        if (n->first || n->info->class_ == PSY_CLASS_CAST) {
+            return;
+        }
+        for (unsigned k = 0; k < n->operand_count; k++) {
+            if (n->operands[k].raw || (!n->operands[k].made && x->bound.registers[n->operands[k].reg].batched)) {
+                return;
+            }
+        }
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        const psy__bound_register *same = &x->bound.registers[dot->operands[k].reg],
+                                  *v = &x->bound.registers[dot->operands[1 - k].reg];
+        bool fits = !same->batched && v->batched && same->rank == 1 && v->rank == 1 && same->dims[0] == r->dims[0] &&
+                    v->dims[0] == r->dims[0] && is_contiguous(same) && is_contiguous(v) && v->home != PSY_HOME_REGION;
+        if (fits) {
+            r->message_dot = true;
+            r->matrix = k;
+            r->buffer_count =
+                r->node_count; /* each has one, numbered alike, whether its result goes to memory as well or not */
+        }
+    }
+}
+
 static psy_status add_node(psy__cpu_executable *x, psy__region *r, const psy__instruction *at)
 {
     psy__node *n = &r->nodes[r->node_count++];
@@ -132,7 +166,9 @@ static psy_status add_node(psy__cpu_executable *x, psy__region *r, const psy__in
     for (unsigned k = 0; k < n->operand_count; k++) {
         place(&x->bound.registers[at->operands[k]], at->operands[k], rank, &n->operands[k]);
         for (uint32_t i = 0; i + 1 < r->node_count; i++) {
-            if (r->nodes[i].result.reg == at->operands[k] && n->operands[k].inside) {
+            if (r->nodes[i].result.reg == at->operands[k]) {
+                n->operands[k].maker = i;
+                n->operands[k].made = true;
                 n->operands[k].buffer = r->nodes[i].result.buffer;
             }
         }
@@ -189,6 +225,7 @@ static psy_status make_region(psy__cpu_executable *x, psy__step *s, psy__instruc
     }
     s->batched = x->bound.registers[at->dst].batched;
     find_batched_dot(x, r);
+    find_message_dot(x, r);
     collapse(x, r);
     return PSY_OK;
 }
@@ -333,6 +370,7 @@ psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__
     x->max_batch = e->max_batch;
     x->partial_stride = binding->partial_stride;
     x->tracer = e->tracer;
+    x->code_lanes = e->tracer ? 0 : e->code_lanes;
     psy_status status =
         psy__program_bind(binding->module, binding->program, binding->symbols, binding->bases, &e->limits, &x->bound);
     if (status == PSY_OK) {
@@ -341,11 +379,13 @@ psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__
     }
     status = status == PSY_OK && x->tracer ? psy__keep_all(&x->bound, &e->limits) : status;
     status = status == PSY_OK ? make_steps(x) : status;
+    status = status == PSY_OK && !x->tracer ? psy__results_direct(x) : status;
     status = status == PSY_OK ? get_all_memory(x, &e->limits) : status;
     if (status != PSY_OK) {
         psy__cpu_unbind(&x->base);
         return status;
     }
+    psy__regions_emit(x);
     psy__steps_run(x, false);
     *out = &x->base;
     return PSY_OK;
@@ -357,6 +397,7 @@ void psy__cpu_unbind(psy__executable *executable)
     if (!x) {
         return;
     }
+    psy__regions_forget(x);
     for (uint32_t i = 0; x->steps && i < x->step_count; i++) {
         free(x->steps[i].region.nodes);
     }
@@ -365,7 +406,7 @@ void psy__cpu_unbind(psy__executable *executable)
     }
     void *const memory[] = {x->steps,   x->residents, x->arena,    x->uniform, x->inputs,  x->partials,
                             x->outputs, x->rows,      x->zero_row, x->buffers, x->gathers, x->levels,
-                            x->dots,    x->packed,    x->vectors,  x->picks,   x->plans};
+                            x->dots,    x->packed,    x->vectors,  x->picks,   x->plans,   x->output_at};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         free(memory[i]);
     }

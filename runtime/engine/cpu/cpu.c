@@ -3,6 +3,7 @@
 #include "config.h"
 #endif
 #include "engine/cpu/cpu.h"
+#include "engine/cpu/emit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,22 @@ static psy_status choose(const psy__kernels **out)
     return psy_fail(PSY_UNSUPPORTED, "PSYNE_CPU is %s; there are: base, avx2, avx512", wanted);
 }
 
+static bool makes_code(const psy__engine_options *options)
+{
+    const char *wanted = getenv("PSYNE_CPU_CODE");
+    return !(options && options->no_code) && !(wanted && strcmp(wanted, "0") == 0);
+}
+
+psy__map1 *psy__map1_of(const psy__kernels *k, unsigned op, unsigned dtype)
+{
+    return dtype == PSY_F32 && k->math->map1[op] ? k->math->map1[op] : k->map1[op][dtype];
+}
+
+psy__map2 *psy__map2_of(const psy__kernels *k, unsigned op, unsigned dtype)
+{
+    return dtype == PSY_F32 && op == PSY_OP_POW ? k->math->pow : k->map2[op][dtype];
+}
+
 static psy_status cpu_open(const psy__engine_options *options, psy__engine **out)
 {
     psy__cpu_engine *e = calloc(1, sizeof *e);
@@ -70,7 +87,8 @@ static psy_status cpu_open(const psy__engine_options *options, psy__engine **out
         free(e);
         return status;
     }
-    snprintf(e->description, sizeof e->description, "cpu (%s kernels)", e->kernels->name);
+    e->code_lanes = makes_code(options) ? psy__emit_lanes(e->kernels) : 0;
+    snprintf(e->description, sizeof e->description, "cpu (%s kernels%s)", e->kernels->name, e->code_lanes ? " and code" : "");
     *out = &e->base;
     return PSY_OK;
 }

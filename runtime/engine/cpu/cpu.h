@@ -23,15 +23,18 @@ typedef struct psy__cpu_engine {
     uint32_t max_batch;
     psy__limits limits;
     const psy__tracer *tracer; /* NULL: nobody looks */
+    unsigned code_lanes;       /* of machine code that the engine makes; 0: it makes none */
     char description[96];
 } psy__cpu_engine;
 
 /* An operand over a space: bytes from one index to the next, 0 where it is broadcast. */
 typedef struct psy__operand {
     uint32_t reg;
-    bool inside;   /* a register that lives only in the region: it is in a block buffer */
-    bool raw;      /* a bool as somebody else wrote it: any byte */
-    uint8_t bytes; /* of an element */
+    bool inside;    /* a register that lives only in the region: it is in a block buffer */
+    bool raw;       /* a bool as somebody else wrote it: any byte */
+    bool made;      /* by an earlier node of the region, */
+    uint8_t bytes;  /* of an element */
+    uint32_t maker; /* this one */
     uint32_t buffer;
     int64_t strides[PSY_RANK_MAX];
 } psy__operand;
@@ -47,6 +50,21 @@ typedef struct psy__node {
     psy__operand result; /* over the whole space, or for the second part and reductions over the rest */
 } psy__node;
 
+enum { PSY__STREAMS = 7 };
+/* Runs a region over the first `bytes` of its streams, not 0 and whole vectors: streams[i] is where stream i starts. Gives how
+ * many bytes were done: fewer where a vector is for the kernels alone. */
+typedef uint64_t psy__emitted(uint8_t *const *streams, uint64_t bytes);
+
+/* The region as machine code (emit.h), and the memory that it reads and writes, as operands of its nodes. */
+typedef struct psy__region_code {
+    psy__emitted *run, *run_past_caches; /* NULL: the kernels do it */
+    uint64_t offset, offset_past_caches; /* until the code can run */
+    bool emitted, past_caches;
+    uint32_t stream_count;
+    const psy__operand *streams[PSY__STREAMS];
+    uint32_t written, uniform; /* streams (bits) */
+} psy__region_code;
+
 typedef struct psy__region {
     uint32_t rank;
     uint64_t dims[PSY_RANK_MAX];
@@ -54,7 +72,10 @@ typedef struct psy__region {
     uint32_t node_count, buffer_count;
     psy__node *nodes;
     bool batched_dot; /* its only first-part node is DOT of a uniform matrix and a vector of the message */
-    unsigned matrix;  /* which operand is the matrix */
+    bool message_dot; /* that is DOT of a uniform vector and one of the message, and the rest are numbers: for all messages at
+                         once */
+    unsigned matrix;  /* which operand is the matrix, or the uniform vector */
+    psy__region_code code;
 } psy__region;
 
 typedef enum psy__step_kind {
@@ -100,6 +121,7 @@ typedef struct psy__cpu_executable {
     const psy__module *module;
     psy__resident_data *residents;
     uint64_t partial_stride;
+    uint32_t *output_at; /* by register: where in the output message it is; PSY_NONE: it is elsewhere. NULL: all are */
     const psy__tracer *tracer;
     psy__step *steps;
     uint32_t step_count;
@@ -117,7 +139,10 @@ typedef struct psy__cpu_executable {
     uint8_t *packed;
     const void **vectors; /* chunk */
     psy__pick *picks;
-    psy__plan *plans;      /* of the operations of a region */
+    psy__plan *plans; /* of the operations of a region */
+    unsigned code_lanes;
+    uint8_t *code; /* executable */
+    uint64_t code_bytes;
     uint32_t first, count; /* the chunk being run */
 } psy__cpu_executable;
 
@@ -148,9 +173,16 @@ static inline uint8_t *psy__register_at(const psy__cpu_executable *x, uint32_t r
 psy_status psy__cpu_bind(psy__engine *engine, const psy__binding *binding, psy__executable **out);
 void psy__cpu_unbind(psy__executable *executable);
 
-/* keep.c: gives every register a slot of its own, those that live only inside a region too, so that all values are there after a
- * run. TOO_LARGE where they are over the limit; NO_MEMORY. */
+/* keep.c: gives every register a slot of its own, those that live only inside a region too, so that all values are there after
+ * a run. TOO_LARGE where they are over the limit; NO_MEMORY. */
 psy_status psy__keep_all(psy__bound_program *bound, const psy__limits *limits);
+
+/* direct.c */
+/* Gives results their places in the output messages, where that is all that a STORE does; there is no such step then.
+ * NO_MEMORY. */
+psy_status psy__results_direct(psy__cpu_executable *x);
+/* Whether a STORE copies a row of numbers into a field that always holds as many, as most fields do. */
+bool psy__store_is_plain(const psy__cpu_executable *x, const psy__instruction *at);
 
 /* region.c: over messages 0 .. count - 1 of the chunk (uniform regions: count is 1). */
 void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t count);
@@ -158,6 +190,11 @@ void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t coun
 void psy__gather(void *out, const uint8_t *from, int64_t stride, size_t n, unsigned element_bytes);
 /* A bool is its lowest bit: makes 0 or 1 of whatever somebody else wrote. */
 void psy__bools_clean(uint8_t *at, size_t n);
+
+/* region_code.c */
+/* Makes code of the program's regions, where the engine makes any. What has none is left to the kernels. */
+void psy__regions_emit(psy__cpu_executable *x);
+void psy__regions_forget(psy__cpu_executable *x);
 
 /* move.c: INDEX, JOIN, GATHER, SCATTER, SCAN */
 void psy__move_run(psy__cpu_executable *x, const psy__instruction *at, uint32_t m);

@@ -22,12 +22,13 @@
 #define JOIN(a, b)  JOIN_(a, b)
 
 #if defined(__AVX512F__)
-enum { VECTOR_BYTES = 64 };
+#define PSY_VECTOR_BYTES 64
 #elif defined(__AVX2__)
-enum { VECTOR_BYTES = 32 };
+#define PSY_VECTOR_BYTES 32
 #else
-enum { VECTOR_BYTES = 16 };
+#define PSY_VECTOR_BYTES 16
 #endif
+enum { VECTOR_BYTES = PSY_VECTOR_BYTES };
 
 /* Reductions run in this many accumulators, element i in accumulator i % LANES, which are then combined in order. */
 enum { LANES = 64 };
@@ -308,6 +309,7 @@ const psy__kernels JOIN(psy__kernels_, PSY_KERNEL_SET) = {
 #define STRING_(x) #x
 #define STRING(x)  STRING_(x)
     .name = STRING(PSY_KERNEL_SET),
+    .math = &JOIN(psy__math_, PSY_KERNEL_SET),
 #define OP(NAME, code, text, class, ...) ROW_##class(NAME, code)
 #define ROW_NOTHING(NAME, code)
 #define ROW_VIEW    ROW_NOTHING

@@ -35,8 +35,15 @@ typedef struct psy__dot_kernels {
     void (*one)(const void *matrix, size_t row_stride, size_t rows, size_t depth, const void *vector, void *out);
 } psy__dot_kernels;
 
+/* What math.c has in the place of rows of f32; NULL: it has not. */
+typedef struct psy__math {
+    psy__map1 *map1[PSY__OPS];
+    psy__map2 *pow;
+} psy__math;
+
 typedef struct psy__kernels {
     const char *name;
+    const psy__math *math;
     psy__map1 *map1[PSY__OPS][PSY__DTYPES];
     psy__map2 *map2[PSY__OPS][PSY__DTYPES];
     psy__map2 *compare[PSY__OPS][PSY__DTYPES]; /* out: bool */
@@ -49,5 +56,10 @@ typedef struct psy__kernels {
 } psy__kernels;
 
 extern const psy__kernels psy__kernels_base, psy__kernels_avx2, psy__kernels_avx512;
+extern const psy__math psy__math_base, psy__math_avx2, psy__math_avx512;
+
+/* The loop of a row of class MAP1 or MAP2. */
+psy__map1 *psy__map1_of(const psy__kernels *k, unsigned op, unsigned dtype);
+psy__map2 *psy__map2_of(const psy__kernels *k, unsigned op, unsigned dtype);
 
 #endif

@@ -116,13 +116,28 @@ static void JOIN(many_, SUFFIX)(const void *matrix, size_t row_stride, size_t ro
     }
 }
 
-static inline T JOIN(across_, SUFFIX)(VECTOR v)
+/* The sum of a vector's lanes: halves are added until one is left. */
+static inline __attribute__((always_inline)) T JOIN(across_, SUFFIX)(VECTOR v)
 {
-    T sum = 0;
-    for (size_t l = 0; l < VECTOR_BYTES / sizeof(T); l++) {
-        sum += v[l];
-    }
-    return sum;
+#if PSY_VECTOR_BYTES > 32
+    typedef T half __attribute__((vector_size(32)));
+    half low, high;
+    memcpy(&low, &v, 32);
+    memcpy(&high, (const char *)&v + 32, 32);
+    low += high;
+#else
+    VECTOR low = v;
+#endif
+#if PSY_VECTOR_BYTES > 16
+    typedef T quarter __attribute__((vector_size(16)));
+    quarter q, r;
+    memcpy(&q, &low, 16);
+    memcpy(&r, (const char *)&low + 16, 16);
+    q += r;
+#else
+    VECTOR q = low;
+#endif
+    return sizeof(T) == 4 ? (q[0] + q[2 % (16 / sizeof(T))]) + (q[1] + q[3 % (16 / sizeof(T))]) : q[0] + q[1];
 }
 
 /* ROWS rows at a time, two sums each. */

@@ -21,6 +21,9 @@ psy__place psy__register_place(const psy__cpu_executable *x, uint32_t reg)
     case PSY_HOME_ROW:
         return (psy__place){.table = (uint8_t *const *)(uintptr_t)(x->rows + (size_t)r->root * x->chunk), .step = offset};
     case PSY_HOME_SLOT:
+        if (x->output_at && x->output_at[r->root] != PSY_NONE) {
+            return (psy__place){.table = x->outputs + x->first, .step = x->output_at[r->root] + offset};
+        }
         return (psy__place){.base = (r->batched ? x->arena : x->uniform) + x->bound.slots[r->slot].offset + r->offset,
                             .step = r->batched ? x->arena_stride : 0};
     case PSY_HOME_REGION: break;
@@ -205,25 +208,17 @@ static void run_store(psy__cpu_executable *x, const psy__instruction *at, uint32
     }
 }
 
-/* One row of numbers into a field that always holds as many, as most fields are: for all messages at once. False: it is
- * another. */
-static bool store_numbers(psy__cpu_executable *x, const psy__instruction *at, uint32_t count)
+/* For all messages at once. */
+static void store_numbers(psy__cpu_executable *x, const psy__instruction *at, uint32_t count)
 {
     const psy_psm_type *type = &x->module->types[x->bound.program->output_type];
     const psy_psm_field *f = &x->module->fields[type->first_field + at->operands[1]];
     const psy__bound_register *r = &x->bound.registers[at->operands[0]];
-    unsigned bytes = psy__dtype_bytes(at->dtype);
-    bool fixed = f->kind != PSY_FIELD_BOUNDED && f->kind != PSY_FIELD_OPTIONAL && f->kind != PSY_FIELD_VARIANT;
-    if (at->op == PSY_OP_STORE_LENGTHS || !fixed || at->dtype == PSY_BOOL || r->rank > 1 ||
-        (r->rank == 1 && r->strides[0] != (int64_t)bytes)) {
-        return false;
-    }
-    size_t n = (r->rank ? r->dims[0] : 1) * bytes;
+    size_t n = (r->rank ? r->dims[0] : 1) * psy__dtype_bytes(at->dtype);
     psy__place from = psy__register_place(x, at->operands[0]);
     for (uint32_t m = 0; m < count; m++) {
         memcpy(x->outputs[x->first + m] + f->offset, psy__place_at(&from, m), n);
     }
-    return true;
 }
 
 /* ---- the list ---- */
@@ -234,7 +229,8 @@ static void run_step(psy__cpu_executable *x, const psy__step *s, uint32_t count)
         psy__region_run(x, &s->region, count);
         return;
     }
-    if (s->kind == PSY__STEP_STORE && store_numbers(x, &s->at, count)) {
+    if (s->kind == PSY__STEP_STORE && psy__store_is_plain(x, &s->at)) {
+        store_numbers(x, &s->at, count);
         return;
     }
     for (uint32_t m = 0; m < count; m++) {

@@ -103,8 +103,8 @@ static void apply(const spot *s, const psy__node *node, const void *const in[3],
     unsigned op = node->info->op, dtype = node->dtype;
     switch (node->info->class_) {
     case PSY_CLASS_CAST: run_cast(s, node, in[0], stride[0], out, n); break;
-    case PSY_CLASS_MAP1: k->map1[op][dtype](out, in[0], stride[0], n); break;
-    case PSY_CLASS_MAP2: k->map2[op][dtype](out, in[0], stride[0], in[1], stride[1], n); break;
+    case PSY_CLASS_MAP1: psy__map1_of(k, op, dtype)(out, in[0], stride[0], n); break;
+    case PSY_CLASS_MAP2: psy__map2_of(k, op, dtype)(out, in[0], stride[0], in[1], stride[1], n); break;
     case PSY_CLASS_COMPARE: k->compare[op][dtype](out, in[0], stride[0], in[1], stride[1], n); break;
     case PSY_CLASS_MAP3: k->map3[op][dtype](out, in[0], stride[0], in[1], stride[1], in[2], stride[2], n); break;
     default: k->choose[log2_of(node->element_bytes)](out, in[0], stride[0], in[1], stride[1], in[2], stride[2], n); break;
@@ -155,12 +155,12 @@ static void run_one_of_many(const spot *s, const psy__node *node, const psy__pla
     const psy__place *a = &plan->operands[0], *b = &plan->operands[1];
     unsigned op = node->info->op, dtype = node->dtype;
     if (node->info->class_ == PSY_CLASS_MAP1) {
-        psy__map1 *run = k->map1[op][dtype];
+        psy__map1 *run = psy__map1_of(k, op, dtype);
         for (uint32_t m = 0; m < count; m++) {
             run(psy__place_at(&plan->result, m), psy__place_at(a, m), plan->strides[0], n);
         }
     } else if (node->info->class_ == PSY_CLASS_MAP2) {
-        psy__map2 *run = k->map2[op][dtype];
+        psy__map2 *run = psy__map2_of(k, op, dtype);
         for (uint32_t m = 0; m < count; m++) {
             run(psy__place_at(&plan->result, m), psy__place_at(a, m), plan->strides[0], psy__place_at(b, m), plan->strides[1],
                 n);
@@ -222,6 +222,82 @@ static bool is_empty(const uint64_t *dims, uint32_t rank)
         }
     }
     return false;
+}
+
+/* ---- regions as machine code ---- */
+
+/* One row of the region's code: n elements from where the streams are, of message s->m. */
+static void run_row_of_code(spot *s, const psy__region *r, uint8_t *const *streams, uint64_t n)
+{
+    enum { BYTES = 4 };
+    const psy__region_code *c = &r->code;
+    uint8_t *at[PSY__STREAMS], tail[PSY__STREAMS][64] __attribute__((aligned(64)));
+    uint64_t bytes = n * BYTES, unit = (uint64_t)s->x->code_lanes * BYTES, done = 0;
+    psy__emitted *run = c->run;
+    memcpy(at, streams, sizeof at);
+    if (c->run_past_caches) {
+        bool aligned = true;
+        for (uint32_t i = 0; i < c->stream_count; i++) {
+            aligned = aligned && !(c->written >> i & 1 && (uintptr_t)at[i] % unit);
+        }
+        run = aligned ? c->run_past_caches : run;
+    }
+    while (done < bytes) {
+        uint64_t left = bytes - done, step = left - left % unit, did = 0;
+        if (step) {
+            did = run(at, step);
+        } else { /* the last vector, in part */
+            uint8_t *padded[PSY__STREAMS];
+            for (uint32_t i = 0; i < c->stream_count; i++) {
+                padded[i] = c->uniform >> i & 1 ? at[i] : tail[i];
+                if (!((c->written | c->uniform) >> i & 1)) {
+                    memset(tail[i], 0, sizeof tail[i]);
+                    memcpy(tail[i], at[i], left);
+                }
+            }
+            did = run(padded, unit) ? left : 0;
+            for (uint32_t i = 0; i < c->stream_count && did; i++) {
+                if (c->written >> i & 1) {
+                    memcpy(at[i], tail[i], left);
+                }
+            }
+        }
+        if (did == 0) { /* a vector that the code is not for */
+            did = left < unit ? left : unit;
+            s->index[r->rank - 1] = done / BYTES;
+            for (uint32_t i = 0; i < r->node_count; i++) {
+                run_map(s, &r->nodes[i], did / BYTES);
+            }
+            s->index[r->rank - 1] = 0;
+        }
+        for (uint32_t i = 0; i < c->stream_count; i++) {
+            at[i] += c->uniform >> i & 1 ? 0 : did;
+        }
+        done += did;
+    }
+}
+
+static void run_code(psy__cpu_executable *x, const psy__region *r, uint32_t count)
+{
+    spot s = {.x = x, .rank = r->rank};
+    const psy__region_code *c = &r->code;
+    psy__place places[PSY__STREAMS];
+    uint8_t *streams[PSY__STREAMS] = {NULL};
+    if (is_empty(r->dims, r->rank)) {
+        return;
+    }
+    do {
+        for (uint32_t i = 0; i < c->stream_count; i++) {
+            places[i] = place_of(&s, c->streams[i]);
+        }
+        for (s.m = 0; s.m < count; s.m++) {
+            for (uint32_t i = 0; i < c->stream_count; i++) {
+                streams[i] = psy__place_at(&places[i], s.m);
+            }
+            run_row_of_code(&s, r, streams, r->dims[r->rank - 1]);
+        }
+        s.m = 0;
+    } while (r->rank > 1 && next_index(s.index, r->dims, r->rank - 1));
 }
 
 /* ---- regions without a reduction ---- */
@@ -407,14 +483,95 @@ static void run_batched_dot(psy__cpu_executable *x, const psy__region *r, uint32
     }
 }
 
+/* ---- every message's vector times one that is the same for all ---- */
+
+/* Whether the messages' vectors lie one stride apart, as rows of a matrix do; *stride in bytes. */
+static bool is_matrix(const psy__place *vectors, uint32_t count, unsigned bytes, uint64_t *stride)
+{
+    if (!vectors->table) {
+        *stride = vectors->step;
+        return *stride % bytes == 0;
+    }
+    *stride = count > 1 ? (uintptr_t)vectors->table[1] - (uintptr_t)vectors->table[0] : 0;
+    for (uint32_t i = 1; i < count; i++) {
+        if ((uintptr_t)vectors->table[i] - (uintptr_t)vectors->table[i - 1] != *stride) {
+            return false;
+        }
+    }
+    return *stride % bytes == 0;
+}
+
+static uint8_t *buffer_at(const psy__cpu_executable *x, uint32_t node) { return x->buffers + (size_t)node * PSY__BLOCK_BYTES; }
+
+/* A value for each message, from its maker's buffer, or the same for all. */
+static const void *value_of_each(const psy__cpu_executable *x, const psy__operand *o, size_t *stride)
+{
+    *stride = o->made;
+    return o->made ? buffer_at(x, o->maker) : psy__register_at(x, o->reg, 0);
+}
+
+/* What a node gave for each message goes to its place, where it has one. */
+static void give_each(const psy__cpu_executable *x, const psy__node *node, const uint8_t *values, uint32_t first, uint32_t n)
+{
+    if (node->result.inside) {
+        return;
+    }
+    psy__place to = psy__register_place(x, node->result.reg);
+    for (uint32_t i = 0; i < n; i++) {
+        memcpy(psy__place_at(&to, first + i), values + (size_t)i * node->element_bytes, node->element_bytes);
+    }
+}
+
+static void run_message_dot(psy__cpu_executable *x, const psy__region *r, uint32_t count)
+{
+    const psy__node *dot = &r->nodes[0];
+    const psy__dot_kernels *k = &x->kernels->dot[dot->dtype];
+    const psy__operand *same = &dot->operands[r->matrix], *vector = &dot->operands[1 - r->matrix];
+    size_t depth = r->dims[0], bytes = dot->element_bytes;
+    const spot s = {.x = x};
+    psy__place vectors = psy__register_place(x, vector->reg);
+    for (uint32_t first = 0; first < count; first += PSY__ROWS) {
+        uint32_t n = count - first < PSY__ROWS ? count - first : PSY__ROWS;
+        psy__place here = vectors;
+        uint64_t stride;
+        here.table = here.table ? here.table + first : NULL;
+        here.base += here.table ? 0 : first * here.step;
+        const void *with = psy__register_at(x, same->reg, 0);
+        uint8_t *out = buffer_at(x, 0);
+        if (is_matrix(&here, n, (unsigned)bytes, &stride)) {
+            k->one(psy__place_at(&here, 0), stride / bytes, n, depth, with, out);
+        } else {
+            for (uint32_t i = 0; i < n; i++) {
+                k->one(psy__place_at(&here, i), depth, 1, depth, with, out + i * bytes);
+            }
+        }
+        give_each(x, dot, out, first, n);
+        for (uint32_t i = 1; i < r->node_count; i++) {
+            const psy__node *node = &r->nodes[i];
+            const void *in[3] = {NULL};
+            size_t strides[3] = {0};
+            for (unsigned o = 0; o < node->operand_count; o++) {
+                in[o] = value_of_each(x, &node->operands[o], &strides[o]);
+            }
+            out = buffer_at(x, i);
+            apply(&s, node, in, strides, out, n);
+            give_each(x, node, out, first, n);
+        }
+    }
+}
+
 void psy__region_run(psy__cpu_executable *x, const psy__region *r, uint32_t count)
 {
     if (r->batched_dot) {
         run_batched_dot(x, r, count);
         return;
     }
-    if (r->reduces) {
+    if (r->message_dot) {
+        run_message_dot(x, r, count);
+    } else if (r->reduces) {
         run_reduce_region(x, r, count);
+    } else if (r->code.run) {
+        run_code(x, r, count);
     } else {
         run_map_region(x, r, count);
     }
