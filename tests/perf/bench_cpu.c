@@ -478,7 +478,6 @@ int main(int argc, char **argv)
 {
     uint64_t n;
     uint8_t *bytes = read_module(CPU_MODULE, &n);
-    setenv("OMP_NUM_THREADS", "1", 1); /* for the peers */
     if (psy__module_decode(bytes, n, PSY_TRUST_BYTECODE, &module) != PSY_OK ||
         psy__engine_open("cpu", &(psy__engine_options){.max_batch = BATCH_MAX}, &engine) != PSY_OK) {
         bench_fail("%s", psy_detail());

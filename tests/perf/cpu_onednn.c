@@ -2,6 +2,7 @@
 /* The workloads that oneDNN (2.6) has primitives for: inner products with relu as their epilogue, weights in the layout that
  * the library likes best; softmax; layer normalisation and gelu. */
 #include <dnnl.h>
+#include <omp.h>
 #include <string.h>
 
 #include "tests/perf/bench.h"
@@ -33,6 +34,7 @@ static dnnl_memory_t input, output;
 static void start(void)
 {
     if (!engine) {
+        omp_set_num_threads(1);
         must(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine");
         must(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "stream");
     }

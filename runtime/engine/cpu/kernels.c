@@ -5,6 +5,7 @@
 #include "engine/cpu/kernels.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "isa/module.h"
