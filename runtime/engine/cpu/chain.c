@@ -203,7 +203,7 @@ static bool add_node(psy__chain *chain, const psy__region *r, inside *results, u
         uint32_t stream = results[i].compares ? PSY__CHAIN_STREAMS : stream_of(chain, r, &n->result, true);
         known = stream != PSY__CHAIN_STREAMS && !chain->streams[stream].uniform;
         if (known) {
-            chain->streams[stream].value = results[i].a;
+            chain->results[0][stream] = results[i].a;
         }
     }
     return known && !chain->full;
@@ -214,6 +214,7 @@ bool psy__chain_of(const psy__region *r, psy__chain *out)
     enum { NODES_MAX = 128 };
     inside results[NODES_MAX] = {0};
     memset(out, 0, sizeof *out);
+    out->copies = 1;
     if (r->reduces || r->rank == 0 || r->node_count > NODES_MAX) {
         return false;
     }
@@ -223,4 +224,67 @@ bool psy__chain_of(const psy__region *r, psy__chain *out)
         }
     }
     return true;
+}
+
+/* ---- several vectors ---- */
+
+static bool is_shared(const psy__chain_value *v) { return v->op == CHAIN_CONST || v->op == CHAIN_UNIFORM; }
+
+bool psy__chain_interleave(const psy__chain *c, uint32_t copies, psy__chain *out)
+{
+    uint16_t number[PSY__CHAIN_COPIES][PSY__CHAIN_VALUES];
+    if ((uint64_t)c->count * copies > PSY__CHAIN_VALUES) {
+        return false;
+    }
+    memset(out, 0, sizeof *out);
+    memcpy(out->streams, c->streams, sizeof out->streams);
+    out->stream_count = c->stream_count;
+    out->copies = copies;
+    for (uint32_t i = 0; i < c->count; i++) {
+        for (uint32_t k = 0; k < copies; k++) {
+            psy__chain_value v = c->values[i];
+            if (k > 0 && is_shared(&v)) {
+                number[k][i] = number[0][i];
+                continue;
+            }
+            for (unsigned n = 0; n < v.inputs; n++) {
+                v.in[n] = number[k][v.in[n]];
+            }
+            v.bits += v.op == CHAIN_LOAD ? 8 * k : 0;
+            number[k][i] = (uint16_t)out->count;
+            out->values[out->count++] = v;
+        }
+    }
+    for (uint32_t k = 0; k < copies; k++) {
+        for (uint32_t s = 0; s < c->stream_count; s++) {
+            out->results[k][s] = c->streams[s].written ? number[k][c->results[0][s]] : 0;
+        }
+    }
+    return true;
+}
+
+uint32_t psy__chain_width(const psy__chain *c)
+{
+    uint16_t last[PSY__CHAIN_VALUES];
+    uint32_t alive = 0, most = 0, ends[PSY__CHAIN_VALUES + 1] = {0};
+    for (uint32_t i = 0; i < c->count; i++) {
+        last[i] = (uint16_t)i;
+        for (unsigned k = 0; k < c->values[i].inputs; k++) {
+            last[c->values[i].in[k]] = (uint16_t)i;
+        }
+    }
+    for (uint32_t s = 0; s < c->stream_count; s++) {
+        if (c->streams[s].written) {
+            last[c->results[0][s]] = (uint16_t)c->count;
+        }
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (!is_shared(&c->values[i])) {
+            alive++;
+            ends[last[i]]++;
+            most = alive > most ? alive : most;
+        }
+        alive -= ends[i];
+    }
+    return most;
 }

@@ -12,11 +12,11 @@
 
 #include "engine/cpu/cpu.h"
 
-enum { PSY__CHAIN_VALUES = 1024, PSY__CHAIN_STREAMS = PSY__STREAMS };
+enum { PSY__CHAIN_VALUES = 1024, PSY__CHAIN_STREAMS = PSY__STREAMS, PSY__CHAIN_COPIES = 4 };
 
 typedef enum psy__chain_op {
     CHAIN_CONST,   /* all lanes: `bits` */
-    CHAIN_LOAD,    /* a vector of stream `bits` */
+    CHAIN_LOAD,    /* a vector of stream `bits` % 8; `bits` / 8 vectors further on */
     CHAIN_UNIFORM, /* all lanes: the one element of stream `bits` */
     CHAIN_ADD,
     CHAIN_SUB,
@@ -54,7 +54,6 @@ typedef struct psy__chain_value {
 typedef struct psy__chain_stream {
     const psy__operand *operand;
     bool uniform, written;
-    uint16_t value; /* written: what goes there */
 } psy__chain_stream;
 
 typedef struct psy__chain {
@@ -62,8 +61,16 @@ typedef struct psy__chain {
     uint32_t count;
     psy__chain_stream streams[PSY__CHAIN_STREAMS];
     uint32_t stream_count;
-    bool full; /* there was no room: what was made is of no use */
+    uint32_t copies; /* vectors, one behind the other, on which the same is done in turn */
+    uint16_t results[PSY__CHAIN_COPIES][PSY__CHAIN_STREAMS]; /* what goes to the streams that are written */
+    bool full;                                               /* there was no room: what was made is of no use */
 } psy__chain;
+
+/* The same for several vectors: instruction by instruction, so that what waits for one finds another to go on with. False:
+ * there is no room. */
+bool psy__chain_interleave(const psy__chain *chain, uint32_t copies, psy__chain *out);
+/* How many values are alive at once, but for constants. */
+uint32_t psy__chain_width(const psy__chain *chain);
 
 /* The chain of a region that has no reduction. False: something in it is for the kernels alone. */
 bool psy__chain_of(const psy__region *region, psy__chain *out);

@@ -104,7 +104,7 @@ static operand memory_of(emitter *m, uint32_t value)
     const psy__chain_value *v = &m->chain->values[value];
     switch (v->op) {
     case CHAIN_CONST: return operand_const(encode_const(&m->e, v->bits));
-    case CHAIN_LOAD: return operand_stream(stream_base[v->bits]);
+    case CHAIN_LOAD: return operand_stream(stream_base[v->bits % 8], v->bits / 8 * (m->e.wide ? 64 : 32));
     case CHAIN_UNIFORM: return operand_uniform(stream_base[v->bits]);
     default: return operand_stack(m->slot[value]);
     }
@@ -378,48 +378,69 @@ static void find_last_uses(emitter *m)
             m->last[c->values[i].in[k]] = (uint16_t)i;
         }
     }
-    for (uint32_t s = 0; s < c->stream_count; s++) {
-        if (c->streams[s].written) {
-            m->last[c->streams[s].value] = (uint16_t)c->count;
+    for (uint32_t k = 0; k < c->copies; k++) {
+        for (uint32_t s = 0; s < c->stream_count; s++) {
+            if (c->streams[s].written) {
+                m->last[c->results[k][s]] = (uint16_t)c->count;
+            }
         }
     }
 }
 
-static void emit_loop(emitter *m, bool streaming)
+/* A loop over as many vectors at a time as the chain has copies. */
+static void emit_loop(emitter *m, const psy__chain *c, bool streaming)
 {
-    const psy__chain *c = m->chain;
-    encode_enter(&m->e, stream_base, c->stream_count);
+    m->chain = c;
+    m->used = m->pinned = m->locked = 0;
+    memset(m->reg, NOWHERE, sizeof m->reg);
+    memset(m->slot, NOWHERE, sizeof m->slot);
+    m->now = 0;
+    find_last_uses(m);
+    uint64_t begin = encode_loop_begin(&m->e, c->copies);
     pin_constants(m);
     uint64_t top = encode_here(&m->e);
-    for (m->now = 0; m->now < c->count && !m->e.failed; m->now++) {
+    for (; m->now < c->count && !m->e.failed; m->now++) {
         emit_value(m);
     }
-    for (uint32_t s = 0; s < c->stream_count && !m->e.failed; s++) {
-        if (c->streams[s].written) {
-            m->locked = 0;
-            encode_store(&m->e, in_register(m, c->streams[s].value), operand_stream(stream_base[s]), streaming);
+    for (uint32_t k = 0; k < c->copies; k++) {
+        for (uint32_t s = 0; s < c->stream_count && !m->e.failed; s++) {
+            if (c->streams[s].written) {
+                m->locked = 0;
+                encode_store(&m->e, in_register(m, c->results[k][s]), operand_stream(stream_base[s], k * (m->e.wide ? 64 : 32)),
+                             streaming);
+            }
         }
     }
-    encode_again(&m->e, top);
-    encode_return(&m->e, m->slots, streaming);
+    encode_loop_end(&m->e, begin, top, c->copies);
+}
+
+/* How many vectors are worth being done in turn: instructions wait for the ones before them, some four times as long as they
+ * take, and the processor looks only so far ahead. All of it stays in registers. */
+static uint32_t copies_for(const psy__chain *chain, unsigned lanes)
+{
+    enum { SPARE = 3 };
+    unsigned registers = lanes == 16 ? 32 - PINNED_512 : 16 - PINNED_256;
+    uint32_t width = psy__chain_width(chain), copies = (registers - SPARE) / (width ? width : 1);
+    return copies < 1 ? 1 : copies < PSY__CHAIN_COPIES ? copies : PSY__CHAIN_COPIES;
 }
 
 bool psy__emit(psy__code *code, const psy__chain *chain, unsigned lanes, bool streaming, uint64_t *offset)
 {
     emitter *m = calloc(1, sizeof *m);
-    if (!m) {
-        return false;
-    }
-    m->chain = chain;
-    m->registers = lanes == 16 ? 32 : 16;
-    memset(m->reg, NOWHERE, sizeof m->reg);
-    memset(m->slot, NOWHERE, sizeof m->slot);
-    bool good = encode_begin(&m->e, code, lanes == 16);
+    psy__chain *more = malloc(sizeof *more);
+    bool good = m && more && encode_begin(&m->e, code, lanes == 16);
     if (good) {
-        find_last_uses(m);
-        emit_loop(m, streaming);
+        uint32_t copies = copies_for(chain, lanes);
+        m->registers = lanes == 16 ? 32 : 16;
+        encode_enter(&m->e, stream_base, chain->stream_count);
+        if (copies > 1 && psy__chain_interleave(chain, copies, more)) {
+            emit_loop(m, more, streaming);
+        }
+        emit_loop(m, chain, streaming);
+        encode_return(&m->e, m->slots, streaming);
         good = encode_end(&m->e, offset);
     }
+    free(more);
     free(m);
     return good;
 }

@@ -43,9 +43,12 @@ static void put_operand(encoder *e, unsigned reg, operand o, unsigned behind)
     unsigned field = (reg & 7) << 3;
     switch (o.kind) {
     case OPERAND_REGISTER: put8(e, 0xc0 | field | (o.n & 7)); break;
-    case OPERAND_STREAM: /* [base + rcx] */
-        put8(e, field | 4);
+    case OPERAND_STREAM: /* [base + rcx], or with a distance */
+        put8(e, (o.distance ? 0x80u : 0) | field | 4);
         put8(e, GPR_RCX << 3 | (o.n & 7));
+        if (o.distance) {
+            put32(e, o.distance);
+        }
         break;
     case OPERAND_UNIFORM: put8(e, field | (o.n & 7)); break; /* [base]: none of them is encoded as 4 or 5 */
     case OPERAND_STACK:                                      /* [rsp + distance] */
@@ -203,10 +206,27 @@ void encode_enter(encoder *e, const uint8_t *bases, unsigned count)
     PUT(e, 0x31, 0xc9); /* xor ecx, ecx */
 }
 
-void encode_again(encoder *e, uint64_t top)
+static unsigned unit(const encoder *e) { return e->wide ? 64 : 32; }
+
+/* rsi, the end, is kept less by all but one vector inside of a loop: signed, since that may be below 0. */
+uint64_t encode_loop_begin(encoder *e, unsigned vectors)
 {
-    PUT(e, 0x48, 0x83, 0xc1, (uint8_t)(e->wide ? 64 : 32), 0x48, 0x39, 0xf1, 0x0f, 0x82); /* add rcx; cmp rcx, rsi; jb */
+    PUT(e, 0x48, 0x81, 0xee); /* sub rsi, */
+    put32(e, (vectors - 1) * unit(e));
+    PUT(e, 0x48, 0x39, 0xf1, 0x0f, 0x8d); /* cmp rcx, rsi; jge */
+    put32(e, 0);
+    return encode_here(e);
+}
+
+void encode_loop_end(encoder *e, uint64_t begin, uint64_t top, unsigned vectors)
+{
+    PUT(e, 0x48, 0x81, 0xc1); /* add rcx, */
+    put32(e, vectors * unit(e));
+    PUT(e, 0x48, 0x39, 0xf1, 0x0f, 0x8c); /* cmp rcx, rsi; jl */
     put32(e, (uint32_t)(top - (encode_here(e) + 4)));
+    patch32(e, begin - 4, encode_here(e) - begin);
+    PUT(e, 0x48, 0x81, 0xc6); /* add rsi, */
+    put32(e, (vectors - 1) * unit(e));
 }
 
 void encode_return(encoder *e, unsigned slots, bool streaming)

@@ -18,14 +18,17 @@ typedef enum operand_kind { OPERAND_REGISTER, OPERAND_STREAM, OPERAND_UNIFORM, O
 /* n: the register; the general register that a stream starts in; the slot on the stack; the number of the constant. */
 typedef struct operand {
     operand_kind kind;
-    unsigned n;
+    unsigned n, distance; /* STREAM: bytes further */
 } operand;
 
-static inline operand operand_register(unsigned n) { return (operand){OPERAND_REGISTER, n}; }
-static inline operand operand_stream(unsigned base) { return (operand){OPERAND_STREAM, base}; }
-static inline operand operand_uniform(unsigned base) { return (operand){OPERAND_UNIFORM, base}; }
-static inline operand operand_stack(unsigned slot) { return (operand){OPERAND_STACK, slot}; }
-static inline operand operand_const(unsigned n) { return (operand){OPERAND_CONST, n}; }
+static inline operand operand_register(unsigned n) { return (operand){.kind = OPERAND_REGISTER, .n = n}; }
+static inline operand operand_stream(unsigned base, unsigned distance)
+{
+    return (operand){.kind = OPERAND_STREAM, .n = base, .distance = distance};
+}
+static inline operand operand_uniform(unsigned base) { return (operand){.kind = OPERAND_UNIFORM, .n = base}; }
+static inline operand operand_stack(unsigned slot) { return (operand){.kind = OPERAND_STACK, .n = slot}; }
+static inline operand operand_const(unsigned n) { return (operand){.kind = OPERAND_CONST, .n = n}; }
 
 typedef struct encoder {
     psy__code *code;
@@ -47,9 +50,11 @@ typedef struct encoder {
 bool encode_begin(encoder *e, psy__code *code, bool wide);
 /* Loads the streams' starts, and begins at byte 0 of them. */
 void encode_enter(encoder *e, const uint8_t *bases, unsigned count);
+/* Leaves the loop that follows out when fewer than so many vectors are left. Gives what encode_loop_end wants. */
+uint64_t encode_loop_begin(encoder *e, unsigned vectors);
 uint64_t encode_here(const encoder *e);
-/* The next vector, from `top` on, unless it was the last one. */
-void encode_again(encoder *e, uint64_t top);
+/* The next so many vectors, from `top` on, unless there are fewer. */
+void encode_loop_end(encoder *e, uint64_t begin, uint64_t top, unsigned vectors);
 /* Gives how far it came. */
 void encode_return(encoder *e, unsigned slots, bool streaming);
 /* False: something did not fit, and the code is what it was before. */
