@@ -16,7 +16,9 @@ typedef uint16_t vi;
 static vf make(VP psy__chain_op op, uint32_t bits, unsigned inputs, const vf *in)
 {
     psy__chain_value v = {.op = (uint8_t)op, .inputs = (uint8_t)inputs, .bits = bits};
-    memcpy(v.in, in, inputs * sizeof *in);
+    for (unsigned i = 0; i < inputs; i++) {
+        v.in[i] = in[i];
+    }
     for (uint32_t i = 0; i < chain->count; i++) {
         if (memcmp(&chain->values[i], &v, sizeof v) == 0) {
             return (vf)i;
