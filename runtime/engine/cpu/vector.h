@@ -26,6 +26,7 @@ enum { VECTOR_BYTES = PSY_VECTOR_BYTES, F32_LANES = VECTOR_BYTES / 4 };
 
 typedef float vf __attribute__((vector_size(PSY_VECTOR_BYTES)));
 typedef int32_t vi __attribute__((vector_size(PSY_VECTOR_BYTES)));
+typedef uint32_t vu __attribute__((vector_size(PSY_VECTOR_BYTES)));
 typedef float vf_loose __attribute__((vector_size(PSY_VECTOR_BYTES), aligned(4), may_alias));
 
 /* What is written before the parameters and the arguments of math_f32.h's functions: here nothing. */
@@ -44,10 +45,11 @@ V_WORD vf v_div(vf a, vf b) { return a / b; }
 V_WORD vi v_bits(vf x) { return (vi)x; }
 V_WORD vf v_of_bits(vi x) { return (vf)x; }
 V_WORD vf v_float(vi n) { return __builtin_convertvector(n, vf); }
-V_WORD vi vi_add(vi a, int32_t b) { return a + b; }
-V_WORD vi vi_sub(vi a, vi b) { return a - b; }
+/* Integers wrap. */
+V_WORD vi vi_add(vi a, int32_t b) { return (vi)((vu)a + (uint32_t)b); }
+V_WORD vi vi_sub(vi a, vi b) { return (vi)((vu)a - (vu)b); }
 V_WORD vi vi_and(vi a, int32_t b) { return a & b; }
-V_WORD vi vi_shl(vi a, int n) { return a << n; }
+V_WORD vi vi_shl(vi a, int n) { return (vi)((vu)a << n); }
 V_WORD vi vi_sar(vi a, int n) { return a >> n; }
 
 V_WORD vf v_abs(vf x) { return (vf)((vi)x & 0x7fffffff); }
