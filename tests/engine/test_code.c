@@ -206,6 +206,7 @@ static void on_every_set(void (*test)(const char *set))
             test(sets[i]);
         }
     }
+    unsetenv("PSYNE_CPU"); /* tests may share a process */
 }
 
 Test(code, of_each_operation) { on_every_set(each_operation); }
@@ -277,6 +278,7 @@ Test(code, can_be_turned_off)
     cr_assert_eq(((psy__cpu_engine *)engine)->code_lanes, 0u);
     cr_assert_null(strstr(engine->interface->describe(engine), "code"));
     psy__engine_close(engine);
+    unsetenv("PSYNE_CPU_CODE");
 }
 
 /* What runs can't be written (W^X). */
