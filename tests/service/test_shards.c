@@ -103,8 +103,8 @@ Test(shards, let_edits_and_programs_wait)
         crew *from = &t.crews[t.now], *to = &t.crews[1 - t.now];
         const uint32_t shards = round % 2 ? 2 : 4;
         cr_assert_eq(crew_reshard(&t.s, shards, &ticket), PSY_OK, "%s", psy_detail());
+        pthread_mutex_lock(&t.s.mutex); /* this is the broker's thread now, and nobody comes further than it works */
         crew_start(to, &t.s, &t.e, shards);
-        pthread_mutex_lock(&t.s.mutex); /* this is the broker's thread now, and rows move no further than it works */
         for (uint64_t end = psy__now_ns() + 20 * second_ns; !psy__broker_is_moving(t.s.broker) && psy__now_ns() < end;) {
             (void)psy_broker_do_work(t.s.broker);
         }
