@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "tests/perf/cores.h"
 
@@ -42,6 +43,26 @@ void *bench_memory(size_t bytes)
         (void)madvise(memory, rounded, MADV_HUGEPAGE); /* for subject and peers alike */
     }
     return memset(memory, 0, rounded);
+}
+
+void *bench_file(const char *path, uint64_t *bytes)
+{
+    FILE *from = fopen(path, "rb");
+    long size = from && fseek(from, 0, SEEK_END) == 0 ? ftell(from) : -1;
+    uint8_t *all = size >= 0 ? bench_memory((size_t)size) : NULL;
+    if (!all || fseek(from, 0, SEEK_SET) != 0 || fread(all, 1, (size_t)size, from) != (size_t)size) {
+        bench_fail("%s cannot be read", path);
+    }
+    fclose(from);
+    *bytes = (uint64_t)size;
+    return all;
+}
+
+double bench_thread_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 void bench_begin(int argc, char **argv, const char *name)

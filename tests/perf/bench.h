@@ -63,7 +63,12 @@ int bench_end(void);
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The middle of `n` (1 or more) values, which are sorted. */
 double bench_median(double *values, size_t n);
-/* At least 1 byte of zeroes, present in memory, aligned to 128, on huge pages from 1 MiB on where there are some; for free(). */
+/* At least 1 byte of zeroes, present in memory, aligned to 128, on huge pages from 1 MiB on where there are some; for free().
+ */
 void *bench_memory(size_t bytes);
+/* A whole file, aligned as modules have to be; for free(). The program ends where it cannot be read. */
+void *bench_file(const char *path, uint64_t *bytes);
+/* Of this thread's processor time, not the clock's: other programs may get some of that. */
+double bench_thread_seconds(void);
 
 #endif

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cpu.psy.h"
 #include "engine/engine.h"
@@ -40,13 +39,6 @@ static psy__module module;
 static cpu_data data;
 static psy__resident_data residents[RESIDENTS];
 static bool with_numpy;
-
-static double thread_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ---- what is right ---- */
 
@@ -169,13 +161,13 @@ static double by_engine(void *context, uint64_t amount)
     psy__span in = {w->in, w->in_bytes, (uint32_t)w->batch}, out = {w->out, w->out_bytes, (uint32_t)w->batch};
     psy__batch batch = {
         .count = (uint32_t)w->batch, .inputs = &in, .input_spans = 1, .outputs = &out, .output_spans = 1, .status = status};
-    double start = thread_seconds();
+    double start = bench_thread_seconds();
     for (uint64_t i = 0; i < amount; i += w->batch) {
         if (engine->interface->run(w->executable, &batch) != PSY_OK) {
             bench_fail("the engine: %s", psy_detail());
         }
     }
-    double seconds = thread_seconds() - start;
+    double seconds = bench_thread_seconds() - start;
     size_t offset = w->out_count == 1 || w->hits ? 8 : w->out_count == CPU_DIGITS ? 8 : PAYLOAD;
     for (size_t m = 0; m < w->batch; m++) {
         memcpy(w->got + m * w->out_count, w->out + m * w->out_bytes + offset, w->out_count * sizeof(float));
@@ -203,11 +195,11 @@ static double by_numpy(void *context, uint64_t amount)
 
 static double timed(work *w, uint64_t amount, void (*run)(work *), const char *whose)
 {
-    double start = thread_seconds();
+    double start = bench_thread_seconds();
     for (uint64_t i = 0; i < amount; i += w->batch) {
         run(w);
     }
-    double seconds = thread_seconds() - start;
+    double seconds = bench_thread_seconds() - start;
     w->check(w, w->got, whose);
     return seconds;
 }
@@ -463,21 +455,10 @@ static void measure_small(const char *name, size_t batch)
     free(w.plain);
 }
 
-static uint8_t *read_module(const char *path, uint64_t *n)
-{
-    FILE *from = fopen(path, "rb");
-    uint8_t *bytes = aligned_alloc(64, 1 << 20);
-    *n = from && bytes ? fread(bytes, 1, 1 << 20, from) : 0;
-    if (from) {
-        fclose(from);
-    }
-    return bytes;
-}
-
 int main(int argc, char **argv)
 {
     uint64_t n;
-    uint8_t *bytes = read_module(CPU_MODULE, &n);
+    uint8_t *bytes = bench_file(CPU_MODULE, &n);
     if (psy__module_decode(bytes, n, PSY_TRUST_BYTECODE, &module) != PSY_OK ||
         psy__engine_open("cpu", &(psy__engine_options){.max_batch = BATCH_MAX}, &engine) != PSY_OK) {
         bench_fail("%s", psy_detail());

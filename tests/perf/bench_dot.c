@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifdef HAVE_OPENBLAS
@@ -51,21 +50,13 @@ static void check(work *w, const char *whose)
 
 typedef void multiply(work *w);
 
-/* Of the processor's time, not the clock's: other programs may get some of it. */
-static double thread_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static double timed(work *w, uint64_t amount, multiply *how, const char *whose)
 {
-    double start = thread_seconds();
+    double start = bench_thread_seconds();
     for (uint64_t i = 0; i < amount; i += w->count) {
         how(w);
     }
-    double end = thread_seconds();
+    double end = bench_thread_seconds();
     check(w, whose);
     return end - start;
 }

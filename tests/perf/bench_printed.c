@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/engine.h"
 #include "printed.kernels.h"
@@ -27,13 +26,6 @@ typedef struct work {
     uint8_t *input, *by_engine, *by_c;
     size_t compared; /* floats of the reply */
 } work;
-
-static double thread_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void check(const work *w, const char *whose)
 {
@@ -66,11 +58,11 @@ static void run_c(work *w)
 
 static double timed(work *w, uint64_t amount, void (*run)(work *), const char *whose)
 {
-    double start = thread_seconds();
+    double start = bench_thread_seconds();
     for (uint64_t i = 0; i < amount; i++) {
         run(w);
     }
-    double end = thread_seconds();
+    double end = bench_thread_seconds();
     run_engine(w);
     run_c(w);
     check(w, whose);
@@ -120,23 +112,12 @@ static void measure(const psy__module *m, psy__engine *engine, uint32_t program,
     free(w.by_c);
 }
 
-static uint8_t *read_module(const char *path, uint64_t *n)
-{
-    FILE *from = fopen(path, "rb");
-    uint8_t *bytes = aligned_alloc(64, 1 << 20);
-    *n = from && bytes ? fread(bytes, 1, 1 << 20, from) : 0;
-    if (from) {
-        fclose(from);
-    }
-    return bytes;
-}
-
 int main(int argc, char **argv)
 {
     psy__module m;
     psy__engine *engine;
     uint64_t n;
-    uint8_t *bytes = read_module(PRINTED_MODULE, &n);
+    uint8_t *bytes = bench_file(PRINTED_MODULE, &n);
     bench_begin(argc, argv, "bench_printed");
     if (psy__module_decode(bytes, n, PSY_TRUST_BYTECODE, &m) != PSY_OK ||
         psy__engine_open("cpu", &(psy__engine_options){.max_batch = 1}, &engine) != PSY_OK) {

@@ -140,8 +140,8 @@ static bool dies(const emitter *m, uint32_t value)
     return m->reg[value] != NOWHERE && m->last[value] == m->now && !(m->pinned >> m->reg[value] & 1);
 }
 
-/* What is used for the last time makes place for the result. */
-static unsigned result(emitter *m)
+/* What the instruction uses for the last time. */
+static void give_back_inputs(emitter *m)
 {
     const psy__chain_value *v = &m->chain->values[m->now];
     for (unsigned k = 0; k < v->inputs; k++) {
@@ -149,6 +149,12 @@ static unsigned result(emitter *m)
             give_back(m, m->reg[v->in[k]]);
         }
     }
+}
+
+/* Where the result goes: what is used for the last time makes place for it. */
+static unsigned result(emitter *m)
+{
+    give_back_inputs(m);
     return take(m, m->now);
 }
 
@@ -237,18 +243,10 @@ static void emit_fma(emitter *m, const psy__chain_value *v)
         }
         m->holds[copy] = (uint16_t)m->now;
         m->reg[m->now] = (uint8_t)copy;
-        for (unsigned k = 0; k < 3; k++) {
-            if (dies(m, v->in[k])) {
-                give_back(m, m->reg[v->in[k]]);
-            }
-        }
+        give_back_inputs(m);
         return;
     }
-    for (unsigned k = 0; k < 3; k++) {
-        if (dies(m, v->in[k])) {
-            give_back(m, m->reg[v->in[k]]);
-        }
-    }
+    give_back_inputs(m);
     m->used |= 1u << target;
     m->holds[target] = (uint16_t)m->now;
     m->reg[m->now] = (uint8_t)target;
@@ -308,11 +306,7 @@ static void emit_guard(emitter *m, const psy__chain_value *v)
     if (!m->e.wide) {
         give_back(m, mask);
     }
-    for (unsigned k = 0; k < 2; k++) {
-        if (dies(m, v->in[k])) {
-            give_back(m, m->reg[v->in[k]]);
-        }
-    }
+    give_back_inputs(m);
 }
 
 static void emit_value(emitter *m)

@@ -3,6 +3,7 @@
  *
  * Every row of ops.def is a loop of its own, so the compiler may contract only inside a row: that is DOT's multiply and add. */
 #include "engine/cpu/kernels.h"
+#include "engine/cpu/vector.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -21,15 +22,6 @@
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
-
-#if defined(__AVX512F__)
-#define PSY_VECTOR_BYTES 64
-#elif defined(__AVX2__)
-#define PSY_VECTOR_BYTES 32
-#else
-#define PSY_VECTOR_BYTES 16
-#endif
-enum { VECTOR_BYTES = PSY_VECTOR_BYTES };
 
 /* Reductions run in this many accumulators, element i in accumulator i % LANES, which are then combined in order. */
 enum { LANES = 64 };
